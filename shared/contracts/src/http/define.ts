@@ -1,0 +1,58 @@
+import type { z } from "zod";
+import type { ServiceName } from "../messages/define.ts";
+
+export const roles = ["customer", "rider", "admin"] as const;
+export type Role = (typeof roles)[number];
+export const everyRole: readonly Role[] = roles;
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/**
+ * One call of the public API: where it is, who may make it, what it takes and what it answers.
+ * The services validate with it, the gateway routes and authenticates by it, and the OpenAPI document is generated from it.
+ */
+export interface Endpoint<
+  Body extends z.ZodType | undefined = z.ZodType | undefined,
+  Query extends z.ZodType | undefined = z.ZodType | undefined,
+> {
+  /** The OpenAPI operationId, unique. */
+  readonly name: string;
+  readonly service: ServiceName;
+  readonly method: Method;
+  /** With parameters in braces: `/api/orders/{id}`. */
+  readonly path: `/${string}`;
+  readonly summary: string;
+  /** `anyone` needs no token and ignores a bad one. */
+  readonly access: "anyone" | readonly Role[];
+  readonly body: Body;
+  readonly query: Query;
+  /** Optional request headers, by their lower-case name. */
+  readonly headers: Readonly<Record<string, z.ZodType<string>>>;
+  /** The answer when all went well. `schema` is undefined where the answer has no body. */
+  readonly success: { readonly status: 200 | 201 | 202 | 204; readonly schema: z.ZodType | undefined };
+  /** Statuses of this call's own refusals, beside those that every call can give. */
+  readonly refusals: Readonly<Partial<Record<401 | 404 | 409 | 422 | 429, string>>>;
+}
+
+type Given<Body extends z.ZodType | undefined, Query extends z.ZodType | undefined> = Omit<
+  Endpoint<Body, Query>,
+  "body" | "query" | "headers" | "refusals"
+> & {
+  body?: Body;
+  query?: Query;
+  headers?: Endpoint["headers"];
+  refusals?: Endpoint["refusals"];
+};
+
+export function defineEndpoint<
+  Body extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+>(given: Given<Body, Query>): Endpoint<Body, Query> {
+  return {
+    headers: {},
+    refusals: {},
+    ...given,
+    body: given.body as Body,
+    query: given.query as Query,
+  };
+}

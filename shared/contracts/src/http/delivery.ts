@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { Instant, text, Uuid } from "../primitives.ts";
+import { defineEndpoint, everyRole } from "./define.ts";
+import { IdFilter, pageOf, pageQuery } from "./page.ts";
+
+export const DeliveryStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED", "FAILED"]);
+export type DeliveryStatus = z.infer<typeof DeliveryStatus>;
+
+export const Delivery = z
+  .object({
+    id: Uuid,
+    orderId: Uuid,
+    status: DeliveryStatus,
+    deliveryAddress: z.string(),
+    riderId: Uuid.nullable(),
+    failReason: z.string().nullable(),
+    createdAt: Instant,
+    completedAt: Instant.nullable(),
+  })
+  .meta({ id: "Delivery" });
+export type Delivery = z.infer<typeof Delivery>;
+
+export const listDeliveries = defineEndpoint({
+  name: "listDeliveries",
+  service: "delivery",
+  method: "GET",
+  path: "/api/deliveries",
+  summary: "Deliveries, newest first; a customer sees those of their own orders",
+  access: everyRole,
+  query: pageQuery({ status: DeliveryStatus.optional(), orderId: IdFilter }),
+  success: { status: 200, schema: pageOf(Delivery) },
+});
+
+export const getDelivery = defineEndpoint({
+  name: "getDelivery",
+  service: "delivery",
+  method: "GET",
+  path: "/api/deliveries/{id}",
+  summary: "One delivery",
+  access: everyRole,
+  success: { status: 200, schema: Delivery },
+  refusals: { 404: "Unknown, or of another customer's order" },
+});
+
+const refusedWhenTakenOrEnded = { 404: "Unknown", 409: "Another rider's, or ended otherwise" } as const;
+
+export const claimDelivery = defineEndpoint({
+  name: "claimDelivery",
+  service: "delivery",
+  method: "PUT",
+  path: "/api/deliveries/{id}/claim",
+  summary: "Take a waiting delivery",
+  access: ["rider"],
+  success: { status: 200, schema: Delivery },
+  refusals: refusedWhenTakenOrEnded,
+});
+
+export const releaseDelivery = defineEndpoint({
+  name: "releaseDelivery",
+  service: "delivery",
+  method: "DELETE",
+  path: "/api/deliveries/{id}/claim",
+  summary: "Give a claimed delivery back to all riders",
+  access: ["rider", "admin"],
+  success: { status: 200, schema: Delivery },
+  refusals: refusedWhenTakenOrEnded,
+});
+
+export const completeDelivery = defineEndpoint({
+  name: "completeDelivery",
+  service: "delivery",
+  method: "PUT",
+  path: "/api/deliveries/{id}/complete",
+  summary: "The goods are with the customer; the order becomes COMPLETE",
+  access: ["rider"],
+  success: { status: 200, schema: Delivery },
+  refusals: refusedWhenTakenOrEnded,
+});
+
+export const failDelivery = defineEndpoint({
+  name: "failDelivery",
+  service: "delivery",
+  method: "PUT",
+  path: "/api/deliveries/{id}/fail",
+  summary: "The delivery cannot be made; the order is taken back",
+  access: ["rider"],
+  body: z.strictObject({ reason: text(500) }),
+  success: { status: 200, schema: Delivery },
+  refusals: refusedWhenTakenOrEnded,
+});

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { CancelReason, Currency, Instant, ItemToTake, Price, Quantity, text, Uuid } from "../primitives.ts";
+import { defineEndpoint } from "./define.ts";
+import { pageOf, pageQuery } from "./page.ts";
+
+export const OrderStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED"]);
+export type OrderStatus = z.infer<typeof OrderStatus>;
+
+export const OrderProgress = z
+  .enum(["CREATED", "STOCK_TAKEN", "WAITING_FOR_RIDER", "DELIVERED", "CANCELLING", "COMPLETE", "CANCELLED"])
+  .meta({ description: "Where the saga is, in a word" });
+export type OrderProgress = z.infer<typeof OrderProgress>;
+
+export const OrderItem = z.object({ productId: Uuid, name: z.string(), unitPrice: Price, quantity: Quantity });
+export type OrderItem = z.infer<typeof OrderItem>;
+
+export const Order = z
+  .object({
+    id: Uuid,
+    customerId: Uuid,
+    status: OrderStatus,
+    progress: OrderProgress,
+    cancelReason: CancelReason.nullable(),
+    items: z.array(OrderItem),
+    total: z.int().min(0),
+    currency: Currency,
+    deliveryAddress: z.string(),
+    createdAt: Instant,
+    updatedAt: Instant,
+  })
+  .meta({ id: "Order" });
+export type Order = z.infer<typeof Order>;
+
+export const IdempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,200}$/, "must be 1 to 200 visible ASCII characters")
+  .meta({ description: "The same key and body give the first answer again for 24 hours" });
+
+export const createOrder = defineEndpoint({
+  name: "createOrder",
+  service: "order",
+  method: "POST",
+  path: "/api/orders",
+  summary: "Place an order",
+  access: ["customer"],
+  headers: { "idempotency-key": IdempotencyKey },
+  body: z.strictObject({
+    items: z
+      .array(z.strictObject(ItemToTake.shape))
+      .min(1)
+      .max(50)
+      .superRefine((items, context) => {
+        const seen = new Set<string>();
+        for (const [index, { productId }] of items.entries()) {
+          const id = productId.toLowerCase();
+          if (seen.has(id)) {
+            context.addIssue({ code: "custom", path: [index, "productId"], message: "stands in the order twice" });
+          }
+          seen.add(id);
+        }
+      }),
+    deliveryAddress: text(500),
+  }),
+  success: { status: 201, schema: Order },
+  refusals: { 422: "Not valid, a product that is not on sale, or an idempotency key used for another body" },
+});
+
+export const listOrders = defineEndpoint({
+  name: "listOrders",
+  service: "order",
+  method: "GET",
+  path: "/api/orders",
+  summary: "A customer's own orders, or all for an admin; newest first",
+  access: ["customer", "admin"],
+  query: pageQuery({}),
+  success: { status: 200, schema: pageOf(Order) },
+});
+
+export const getOrder = defineEndpoint({
+  name: "getOrder",
+  service: "order",
+  method: "GET",
+  path: "/api/orders/{id}",
+  summary: "One order",
+  access: ["customer", "admin"],
+  success: { status: 200, schema: Order },
+  refusals: { 404: "Unknown, or another customer's" },
+});
+
+export const cancelOrder = defineEndpoint({
+  name: "cancelOrder",
+  service: "order",
+  method: "POST",
+  path: "/api/orders/{id}/cancel",
+  summary: "Ask to cancel; who was first, rider or cancel, decides",
+  access: ["customer", "admin"],
+  success: { status: 202, schema: Order },
+  refusals: { 404: "Unknown, or another customer's", 409: "The order is COMPLETE or CANCELLED" },
+});

@@ -1,0 +1,43 @@
+import { z } from "zod";
+
+/** What went wrong, for programs: stable, documented in docs/failure-modes.md. */
+export const problemCodes = {
+  NOT_FOUND: { status: 404, title: "Not found" },
+  METHOD_NOT_ALLOWED: { status: 405, title: "Method not allowed" },
+  UNAUTHENTICATED: { status: 401, title: "Not authenticated" },
+  INVALID_CREDENTIALS: { status: 401, title: "Wrong name or password" },
+  INVALID_REFRESH_TOKEN: { status: 401, title: "Refresh token not valid" },
+  FORBIDDEN: { status: 403, title: "Forbidden" },
+  BODY_TOO_LARGE: { status: 413, title: "Body too large" },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: "Unsupported media type" },
+  MALFORMED_BODY: { status: 400, title: "Body cannot be read" },
+  INVALID_REQUEST: { status: 422, title: "Request not valid" },
+  UNKNOWN_PRODUCT: { status: 422, title: "Unknown product" },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: "Idempotency key used for another request" },
+  USERNAME_TAKEN: { status: 409, title: "Name taken" },
+  STOCK_OUT_OF_RANGE: { status: 409, title: "Stock out of range" },
+  ORDER_ENDED: { status: 409, title: "Order has ended" },
+  DELIVERY_ENDED: { status: 409, title: "Delivery has ended" },
+  DELIVERY_TAKEN: { status: 409, title: "Delivery belongs to another rider" },
+  DELIVERY_NOT_YOURS: { status: 409, title: "Delivery is not yours" },
+  TOO_MANY_REQUESTS: { status: 429, title: "Too many requests" },
+  TOO_MANY_FAILED_LOGINS: { status: 429, title: "Too many failed logins" },
+  INTERNAL: { status: 500, title: "Internal error" },
+  UNAVAILABLE: { status: 503, title: "Service not available" },
+} as const;
+export type ProblemCode = keyof typeof problemCodes;
+
+/** An RFC 9457 problem. */
+export const Problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.enum(Object.keys(problemCodes) as [ProblemCode, ...ProblemCode[]]),
+    requestId: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: "Problem" });
+export type Problem = z.infer<typeof Problem>;

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { Currency, MAX_STOCK, Price, text, Uuid } from "../primitives.ts";
+import { defineEndpoint } from "./define.ts";
+import { pageOf, pageQuery } from "./page.ts";
+
+export const Product = z
+  .object({
+    id: Uuid,
+    name: z.string(),
+    description: z.string(),
+    price: Price,
+    currency: Currency,
+    stock: z.int().min(0).max(MAX_STOCK),
+    version: z.int().min(1),
+  })
+  .meta({ id: "Product" });
+export type Product = z.infer<typeof Product>;
+
+const Description = z
+  .string()
+  .refine((value) => [...value].length <= 2000, { message: "must be at most 2000 characters" })
+  .refine((value) => !/[^\P{Cc}\n\t]/u.test(value), { message: "must not contain control characters" });
+
+const ofProduct = { name: text(200), description: Description, price: Price, currency: Currency };
+
+export const listProducts = defineEndpoint({
+  name: "listProducts",
+  service: "product",
+  method: "GET",
+  path: "/api/products",
+  summary: "Products on sale, newest first",
+  access: "anyone",
+  query: pageQuery({}),
+  success: { status: 200, schema: pageOf(Product) },
+});
+
+export const getProduct = defineEndpoint({
+  name: "getProduct",
+  service: "product",
+  method: "GET",
+  path: "/api/products/{id}",
+  summary: "One product",
+  access: "anyone",
+  success: { status: 200, schema: Product },
+  refusals: { 404: "Unknown, or withdrawn from sale" },
+});
+
+export const createProduct = defineEndpoint({
+  name: "createProduct",
+  service: "product",
+  method: "POST",
+  path: "/api/products",
+  summary: "Put a product on sale",
+  access: ["admin"],
+  body: z.strictObject({
+    ...ofProduct,
+    description: Description.default(""),
+    stock: z.int().min(0).max(MAX_STOCK).default(0),
+  }),
+  success: { status: 201, schema: Product },
+});
+
+export const changeProduct = defineEndpoint({
+  name: "changeProduct",
+  service: "product",
+  method: "PATCH",
+  path: "/api/products/{id}",
+  summary: "Change a product's name, description or price",
+  access: ["admin"],
+  body: z.strictObject(ofProduct).partial(),
+  success: { status: 200, schema: Product },
+  refusals: { 404: "Unknown, or withdrawn from sale" },
+});
+
+export const withdrawProduct = defineEndpoint({
+  name: "withdrawProduct",
+  service: "product",
+  method: "DELETE",
+  path: "/api/products/{id}",
+  summary: "Withdraw a product from sale",
+  access: ["admin"],
+  success: { status: 204, schema: undefined },
+  refusals: { 404: "Unknown, or withdrawn already" },
+});
+
+export const changeStock = defineEndpoint({
+  name: "changeStock",
+  service: "product",
+  method: "POST",
+  path: "/api/products/{id}/stock",
+  summary: "Add to the stock, or take from it with a negative delta",
+  access: ["admin"],
+  body: z.strictObject({ delta: z.int().min(-MAX_STOCK).max(MAX_STOCK) }),
+  success: { status: 200, schema: Product },
+  refusals: { 404: "Unknown, or withdrawn from sale", 409: "The stock would be below 0 or too large" },
+});

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { Instant, Uuid } from "../primitives.ts";
+import { defineEndpoint } from "./define.ts";
+import { IdFilter, pageOf, pageQuery } from "./page.ts";
+
+export const SagaStatus = z.enum(["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"]);
+export type SagaStatus = z.infer<typeof SagaStatus>;
+
+export const SagaStep = z.enum([
+  "DECREASE_PRODUCT",
+  "CREATE_DELIVERY",
+  "WAIT_FOR_RIDER",
+  "COMPLETE_ORDER",
+  "CANCEL_DELIVERY",
+  "INCREASE_PRODUCT",
+  "CANCEL_ORDER",
+]);
+export type SagaStep = z.infer<typeof SagaStep>;
+
+export const SagaHistoryEntry = z.object({
+  at: Instant,
+  step: SagaStep,
+  message: z.string().nullable().meta({ description: "The message that came, or null for a timer" }),
+  detail: z.string(),
+});
+
+export const Saga = z
+  .object({
+    id: Uuid,
+    orderId: Uuid,
+    status: SagaStatus,
+    step: SagaStep,
+    attempts: z.int().meta({ description: "How often the step's command has been sent" }),
+    deadline: Instant.nullable(),
+    history: z.array(SagaHistoryEntry),
+  })
+  .meta({ id: "Saga" });
+export type Saga = z.infer<typeof Saga>;
+
+export const listSagas = defineEndpoint({
+  name: "listSagas",
+  service: "orchestrator",
+  method: "GET",
+  path: "/api/sagas",
+  summary: "Sagas, newest first",
+  access: ["admin"],
+  query: pageQuery({ status: SagaStatus.optional(), step: SagaStep.optional(), orderId: IdFilter }),
+  success: { status: 200, schema: pageOf(Saga) },
+});
+
+export const getSaga = defineEndpoint({
+  name: "getSaga",
+  service: "orchestrator",
+  method: "GET",
+  path: "/api/sagas/{id}",
+  summary: "One saga with its history",
+  access: ["admin"],
+  success: { status: 200, schema: Saga },
+  refusals: { 404: "Unknown" },
+});

@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { Instant, text, Uuid } from "../primitives.ts";
+import { defineEndpoint, everyRole, roles } from "./define.ts";
+
+export const Username = z
+  .string()
+  .regex(/^[a-z0-9._-]{3,32}$/, "must be 3 to 32 of a-z, 0-9, dot, underscore and dash")
+  .meta({ examples: ["customer"] });
+
+export const User = z
+  .object({
+    id: Uuid,
+    username: z.string(),
+    displayName: z.string(),
+    role: z.enum(roles),
+    createdAt: Instant,
+  })
+  .meta({ id: "User" });
+export type User = z.infer<typeof User>;
+
+export const TokenPair = z
+  .object({
+    accessToken: z.string().meta({ description: "A JWT (at+jwt), sent as `Authorization: Bearer …`" }),
+    tokenType: z.literal("Bearer"),
+    expiresIn: z.int().meta({ description: "Seconds that the access token lives" }),
+    refreshToken: z.string().meta({ description: "Good for one refresh" }),
+  })
+  .meta({ id: "TokenPair" });
+export type TokenPair = z.infer<typeof TokenPair>;
+
+export const NewPassword = z.string().refine((value) => [...value].length >= 10 && [...value].length <= 200, {
+  message: "must be 10 to 200 characters",
+});
+
+export const createUser = defineEndpoint({
+  name: "createUser",
+  service: "user",
+  method: "POST",
+  path: "/api/users",
+  summary: "Sign up as a customer",
+  access: "anyone",
+  body: z.strictObject({ username: Username, password: NewPassword, displayName: text(100).optional() }),
+  success: { status: 201, schema: User },
+  refusals: { 409: "The name is taken" },
+});
+
+export const login = defineEndpoint({
+  name: "login",
+  service: "user",
+  method: "POST",
+  path: "/login",
+  summary: "Log in",
+  access: "anyone",
+  body: z.strictObject({ username: z.string().min(1).max(200), password: z.string().min(1).max(1000) }),
+  success: { status: 200, schema: TokenPair },
+  refusals: { 401: "Wrong name or password", 429: "Ten failures for this name within a minute" },
+});
+
+const RefreshToken = z.strictObject({ refreshToken: z.string().min(1).max(500) });
+
+export const refreshLogin = defineEndpoint({
+  name: "refreshLogin",
+  service: "user",
+  method: "POST",
+  path: "/login/refresh",
+  summary: "Exchange a refresh token for a new pair",
+  access: "anyone",
+  body: RefreshToken,
+  success: { status: 200, schema: TokenPair },
+  refusals: { 401: "Unknown, expired or spent; a spent one ends every session that came from the same login" },
+});
+
+export const logout = defineEndpoint({
+  name: "logout",
+  service: "user",
+  method: "POST",
+  path: "/logout",
+  summary: "End the session; the access token lives out its minutes",
+  access: "anyone",
+  body: RefreshToken,
+  success: { status: 204, schema: undefined },
+});
+
+export const getMe = defineEndpoint({
+  name: "getMe",
+  service: "user",
+  method: "GET",
+  path: "/api/users/me",
+  summary: "Who am I",
+  access: everyRole,
+  success: { status: 200, schema: User },
+});
+
+export const JsonWebKeySet = z
+  .object({ keys: z.array(z.object({ kty: z.string(), kid: z.string(), alg: z.string(), use: z.string() }).loose()) })
+  .meta({ id: "JsonWebKeySet" });
+
+export const getKeys = defineEndpoint({
+  name: "getKeys",
+  service: "user",
+  method: "GET",
+  path: "/.well-known/jwks.json",
+  summary: "The public keys that access tokens are signed with",
+  access: "anyone",
+  success: { status: 200, schema: JsonWebKeySet },
+});

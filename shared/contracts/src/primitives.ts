@@ -1,0 +1,41 @@
+import { z } from "zod";
+
+/** The largest price of one unit, in the currency's minor unit. With quantities of at most 1000 and 50 items a total stays an exact JSON number. */
+export const MAX_PRICE = 1_000_000_000;
+/** The largest stock of one product: PostgreSQL's `integer`. */
+export const MAX_STOCK = 2_147_483_647;
+
+export const Uuid = z.uuid().meta({ description: "A UUID, version 7 where we made it" });
+/** Money is a whole number of the currency's minor unit. */
+export const Price = z.int().min(0).max(MAX_PRICE).meta({ description: "In the currency's minor unit", examples: [12_000] });
+export const Currency = z.literal("KRW");
+export const Instant = z.iso.datetime().meta({ description: "RFC 3339, UTC", examples: ["2026-11-23T04:05:06.789Z"] });
+
+/** Control characters: C0, DEL and C1. A name, a reason or an address has no use for them, and logs and terminals are harmed by them. */
+const CONTROL = /\p{Cc}/u;
+
+/** Text that a person typed: counted in code points, not blank, without control characters. */
+export const text = (maxCodePoints: number) =>
+  z
+    .string()
+    .refine((value) => [...value].length <= maxCodePoints, { message: `must be at most ${maxCodePoints} characters` })
+    .refine((value) => value.trim() !== "", { message: "must not be blank" })
+    .refine((value) => !CONTROL.test(value), { message: "must not contain control characters" })
+    .meta({ minLength: 1, maxLength: maxCodePoints });
+
+export const Quantity = z.int().min(1).max(1000);
+
+/** What an order takes of one product. */
+export const ItemToTake = z.object({ productId: Uuid, quantity: Quantity });
+export type ItemToTake = z.infer<typeof ItemToTake>;
+
+export const CancelReason = z.enum([
+  "OUT_OF_STOCK",
+  "PRODUCT_NOT_FOUND",
+  "CANCELLED_BY_CUSTOMER",
+  "CANCELLED_BY_ADMIN",
+  "DELIVERY_FAILED",
+  "TIMED_OUT",
+]);
+/** Why an order was taken back. */
+export type CancelReason = z.infer<typeof CancelReason>;
