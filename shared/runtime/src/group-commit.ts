@@ -1,0 +1,50 @@
+/**
+ * Natural group commit: what has piled up goes out as one call of `run`, while at most `maxInFlight` calls are under way.
+ * Nothing waits on purpose: a lone item goes out at once, and under load the batches grow by themselves.
+ * (The technique is that of PostgreSQL's own WAL flush and of the LMAX "smart batching" write-up.)
+ */
+export interface GroupCommitOptions<Item, Result> {
+  /** Gives a result per item, in the order of the items. When it throws, a batch of several is run again one by one. */
+  readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly maxBatch: number;
+  readonly maxInFlight: number;
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** @returns a function that takes one item and resolves with its result, or rejects with what its own run threw */
+export function groupCommit<Item, Result>({ run, maxBatch, maxInFlight }: GroupCommitOptions<Item, Result>): (item: Item) => Promise<Result> {
+  const queue: Waiting<Item, Result>[] = [];
+  let inFlight = 0;
+
+  async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await run(batch.map(({ item }) => item));
+      if (results.length !== batch.length) throw new Error(`group commit: ${batch.length} items gave ${results.length} results`);
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+    } catch (error) {
+      if (batch.length === 1) batch[0]?.reject(error);
+      else for (const one of batch) await runBatch([one]);
+    }
+  }
+
+  function pump(): void {
+    while (inFlight < maxInFlight && queue.length > 0) {
+      inFlight += 1;
+      void runBatch(queue.splice(0, maxBatch)).finally(() => {
+        inFlight -= 1;
+        pump();
+      });
+    }
+  }
+
+  return (item) =>
+    new Promise<Result>((resolve, reject) => {
+      queue.push({ item, resolve, reject });
+      pump();
+    });
+}

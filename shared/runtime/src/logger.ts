@@ -1,0 +1,61 @@
+import type { Clock } from "./clock.ts";
+
+export const logLevels = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Facts beside a log line's sentence. An `error` is written with its message, code and stack. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Writes one JSON object a line. The message is a sentence that an operator can act on; what varies goes into the fields. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A logger that adds these fields to each of its lines. */
+  with(fields: LogFields): Logger;
+}
+
+interface LoggerOptions {
+  readonly service: string;
+  readonly level: LogLevel;
+  readonly clock: Clock;
+  /** Where a finished line goes; standard output by default. */
+  readonly write?: (line: string) => void;
+}
+
+export function createLogger({ service, level, clock, write = writeToStdout }: LoggerOptions): Logger {
+  const threshold = logLevels.indexOf(level);
+
+  function build(bound: LogFields): Logger {
+    const log = (lineLevel: LogLevel) => (message: string, fields: LogFields = {}) => {
+      if (logLevels.indexOf(lineLevel) < threshold) return;
+      const time = new Date(clock.now()).toISOString();
+      write(JSON.stringify({ time, level: lineLevel, service, message, ...bound, ...fields }, readable));
+    };
+    return {
+      debug: log("debug"),
+      info: log("info"),
+      warn: log("warn"),
+      error: log("error"),
+      with: (fields) => build({ ...bound, ...fields }),
+    };
+  }
+  return build({});
+}
+
+function readable(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return describeError(value);
+  if (typeof value === "bigint") return value.toString();
+  return value;
+}
+
+function describeError(error: Error): Record<string, unknown> {
+  const { name, message, stack, cause } = error;
+  const code = "code" in error ? error.code : undefined;
+  return { name, message, code, stack, cause: cause instanceof Error ? describeError(cause) : cause };
+}
+
+function writeToStdout(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
