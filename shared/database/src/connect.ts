@@ -1,0 +1,39 @@
+import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+
+export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
+/** What a transaction callback is given: use it, and only it, for every statement that belongs to the transaction. */
+export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
+
+export interface ConnectOptions {
+  /** `postgres://user:password@host:port/database`; `sslmode` and other libpq parameters as postgres.js takes them. */
+  readonly url: string;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** Connections at most. Ten is enough for two cores: the work comes in batches. */
+  readonly max?: number;
+  /** A statement that runs longer is ended by the server, in milliseconds. */
+  readonly statementTimeoutMs?: number;
+}
+
+/** The time a new connection may take, in seconds: a call that needs the database is answered with 503 within two. */
+const CONNECT_TIMEOUT_S = 1.5;
+/** The pause before the next try to connect, in seconds. The library's own grows to 20 s, which is how long a service would stay away after its database is back. */
+const RECONNECT_PAUSE_S = 0.1;
+
+/**
+ * A pool of connections to one service's database. Nothing is opened before the first statement.
+ * `db.$client.end()` closes it.
+ */
+export function connectDatabase({ url, applicationName, max = 10, statementTimeoutMs = 15_000 }: ConnectOptions): Database {
+  const client = postgres(url, {
+    max,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    backoff: () => RECONNECT_PAUSE_S,
+    idle_timeout: 60,
+    max_lifetime: 30 * 60,
+    onnotice: () => undefined,
+    connection: { application_name: applicationName, statement_timeout: statementTimeoutMs },
+  });
+  return drizzle(client);
+}

@@ -1,0 +1,41 @@
+/**
+ * SQLSTATE classes and codes (PostgreSQL, appendix A) after which the same statement may well succeed:
+ * 08 connection, 40 rollback (serialization, deadlock), 53 resources (disk full, too many connections),
+ * 57P shutdown and crash, 57014 cancelled by a time-out, 55P03 lock not available, 58 system error (I/O), 25006 read-only (a failover), 25P03/25P04 idle or transaction time-out.
+ */
+const TRANSIENT_SQLSTATE = /^(08|40|53|58|57P|57014|55P03|25006|25P03|25P04)/;
+
+/** Errors of postgres.js and of sockets when the server cannot be reached or went away. */
+const TRANSIENT_CODES = new Set([
+  "CONNECT_TIMEOUT",
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_ENDED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EPIPE",
+  "ETIMEDOUT",
+]);
+
+/** An error's own code, or that of its cause: Drizzle wraps what the driver threw. */
+export function errorCode(error: unknown): string | undefined {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if ("code" in current && typeof current.code === "string") return current.code;
+  }
+  return undefined;
+}
+
+/** Whether a database error says "not now" rather than "never": the same work is to be tried again, and nothing is wrong with it. */
+export function isTransient(error: unknown): boolean {
+  const code = errorCode(error);
+  return code !== undefined && (TRANSIENT_CODES.has(code) || TRANSIENT_SQLSTATE.test(code));
+}
+
+/** SQLSTATE 23505. */
+export function isUniqueViolation(error: unknown): boolean {
+  return errorCode(error) === "23505";
+}
