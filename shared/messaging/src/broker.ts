@@ -1,0 +1,49 @@
+import type { Topic } from "@shop/contracts/messages/define";
+
+/** A record as it is handed to the broker. */
+export interface RecordToPublish {
+  readonly topic: Topic;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** A record as it came from the broker. Anything may be in it. */
+export interface BrokerRecord {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly offset: string;
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Subscription {
+  /** Whether it is a member of its group, and moving. */
+  isHealthy(): boolean;
+  /** Takes nothing more, lets the batch in hand finish, commits its offsets and leaves the group. */
+  stop(): Promise<void>;
+}
+
+export interface SubscribeOptions {
+  readonly groupId: string;
+  readonly topics: readonly Topic[];
+  /**
+   * Handles records of several partitions, each partition's in order. Offsets are committed only after it has resolved;
+   * what it has not finished when the process ends is delivered again. A rejection makes the same records be handed over again.
+   */
+  readonly handle: (records: readonly BrokerRecord[], signal: AbortSignal) => Promise<void>;
+}
+
+/** The message broker, as far as the rest of the system knows it: the seam between the messaging patterns and the Kafka client. */
+export interface Broker {
+  /**
+   * Publishes records, each key's in the given order.
+   * Resolves when all are acknowledged by all in-sync replicas; rejects when that is not known of one of them.
+   */
+  publish(records: readonly RecordToPublish[]): Promise<void>;
+  /** Joins a consumer group and keeps being a member, whatever happens to the connection, until it is stopped. */
+  subscribe(options: SubscribeOptions): Subscription;
+  /** Whether the broker answers. Rejects when it does not. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

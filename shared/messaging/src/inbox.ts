@@ -1,0 +1,120 @@
+import type { Database, Transaction } from "@shop/database/connect";
+import { isTransient } from "@shop/database/errors";
+import { jsonRows } from "@shop/database/rows";
+import { inTransaction } from "@shop/database/transaction";
+import { backoffMs } from "@shop/runtime/backoff";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import { sql } from "drizzle-orm";
+import type { BrokerRecord } from "./broker.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import { decode, type Received } from "./decode.ts";
+import { type MessageHandlers, Refused } from "./handlers.ts";
+import type { Outbox } from "./outbox.ts";
+
+interface InboxOptions {
+  readonly db: Database;
+  readonly handlers: MessageHandlers;
+  readonly outbox: Outbox;
+  readonly deadLetters: DeadLetters;
+  /** Called when messages have been committed to the outbox. */
+  readonly onCommitted: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const TRANSIENT_BACKOFF = { firstMs: 50, maxMs: 2_000 };
+/** How often a message that fails for an unknown reason is tried before it is a dead letter. */
+const ATTEMPTS = 3;
+const FAILURE_BACKOFF = { firstMs: 100, maxMs: 1_000 };
+
+/**
+ * The receiving side: applies records to the database, each message once, however often and to however many replicas it is delivered.
+ * As many messages as came together share one transaction: inbox rows, effects and outbox rows are committed at once or not at all.
+ * @returns a function that resolves when every record is applied, known, of no concern, or a dead letter; while the database is
+ * away it waits. It rejects only when `signal` is aborted, and then what it has not committed must be delivered again.
+ */
+export function createInbox({ db, handlers, outbox, deadLetters, onCommitted, clock, logger, metrics }: InboxOptions) {
+  /** One attempt to apply messages in one transaction. */
+  async function apply(messages: readonly Received[]): Promise<void> {
+    const sent = await inTransaction(db, async (tx) => {
+      const fresh = await firstSeen(tx, messages);
+      metrics.count("messages_duplicate_total", {}, messages.length - fresh.length);
+      if (fresh.length === 0) return 0;
+      const followUps = await handlers.handle(tx, fresh);
+      await outbox.send(tx, followUps);
+      return followUps.length;
+    });
+    metrics.count("messages_handled_total", {}, messages.length);
+    if (sent > 0) onCommitted();
+  }
+
+  /** Applies messages in order; splits a batch that fails until the message at fault stands alone. */
+  async function applyAll(messages: readonly Received[], signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      signal.throwIfAborted();
+      try {
+        await apply(messages);
+        return;
+      } catch (error) {
+        if (isTransient(error)) {
+          if (attempt === 1 || attempt % 10 === 0) {
+            logger.warn("messages wait: the database does not take them now; trying again", { messages: messages.length, attempt, error });
+          }
+          await clock.sleep(backoffMs(TRANSIENT_BACKOFF, attempt), signal);
+          continue;
+        }
+        const [only, ...others] = messages;
+        if (only === undefined) return;
+        if (others.length > 0) {
+          const middle = Math.ceil(messages.length / 2);
+          await applyAll(messages.slice(0, middle), signal);
+          await applyAll(messages.slice(middle), signal);
+          return;
+        }
+        if (error instanceof Refused || attempt >= ATTEMPTS) {
+          await bury(only, error, signal);
+          return;
+        }
+        logger.warn("a message failed; trying it again", { messageId: only.id, type: only.type, key: only.key, attempt, error });
+        await clock.sleep(backoffMs(FAILURE_BACKOFF, attempt), signal);
+      }
+    }
+  }
+
+  async function bury({ id, type, record }: Received, error: unknown, signal: AbortSignal): Promise<void> {
+    const cause = error instanceof Refused ? "REFUSED" : "HANDLER_FAILED";
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    await deadLetters.add([{ cause, detail, messageId: id, type, record }], signal);
+  }
+
+  return async (records: readonly BrokerRecord[], signal: AbortSignal): Promise<void> => {
+    let messages: Received[] = [];
+    for (const record of records) {
+      const decoded = decode(record);
+      if (decoded.kind === "undecodable") {
+        await applyAll(messages, signal);
+        messages = [];
+        await deadLetters.add([decoded.letter], signal);
+      } else if (handlers.types.has(decoded.message.type)) {
+        messages.push(decoded.message);
+      }
+    }
+    if (messages.length > 0) await applyAll(messages, signal);
+  };
+}
+
+/** Writes the messages' ids and gives those messages that had not been written before, in their order. */
+async function firstSeen(tx: Transaction, messages: readonly Received[]): Promise<readonly Received[]> {
+  const byId = new Map(messages.map((message) => [message.id, message]));
+  const rows = [...byId.keys()].toSorted().map((id) => ({ id }));
+  const written = await tx.execute<{ message_id: string }>(sql`
+    insert into inbox (message_id) select id from json_to_recordset(${jsonRows(rows)}) as r(id text)
+    on conflict do nothing returning message_id`);
+  if (written.length === messages.length) return messages;
+  const fresh = new Set(written.map((row) => row.message_id));
+  // Of a message that stands in the batch twice the first is kept.
+  return messages.filter(({ id }) => fresh.delete(id));
+}

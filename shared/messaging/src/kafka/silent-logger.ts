@@ -1,0 +1,14 @@
+import type { Logger } from "@shop/runtime/logger";
+import { type logCreator, logLevel } from "kafkajs";
+
+/**
+ * kafkajs reports as errors what it then retries by itself ("group coordinator is not available" in a broker's first seconds).
+ * What matters reaches the operator from the publisher and the subscription in their own words; the library's go to `debug`.
+ */
+export function kafkaLogCreator(logger: Logger): logCreator {
+  return () =>
+    ({ namespace, level, log: { message, ...fields } }) => {
+      if (level === logLevel.NOTHING) return;
+      logger.debug(`kafkajs: ${message}`, { namespace, error: fields["error"] });
+    };
+}

@@ -1,0 +1,167 @@
+import type { Topic } from "@shop/contracts/messages/define";
+import { backoffMs } from "@shop/runtime/backoff";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { BrokerRecord, SubscribeOptions, Subscription } from "../broker.ts";
+import type { Naming } from "./kafka-broker.ts";
+import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
+
+interface SubscriptionOptions extends SubscribeOptions {
+  readonly kafka: Kafka;
+  readonly naming: Naming;
+  readonly ensureTopics: () => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A dead member holds its partitions for this long, in milliseconds. kafkajs' default of 30 s is how long an order would wait. */
+const SESSION_TIMEOUT_MS = 6_000;
+const HEARTBEAT_INTERVAL_MS = 1_000;
+/** A fetch with nothing to bring returns after this long; heartbeats are sent between fetches. */
+const FETCH_WAIT_MS = 500;
+const COMMIT_INTERVAL_MS = 300;
+const WATCH_INTERVAL_MS = 5_000;
+/** A consumer that has not come back from a fetch for this long, in milliseconds, is stuck and is made anew. */
+const SILENT_MS = 20_000;
+const REBUILD_BACKOFF = { firstMs: 200, maxMs: 2_000 };
+const DISCONNECT_TIMEOUT_MS = 3_000;
+
+/**
+ * A member of a consumer group that stays one. kafkajs ends a consumer for good on some errors, restarts it on others and can go silent
+ * while its heartbeats go on; here each end, and each silence, leads to a new consumer.
+ *
+ * Fetching and handling overlap: batches go into a bounded queue, one handler call at a time takes all that waits. kafkajs is told that
+ * a batch is resolved when it is queued, so that it fetches on; only what has been handled is committed, every 300 ms. After a rebalance
+ * everything since the last commit is fetched again, which the inbox absorbs.
+ */
+export function createSubscription(options: SubscriptionOptions): Subscription {
+  const { kafka, naming, ensureTopics, groupId, topics, handle, clock, logger, metrics } = options;
+  const stopping = new AbortController();
+  let healthy = false;
+  const done = run();
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !stopping.signal.aborted; ) {
+      const startedAt = clock.now();
+      try {
+        await consumeUntilBroken();
+      } catch (error) {
+        logger.warn("the Kafka consumer ended; a new one takes its place", { groupId, error });
+      }
+      healthy = false;
+      metrics.count("consumer_rebuilt_total");
+      failures = clock.now() - startedAt > SILENT_MS ? 1 : failures + 1;
+      if (!stopping.signal.aborted) await clock.sleep(backoffMs(REBUILD_BACKOFF, failures), stopping.signal);
+    }
+  }
+
+  /** The life of one consumer. Resolves when the subscription is stopped, rejects with what ended the consumer. */
+  async function consumeUntilBroken(): Promise<void> {
+    await ensureTopics();
+    const consumer = kafka.consumer({
+      groupId: naming.group(groupId),
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      rebalanceTimeout: SESSION_TIMEOUT_MS,
+      heartbeatInterval: HEARTBEAT_INTERVAL_MS,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      allowAutoTopicCreation: false,
+      retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
+    });
+    const queue = createWorkQueue({ handle, clock, logger, metrics });
+    let lastFetchAt = clock.now();
+    const broken = Promise.withResolvers<never>();
+    consumer.on(consumer.events.CRASH, ({ payload }) => broken.reject(payload.error));
+    consumer.on(consumer.events.FETCH, () => {
+      lastFetchAt = clock.now();
+    });
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      queue.startOver();
+      lastFetchAt = clock.now();
+      healthy = true;
+      logger.info("joined the consumer group", { groupId, partitions: payload.memberAssignment });
+    });
+    const watch = setInterval(() => {
+      const silentForMs = clock.now() - lastFetchAt;
+      if (silentForMs > SILENT_MS && !queue.isFull()) broken.reject(new Error(`no fetch came back for ${silentForMs} ms`));
+    }, WATCH_INTERVAL_MS);
+    const commit = setInterval(() => void commitHandled(consumer, queue), COMMIT_INTERVAL_MS);
+    const stopped = new Promise<void>((resolve) => {
+      if (stopping.signal.aborted) resolve();
+      stopping.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: topics.map(naming.topic), fromBeginning: true });
+      await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => enqueue(payload, queue) });
+      await Promise.race([broken.promise, stopped]);
+    } finally {
+      clearInterval(watch);
+      clearInterval(commit);
+      await queue.close();
+      await commitHandled(consumer, queue);
+      await disconnect(consumer);
+    }
+  }
+
+  async function enqueue({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload, queue: WorkQueue) {
+    const goesOn = () => isRunning() && !isStale() && !stopping.signal.aborted;
+    const topic: Topic = naming.topicOf(batch.topic);
+    while (queue.isFull() && goesOn()) {
+      await heartbeat();
+      await queue.untilNotFullOr(HEARTBEAT_INTERVAL_MS / 2);
+    }
+    if (!goesOn()) return;
+    queue.add(
+      batch.messages.map(
+        ({ key, value, offset, headers }): BrokerRecord => ({
+          topic,
+          partition: batch.partition,
+          offset,
+          key: key?.toString() ?? null,
+          value,
+          headers: textHeaders(headers),
+        }),
+      ),
+    );
+    resolveOffset(batch.lastOffset());
+    await heartbeat();
+  }
+
+  async function commitHandled(consumer: Consumer, queue: WorkQueue): Promise<void> {
+    try {
+      await queue.commitHandled((offsets) =>
+        consumer.commitOffsets(offsets.map(({ topic, partition, next }) => ({ topic: naming.topic(topic), partition, offset: next }))),
+      );
+    } catch (error) {
+      // Nothing is lost: what has been handled and not committed is delivered again and found in the inbox.
+      logger.debug("offsets could not be committed", { groupId, error });
+    }
+  }
+
+  async function disconnect(consumer: Consumer): Promise<void> {
+    try {
+      await Promise.race([consumer.disconnect(), clock.sleep(DISCONNECT_TIMEOUT_MS)]);
+    } catch (error) {
+      logger.debug("the consumer did not disconnect cleanly", { groupId, error });
+    }
+  }
+
+  return {
+    isHealthy: () => healthy,
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}
+
+function textHeaders(headers: EachBatchPayload["batch"]["messages"][number]["headers"]): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    result[name] = Array.isArray(value) ? value.join(", ") : String(value);
+  }
+  return result;
+}

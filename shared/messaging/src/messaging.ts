@@ -1,0 +1,68 @@
+import type { Topic } from "@shop/contracts/messages/define";
+import type { Database } from "@shop/database/connect";
+import type { Clock } from "@shop/runtime/clock";
+import type { IdSource } from "@shop/runtime/ids";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import type { Broker, Subscription } from "./broker.ts";
+import { createDeadLetters } from "./dead-letters.ts";
+import type { MessageHandlers } from "./handlers.ts";
+import { createInbox } from "./inbox.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
+import { purgeUntil, type Retention } from "./purge.ts";
+import { createRelay } from "./relay.ts";
+
+export interface MessagingOptions {
+  readonly db: Database;
+  readonly databaseUrl: string;
+  readonly broker: Broker;
+  /** The consumer group: the service's name. */
+  readonly groupId: string;
+  readonly retention: Retention;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What a service takes part in the messaging with. */
+export interface Messaging {
+  readonly outbox: Outbox;
+  /** Says that messages were committed to the outbox outside of a message handler. */
+  wakeRelay(): void;
+  /** Begins to publish the outbox and to consume. */
+  start(topics: readonly Topic[], handlers: MessageHandlers): void;
+  isHealthy(): boolean;
+  /** Takes no more messages, finishes those in hand, publishes what they led to, and stops. */
+  stop(): Promise<void>;
+}
+
+/** Wires outbox, relay, inbox and dead letters of one service's database to the broker. Nothing runs before `start`. */
+export function createMessaging(options: MessagingOptions): Messaging {
+  const { db, databaseUrl, broker, groupId, retention, clock, ids, logger, metrics } = options;
+  const outbox = createOutbox({ ids, clock });
+  const relay = createRelay({ databaseUrl, db, broker, clock, logger, metrics });
+  const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
+  const stopping = new AbortController();
+  let subscription: Subscription | undefined;
+  let purging: Promise<void> | undefined;
+
+  return {
+    outbox,
+    wakeRelay: relay.wake,
+    start(topics, handlers) {
+      relay.start();
+      purging = purgeUntil(stopping.signal, { db, clock, logger, retention });
+      const handle = createInbox({ db, handlers, outbox, deadLetters, onCommitted: relay.wake, clock, logger, metrics });
+      subscription = broker.subscribe({ groupId, topics, handle });
+    },
+    isHealthy: () => subscription?.isHealthy() ?? false,
+    async stop() {
+      stopping.abort();
+      await subscription?.stop();
+      await relay.stop();
+      await purging;
+      await broker.close();
+    },
+  };
+}

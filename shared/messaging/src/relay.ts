@@ -1,0 +1,163 @@
+import type { Database } from "@shop/database/connect";
+import { backoffMs } from "@shop/runtime/backoff";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import type { Topic } from "@shop/contracts/messages/define";
+import type { Broker } from "./broker.ts";
+import { openRelaySession, type RelaySession } from "./relay-session.ts";
+
+export interface RelayOptions {
+  readonly databaseUrl: string;
+  readonly db: Database;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** How long the relay waits at most, in milliseconds, before it looks again without having been woken. */
+  readonly sweepIntervalMs?: number;
+}
+
+export interface Relay {
+  /** Says that this process has committed rows. Cheap; call it after each commit that wrote some. */
+  wake(): void;
+  /** Whether this replica is the one that publishes. */
+  isActive(): boolean;
+  start(): void;
+  /** Publishes what is in the outbox if the broker takes it, and lets another replica go on. */
+  stop(): Promise<void>;
+}
+
+/** The channel on which a replica that commits rows wakes the one that publishes them. */
+const RELAY_CHANNEL = "outbox_committed";
+const BATCH = 1_000;
+/** How soon a standby replica asks again whether the active one is gone, in milliseconds. */
+const STANDBY_INTERVAL_MS = 500;
+const RESTART_PAUSE_MS = 200;
+const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
+
+/**
+ * Publishes the outbox. Of all replicas one at a time is active: the one whose session holds the advisory lock.
+ *
+ * A batch is read, published, and marked together with the reading of the next one. Between the broker's acknowledgement and the mark
+ * a crash means that the batch is published again: receivers have an inbox. One batch is in flight at a time, so a key's messages
+ * keep their order. A replica that was frozen and thaws can publish only what had been published already.
+ */
+export function createRelay(options: RelayOptions): Relay {
+  const { databaseUrl, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
+  const stopping = new AbortController();
+  let done: Promise<void> | undefined;
+  let active = false;
+  let woken = false;
+  let interruptWait: (() => void) | undefined;
+  let notifying = false;
+
+  function wakeHere(): void {
+    woken = true;
+    interruptWait?.();
+  }
+
+  /** Tells the active replica; at most one such call is under way, since one wakes for all that was committed before. */
+  async function wakeOther(): Promise<void> {
+    if (notifying) return;
+    notifying = true;
+    try {
+      await db.$client.notify(RELAY_CHANNEL, "");
+    } catch (error) {
+      logger.debug("the active relay could not be notified; its sweep will find the rows", { error });
+    } finally {
+      notifying = false;
+    }
+  }
+
+  async function untilWokenOr(ms: number): Promise<void> {
+    if (!woken) {
+      const interrupt = new AbortController();
+      interruptWait = () => interrupt.abort();
+      await clock.sleep(ms, AbortSignal.any([interrupt.signal, stopping.signal]));
+      interruptWait = undefined;
+    }
+    woken = false;
+  }
+
+  /** Publishes the same rows until the broker has acknowledged them all; false when this replica must not go on with them. */
+  async function publish(session: RelaySession, rows: Parameters<Broker["publish"]>[0]): Promise<boolean> {
+    for (let attempt = 1; session.holds(); attempt += 1) {
+      try {
+        await broker.publish(rows);
+        metrics.count("outbox_published_total", {}, rows.length);
+        return true;
+      } catch (error) {
+        if (attempt === 1 || attempt % 10 === 0) {
+          logger.warn("the broker does not take messages now; they wait in the outbox", { waiting: rows.length, attempt, error });
+        }
+        if (stopping.signal.aborted) return false;
+        await clock.sleep(backoffMs(PUBLISH_BACKOFF, attempt), stopping.signal);
+      }
+    }
+    return false;
+  }
+
+  async function lead(session: RelaySession): Promise<void> {
+    let published: readonly string[] = [];
+    while (session.holds()) {
+      const rows = await session.markAndRead(published, BATCH);
+      published = [];
+      if (rows.length === 0) {
+        if (stopping.signal.aborted) return;
+        await untilWokenOr(sweepIntervalMs);
+        continue;
+      }
+      const records = rows.map(({ topic, key, payload }) => ({ topic: topic as Topic, key, value: payload }));
+      if (!(await publish(session, records))) return;
+      published = rows.map(({ id }) => id);
+    }
+  }
+
+  /** Waits to be the active replica, and then is it until the session is lost or the relay is stopped. */
+  async function serve(session: RelaySession): Promise<void> {
+    while (!(await session.tryToLead())) {
+      await clock.sleep(STANDBY_INTERVAL_MS, stopping.signal);
+      if (stopping.signal.aborted) return;
+    }
+    const listening = await db.$client.listen(RELAY_CHANNEL, wakeHere);
+    try {
+      active = true;
+      logger.info("this replica publishes the outbox from now on");
+      await lead(session);
+    } finally {
+      active = false;
+      await listening.unlisten();
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const session = openRelaySession(databaseUrl);
+      try {
+        await serve(session);
+      } catch (error) {
+        if (!stopping.signal.aborted) logger.warn("the relay lost its database session; it begins again", { error });
+      } finally {
+        await session.close();
+      }
+      await clock.sleep(RESTART_PAUSE_MS, stopping.signal);
+    }
+  }
+
+  return {
+    wake() {
+      if (active) wakeHere();
+      else void wakeOther();
+    },
+    isActive: () => active,
+    start() {
+      done ??= run();
+    },
+    async stop() {
+      stopping.abort();
+      wakeHere();
+      await done;
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { sql } from "drizzle-orm";
+import { bigint, check, customType, index, integer, json, jsonb, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+
+const bytea = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
+const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "string" });
+
+/** Set by `inTransaction`: a statement that is not part of a transaction cannot write these tables. */
+const transactionMark = () => text("tx").notNull().default(sql`current_setting('app.tx')`);
+
+/**
+ * Messages that a transaction decided to send. The relay publishes them in the order of `id` and marks them.
+ * A key's rows have ids in the order of their commits, since whoever writes one holds the lock on the key's row already;
+ * over all keys ids are not in commit order, so nothing may read this table by an id watermark.
+ */
+export const outbox = pgTable(
+  "outbox",
+  {
+    id: bigint("id", { mode: "bigint" }).primaryKey().generatedAlwaysAsIdentity(),
+    topic: text("topic").notNull(),
+    key: text("key").notNull(),
+    /** A whole CloudEvent. `json`, not `jsonb`: it is only ever sent on, letter by letter. */
+    payload: json("payload").notNull(),
+    createdAt: instantColumn("created_at").notNull().defaultNow(),
+    sentAt: instantColumn("sent_at"),
+    tx: transactionMark(),
+  },
+  (table) => [
+    index("outbox_unsent").on(table.id).where(sql`${table.sentAt} is null`),
+    check("outbox_in_transaction", sql`${table.tx} <> ''`),
+    check("outbox_payload_is_object", sql`json_typeof(${table.payload}) = 'object'`),
+  ],
+);
+
+/** The ids of messages whose effect is in this database, written in the transaction of that effect. */
+export const inbox = pgTable(
+  "inbox",
+  {
+    messageId: text("message_id").primaryKey(),
+    handledAt: instantColumn("handled_at").notNull().defaultNow(),
+    tx: transactionMark(),
+  },
+  (table) => [
+    index("inbox_handled_at").using("brin", table.handledAt),
+    check("inbox_in_transaction", sql`${table.tx} <> ''`),
+  ],
+);
+
+/** Messages that could not be handled, whole, with the reason. */
+export const deadLetter = pgTable(
+  "dead_letter",
+  {
+    id: uuid("id").primaryKey(),
+    /** A code of what is wrong; see `DeadLetterCause`. */
+    cause: text("cause").notNull(),
+    detail: text("detail").notNull(),
+    messageId: text("message_id"),
+    type: text("type"),
+    topic: text("topic").notNull(),
+    partition: integer("partition").notNull(),
+    recordOffset: bigint("record_offset", { mode: "bigint" }).notNull(),
+    key: text("key"),
+    payload: bytea("payload"),
+    headers: jsonb("headers").notNull(),
+    failedAt: instantColumn("failed_at").notNull(),
+    replayedAt: instantColumn("replayed_at"),
+  },
+  (table) => [
+    // The payload is part of it: a topic that was lost and made again counts its offsets anew.
+    uniqueIndex("dead_letter_record").on(
+      table.topic,
+      table.partition,
+      table.recordOffset,
+      sql`md5(coalesce(${table.payload}, ''))`,
+    ),
+  ],
+);
