@@ -1,0 +1,18 @@
+import type { Database } from "@shop/database/connect";
+import type { Outbox } from "@shop/messaging/outbox";
+import type { Clock } from "@shop/runtime/clock";
+import type { IdSource } from "@shop/runtime/ids";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+
+/** Everything that the use cases, handlers and background work of a service are built from. */
+export interface ServiceContext {
+  readonly db: Database;
+  readonly outbox: Outbox;
+  /** To be called after a commit that wrote to the outbox outside of a message handler, so that the messages leave at once. */
+  readonly wakeRelay: () => void;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
