@@ -1,0 +1,71 @@
+CREATE TABLE "dead_letter" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"cause" text NOT NULL,
+	"detail" text NOT NULL,
+	"message_id" text,
+	"type" text,
+	"topic" text NOT NULL,
+	"partition" integer NOT NULL,
+	"record_offset" bigint NOT NULL,
+	"key" text,
+	"payload" "bytea",
+	"headers" jsonb NOT NULL,
+	"failed_at" timestamp with time zone NOT NULL,
+	"replayed_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "inbox" (
+	"message_id" text PRIMARY KEY NOT NULL,
+	"handled_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"tx" text DEFAULT current_setting('app.tx') NOT NULL,
+	CONSTRAINT "inbox_in_transaction" CHECK ("inbox"."tx" <> '')
+);
+--> statement-breakpoint
+CREATE TABLE "outbox" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "outbox_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"topic" text NOT NULL,
+	"key" text NOT NULL,
+	"payload" json NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"sent_at" timestamp with time zone,
+	"tx" text DEFAULT current_setting('app.tx') NOT NULL,
+	CONSTRAINT "outbox_in_transaction" CHECK ("outbox"."tx" <> ''),
+	CONSTRAINT "outbox_payload_is_object" CHECK (json_typeof("outbox"."payload") = 'object')
+);
+--> statement-breakpoint
+CREATE TABLE "saga" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"order_id" uuid NOT NULL,
+	"definition" text NOT NULL,
+	"version" integer NOT NULL,
+	"status" text NOT NULL,
+	"step" text NOT NULL,
+	"data" jsonb NOT NULL,
+	"reason" text,
+	"attempts" integer NOT NULL,
+	"next_attempt_at" timestamp with time zone,
+	"deadline" timestamp with time zone,
+	"stuck_since" timestamp with time zone,
+	"traceparent" text,
+	"revision" integer NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "saga_order_id_unique" UNIQUE("order_id"),
+	CONSTRAINT "saga_data_is_object" CHECK (jsonb_typeof("saga"."data") = 'object')
+);
+--> statement-breakpoint
+CREATE TABLE "saga_history" (
+	"saga_id" uuid NOT NULL,
+	"seq" bigint NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"step" text NOT NULL,
+	"message" text,
+	"detail" text NOT NULL,
+	CONSTRAINT "saga_history_saga_id_seq_pk" PRIMARY KEY("saga_id","seq")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "dead_letter_record" ON "dead_letter" USING btree ("topic","partition","record_offset",md5(coalesce("payload", '')));--> statement-breakpoint
+CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
+CREATE INDEX "outbox_unsent" ON "outbox" USING btree ("id") WHERE "outbox"."sent_at" is null;--> statement-breakpoint
+CREATE INDEX "saga_due" ON "saga" USING btree ("next_attempt_at") WHERE "saga"."next_attempt_at" is not null;--> statement-breakpoint
+CREATE INDEX "saga_stuck" ON "saga" USING btree ("stuck_since") WHERE "saga"."stuck_since" is not null;

@@ -1,0 +1,250 @@
+import type { MessageDefinition } from "@shop/contracts/messages/define";
+import type { CancelReason } from "@shop/contracts/primitives";
+import { backoffMs } from "@shop/runtime/backoff";
+import type { Answer, Command, Patience, RetriableStep, SagaDefinition, UndoableStep } from "./definition.ts";
+import { type HistoryEntry, hasEnded, type SagaState } from "./state.ts";
+
+/** What can happen to a saga: a message came, or the time that it waits until. */
+export type SagaEvent =
+  | { readonly kind: "message"; readonly type: string; readonly data: unknown; readonly traceparent: string | undefined }
+  | { readonly kind: "timer" };
+
+export interface CommandToSend {
+  readonly definition: MessageDefinition;
+  readonly data: unknown;
+}
+
+/** What follows from an event. `null` means that it changes nothing: it is late, repeated, or about no saga. */
+export interface Advanced<Data> {
+  readonly state: SagaState<Data>;
+  readonly send: readonly CommandToSend[];
+  readonly history: readonly HistoryEntry[];
+}
+
+export interface Beginning {
+  /** The id for a saga that begins with this event. */
+  readonly id: string;
+  readonly orderId: string;
+}
+
+/**
+ * The saga engine: what follows from an event, as a pure function of the definition, the saga's state and the time.
+ *
+ * Forward, an answer finishes its step and all steps before it, since a participant can only answer what was asked. A refusal, a deadline
+ * before the pivot, or a request to cancel turns the saga round: the steps begun so far are undone in reverse, then it is cancelled.
+ * A step whose answer never came is undone too; its participant remembers the undo and refuses the step if it comes later.
+ * @param state undefined when no saga of this order is known
+ * @param now milliseconds since the epoch
+ */
+export function advance<Data>(
+  definition: SagaDefinition<Data>,
+  state: SagaState<Data> | undefined,
+  event: SagaEvent,
+  now: number,
+  beginning: Beginning,
+): Advanced<Data> | null {
+  if (state === undefined) return event.kind === "message" ? begin(definition, event, now, beginning) : null;
+  if (hasEnded(state)) return null;
+  const change = new Change(definition, state, event.kind === "message" ? event.type : null, now);
+  if (event.kind === "timer") onTimer(change);
+  else if (event.type === definition.cancels.definition.type) onCancelRequest(change, definition.cancels.reason(event.data));
+  else if (state.status === "RUNNING") onAnswerForward(change, event);
+  else onAnswerBackward(change, event);
+  return change.result();
+}
+
+type MessageEvent = Extract<SagaEvent, { kind: "message" }>;
+
+function begin<Data>(definition: SagaDefinition<Data>, event: MessageEvent, now: number, { id, orderId }: Beginning): Advanced<Data> | null {
+  const first = definition.undoable[0];
+  const isCancel = event.type === definition.cancels.definition.type;
+  if (first === undefined || (event.type !== definition.begins.type && !isCancel)) return null;
+  const blank: SagaState<Data> = {
+    id,
+    orderId,
+    definition: definition.name,
+    version: definition.version,
+    status: "RUNNING",
+    step: first.name,
+    // `begins` and `cancels` both carry the saga's data, parsed with their own schema.
+    data: event.data as Data,
+    reason: null,
+    attempts: 0,
+    nextAttemptAt: null,
+    deadline: null,
+    stuckSince: null,
+    traceparent: event.traceparent ?? null,
+    revision: 0,
+  };
+  const change = new Change(definition, blank, event.type, now);
+  // A cancel that comes before its order finds nothing to undo, and the order that comes later finds the saga.
+  if (isCancel) change.undoBefore(0, definition.cancels.reason(event.data));
+  else change.enterForward(0);
+  return change.result();
+}
+
+function onTimer<Data>(change: Change<Data>): void {
+  const { state, now } = change;
+  if (state.nextAttemptAt === null || now < state.nextAttemptAt) return;
+  const pastDeadline = state.deadline !== null && now >= state.deadline;
+  const index = change.forwardIndex();
+  if (pastDeadline && state.status === "RUNNING" && index <= change.pivotIndex) change.undoFrom(index, "TIMED_OUT");
+  else change.askAgain(pastDeadline);
+}
+
+function onCancelRequest<Data>(change: Change<Data>, reason: CancelReason): void {
+  const index = change.forwardIndex();
+  if (change.state.status === "RUNNING" && index <= change.pivotIndex) change.undoFrom(index, reason);
+}
+
+function onAnswerForward<Data>(change: Change<Data>, event: MessageEvent): void {
+  for (let index = change.forwardIndex(); index < change.forward.length; index += 1) {
+    const answer = find(change.forward[index]?.answers, event.type);
+    if (answer === undefined) continue;
+    const outcome = answer.decide(event.data);
+    if (outcome.kind === "refused") change.undoBefore(index, outcome.reason, event);
+    else change.enterForward(index + 1);
+    return;
+  }
+}
+
+function onAnswerBackward<Data>(change: Change<Data>, event: MessageEvent): void {
+  if (change.state.step === change.definition.cancelled.name) {
+    if (find(change.definition.cancelled.answers, event.type)) change.end("CANCELLED");
+    return;
+  }
+  const index = change.definition.undoable.findIndex(({ undo }) => undo.name === change.state.step);
+  const answer = find(change.definition.undoable[index]?.undo.answers, event.type);
+  if (answer === undefined) return;
+  if (answer.decide(event.data).kind === "tooLate") change.enterForward(change.pivotIndex + 1);
+  else change.undoBefore(index, reasonOf(change.state), event);
+}
+
+/** A saga that goes back has a reason. */
+function reasonOf({ id, reason }: Pick<SagaState<unknown>, "id" | "reason">): CancelReason {
+  if (reason === null) throw new Error(`saga ${id} is taken back without a reason`);
+  return reason;
+}
+
+function find(answers: readonly Answer[] | undefined, type: string): Answer | undefined {
+  return answers?.find((answer) => answer.type === type);
+}
+
+interface ForwardStep<Data> {
+  readonly name: SagaState<Data>["step"];
+  readonly send: Command<Data>;
+  readonly sendsOnEntering: boolean;
+  readonly answers: readonly Answer[];
+  readonly patience: Patience;
+}
+
+/** Collects what one event does to a saga. */
+class Change<Data> {
+  readonly definition: SagaDefinition<Data>;
+  /** All steps of the way forward, the pivot among them. */
+  readonly forward: readonly ForwardStep<Data>[];
+  readonly pivotIndex: number;
+  readonly now: number;
+  state: SagaState<Data>;
+  readonly #message: string | null;
+  readonly #send: CommandToSend[] = [];
+  readonly #history: HistoryEntry[] = [];
+
+  constructor(definition: SagaDefinition<Data>, state: SagaState<Data>, message: string | null, now: number) {
+    const asking = (step: UndoableStep<Data> | RetriableStep<Data>) => ({ ...step, sendsOnEntering: true });
+    this.definition = definition;
+    this.forward = [
+      ...definition.undoable.map(asking),
+      { ...definition.pivot, send: definition.pivot.remind, sendsOnEntering: false },
+      ...definition.retriable.map(asking),
+    ];
+    this.pivotIndex = definition.undoable.length;
+    this.state = state;
+    this.now = now;
+    this.#message = message;
+  }
+
+  forwardIndex(): number {
+    return this.forward.findIndex(({ name }) => name === this.state.step);
+  }
+
+  /** Goes on to a step of the way forward, or to the end behind the last one. */
+  enterForward(index: number): void {
+    const step = this.forward[index];
+    if (step === undefined) this.end("COMPLETE");
+    else this.#enter({ ...this.state, status: "RUNNING", reason: null }, step, step.sendsOnEntering, `on to ${step.name}`);
+  }
+
+  /** Turns round at a step that may or may not have been done, so that it is undone as well. */
+  undoFrom(index: number, reason: CancelReason): void {
+    this.undoBefore(index + 1, reason);
+  }
+
+  /**
+   * Goes back: the next to be undone is the step before `index`, or the order is cancelled when there is none left.
+   * An undo that this very message has answered is not asked for.
+   */
+  undoBefore(index: number, reason: CancelReason, event?: MessageEvent): void {
+    const state = { ...this.state, status: "COMPENSATING" as const, reason };
+    const position = Math.min(index, this.definition.undoable.length) - 1;
+    const undo = this.definition.undoable[position]?.undo;
+    if (undo === undefined) {
+      this.#enter(state, this.definition.cancelled, true, `${reason}: nothing is left to undo`);
+    } else if (event && find(undo.answers, event.type)?.decide(event.data).kind === "done") {
+      this.undoBefore(position, reason, event);
+    } else {
+      this.#enter(state, undo, true, `${reason}: back to ${undo.name}`);
+    }
+  }
+
+  /** Sends the step's command once more. Past the deadline the saga is stuck: shown to an operator, and still asking. */
+  askAgain(pastDeadline: boolean): void {
+    const step = this.#current();
+    const stuckSince = this.state.stuckSince ?? (pastDeadline ? this.now : null);
+    const attempts = this.state.attempts + 1;
+    this.state = { ...this.state, attempts, stuckSince, nextAttemptAt: this.now + backoffMs(step.patience, attempts) };
+    this.#ask(step.send);
+    this.#note(stuckSince === null ? `no answer: asked again, attempt ${attempts}` : `stuck: asked again, attempt ${attempts}`);
+  }
+
+  end(status: "COMPLETE" | "CANCELLED"): void {
+    this.state = { ...this.state, status, nextAttemptAt: null, deadline: null, stuckSince: null };
+    this.#note(status === "COMPLETE" ? "the order is complete" : `${this.state.reason}: the order is cancelled`);
+  }
+
+  /** @returns null when nothing has changed */
+  result(): Advanced<Data> | null {
+    if (this.#history.length === 0) return null;
+    return { state: { ...this.state, revision: this.state.revision + 1 }, send: this.#send, history: this.#history };
+  }
+
+  #enter(state: SagaState<Data>, step: Pick<ForwardStep<Data>, "name" | "send" | "patience">, sends: boolean, detail: string): void {
+    const { firstMs, deadlineMs } = step.patience;
+    this.state = {
+      ...state,
+      step: step.name,
+      attempts: sends ? 1 : 0,
+      nextAttemptAt: this.now + firstMs,
+      deadline: deadlineMs === null ? null : this.now + deadlineMs,
+      stuckSince: null,
+    };
+    if (sends) this.#ask(step.send);
+    this.#note(detail);
+  }
+
+  #current(): Pick<ForwardStep<Data>, "send" | "patience"> {
+    const { undoable, cancelled } = this.definition;
+    const all = [...this.forward, ...undoable.map(({ undo }) => undo), cancelled];
+    const step = all.find(({ name }) => name === this.state.step);
+    if (step === undefined) throw new Error(`saga ${this.definition.name} v${this.definition.version} has no step ${this.state.step}`);
+    return step;
+  }
+
+  #ask({ definition, build }: Command<Data>): void {
+    this.#send.push({ definition, data: build(this.state) });
+  }
+
+  #note(detail: string): void {
+    this.#history.push({ at: this.now, step: this.state.step, message: this.#message, detail });
+  }
+}

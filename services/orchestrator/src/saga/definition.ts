@@ -1,0 +1,126 @@
+import type { SagaStep } from "@shop/contracts/http/saga";
+import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
+import type { CancelReason } from "@shop/contracts/primitives";
+
+/** What a command's data follows from. */
+interface Known<Data> {
+  readonly data: Data;
+  /** Why the saga is taken back; null while it goes forward. */
+  readonly reason: CancelReason | null;
+}
+
+/** A command to a participant. */
+export interface Command<Data> {
+  readonly definition: MessageDefinition;
+  readonly build: (known: Known<Data>) => unknown;
+}
+
+/** What a participant's message means for the step that it answers. */
+export type Outcome =
+  /** The step is done, and with it every step before it. */
+  | { readonly kind: "done" }
+  /** The step was not done and will not be: what was done before it is taken back. */
+  | { readonly kind: "refused"; readonly reason: CancelReason }
+  /** An undo came too late, the pivot has been passed: the saga goes on to its end. */
+  | { readonly kind: "tooLate" };
+
+export interface Answer {
+  readonly type: string;
+  readonly decide: (data: unknown) => Outcome;
+}
+
+/**
+ * How long a step waits. The command is sent again after `firstMs`, then after twice that, at most every `maxMs`.
+ * After `deadlineMs` a step that can be undone is taken back; one that cannot shows up as stuck, and is still asked for.
+ */
+export interface Patience {
+  readonly firstMs: number;
+  readonly maxMs: number;
+  readonly deadlineMs: number | null;
+}
+
+interface Asking<Data> {
+  readonly name: SagaStep;
+  readonly send: Command<Data>;
+  readonly answers: readonly Answer[];
+  readonly patience: Patience;
+}
+
+/** A step after which nothing is lost yet: whoever defines one must say how it is undone. */
+export interface UndoableStep<Data> extends Asking<Data> {
+  readonly undo: Asking<Data>;
+}
+
+/** The step that decides. Until it is done the saga can be taken back, afterwards it only goes forward. */
+export interface PivotStep<Data> {
+  readonly name: SagaStep;
+  /** Asked from time to time while it waits, in case the message it waits for was lost. Entering the step sends nothing. */
+  readonly remind: Command<Data>;
+  readonly answers: readonly Answer[];
+  readonly patience: Patience;
+}
+
+/** A step that can only be tried until it is done. */
+export type RetriableStep<Data> = Asking<Data>;
+
+export interface SagaDefinition<Data> {
+  readonly name: string;
+  /** Raised with each change; sagas in flight go on under the version that they began with. */
+  readonly version: number;
+  /** The message that begins a saga, and the one that asks to cancel it; either can be the first. Both give the saga's data. */
+  readonly begins: MessageDefinition;
+  readonly cancels: { readonly definition: MessageDefinition; readonly reason: (data: unknown) => CancelReason };
+  readonly undoable: readonly UndoableStep<Data>[];
+  readonly pivot: PivotStep<Data>;
+  readonly retriable: readonly RetriableStep<Data>[];
+  /** What is done when everything has been undone. */
+  readonly cancelled: RetriableStep<Data>;
+}
+
+/** Gives a saga's definition its type; the order of the steps is the order of the lists. */
+export function defineSaga<Data>(definition: SagaDefinition<Data>): SagaDefinition<Data> {
+  return definition;
+}
+
+/** The command of a step, with data that fits the message's schema at compile time. */
+export function command<Data, Definition extends MessageDefinition>(
+  definition: Definition,
+  build: (data: Data) => DataOf<Definition>,
+): Command<Data> {
+  return { definition, build: ({ data }) => build(data) };
+}
+
+/** The command that ends a saga that was taken back, and says why. */
+export function commandWithReason<Data, Definition extends MessageDefinition>(
+  definition: Definition,
+  build: (data: Data, reason: CancelReason) => DataOf<Definition>,
+): Command<Data> {
+  return {
+    definition,
+    build: ({ data, reason }) => {
+      if (reason === null) throw new Error(`${definition.type} is sent only by a saga that is taken back, which has a reason`);
+      return build(data, reason);
+    },
+  };
+}
+
+/** What a message means as an answer. `decide` sees data that the message's schema has validated. */
+export function when<Definition extends MessageDefinition>(
+  definition: Definition,
+  decide: (data: DataOf<Definition>) => Outcome,
+): Answer {
+  // Messages are parsed with this very definition before they come here.
+  return { type: definition.type, decide: decide as (data: unknown) => Outcome };
+}
+
+/** The reason of a request to cancel. */
+export function cancelRequest<Definition extends MessageDefinition>(
+  definition: Definition,
+  reason: (data: DataOf<Definition>) => CancelReason,
+): SagaDefinition<never>["cancels"] {
+  return { definition, reason: reason as (data: unknown) => CancelReason };
+}
+
+export const done = (): Outcome => ({ kind: "done" });
+export const tooLate = (): Outcome => ({ kind: "tooLate" });
+export const refused = (reason: CancelReason): Outcome => ({ kind: "refused", reason });

@@ -1,0 +1,105 @@
+import {
+  CancelDeliveryCommand,
+  CreateDeliveryCommand,
+  DeliveryCancelled,
+  DeliveryCompleted,
+  DeliveryCreated,
+  DeliveryFailed,
+} from "@shop/contracts/messages/delivery";
+import {
+  CancelOrderCommand,
+  CompleteOrderCommand,
+  OrderCancelled,
+  OrderCancelRequested,
+  OrderCompleted,
+  OrderCreated,
+  type OrderSnapshot,
+} from "@shop/contracts/messages/order";
+import {
+  DecreaseProductCommand,
+  type DecreaseRefusal,
+  IncreaseProductCommand,
+  ProductDecreased,
+  ProductIncreased,
+} from "@shop/contracts/messages/product";
+import type { CancelReason } from "@shop/contracts/primitives";
+import { cancelRequest, command, commandWithReason, defineSaga, done, type Patience, refused, tooLate, when } from "../saga/definition.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+/** A participant that is up answers within milliseconds; one that is down is back within minutes, or the order is taken back. */
+const answer: Patience = { firstMs: 5 * SECOND, maxMs: MINUTE, deadlineMs: 10 * MINUTE };
+/** A rider may take hours. Asking for the delivery again brings back what the rider did, should its message have been lost. */
+const rider: Patience = { firstMs: 10 * MINUTE, maxMs: 60 * MINUTE, deadlineMs: null };
+
+/**
+ * The saga of an order: take the stock, create the delivery, wait for the rider, complete the order.
+ * When the stock falls short, the delivery fails, or the customer cancels before the rider is there,
+ * everything that was done is undone in reverse and the order is cancelled.
+ */
+export const orderSaga = defineSaga<OrderSnapshot>({
+  name: "order",
+  version: 1,
+  begins: OrderCreated,
+  cancels: cancelRequest(OrderCancelRequested, ({ reason }) => reason),
+
+  undoable: [
+    {
+      name: "DECREASE_PRODUCT",
+      send: command(DecreaseProductCommand, ({ orderId, items }) => ({ orderId, items })),
+      answers: [when(ProductDecreased, (stock) => (stock.result === "SUCCESS" ? done() : refused(cancelReason(stock.reason))))],
+      patience: answer,
+      undo: {
+        name: "INCREASE_PRODUCT",
+        send: command(IncreaseProductCommand, ({ orderId }) => ({ orderId })),
+        answers: [when(ProductIncreased, done)],
+        patience: answer,
+      },
+    },
+    {
+      name: "CREATE_DELIVERY",
+      send: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({ orderId, customerId, deliveryAddress })),
+      answers: [when(DeliveryCreated, done)],
+      patience: answer,
+      undo: {
+        name: "CANCEL_DELIVERY",
+        send: command(CancelDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({ orderId, customerId, deliveryAddress })),
+        answers: [
+          when(DeliveryCancelled, (delivery) => (delivery.result === "SUCCESS" ? done() : tooLate())),
+          when(DeliveryFailed, done),
+          when(DeliveryCompleted, tooLate),
+        ],
+        patience: answer,
+      },
+    },
+  ],
+
+  pivot: {
+    name: "WAIT_FOR_RIDER",
+    remind: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({ orderId, customerId, deliveryAddress })),
+    answers: [when(DeliveryCompleted, done), when(DeliveryFailed, () => refused("DELIVERY_FAILED"))],
+    patience: rider,
+  },
+
+  retriable: [
+    {
+      name: "COMPLETE_ORDER",
+      send: command(CompleteOrderCommand, ({ orderId }) => ({ orderId })),
+      answers: [when(OrderCompleted, done)],
+      patience: answer,
+    },
+  ],
+
+  cancelled: {
+    name: "CANCEL_ORDER",
+    send: commandWithReason(CancelOrderCommand, ({ orderId }, reason) => ({ orderId, reason })),
+    answers: [when(OrderCancelled, done)],
+    patience: answer,
+  },
+});
+
+/** `ALREADY_RETURNED` comes only after the saga itself has given the stock back, so it is never the first reason. */
+function cancelReason(refusal: DecreaseRefusal): CancelReason {
+  return refusal === "ALREADY_RETURNED" ? "TIMED_OUT" : refusal;
+}
