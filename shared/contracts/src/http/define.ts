@@ -14,6 +14,7 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export interface Endpoint<
   Body extends z.ZodType | undefined = z.ZodType | undefined,
   Query extends z.ZodType | undefined = z.ZodType | undefined,
+  Success extends z.ZodType | undefined = z.ZodType | undefined,
 > {
   /** The OpenAPI operationId, unique. */
   readonly name: string;
@@ -29,15 +30,16 @@ export interface Endpoint<
   /** Optional request headers, by their lower-case name. */
   readonly headers: Readonly<Record<string, z.ZodType<string>>>;
   /** The answer when all went well. `schema` is undefined where the answer has no body. */
-  readonly success: { readonly status: 200 | 201 | 202 | 204; readonly schema: z.ZodType | undefined };
+  readonly success: { readonly status: 200 | 201 | 202 | 204; readonly schema: Success };
   /** Statuses of this call's own refusals, beside those that every call can give. */
   readonly refusals: Readonly<Partial<Record<401 | 404 | 409 | 422 | 429, string>>>;
 }
 
-type Given<Body extends z.ZodType | undefined, Query extends z.ZodType | undefined> = Omit<
-  Endpoint<Body, Query>,
-  "body" | "query" | "headers" | "refusals"
-> & {
+type Given<
+  Body extends z.ZodType | undefined,
+  Query extends z.ZodType | undefined,
+  Success extends z.ZodType | undefined,
+> = Omit<Endpoint<Body, Query, Success>, "body" | "query" | "headers" | "refusals"> & {
   body?: Body;
   query?: Query;
   headers?: Endpoint["headers"];
@@ -45,9 +47,10 @@ type Given<Body extends z.ZodType | undefined, Query extends z.ZodType | undefin
 };
 
 export function defineEndpoint<
+  Success extends z.ZodType | undefined,
   Body extends z.ZodType | undefined = undefined,
   Query extends z.ZodType | undefined = undefined,
->(given: Given<Body, Query>): Endpoint<Body, Query> {
+>(given: Given<Body, Query, Success>): Endpoint<Body, Query, Success> {
   return {
     headers: {},
     refusals: {},

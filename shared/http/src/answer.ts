@@ -1,0 +1,94 @@
+import { type Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
+import { requestIdOf, type ShopContext } from "./request-id.ts";
+
+/** What a request breaks: the dotted path of the field (empty for the whole body) and what it must be. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** All went well; the endpoint says which status that is. */
+export interface Done<Body> {
+  readonly kind: "done";
+  readonly body: Body;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The call cannot be granted; the code says which status that is. */
+export interface Refused {
+  readonly kind: "problem";
+  readonly code: ProblemCode;
+  /** A sentence for a person, about this occurrence. */
+  readonly detail: string;
+  readonly errors?: readonly FieldError[];
+  readonly retryAfterSeconds?: number;
+}
+
+/** What the handler of an endpoint returns. */
+export type Answer<Body> = Done<Body> | Refused;
+
+/**
+ * The answer when all went well.
+ * @param body what the endpoint's success schema describes; nothing for a 204
+ * @param headers further headers, such as `location`
+ */
+export function done(): Done<undefined>;
+export function done<Body>(body: Body, headers?: Readonly<Record<string, string>>): Done<Body>;
+export function done(body?: unknown, headers: Readonly<Record<string, string>> = {}): Done<unknown> {
+  return { kind: "done", body, headers };
+}
+
+/** The answer when the call cannot be granted, such as `problem("ORDER_ENDED", "The order is COMPLETE.")`. */
+export function problem(
+  code: ProblemCode,
+  detail: string,
+  extras: Pick<Refused, "errors" | "retryAfterSeconds"> = {},
+): Refused {
+  return { kind: "problem", code, detail, ...extras };
+}
+
+export const PROBLEM_JSON = "application/problem+json";
+
+/** `ORDER_ENDED` is described at `/problems/order-ended`. */
+export function problemType(code: ProblemCode): string {
+  return `/problems/${code.toLowerCase().replaceAll("_", "-")}`;
+}
+
+/** The RFC 9457 body of a refusal. `instance` is the path that was called. */
+export function problemBody(refused: Refused, instance: string, requestId: string): Problem {
+  const { code, detail, errors } = refused;
+  const { status, title } = problemCodes[code];
+  const body = { type: problemType(code), title, status, detail, instance, code, requestId };
+  return errors === undefined ? body : { ...body, errors: [...errors] };
+}
+
+/** A refusal as the response that goes out. */
+export function problemResponse(
+  c: ShopContext,
+  refused: Refused,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const requestId = requestIdOf(c);
+  const { status } = problemCodes[refused.code];
+  const body = problemBody(refused, pathOf(c.req.raw.url), requestId);
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": PROBLEM_JSON,
+      "cache-control": "no-store",
+      "x-request-id": requestId,
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      // What is left of the body is not read: the connection cannot carry a further request.
+      ...(status === 413 ? { connection: "close" } : {}),
+      ...(refused.retryAfterSeconds === undefined ? {} : { "retry-after": String(refused.retryAfterSeconds) }),
+      ...headers,
+    },
+  });
+}
+
+/** The path of an absolute URL, still percent-encoded and without its query. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const query = url.indexOf("?", start);
+  return url.slice(start, query === -1 ? undefined : query);
+}

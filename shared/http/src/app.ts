@@ -1,0 +1,185 @@
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { z } from "zod";
+import type { Endpoint } from "@shop/contracts/http/define";
+import type { ServiceName } from "@shop/contracts/messages/define";
+import type { Clock } from "@shop/runtime/clock";
+import { isUuid } from "@shop/runtime/ids";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import { type Answer, problem, problemResponse } from "./answer.ts";
+import { createAuthentication, type Authenticate } from "./authentication.ts";
+import { readJsonBody } from "./body.ts";
+import { EndpointCall, RequestCall } from "./call.ts";
+import { withDeadline } from "./deadline.ts";
+import { UnavailableError } from "./errors.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { requestIdOf, type RequestVariables, type ShopContext, traceparentOf } from "./request-id.ts";
+import { createRouteTable, honoPath } from "./routes.ts";
+import type { TokenVerifier } from "./token-verifier.ts";
+import { validatorsOf } from "./validation.ts";
+
+export interface AppOptions {
+  readonly service: ServiceName | "gateway" | "frontend";
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** Needed as soon as an endpoint is not for anyone. */
+  readonly verifier?: TokenVerifier;
+  /** Per user, taken after the token was verified. */
+  readonly rateLimit?: RateLimit;
+  /** Per address, off unless given: behind a layer-4 balancer all clients share one. */
+  readonly addressRateLimit?: { readonly limit: RateLimit; readonly addressOf: (c: Context) => string | undefined };
+  /** Whether a fault means that the database (or what else is needed) is away: 503 instead of 500. */
+  readonly isUnavailable?: (error: unknown) => boolean;
+  /** How long a handler may take before its caller gets a 503, in milliseconds; the contract promises one within 2 s. */
+  readonly answerWithinMs?: number;
+}
+
+type Parsed<Schema extends z.ZodType | undefined> = Schema extends z.ZodType ? z.input<Schema> : undefined;
+type Returned<Value> = Value | Promise<Value>;
+
+/** A call that is answered with a response of one's own: a forwarded one, a page, a document. */
+export interface RawRoute {
+  readonly method: Endpoint["method"] | "ANY";
+  /** With parameters in braces; a `*` at the end stands for any rest. */
+  readonly path: string;
+  readonly access: Endpoint["access"];
+}
+
+/** The HTTP side of a service. */
+export interface HttpApp {
+  /**
+   * Answers an endpoint. Everything before `handler` happens here, in the contract's order of checks:
+   * 404 and 405, 401, 429, 403, 413, 415, 400, 422, and 404 for an id that is no UUID.
+   */
+  handle<
+    Body extends z.ZodType | undefined,
+    Query extends z.ZodType | undefined,
+    Success extends z.ZodType | undefined,
+  >(
+    endpoint: Endpoint<Body, Query, Success>,
+    handler: (call: EndpointCall<Body, Query>) => Returned<Answer<Parsed<Success>>>,
+  ): void;
+  /** Answers with what `handler` returns, after the checks that need no body: 404 and 405, 401, 429, 403. */
+  raw(route: RawRoute, handler: (call: RequestCall) => Returned<Response>): void;
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** For tests: hono's `app.request()`. */
+  readonly request: Hono["request"];
+}
+
+type Handler = MiddlewareHandler<{ Variables: RequestVariables }>;
+
+const unavailable = problem("UNAVAILABLE", "Something that this call needs is away. Try again.", {
+  retryAfterSeconds: 1,
+});
+const notFound = problem("NOT_FOUND", "There is nothing here.");
+const internal = problem("INTERNAL", "Something went wrong here. The request id leads to the log.");
+
+export function createApp(options: AppOptions): HttpApp {
+  const { logger, metrics, isUnavailable = () => false, answerWithinMs = 1_500 } = options;
+  const hono = new Hono<{ Variables: RequestVariables }>();
+  const routes = createRouteTable();
+  const authentication = createAuthentication(options);
+
+  hono.notFound((c) => {
+    const methods = routes.methodsOf(c.req.path);
+    if (methods.length === 0 || methods.includes("ANY")) return problemResponse(c, notFound);
+    const allow = methods.join(", ");
+    return problemResponse(c, problem("METHOD_NOT_ALLOWED", `Allowed here: ${allow}.`), { allow });
+  });
+
+  hono.onError((error, c) => {
+    if (error instanceof HTTPException && error.status === 400) {
+      return problemResponse(c, problem("MALFORMED_BODY", "The body is not JSON."));
+    }
+    const facts = {
+      requestId: requestIdOf(c),
+      traceparent: traceparentOf(c),
+      method: c.req.method,
+      path: c.req.path,
+      error,
+    };
+    if (c.req.raw.signal.aborted) {
+      logger.debug("the caller left before the answer", facts);
+      return problemResponse(c, unavailable);
+    }
+    if (error instanceof UnavailableError || isUnavailable(error)) {
+      metrics.count("http_unavailable_total");
+      logger.warn("a request could not be answered: something it needs is away", facts);
+      return problemResponse(c, unavailable);
+    }
+    metrics.count("http_faults_total");
+    logger.error("a request failed for a reason that is ours", facts);
+    return problemResponse(c, internal);
+  });
+
+  function register(
+    { method, path, access }: RawRoute,
+    handlers: (authenticate: Authenticate) => readonly Handler[],
+  ): void {
+    routes.add(method, path);
+    const all = handlers(authentication(access));
+    hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], ...all);
+  }
+
+  return {
+    handle(endpoint, handler) {
+      const hasId = endpoint.path.includes("{");
+      const answer = answerOf(endpoint);
+      register(endpoint, (authenticate) => [
+        authenticate.check,
+        ...(endpoint.body === undefined ? [] : [readJsonBody]),
+        ...validatorsOf(endpoint),
+        async (c) => {
+          const id = hasId ? (c.req.param("id") ?? "") : "";
+          if (hasId && !isUuid(id)) return problemResponse(c, notFound);
+          const call = new EndpointCall<typeof endpoint.body, typeof endpoint.query>(
+            c,
+            authenticate.principalOf(c),
+            id.toLowerCase(),
+          );
+          return answer(
+            c,
+            await withDeadline(handler(call), {
+              ms: answerWithinMs,
+              name: endpoint.name,
+              onLateFault: (error) =>
+                logger.error("a request failed after its caller was told to try again", {
+                  endpoint: endpoint.name,
+                  error,
+                }),
+            }),
+          );
+        },
+      ]);
+    },
+    raw(route, handler) {
+      register(route, (authenticate) => [
+        authenticate.check,
+        async (c) => {
+          const response = await handler(new RequestCall(c, authenticate.principalOf(c)));
+          const headers = new Headers(response.headers);
+          headers.set("x-request-id", requestIdOf(c));
+          return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+        },
+      ]);
+    },
+    fetch: (request) => hono.fetch(request),
+    request: hono.request,
+  };
+}
+
+/** Turns what a handler returned into the response. What depends on the endpoint alone is settled once. */
+function answerOf({ access, method, success }: Endpoint): (c: ShopContext, answer: Answer<unknown>) => Response {
+  const cacheControl = access !== "anyone" || method !== "GET" ? { "cache-control": "no-store" } : {};
+  const contentType = success.schema === undefined ? {} : { "content-type": "application/json" };
+  const fixedHeaders = { ...contentType, ...cacheControl };
+  return (c, answer) => {
+    if (answer.kind === "problem") return problemResponse(c, answer);
+    return new Response(success.schema === undefined ? null : JSON.stringify(answer.body), {
+      status: success.status,
+      headers: { ...fixedHeaders, "x-request-id": requestIdOf(c), ...answer.headers },
+    });
+  };
+}

@@ -1,0 +1,38 @@
+import { UnavailableError } from "./errors.ts";
+
+interface Deadline {
+  readonly ms: number;
+  /** What is being done, for the error. */
+  readonly name: string;
+  /** Told of a fault that came after the deadline, when nobody waits for the work any more. */
+  readonly onLateFault: (error: unknown) => void;
+}
+
+/**
+ * What `work` gives, unless that takes longer than `ms`: then its caller hears so, while the work itself goes on to its end.
+ * @throws UnavailableError when the time is over
+ */
+export function withDeadline<Value>(
+  work: Value | Promise<Value>,
+  { ms, name, onLateFault }: Deadline,
+): Value | Promise<Value> {
+  if (!(work instanceof Promise)) return work;
+  return new Promise<Value>((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new UnavailableError(`${name} was not done after ${ms} ms`));
+    }, ms);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        if (late) onLateFault(error);
+        else reject(error);
+      },
+    );
+  });
+}

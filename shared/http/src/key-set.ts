@@ -1,0 +1,96 @@
+import { z } from "zod";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import { UnavailableError } from "./errors.ts";
+
+/** The public keys that access tokens are signed with, kept fresh from where the user service shows them. */
+export interface KeySet {
+  /**
+   * @returns undefined for a key id that is not in the set, also after asking anew (at most once a second)
+   * @throws UnavailableError when the set could never be fetched
+   */
+  find(kid: string): Promise<CryptoKey | undefined>;
+  /** Starts a fetch in the background when the keys are older than five minutes. */
+  refreshWhenOld(): void;
+}
+
+interface KeySetOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** Told when a key has left the set: tokens signed with it are no longer good. */
+  readonly onWithdrawn: () => void;
+}
+
+const REFRESH_AFTER_MS = 5 * 60_000;
+const FETCH_AT_MOST_EVERY_MS = 1_000;
+/** A caller waits for it, and is to have an answer within 2 s. */
+const FETCH_TIMEOUT_MS = 1_200;
+
+const Keys = z.object({ keys: z.array(z.looseObject({ kid: z.string().optional(), kty: z.string() })).max(100) });
+const Ed25519Key = z.object({
+  kid: z.string().min(1),
+  kty: z.literal("OKP"),
+  crv: z.literal("Ed25519"),
+  x: z.string(),
+  alg: z.enum(["EdDSA", "Ed25519"]).optional(),
+  use: z.literal("sig").optional(),
+});
+
+export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetOptions): KeySet {
+  let keys: ReadonlyMap<string, CryptoKey> | undefined;
+  let fetchedAtMs = Number.NEGATIVE_INFINITY;
+  let triedAtMs = Number.NEGATIVE_INFINITY;
+  let fetching: Promise<void> | undefined;
+
+  async function fetchKeys(): Promise<void> {
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), redirect: "error" });
+      if (!response.ok) throw new Error(`the key set answered ${response.status}`);
+      const fresh = await importKeys(Keys.parse(await response.json()).keys);
+      const withdrawn = [...(keys?.keys() ?? [])].some((kid) => !fresh.has(kid));
+      keys = fresh;
+      fetchedAtMs = clock.now();
+      if (withdrawn) onWithdrawn();
+    } catch (error) {
+      logger.warn("the keys of access tokens could not be fetched; the last known ones stay", { url, error });
+    }
+  }
+
+  /** At most one fetch at a time and one a second, however many callers ask. */
+  function refresh(): Promise<void> {
+    if (fetching !== undefined) return fetching;
+    if (Math.abs(clock.now() - triedAtMs) < FETCH_AT_MOST_EVERY_MS) return Promise.resolve();
+    triedAtMs = clock.now();
+    fetching = fetchKeys().finally(() => {
+      fetching = undefined;
+    });
+    return fetching;
+  }
+
+  return {
+    async find(kid) {
+      const known = keys?.get(kid);
+      if (known !== undefined) return known;
+      await refresh();
+      if (keys === undefined) throw new UnavailableError("the keys of access tokens cannot be fetched");
+      return keys.get(kid);
+    },
+    refreshWhenOld() {
+      if (clock.now() - fetchedAtMs > REFRESH_AFTER_MS) void refresh();
+    },
+  };
+}
+
+/** A key of another kind is for others: it is left out, not a reason to do without the rest. */
+async function importKeys(jwks: readonly unknown[]): Promise<Map<string, CryptoKey>> {
+  const imported = new Map<string, CryptoKey>();
+  for (const jwk of jwks) {
+    const key = Ed25519Key.safeParse(jwk);
+    if (!key.success) continue;
+    const { kid, kty, crv, x } = key.data;
+    imported.set(kid, await crypto.subtle.importKey("jwk", { kty, crv, x }, { name: "Ed25519" }, false, ["verify"]));
+  }
+  return imported;
+}

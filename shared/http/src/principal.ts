@@ -1,0 +1,16 @@
+import type { Role } from "@shop/contracts/http/define";
+
+/** Who makes a call, as the access token says; nothing else is believed. */
+export interface Principal {
+  /** The user's id, in lower case. */
+  readonly id: string;
+  readonly role: Role;
+}
+
+/** @returns the token of an `Authorization: Bearer …` header */
+export function bearerToken(headers: Headers): string | undefined {
+  const authorization = headers.get("authorization");
+  if (authorization === null) return undefined;
+  if (authorization.startsWith("Bearer ")) return authorization.slice(7);
+  return authorization.slice(0, 7).toLowerCase() === "bearer " ? authorization.slice(7).trimStart() : undefined;
+}

@@ -1,0 +1,140 @@
+import { uuidV7 } from "@shop/runtime/ids";
+import type { Logger } from "@shop/runtime/logger";
+import { PROBLEM_JSON, problem, problemBody } from "./answer.ts";
+
+/** What `Bun.serve` asks: an app of `createApp`, or a Hono. */
+interface Fetcher {
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+}
+
+interface ServeOptions {
+  readonly app: Fetcher;
+  readonly managementApp: Fetcher;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly managementPort: number;
+  readonly logger: Logger;
+  /** How long a stop goes on answering (and asking callers to connect elsewhere), in milliseconds. */
+  readonly drainMs?: number;
+}
+
+export interface Listening {
+  readonly port: number;
+  readonly managementPort: number;
+  /** Not ready any more, then no new connections, then what is in flight is answered, then both ports are closed. */
+  stop(): Promise<void>;
+}
+
+/** A port cannot be had; the message says which and what to do. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** Longer than any answer is quiet: an event stream sends a comment every 5 s. */
+const IDLE_TIMEOUT_S = 30;
+/** Bodies are counted and refused by the app, with a problem; Bun's own limit would answer without one. */
+const MAX_REQUEST_BODY_BYTES = Number.MAX_SAFE_INTEGER;
+/** Balancers and callers that look every 100 ms or so have seen `/readyz` or `Connection: close` by then. */
+const DRAIN_MS = 250;
+
+/**
+ * Opens both ports.
+ * @throws ListenError when one of them is in use or not allowed
+ */
+export function serve({
+  app,
+  managementApp,
+  port,
+  managementPort,
+  logger,
+  drainMs = DRAIN_MS,
+}: ServeOptions): Listening {
+  let draining = false;
+
+  const server = listen(
+    "PORT",
+    port,
+    async (request) => {
+      const response = await app.fetch(request);
+      if (draining) response.headers.set("connection", "close");
+      return response;
+    },
+    logger,
+  );
+  const management = closeOnThrow(server, () =>
+    listen(
+      "MANAGEMENT_PORT",
+      managementPort,
+      (request) => {
+        if (draining && new URL(request.url).pathname === "/readyz") {
+          return Response.json({ ready: false, checks: { process: "stopping" } }, { status: 503 });
+        }
+        return managementApp.fetch(request);
+      },
+      logger,
+    ),
+  );
+
+  async function stop(): Promise<void> {
+    draining = true;
+    if (drainMs > 0) await Bun.sleep(drainMs);
+    await server.stop();
+    await management.stop(true);
+  }
+
+  let stopped: Promise<void> | undefined;
+  const listening = { port: portOf(server), managementPort: portOf(management) };
+  logger.info("listening", listening);
+  return { ...listening, stop: () => (stopped ??= stop()) };
+}
+
+type Server = Bun.Server<undefined>;
+
+function listen(setting: string, port: number, fetch: Fetcher["fetch"], logger: Logger): Server {
+  try {
+    return Bun.serve({
+      port,
+      idleTimeout: IDLE_TIMEOUT_S,
+      maxRequestBodySize: MAX_REQUEST_BODY_BYTES,
+      fetch,
+      error(error) {
+        logger.error("a request failed outside of the app", { error });
+        return internalError();
+      },
+    });
+  } catch (error) {
+    throw new ListenError(listenFailure(setting, port, error), { cause: error });
+  }
+}
+
+function listenFailure(setting: string, port: number, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const remedy = `set ${setting} to another one (0 picks a free one).`;
+  if (code === "EADDRINUSE") return `Port ${port} is in use: stop what listens there, or ${remedy}`;
+  if (code === "EACCES") return `Port ${port} needs rights that this process does not have: ${remedy}`;
+  return `Port ${port} cannot be opened (${code === "" ? String(error) : code}): ${remedy}`;
+}
+
+function closeOnThrow(first: Server, open: () => Server): Server {
+  try {
+    return open();
+  } catch (error) {
+    void first.stop(true);
+    throw error;
+  }
+}
+
+function portOf(server: Server): number {
+  if (server.port === undefined) throw new Error("a server without a port");
+  return server.port;
+}
+
+/** For what even the app's own error handling did not catch. */
+function internalError(): Response {
+  const requestId = uuidV7();
+  const body = problemBody(problem("INTERNAL", "Something went wrong here."), "/", requestId);
+  return new Response(JSON.stringify(body), {
+    status: 500,
+    headers: { "content-type": PROBLEM_JSON, "x-request-id": requestId },
+  });
+}
