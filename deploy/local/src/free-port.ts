@@ -1,0 +1,40 @@
+import { createServer } from "node:net";
+import { SetupError } from "./setup-error.ts";
+
+/**
+ * Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on macOS): while a killed server is away, a client
+ * that tries again and again to reach a port in that range can be given the very same port, and ends up connected to itself.
+ */
+const FIRST_PORT = 15_000;
+const LAST_PORT = 31_999;
+
+const given = new Set<number>();
+
+/** A TCP port on which nobody listens and which this process has not given out before. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new SetupError(`No free TCP port was found between ${FIRST_PORT} and ${LAST_PORT}. Stop some of the programs that listen there.`);
+}
+
+/** @throws SetupError naming the port and its owner-to-be when another program listens on it */
+export async function requireFreePort(port: number, owner: string, remedy: string): Promise<void> {
+  if (!(await isFree(port))) throw new SetupError(`Port ${port}, which ${owner} needs, is in use. Stop the program that holds it, or ${remedy}.`);
+}
+
+/** Any address is asked as well: a program on 0.0.0.0 or :: holds the port without being seen on 127.0.0.1 on every system. */
+async function isFree(port: number): Promise<boolean> {
+  return (await canListen(port, "127.0.0.1")) && (await canListen(port, "0.0.0.0"));
+}
+
+function canListen(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,150 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { freePort } from "./free-port.ts";
+import { describeExit, type GuardedProcess, startGuarded } from "./guarded-process.ts";
+import { downloadJars, findJava, hasJars, hasMaven, jarFolder, KAFKA_VERSION } from "./kafka-jars.ts";
+import { whyNotReady } from "./kafka-readiness.ts";
+import { explainFailure, isDiskFull, SetupError } from "./setup-error.ts";
+
+export interface KafkaOptions {
+  /** A folder that does not exist yet, in one that exists. `stop` leaves it behind. */
+  readonly dataDir: string;
+  /** Where PATH, JAVA_HOME, HOME and XDG_CACHE_HOME are read from. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A free one by default. */
+  readonly port?: number;
+  /** Told of steps that take long, such as a download. */
+  readonly progress?: (text: string) => void;
+  /** Each line that the broker writes. */
+  readonly log?: (line: string) => void;
+}
+
+/** One Apache Kafka broker (KRaft, broker and controller in one process) on 127.0.0.1. */
+export interface LocalKafka {
+  /** `host:port`, as `KAFKA_BROKERS` takes it. */
+  readonly brokers: string;
+  /** As a power cut ends it (SIGKILL). */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data; stops it first when it runs. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 60_000;
+/** An orderly stop writes the logs out and took 0.5 s; after this long it is cut short. */
+const STOP_TIMEOUT_MS = 10_000;
+/** A small heap that warms up soon: 340 MB resident in all. */
+const JVM_FLAGS = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+/** @returns what this machine lacks to run Kafka without containers, or nothing */
+export async function whyNoLocalKafka(environment: KafkaOptions["environment"]): Promise<string | undefined> {
+  const java = await findJava(environment);
+  const canGetJars = (await hasJars(jarFolder(environment))) || (await hasMaven(environment));
+  const missing = [...("missing" in java ? [java.missing] : []), ...(canGetJars ? [] : ["Maven (mvn) was not found"])];
+  return missing.length === 0 ? undefined : missing.join(" and ");
+}
+
+/** @throws SetupError in a person's words when this machine cannot run it */
+export async function startKafka({ dataDir, environment, port: wantedPort, progress = () => undefined, log }: KafkaOptions): Promise<LocalKafka> {
+  const found = await findJava(environment);
+  if ("missing" in found) throw new SetupError(`Kafka cannot be started: ${found.missing}. Install it, for example \`apt install openjdk-17-jre-headless\` or \`brew install openjdk\`.`);
+  const jars = jarFolder(environment);
+  if (!(await hasJars(jars))) await downloadJars(jars, environment, progress);
+
+  const port = wantedPort ?? (await freePort());
+  const controllerPort = await freePort();
+  const configFile = join(dataDir, "server.properties");
+  await writeConfiguration();
+  const java = (mainClass: string, ...rest: string[]) =>
+    startGuarded({
+      command: [found.java, ...JVM_FLAGS, `-Dlog4j2.configurationFile=${join(dataDir, "log4j2.properties")}`, "-cp", join(jars, "*"), mainClass, ...rest],
+      environment,
+      cwd: dataDir,
+      onLine: log,
+    });
+
+  const format = await java("kafka.tools.StorageTool", "format", "--cluster-id", randomBytes(16).toString("base64url"), "--config", configFile);
+  const exit = await format.exited;
+  if (exit.code !== 0) throw explainFailure("Kafka", "could not set up its data folder", format.lastLines());
+  let broker = await launch();
+
+  async function writeConfiguration(): Promise<void> {
+    try {
+      await mkdir(dataDir);
+      await writeFile(configFile, serverProperties({ port, controllerPort, dataDir }));
+      await writeFile(join(dataDir, "log4j2.properties"), LOGGING);
+    } catch (error) {
+      if (isDiskFull(error)) throw explainFailure("Kafka", "could not set up its data folder", ["ENOSPC"]);
+      throw error;
+    }
+  }
+
+  async function launch(): Promise<GuardedProcess> {
+    const process = await java("kafka.Kafka", configFile);
+    await untilReady(process, `127.0.0.1:${port}`);
+    return process;
+  }
+
+  return {
+    brokers: `127.0.0.1:${port}`,
+    async kill() {
+      await broker.stop("SIGKILL", 0);
+    },
+    async restart() {
+      await broker.stop("SIGTERM", STOP_TIMEOUT_MS);
+      broker = await launch();
+    },
+    async stop() {
+      await broker.stop("SIGTERM", STOP_TIMEOUT_MS);
+    },
+  };
+}
+
+function serverProperties({ port, controllerPort, dataDir }: { port: number; controllerPort: number; dataDir: string }): string {
+  const settings = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+    "controller.listener.names": "CONTROLLER",
+    "log.dirs": join(dataDir, "logs"),
+    "auto.create.topics.enable": false,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 4,
+    "group.initial.rebalance.delay.ms": 0,
+    // A broker that was killed may register again only when its old session has run out; 9 s by default.
+    "broker.session.timeout.ms": 3000,
+    "broker.heartbeat.interval.ms": 500,
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
+}
+
+const LOGGING = `
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d{ISO8601} %p %m (%c{1})%n%ex{short}
+rootLogger.level=WARN
+rootLogger.appenderRef.console.ref=console
+`;
+
+async function untilReady(broker: GuardedProcess, address: string): Promise<void> {
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    if (!broker.isRunning()) throw explainFailure("Kafka", describeExit(await broker.exited), broker.lastLines());
+    const refusal = await whyNotReady(address);
+    if (refusal === undefined) return;
+    if (performance.now() > deadline) {
+      await broker.stop("SIGKILL", 0);
+      throw explainFailure(`Kafka ${KAFKA_VERSION}`, `did not answer within ${READY_TIMEOUT_MS / 1000} s (${refusal})`, broker.lastLines());
+    }
+    await Bun.sleep(50);
+  }
+}

@@ -1,0 +1,51 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startKafka } from "@shop/local/kafka";
+import { startPostgres } from "@shop/local/postgres";
+import { reachableFolder, unprivilegedUser } from "@shop/local/postgres-binaries";
+import { createRunFolder, type RunFolder } from "@shop/local/run-folder";
+
+let runFolder: Promise<RunFolder> | undefined;
+let postgresUrl: Promise<string> | undefined;
+let kafkaBrokers: Promise<string> | undefined;
+
+/**
+ * A PostgreSQL server for tests, as superuser: the one that `TEST_POSTGRES_URL` names, else one of this process's own, started at the first call.
+ *
+ * Nobody has to stop it: it is guarded, so it and its data go with the process, whichever way that ends. It does not wait for the disk (fsync off).
+ */
+export function testPostgresUrl(): Promise<string> {
+  postgresUrl ??= (async () => {
+    const given = process.env["TEST_POSTGRES_URL"];
+    if (given) return given;
+    const server = await startPostgres({ dataDir: join(await dataFolder(), "postgres"), fsync: false });
+    return server.url;
+  })();
+  return postgresUrl;
+}
+
+/** A Kafka broker for tests, `host:port`: those that `TEST_KAFKA_BROKERS` names, else one of this process's own, as with PostgreSQL. */
+export function testKafkaBrokers(): Promise<string> {
+  kafkaBrokers ??= (async () => {
+    const given = process.env["TEST_KAFKA_BROKERS"];
+    if (given) return given;
+    const broker = await startKafka({
+      dataDir: join(await dataFolder(), "kafka"),
+      environment: process.env,
+      progress: (text) => process.stderr.write(`${text}\n`),
+    });
+    return broker.brokers;
+  })();
+  return kafkaBrokers;
+}
+
+/** Both at once, for a test that needs both. */
+export async function testInfrastructure(): Promise<{ postgresUrl: string; kafkaBrokers: string }> {
+  const [url, brokers] = await Promise.all([testPostgresUrl(), testKafkaBrokers()]);
+  return { postgresUrl: url, kafkaBrokers: brokers };
+}
+
+async function dataFolder(): Promise<string> {
+  runFolder ??= (async () => createRunFolder(await reachableFolder([tmpdir(), "/tmp"], await unprivilegedUser())))();
+  return (await runFolder).path;
+}
