@@ -4,7 +4,7 @@ import { defineEndpoint } from "@shop/contracts/http/define";
 import { Problem } from "@shop/contracts/http/problem";
 import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
-import { createMetrics } from "@shop/runtime/metrics";
+import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { done, problem } from "./answer.ts";
 import { createApp, type HttpApp } from "./app.ts";
 import { UnavailableError } from "./errors.ts";
@@ -68,11 +68,13 @@ const verifier: TokenVerifier = {
 };
 
 let lines: string[];
+let metrics: Metrics;
 let fault: () => unknown;
 let app: HttpApp;
 
 beforeEach(() => {
   lines = [];
+  metrics = createMetrics();
   fault = () => new Error("secret detail");
   app = buildApp({});
 });
@@ -82,7 +84,7 @@ function buildApp(options: Partial<Parameters<typeof createApp>[0]>): HttpApp {
     service: "order",
     clock: systemClock,
     logger: createLogger({ service: "order", level: "debug", clock: systemClock, write: (line) => lines.push(line) }),
-    metrics: createMetrics(),
+    metrics,
     verifier,
     ...options,
   });
@@ -444,6 +446,23 @@ describe("faults", () => {
       expect(response.headers.get("retry-after")).toBe("1");
       await expectProblem(response, 503, "UNAVAILABLE");
     }
+  });
+
+  test("every answer of a known call is counted by its path and status, refusals and faults too", async () => {
+    for (const path of ["/items", "/items/1", `/items/${ITEM_ID}`, "/failing", "/me"]) await app.request(path);
+    expect(
+      metrics
+        .expose()
+        .split("\n")
+        .filter((line) => line.startsWith("http_requests_total"))
+        .toSorted(),
+    ).toEqual([
+      'http_requests_total{method="GET",path="/failing",status="500"} 1',
+      'http_requests_total{method="GET",path="/items",status="200"} 1',
+      'http_requests_total{method="GET",path="/items/{id}",status="200"} 1',
+      'http_requests_total{method="GET",path="/items/{id}",status="404"} 1',
+      'http_requests_total{method="GET",path="/me",status="401"} 1',
+    ]);
   });
 
   test("a handler that does not come back is 503 in time, and its late fault is logged", async () => {

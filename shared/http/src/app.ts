@@ -119,7 +119,11 @@ export function createApp(options: AppOptions): HttpApp {
     handlers: (authenticate: Authenticate) => readonly Handler[],
   ): void {
     routes.add(method, path);
-    const all = handlers(authentication(access));
+    const count: Handler = async (c, next) => {
+      await next();
+      metrics.count("http_requests_total", { method: c.req.method, path, status: String(c.res.status) });
+    };
+    const all = [count, ...handlers(authentication(access))];
     hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], ...all);
   }
 

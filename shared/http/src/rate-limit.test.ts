@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { systemClock } from "@shop/runtime/clock";
+import { createRateLimit, forwardedAddress } from "./rate-limit.ts";
+
+const NOON_MS = Date.UTC(2026, 0, 1, 12);
+
+test("a bucket gives its burst at once and then its rate, each key its own", () => {
+  let nowMs = NOON_MS;
+  const limit = createRateLimit({ clock: { ...systemClock, now: () => nowMs }, perSecond: 10, burst: 3 });
+  expect([1, 2, 3, 4].map(() => limit.take("a"))).toEqual([0, 0, 0, 100]);
+  expect(limit.take("b")).toBe(0);
+  nowMs += 99;
+  expect(limit.take("a")).toBeGreaterThan(0);
+  nowMs += 2;
+  expect(limit.take("a")).toBe(0);
+  nowMs += 3_600_000;
+  expect([1, 2, 3, 4].map(() => limit.take("a") === 0)).toEqual([true, true, true, false]);
+});
+
+test("a clock that steps back neither empties nor fills a bucket", () => {
+  let nowMs = NOON_MS;
+  const limit = createRateLimit({ clock: { ...systemClock, now: () => nowMs }, perSecond: 2 });
+  limit.take("a");
+  nowMs -= 3_600_000;
+  expect([limit.take("a"), limit.take("a") > 0]).toEqual([0, true]);
+});
+
+test("only so many buckets are kept: the one used longest ago starts full again", () => {
+  const limit = createRateLimit({ clock: { ...systemClock, now: () => NOON_MS }, perSecond: 1, maxKeys: 2 });
+  for (const key of ["a", "b", "a"]) limit.take(key);
+  limit.take("c");
+  expect([limit.take("a") > 0, limit.take("b")]).toEqual([true, 0]);
+});
+
+test("of X-Forwarded-For only what trusted proxies added is believed", () => {
+  const headers = new Headers({ "x-forwarded-for": "6.6.6.6, 1.2.3.4, 10.0.0.1" });
+  expect(forwardedAddress(headers, 0)).toBeUndefined();
+  expect(forwardedAddress(headers, 1)).toBe("10.0.0.1");
+  expect(forwardedAddress(headers, 2)).toBe("1.2.3.4");
+  expect(forwardedAddress(headers, 4)).toBeUndefined();
+  expect(forwardedAddress(new Headers(), 1)).toBeUndefined();
+});
