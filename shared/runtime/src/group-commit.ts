@@ -8,6 +8,8 @@ export interface GroupCommitOptions<Item, Result> {
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
   readonly maxBatch: number;
   readonly maxInFlight: number;
+  /** Whether an error is no fault of an item, such as an absent database: then the batch is not run again one by one, all of it fails. */
+  readonly isEveryonesFault: (error: unknown) => boolean;
 }
 
 interface Waiting<Item, Result> {
@@ -17,7 +19,8 @@ interface Waiting<Item, Result> {
 }
 
 /** @returns a function that takes one item and resolves with its result, or rejects with what its own run threw */
-export function groupCommit<Item, Result>({ run, maxBatch, maxInFlight }: GroupCommitOptions<Item, Result>): (item: Item) => Promise<Result> {
+export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): (item: Item) => Promise<Result> {
+  const { run, maxBatch, maxInFlight, isEveryonesFault } = options;
   const queue: Waiting<Item, Result>[] = [];
   let inFlight = 0;
 
@@ -27,7 +30,7 @@ export function groupCommit<Item, Result>({ run, maxBatch, maxInFlight }: GroupC
       if (results.length !== batch.length) throw new Error(`group commit: ${batch.length} items gave ${results.length} results`);
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
     } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
+      if (batch.length === 1 || isEveryonesFault(error)) for (const { reject } of batch) reject(error);
       else for (const one of batch) await runBatch([one]);
     }
   }

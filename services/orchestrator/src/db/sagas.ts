@@ -1,0 +1,65 @@
+import type { Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
+import type { Database } from "@shop/database/connect";
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lt } from "drizzle-orm";
+import { saga, sagaHistory } from "./schema.ts";
+
+export interface SagasToList {
+  readonly status: SagaStatus | undefined;
+  readonly step: SagaStep | undefined;
+  readonly orderId: string | undefined;
+  /** Only those behind this one in the list. */
+  readonly afterId: string | undefined;
+  readonly limit: number;
+}
+
+/** Sagas with their history, newest first. */
+export async function listSagas(db: Database, { status, step, orderId, afterId, limit }: SagasToList): Promise<readonly Saga[]> {
+  const hasStatus =
+    status === undefined
+      ? undefined
+      : status === "STUCK"
+        ? isNotNull(saga.stuckSince)
+        : and(eq(saga.status, status), isNull(saga.stuckSince));
+  const rows = await db
+    .select()
+    .from(saga)
+    .where(
+      and(
+        hasStatus,
+        step === undefined ? undefined : eq(saga.step, step),
+        orderId === undefined ? undefined : eq(saga.orderId, orderId),
+        afterId === undefined ? undefined : lt(saga.id, afterId),
+      ),
+    )
+    .orderBy(desc(saga.id))
+    .limit(limit);
+  return withHistory(db, rows);
+}
+
+export async function findSaga(db: Database, id: string): Promise<Saga | undefined> {
+  const rows = await db.select().from(saga).where(eq(saga.id, id));
+  const [found] = await withHistory(db, rows);
+  return found;
+}
+
+async function withHistory(db: Database, rows: readonly (typeof saga.$inferSelect)[]): Promise<readonly Saga[]> {
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  const entries = await db
+    .select()
+    .from(sagaHistory)
+    .where(inArray(sagaHistory.sagaId, ids))
+    .orderBy(asc(sagaHistory.sagaId), asc(sagaHistory.seq));
+  const entriesOf = Map.groupBy(entries, ({ sagaId }) => sagaId);
+  return rows.map(({ id, orderId, status, step, attempts, deadline, stuckSince }) => ({
+    ...{ id, orderId, step, attempts },
+    status: stuckSince === null ? status : "STUCK",
+    deadline: deadline?.toISOString() ?? null,
+    history: (entriesOf.get(id) ?? []).map((entry) => ({
+      at: entry.at.toISOString(),
+      step: entry.step,
+      message: entry.message,
+      detail: entry.detail,
+    })),
+  }));
+}

@@ -1,0 +1,75 @@
+CREATE TABLE "catalogue" (
+	"product_id" uuid PRIMARY KEY NOT NULL,
+	"name" text NOT NULL,
+	"price" bigint NOT NULL,
+	"currency" text NOT NULL,
+	"withdrawn" boolean NOT NULL,
+	"version" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "dead_letter" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"cause" text NOT NULL,
+	"detail" text NOT NULL,
+	"message_id" text,
+	"type" text,
+	"topic" text NOT NULL,
+	"partition" integer NOT NULL,
+	"record_offset" bigint NOT NULL,
+	"key" text,
+	"payload" "bytea",
+	"headers" jsonb NOT NULL,
+	"failed_at" timestamp with time zone NOT NULL,
+	"replayed_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "idempotency_key" (
+	"customer_id" uuid NOT NULL,
+	"key" text NOT NULL,
+	"body_hash" text NOT NULL,
+	"order_id" uuid NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "idempotency_key_customer_id_key_pk" PRIMARY KEY("customer_id","key")
+);
+--> statement-breakpoint
+CREATE TABLE "inbox" (
+	"message_id" text PRIMARY KEY NOT NULL,
+	"handled_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"tx" text DEFAULT current_setting('app.tx') NOT NULL,
+	CONSTRAINT "inbox_in_transaction" CHECK ("inbox"."tx" <> '')
+);
+--> statement-breakpoint
+CREATE TABLE "orders" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"customer_id" uuid NOT NULL,
+	"status" text NOT NULL,
+	"progress" text NOT NULL,
+	"cancel_reason" text,
+	"cancel_requested_at" timestamp with time zone,
+	"items" jsonb NOT NULL,
+	"total" bigint NOT NULL,
+	"currency" text NOT NULL,
+	"delivery_address" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "orders_items_are_array" CHECK (jsonb_typeof("orders"."items") = 'array'),
+	CONSTRAINT "orders_cancelled_with_reason" CHECK (("orders"."status" = 'CANCELLED') = ("orders"."cancel_reason" is not null))
+);
+--> statement-breakpoint
+CREATE TABLE "outbox" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "outbox_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"topic" text NOT NULL,
+	"key" text NOT NULL,
+	"payload" json NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"sent_at" timestamp with time zone,
+	"tx" text DEFAULT current_setting('app.tx') NOT NULL,
+	CONSTRAINT "outbox_in_transaction" CHECK ("outbox"."tx" <> ''),
+	CONSTRAINT "outbox_payload_is_object" CHECK (json_typeof("outbox"."payload") = 'object')
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "dead_letter_record" ON "dead_letter" USING btree ("topic","partition","record_offset",md5(coalesce("payload", '')));--> statement-breakpoint
+CREATE INDEX "idempotency_key_created_at" ON "idempotency_key" USING brin ("created_at");--> statement-breakpoint
+CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
+CREATE INDEX "orders_of_customer" ON "orders" USING btree ("customer_id","id");--> statement-breakpoint
+CREATE INDEX "outbox_unsent" ON "outbox" USING btree ("id") WHERE "outbox"."sent_at" is null;

@@ -1,0 +1,30 @@
+import type { DataOf } from "@shop/contracts/messages/define";
+import type { ProductChanged } from "@shop/contracts/messages/product";
+import type { Database, Transaction } from "@shop/database/connect";
+import { jsonRows } from "@shop/database/rows";
+import { inArray, sql } from "drizzle-orm";
+import type { CatalogueEntry } from "../domain/pricing.ts";
+import { catalogue } from "./schema.ts";
+
+export async function readCatalogue(tx: Transaction, productIds: readonly string[]): Promise<ReadonlyMap<string, CatalogueEntry>> {
+  const rows = await tx.select().from(catalogue).where(inArray(catalogue.productId, [...productIds]));
+  return new Map(rows.map((row) => [row.productId, row]));
+}
+
+/** Takes over what has changed. An older version never replaces a newer one, in whatever order they come. */
+export async function updateCatalogue(tx: Transaction, changes: readonly DataOf<typeof ProductChanged>[]): Promise<void> {
+  await tx.execute(sql`
+    insert into catalogue (product_id, name, price, currency, withdrawn, version)
+    select "productId", name, price, currency, withdrawn, version from json_to_recordset(${jsonRows(changes)})
+      as r("productId" uuid, name text, price bigint, currency text, withdrawn boolean, version int)
+    order by "productId"
+    on conflict (product_id) do update set
+      name = excluded.name, price = excluded.price, currency = excluded.currency,
+      withdrawn = excluded.withdrawn, version = excluded.version
+    where catalogue.version < excluded.version`);
+}
+
+export async function catalogueIsEmpty(db: Database): Promise<boolean> {
+  const rows = await db.select({ productId: catalogue.productId }).from(catalogue).limit(1);
+  return rows.length === 0;
+}

@@ -1,0 +1,56 @@
+import { sql } from "drizzle-orm";
+import type { OrderItem, OrderProgress, OrderStatus } from "@shop/contracts/http/order";
+import type { CancelReason } from "@shop/contracts/primitives";
+import { bigint, boolean, check, index, integer, jsonb, pgTable, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+
+export { deadLetter, inbox, outbox } from "@shop/messaging/schema";
+
+const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+
+/** Orders as they were placed, with where they stand. Items, total and address never change: names and prices are those at the time of the order. */
+export const orders = pgTable(
+  "orders",
+  {
+    id: uuid("id").primaryKey(),
+    customerId: uuid("customer_id").notNull(),
+    status: text("status").$type<OrderStatus>().notNull(),
+    progress: text("progress").$type<OrderProgress>().notNull(),
+    cancelReason: text("cancel_reason").$type<CancelReason>(),
+    cancelRequestedAt: instantColumn("cancel_requested_at"),
+    items: jsonb("items").$type<OrderItem[]>().notNull(),
+    total: bigint("total", { mode: "number" }).notNull(),
+    currency: text("currency").$type<"KRW">().notNull(),
+    deliveryAddress: text("delivery_address").notNull(),
+    createdAt: instantColumn("created_at").notNull(),
+    updatedAt: instantColumn("updated_at").notNull(),
+  },
+  (table) => [
+    index("orders_of_customer").on(table.customerId, table.id),
+    check("orders_items_are_array", sql`jsonb_typeof(${table.items}) = 'array'`),
+    check("orders_cancelled_with_reason", sql`(${table.status} = 'CANCELLED') = (${table.cancelReason} is not null)`),
+  ],
+);
+
+/** The order service's own copy of what it needs to price an order, kept by ProductChanged. */
+export const catalogue = pgTable("catalogue", {
+  productId: uuid("product_id").primaryKey(),
+  name: text("name").notNull(),
+  price: bigint("price", { mode: "number" }).notNull(),
+  currency: text("currency").$type<"KRW">().notNull(),
+  withdrawn: boolean("withdrawn").notNull(),
+  version: integer("version").notNull(),
+});
+
+/** The keys under which customers placed orders, for 24 hours. */
+export const idempotencyKey = pgTable(
+  "idempotency_key",
+  {
+    customerId: uuid("customer_id").notNull(),
+    key: text("key").notNull(),
+    /** SHA-256 of the request's body as parsed JSON. */
+    bodyHash: text("body_hash").notNull(),
+    orderId: uuid("order_id").notNull(),
+    createdAt: instantColumn("created_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.customerId, table.key] }), index("idempotency_key_created_at").using("brin", table.createdAt)],
+);

@@ -1,0 +1,51 @@
+import * as calls from "@shop/contracts/http/order";
+import { toPage } from "@shop/contracts/http/page";
+import type { HttpApp } from "@shop/http/app";
+import { done, problem } from "@shop/http/answer";
+import type { Principal } from "@shop/http/principal";
+import type { ServiceContext } from "@shop/service/context";
+import { findOrder, listOrders } from "../db/orders.ts";
+import { cancelOrder } from "../use-cases/cancel-order.ts";
+import { placeOrders } from "../use-cases/place-order.ts";
+
+/** A customer sees their own orders, an admin everyone's. */
+const ownerSeenBy = ({ id, role }: Principal) => (role === "admin" ? undefined : id);
+const notFound = () => problem("NOT_FOUND", "There is no such order.");
+
+export function orderRoutes(app: HttpApp, context: ServiceContext): void {
+  const placeOrder = placeOrders(context);
+
+  app.handle(calls.createOrder, async ({ principal, body, headers, traceparent }) => {
+    const idempotencyKey = headers["idempotency-key"];
+    const result = await placeOrder({ customerId: principal.id, ...body, idempotencyKey, traceparent });
+    switch (result.kind) {
+      case "placed":
+        return done(result.order, { location: `/api/orders/${result.order.id}` });
+      case "replayed":
+        return done(result.order, { location: `/api/orders/${result.order.id}`, "idempotency-replayed": "true" });
+      case "refused":
+        if (result.code === "IDEMPOTENCY_KEY_REUSED") {
+          return problem(result.code, "This Idempotency-Key was used for another order. Use a new key for a new order.");
+        }
+        return problem(result.code, "The order names a product that is not on sale.", {
+          errors: result.positions.map((position) => ({ path: `items.${position}.productId`, message: "is not on sale" })),
+        });
+    }
+  });
+
+  app.handle(calls.listOrders, async ({ principal, query: { limit, cursor } }) => {
+    const rows = await listOrders(context.db, { customerId: ownerSeenBy(principal), afterId: cursor, limit: limit + 1 });
+    return done(toPage(rows, limit));
+  });
+
+  app.handle(calls.getOrder, async ({ principal, id }) => {
+    const order = await findOrder(context.db, id, ownerSeenBy(principal));
+    return order ? done(order) : notFound();
+  });
+
+  app.handle(calls.cancelOrder, async ({ principal, id, traceparent }) => {
+    const result = await cancelOrder(context, { orderId: id, customerId: ownerSeenBy(principal), traceparent });
+    if (result.kind === "requested") return done(result.order);
+    return result.code === "NOT_FOUND" ? notFound() : problem(result.code, "The order has ended; it cannot be cancelled any more.");
+  });
+}

@@ -1,0 +1,15 @@
+import type { Participant } from "@shop/service/participant";
+import { orderRoutes } from "./http/routes.ts";
+import { orderHandlers } from "./messages/handlers.ts";
+import { askForCatalogueUntilFilled } from "./use-cases/ask-for-catalogue.ts";
+import { purgeIdempotencyKeys } from "./use-cases/purge-idempotency-keys.ts";
+
+/** The order service: takes orders, tells of them, and ends them when the saga says so. */
+export const orderService: Participant = {
+  name: "order",
+  migrations: `${import.meta.dir}/../migrations`,
+  topics: ["order.commands", "product.events", "delivery.events"],
+  handlers: orderHandlers,
+  routes: orderRoutes,
+  background: [askForCatalogueUntilFilled, purgeIdempotencyKeys],
+};

@@ -1,0 +1,27 @@
+import { AnnounceProductsCommand } from "@shop/contracts/messages/product";
+import { inTransaction } from "@shop/database/transaction";
+import { outgoing } from "@shop/messaging/outgoing";
+import { backoffMs } from "@shop/runtime/backoff";
+import type { ServiceContext } from "@shop/service/context";
+import { catalogueIsEmpty } from "../db/catalogue.ts";
+
+/** The key of messages that are about no order and no product. */
+const KEY = "catalogue";
+/** A shop without products is asked again ever more rarely. */
+const ASK_BACKOFF = { firstMs: 2_000, maxMs: 60_000 };
+
+/** While this service's copy of the catalogue is empty, asks for all products to be announced again. Runs until it is not, or `signal` is aborted. */
+export async function askForCatalogueUntilFilled(context: ServiceContext, signal: AbortSignal): Promise<void> {
+  const { db, outbox, wakeRelay, clock, logger } = context;
+  for (let attempt = 1; !signal.aborted; attempt += 1) {
+    try {
+      if (!(await catalogueIsEmpty(db))) return;
+      await inTransaction(db, (tx) => outbox.send(tx, [outgoing(AnnounceProductsCommand, KEY, {}, undefined)]));
+      wakeRelay();
+      logger.info("the copy of the catalogue is empty: asked for all products", { attempt });
+    } catch (error) {
+      logger.warn("the copy of the catalogue could not be looked at; it is tried again", { error });
+    }
+    await clock.sleep(backoffMs(ASK_BACKOFF, attempt), signal);
+  }
+}

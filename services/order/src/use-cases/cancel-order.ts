@@ -1,0 +1,43 @@
+import type { Order } from "@shop/contracts/http/order";
+import { OrderCancelRequested } from "@shop/contracts/messages/order";
+import { inTransaction } from "@shop/database/transaction";
+import { outgoing } from "@shop/messaging/outgoing";
+import type { ServiceContext } from "@shop/service/context";
+import { eq } from "drizzle-orm";
+import { toOrder, toSnapshot } from "../db/orders.ts";
+import { orders } from "../db/schema.ts";
+import { decideCancel } from "../domain/cancelling.ts";
+
+export interface CancelRequest {
+  readonly orderId: string;
+  /** The customer whose order it must be; undefined for an admin, who may cancel any. */
+  readonly customerId: string | undefined;
+  readonly traceparent: string;
+}
+
+export type CancelResult =
+  | { readonly kind: "requested"; readonly order: Order }
+  | { readonly kind: "refused"; readonly code: "NOT_FOUND" | "ORDER_ENDED" };
+
+/** Takes a request to cancel: from now on the saga decides whether the rider was first. Asked again, it changes nothing. */
+export async function cancelOrder(
+  { db, outbox, wakeRelay, clock }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">,
+  { orderId, customerId, traceparent }: CancelRequest,
+): Promise<CancelResult> {
+  const result = await inTransaction(db, async (tx): Promise<CancelResult> => {
+    const [row] = await tx.select().from(orders).where(eq(orders.id, orderId)).for("update");
+    if (row === undefined || (customerId !== undefined && row.customerId !== customerId)) return { kind: "refused", code: "NOT_FOUND" };
+    const decision = decideCancel(row);
+    if (decision === "ended") return { kind: "refused", code: "ORDER_ENDED" };
+    if (decision === "requestedAlready") return { kind: "requested", order: toOrder(row) };
+
+    const now = new Date(clock.now());
+    const change = { cancelRequestedAt: now, progress: "CANCELLING", updatedAt: now } as const;
+    await tx.update(orders).set(change).where(eq(orders.id, orderId));
+    const reason = customerId === undefined ? "CANCELLED_BY_ADMIN" : "CANCELLED_BY_CUSTOMER";
+    await outbox.send(tx, [outgoing(OrderCancelRequested, orderId, { ...toSnapshot(row), reason }, traceparent)]);
+    return { kind: "requested", order: toOrder({ ...row, ...change }) };
+  });
+  wakeRelay();
+  return result;
+}

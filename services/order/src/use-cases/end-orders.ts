@@ -1,0 +1,45 @@
+import type { OrderStatus } from "@shop/contracts/http/order";
+import type { CancelReason } from "@shop/contracts/primitives";
+import type { Transaction } from "@shop/database/connect";
+import { jsonRows, uuidArray } from "@shop/database/rows";
+import { Refused } from "@shop/messaging/handlers";
+import { sql } from "drizzle-orm";
+
+export interface Ending {
+  readonly orderId: string;
+  /** Why it is cancelled; null when it is complete. */
+  readonly reason: CancelReason | null;
+}
+
+/**
+ * Ends orders, all as COMPLETE or all as CANCELLED. One that has ended this way before stays as it is.
+ * @returns the reason that each cancelled order has, by its id
+ * @throws Refused when an order is unknown or has ended the other way, which no saga asks for
+ */
+export async function endOrders(
+  tx: Transaction,
+  status: Exclude<OrderStatus, "PENDING">,
+  endings: readonly Ending[],
+  now: Date,
+): Promise<ReadonlyMap<string, CancelReason | null>> {
+  const rows = await tx.execute<{ id: string; status: OrderStatus; cancel_reason: CancelReason | null }>(sql`
+    select id, status, cancel_reason from orders where id = any(${uuidArray(endings.map(({ orderId }) => orderId))})
+    order by id for update`);
+  const known = new Map(rows.map((row) => [row.id, row]));
+  const open: Ending[] = [];
+  const reasons = new Map<string, CancelReason | null>();
+  for (const ending of endings) {
+    const row = known.get(ending.orderId);
+    if (row === undefined) throw new Refused(`order ${ending.orderId} does not exist`);
+    if (row.status === "PENDING") open.push(ending);
+    else if (row.status !== status) throw new Refused(`order ${ending.orderId} is ${row.status} and cannot become ${status}`);
+    reasons.set(ending.orderId, row.status === "PENDING" ? ending.reason : row.cancel_reason);
+  }
+  if (open.length > 0) {
+    await tx.execute(sql`
+      update orders set status = ${status}, progress = ${status}, cancel_reason = r.reason, updated_at = ${now.toISOString()}
+      from json_to_recordset(${jsonRows(open)}) as r("orderId" uuid, reason text)
+      where orders.id = r."orderId" and orders.id = any(${uuidArray(open.map(({ orderId }) => orderId))})`);
+  }
+  return reasons;
+}

@@ -1,0 +1,144 @@
+import type { Order } from "@shop/contracts/http/order";
+import { OrderCreated } from "@shop/contracts/messages/order";
+import type { ItemToTake } from "@shop/contracts/primitives";
+import type { Transaction } from "@shop/database/connect";
+import { isTransient } from "@shop/database/errors";
+import { inTransaction } from "@shop/database/transaction";
+import { outgoing } from "@shop/messaging/outgoing";
+import { instant } from "@shop/runtime/clock";
+import { groupCommit } from "@shop/runtime/group-commit";
+import type { ServiceContext } from "@shop/service/context";
+import { readCatalogue } from "../db/catalogue.ts";
+import { findUsedKeys, type KeyOfCustomer, nameOfKey, takeKeys, type UsedKey } from "../db/idempotency-keys.ts";
+import { insertOrders, toSnapshot } from "../db/orders.ts";
+import { price } from "../domain/pricing.ts";
+
+export interface OrderRequest {
+  readonly customerId: string;
+  readonly items: readonly ItemToTake[];
+  readonly deliveryAddress: string;
+  readonly idempotencyKey: string | undefined;
+  readonly traceparent: string;
+}
+
+export type Placed =
+  | { readonly kind: "placed"; readonly order: Order }
+  /** The key was used for the same body before: this is the first answer. */
+  | { readonly kind: "replayed"; readonly order: Order }
+  | { readonly kind: "refused"; readonly code: "UNKNOWN_PRODUCT"; readonly positions: readonly number[] }
+  | { readonly kind: "refused"; readonly code: "IDEMPOTENCY_KEY_REUSED" };
+
+/** As many requests as one transaction takes, and how many transactions are under way: more of either made nothing faster. */
+const MAX_BATCH = 500;
+const MAX_IN_FLIGHT = 2;
+
+type Context = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">;
+
+/**
+ * Places orders: each order, its OrderCreated and its idempotency key are committed together, or the order does not exist.
+ * Requests that come while others are being committed share the next transaction.
+ * @returns a function that resolves when the order is durable, or has been refused
+ */
+export function placeOrders(context: Context): (request: OrderRequest) => Promise<Placed> {
+  const { db, wakeRelay } = context;
+  return groupCommit<OrderRequest, Placed>({
+    maxBatch: MAX_BATCH,
+    maxInFlight: MAX_IN_FLIGHT,
+    isEveryonesFault: isTransient,
+    run: async (requests) => {
+      const results = await inTransaction(db, (tx) => placeAll(tx, context, requests));
+      wakeRelay();
+      return results;
+    },
+  });
+}
+
+async function placeAll(tx: Transaction, { outbox, clock, ids }: Context, requests: readonly OrderRequest[]): Promise<readonly Placed[]> {
+  const productIds = new Set(requests.flatMap(({ items }) => items.map(({ productId }) => productId.toLowerCase())));
+  const catalogue = await readCatalogue(tx, [...productIds]);
+  const used = await findUsedKeys(tx, requests.flatMap(keyOf));
+  const now = instant(clock);
+
+  const attempts = requests.map((request) => {
+    const known = usedBy(request, used);
+    if (known) return { request, result: replay(request, known) };
+    const pricing = price(request.items, catalogue);
+    if (pricing.kind === "unknownProducts") {
+      return { request, result: { kind: "refused", code: "UNKNOWN_PRODUCT", positions: pricing.positions } as const };
+    }
+    const order: Order = {
+      id: ids(),
+      customerId: request.customerId,
+      status: "PENDING",
+      progress: "CREATED",
+      cancelReason: null,
+      items: [...pricing.items],
+      total: pricing.total,
+      currency: "KRW",
+      deliveryAddress: request.deliveryAddress,
+      createdAt: now,
+      updatedAt: now,
+    };
+    return { request, result: { kind: "placed", order } as const };
+  });
+
+  const newKeys = attempts.flatMap(({ request, result }) =>
+    result.kind === "placed"
+      ? keyOf(request).map((key) => ({ ...key, bodyHash: hashOf(request), orderId: result.order.id, createdAt: new Date(now) }))
+      : [],
+  );
+  const taken = await takeKeys(tx, newKeys);
+  const orderOfKey = new Map(newKeys.map((key) => [key.orderId, nameOfKey(key)]));
+  const winners = new Set(firstOfEachKey(newKeys, taken));
+  const isOurs = (orderId: string) => !orderOfKey.has(orderId) || winners.has(orderId);
+
+  const placed = attempts.flatMap(({ request, result }) =>
+    result.kind === "placed" && isOurs(result.order.id) ? [{ order: result.order, traceparent: request.traceparent }] : [],
+  );
+  if (placed.length > 0) {
+    await insertOrders(tx, placed.map(({ order }) => order));
+    await outbox.send(
+      tx,
+      placed.map(({ order, traceparent }) => outgoing(OrderCreated, order.id, toSnapshot(order), traceparent)),
+    );
+  }
+  if (winners.size === newKeys.length) return attempts.map(({ result }) => result);
+
+  // A twin was first, in this batch or in another transaction that has committed by now.
+  const usedByNow = await findUsedKeys(tx, requests.flatMap(keyOf));
+  return attempts.map(({ request, result }) => {
+    if (result.kind !== "placed" || isOurs(result.order.id)) return result;
+    const known = usedBy(request, usedByNow);
+    if (known === undefined) throw new Error("an idempotency key is taken, but its order is not there");
+    return replay(request, known);
+  });
+}
+
+/** Of several requests with one key in the same batch, one wrote it; these are the orders of those that did. */
+function firstOfEachKey(keys: readonly (KeyOfCustomer & { readonly orderId: string })[], taken: ReadonlySet<string>): readonly string[] {
+  const first = new Map<string, string>();
+  for (const key of keys) {
+    const name = nameOfKey(key);
+    if (taken.has(name) && !first.has(name)) first.set(name, key.orderId);
+  }
+  return [...first.values()];
+}
+
+function keyOf({ customerId, idempotencyKey }: OrderRequest): readonly KeyOfCustomer[] {
+  return idempotencyKey === undefined ? [] : [{ customerId, key: idempotencyKey }];
+}
+
+function usedBy(request: OrderRequest, used: ReadonlyMap<string, UsedKey>): UsedKey | undefined {
+  const [key] = keyOf(request);
+  return key && used.get(nameOfKey(key));
+}
+
+function replay(request: OrderRequest, { bodyHash, order }: UsedKey): Placed {
+  return bodyHash === hashOf(request) ? { kind: "replayed", order } : { kind: "refused", code: "IDEMPOTENCY_KEY_REUSED" };
+}
+
+/** The body as parsed JSON: the order of its fields and its white space do not count. */
+function hashOf({ items, deliveryAddress }: OrderRequest): string {
+  const canonical = JSON.stringify([items.map(({ productId, quantity }) => [productId, quantity]), deliveryAddress]);
+  return new Bun.CryptoHasher("sha256").update(canonical).digest("hex");
+}
