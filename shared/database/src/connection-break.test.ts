@@ -86,7 +86,12 @@ test("a statement that cannot be sent fails alone, whatever else is under way on
   const pool = postgres(database.url, { max: 1 });
   await pool`select 1`;
   const before = settled(pool`select 1 as one, pg_sleep(0.01)`);
-  const faulty = settled(pool.unsafe("select $1", new Array<number>(65_535).fill(1)));
+  const faulty = settled(
+    pool.unsafe(
+      "select $1",
+      Array.from({ length: 65_535 }, () => 1),
+    ),
+  );
   const after = [settled(pool`select 2 as two`), settled(pool`select 3 as three`)];
   expect(await faulty).toHaveProperty("code", "MAX_PARAMETERS_EXCEEDED");
   expect(await before).toMatchObject([{ one: 1 }]);

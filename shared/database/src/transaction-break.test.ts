@@ -64,13 +64,14 @@ describe("a transaction whose session the server ends", () => {
 
   test("between two statements, in a busy pool, leaves the later ones unexecuted though the connection is in use again", async () => {
     const pool = postgres(database.url, { max: 1 });
+    const someoneElse = () => settled(pool`select 1`);
     const { promise: lost, resolve: noticeLoss } = Promise.withResolvers<void>();
     const { promise: second, resolve: keepSecond } = Promise.withResolvers<Promise<unknown>>();
     const transaction = pool.begin(async (tx) => {
       const id = crypto.randomUUID();
       await tx`insert into orders values (${id})`;
       const pid = await pidOf(tx);
-      const other = settled(pool`select 1`);
+      const other = someoneElse();
       await endSession(operator, pid);
       await lost;
       await other;
