@@ -1,0 +1,105 @@
+import { DecreaseProductCommand } from "@shop/contracts/messages/product";
+import { connectDatabase, type Database } from "@shop/database/connect";
+import { inTransaction } from "@shop/database/transaction";
+import { jsonRows } from "@shop/database/rows";
+import { systemClock } from "@shop/runtime/clock";
+import { uuidV7 } from "@shop/runtime/ids";
+import { createMetrics, type Metrics } from "@shop/runtime/metrics";
+import { capturedLogger, type LogLine } from "@shop/testing/logger";
+import { testKafkaBrokers } from "@shop/testing/infrastructure";
+import { sql } from "drizzle-orm";
+import type { Broker } from "../broker.ts";
+import type { Received } from "../decode.ts";
+import { byType, on } from "../handlers.ts";
+import { createKafkaBroker } from "../kafka/kafka-broker.ts";
+import { createMessaging, type Messaging } from "../messaging.ts";
+import { outgoing } from "../outgoing.ts";
+import { defaultRetention } from "../purge.ts";
+
+/** One replica of a service that sends itself numbered messages and writes down each one that it applies. */
+export interface Node {
+  readonly db: Database;
+  readonly broker: Broker;
+  readonly messaging: Messaging;
+  readonly metrics: Metrics;
+  readonly lines: readonly LogLine[];
+  /** Commits messages to the outbox: for each key its next numbers. */
+  send(keys: readonly string[], numbers: readonly number[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface NodeOptions {
+  readonly databaseUrl: string;
+  readonly prefix: string;
+  /** Puts something between the messaging and Kafka. */
+  readonly decorate?: (broker: Broker) => Broker;
+  /** Called with each message before it is applied; what it throws is the handler's error. */
+  readonly onMessage?: (number: number, key: string) => void;
+}
+
+/** The table that the nodes write what they apply into. `seq` tells the order. */
+export async function createEffects(db: Database): Promise<void> {
+  await db.execute(sql`create table effect (seq bigint generated always as identity, key text not null, number int not null)`);
+}
+
+export async function startNode({ databaseUrl, prefix, decorate = (broker) => broker, onMessage }: NodeOptions): Promise<Node> {
+  const { logger, lines } = capturedLogger();
+  const metrics = createMetrics();
+  const db = connectDatabase({ url: databaseUrl, applicationName: "node" });
+  const brokers = (await testKafkaBrokers()).split(",");
+  const broker = decorate(
+    createKafkaBroker({
+      ...{ brokers, prefix, clientId: "node", partitions: 6, replicationFactor: 1, clock: systemClock, logger, metrics },
+    }),
+  );
+  const messaging = createMessaging({
+    ...{ db, databaseUrl, broker, groupId: "node", retention: defaultRetention, clock: systemClock, ids: uuidV7, logger, metrics },
+  });
+  const number = ({ data }: Received<{ readonly items: readonly { readonly quantity: number }[] }>) => data.items[0]?.quantity ?? 0;
+  messaging.start(
+    ["product.commands"],
+    byType(
+      on(DecreaseProductCommand, async (tx, messages) => {
+        for (const message of messages) onMessage?.(number(message), message.key);
+        const effects = messages.map((message) => ({ key: message.key, number: number(message) }));
+        await tx.execute(sql`
+          insert into effect (key, number) select key, number from json_to_recordset(${jsonRows(effects)}) as r(key text, number int)`);
+        return [];
+      }),
+    ),
+  );
+  return {
+    ...{ db, broker, messaging, metrics, lines },
+    async send(keys, numbers) {
+      await inTransaction(db, (tx) =>
+        messaging.outbox.send(
+          tx,
+          numbers.flatMap((quantity) =>
+            keys.map((key) => outgoing(DecreaseProductCommand, key, { orderId: key, items: [{ productId: key, quantity }] }, undefined)),
+          ),
+        ),
+      );
+      messaging.wakeRelay();
+    },
+    async stop() {
+      await messaging.stop();
+      await db.$client.end({ timeout: 2 });
+    },
+  };
+}
+
+export interface Effect {
+  readonly key: string;
+  readonly number: number;
+}
+
+/** What has been applied, in the order of the writes. */
+export async function effects(db: Database): Promise<readonly Effect[]> {
+  return await db.execute<{ key: string; number: number }>(sql`select key, number from effect order by seq`);
+}
+
+/** The numbers applied for each key, in the order of the writes. */
+export async function effectsByKey(db: Database): Promise<ReadonlyMap<string, readonly number[]>> {
+  const byKey = Map.groupBy(await effects(db), ({ key }) => key);
+  return new Map([...byKey].map(([key, list]) => [key, list.map(({ number }) => number)]));
+}
