@@ -101,6 +101,8 @@ export async function startGuarded({ command, environment, cwd, runAs, orphanSig
     signal,
     async stop(name, withinMs) {
       signal(name);
+      // One that was paused hears nothing else until it goes on.
+      if (name !== "SIGKILL") signal("SIGCONT");
       const timer = setTimeout(() => signal("SIGKILL"), withinMs);
       const exit = await exited;
       clearTimeout(timer);

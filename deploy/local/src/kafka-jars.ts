@@ -4,11 +4,10 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describeExit, startGuarded } from "./guarded-process.ts";
+import { KAFKA_VERSION } from "./kafka-settings.ts";
 import { packageFolder } from "./postgres-binaries.ts";
 import { explainFailure, isDiskFull, SetupError } from "./setup-error.ts";
 
-/** Names the jars, their cache and the container image. */
-export const KAFKA_VERSION = "4.3.1";
 /** What this release of Kafka's server asks for (its documentation, "Java Version"). */
 const OLDEST_JAVA = 17;
 

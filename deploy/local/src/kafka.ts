@@ -3,7 +3,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 import { describeExit, type GuardedProcess, startGuarded } from "./guarded-process.ts";
-import { downloadJars, findJava, hasJars, hasMaven, jarFolder, KAFKA_VERSION } from "./kafka-jars.ts";
+import { downloadJars, findJava, hasJars, hasMaven, jarFolder } from "./kafka-jars.ts";
+import { brokerSettings } from "./kafka-settings.ts";
 import { whyNotReady } from "./kafka-readiness.ts";
 import { explainFailure, isDiskFull, SetupError } from "./setup-error.ts";
 
@@ -64,7 +65,7 @@ export async function startKafka({ dataDir, environment, port: wantedPort, progr
       onLine: log,
     });
 
-  const format = await java("kafka.tools.StorageTool", "format", "--cluster-id", randomBytes(16).toString("base64url"), "--config", configFile);
+  const format = await java("kafka.tools.StorageTool", "format", "--cluster-id", newClusterId(), "--config", configFile);
   const exit = await format.exited;
   if (exit.code !== 0) throw explainFailure("Kafka", "could not set up its data folder", format.lastLines());
   let broker = await launch();
@@ -72,7 +73,7 @@ export async function startKafka({ dataDir, environment, port: wantedPort, progr
   async function writeConfiguration(): Promise<void> {
     try {
       await mkdir(dataDir);
-      await writeFile(configFile, serverProperties({ port, controllerPort, dataDir }));
+      await writeFile(configFile, propertiesFile({ ...brokerSettings({ port, controllerPort, listenHost: "127.0.0.1" }), "log.dirs": join(dataDir, "logs") }));
       await writeFile(join(dataDir, "log4j2.properties"), LOGGING);
     } catch (error) {
       if (isDiskFull(error)) throw explainFailure("Kafka", "could not set up its data folder", ["ENOSPC"]);
@@ -101,26 +102,14 @@ export async function startKafka({ dataDir, environment, port: wantedPort, progr
   };
 }
 
-function serverProperties({ port, controllerPort, dataDir }: { port: number; controllerPort: number; dataDir: string }): string {
-  const settings = {
-    "process.roles": "broker,controller",
-    "node.id": 1,
-    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
-    "controller.listener.names": "CONTROLLER",
-    "log.dirs": join(dataDir, "logs"),
-    "auto.create.topics.enable": false,
-    "offsets.topic.replication.factor": 1,
-    "offsets.topic.num.partitions": 4,
-    "transaction.state.log.replication.factor": 1,
-    "transaction.state.log.min.isr": 1,
-    "transaction.state.log.num.partitions": 4,
-    "group.initial.rebalance.delay.ms": 0,
-    // A broker that was killed may register again only when its old session has run out; 9 s by default.
-    "broker.session.timeout.ms": 3000,
-    "broker.heartbeat.interval.ms": 500,
-  };
+/** 16 bytes in base64url. The first bit is zero, since Kafka's tools take an id that begins with "-" for an option. */
+export function newClusterId(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUInt8(bytes.readUInt8(0) & 0x7f, 0);
+  return bytes.toString("base64url");
+}
+
+function propertiesFile(settings: Readonly<Record<string, string | number | boolean>>): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
@@ -143,7 +132,7 @@ async function untilReady(broker: GuardedProcess, address: string): Promise<void
     if (refusal === undefined) return;
     if (performance.now() > deadline) {
       await broker.stop("SIGKILL", 0);
-      throw explainFailure(`Kafka ${KAFKA_VERSION}`, `did not answer within ${READY_TIMEOUT_MS / 1000} s (${refusal})`, broker.lastLines());
+      throw explainFailure("Kafka", `did not answer within ${READY_TIMEOUT_MS / 1000} s (${refusal})`, broker.lastLines());
     }
     await Bun.sleep(50);
   }

@@ -154,7 +154,7 @@ export async function tryConnect(url: string): Promise<string | undefined> {
 }
 
 /** By default every role may connect to every database. */
-async function isolateSystemDatabases(url: string): Promise<void> {
+export async function isolateSystemDatabases(url: string): Promise<void> {
   const client = postgres(url, { max: 1, onnotice: () => undefined });
   try {
     await client`revoke connect, temporary on database postgres, template1 from public`;
@@ -179,7 +179,7 @@ export async function createOwnedDatabase(adminUrl: string, port: number, name: 
   return urlOf(name, password, port, name);
 }
 
-function newPassword(): string {
+export function newPassword(): string {
   return randomBytes(16).toString("hex");
 }
 

@@ -1,0 +1,43 @@
+import { leaveOnSignal } from "./leave-on-signal.ts";
+import { SetupError } from "./setup-error.ts";
+import { startSystem, type System } from "./system.ts";
+
+const say = (text: string) => void process.stdout.write(`${text}\n`);
+
+let starting: Promise<System> | undefined;
+leaveOnSignal(async () => {
+  // One that failed has stopped what it had started, and said so below.
+  const system = await starting?.catch(() => undefined);
+  await system?.stop();
+}, say);
+
+try {
+  starting = startSystem({
+    environment: process.env,
+    ports: "default",
+    watch: true,
+    settings: { SEED_DEMO_DATA: "true" },
+    progress: say,
+    onLine: (name, line) => {
+      // What PostgreSQL and Kafka say of themselves is of interest when they fail, and is shown then.
+      if (name !== "postgres" && name !== "kafka") say(`${name.padEnd(13)} ${line}`);
+    },
+    onUnexpectedExit: (name) => say(`The process ${name} has ended. Save one of its files to start it again, or press Ctrl-C.`),
+  });
+  const system = await starting;
+  say(`
+The system is ready and reloads when a file changes.
+  pages and API   ${system.frontendUrl}
+  API             ${system.gatewayUrl}
+  API document    ${system.frontendUrl}/openapi.json
+${Object.entries(system.services)
+  .map(([name, { url, managementUrl }]) => `  ${name.padEnd(15)} ${url}  health and metrics ${managementUrl}`)
+  .join("\n")}
+Log in as customer, customer2, rider, rider2 or admin; the password is NAME-password.
+Ctrl-C stops everything.
+`);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(`\n${error.message}`);
+  process.exit(1);
+}

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm, chmod } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { eventually } from "@shop/testing/eventually";
+import { familyOf, runningProcesses } from "./testing/processes.ts";
+
+let temporary = "";
+beforeAll(async () => {
+  temporary = await mkdtemp(join(tmpdir(), "runner-end-"));
+  await chmod(temporary, 0o711);
+});
+afterAll(() => rm(temporary, { recursive: true, force: true }));
+
+async function startRunner() {
+  const runner = spawn(process.execPath, [join(import.meta.dir, "testing", "runner.ts")], {
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const gone = once(runner, "exit");
+  const first = await Promise.race([once(createInterface({ input: runner.stdout }), "line"), gone]);
+  expect(first).toEqual(["started"]);
+  const pid = runner.pid;
+  if (pid === undefined) throw new Error("the runner was not started");
+  const family = await familyOf(pid, temporary);
+  const names = family.map(({ command }) => command).join("\n");
+  for (const part of ["/bin/postgres -D", "kafka.Kafka", "process.on('SIGTERM'", "sleep 600"]) expect(names).toContain(part);
+  return { runner, gone, family };
+}
+
+async function expectNothingLeft(family: Awaited<ReturnType<typeof familyOf>>): Promise<void> {
+  const before = new Map(family.map(({ pid, command }) => [pid, command]));
+  const left = (await runningProcesses()).filter(({ pid, command }) => before.get(pid) === command);
+  expect(left).toEqual([]);
+  expect(await readdir(temporary)).toEqual([]);
+}
+
+describe.each(["SIGTERM", "SIGINT"] as const)("a runner that gets %s", (signal) => {
+  test("has ended every process and removed its data when it leaves, also a process that hears no signal", async () => {
+    const { runner, gone, family } = await startRunner();
+    runner.kill(signal);
+    const [code] = await gone;
+    expect(code).toBe(signal === "SIGTERM" ? 143 : 130);
+    await eventually(() => expectNothingLeft(family), { deadlineMs: 500 });
+  }, 30_000);
+});
+
+test("a runner that is killed takes every process and its data with it", async () => {
+  const { runner, gone, family } = await startRunner();
+  runner.kill("SIGKILL");
+  await gone;
+  await eventually(() => expectNothingLeft(family), { deadlineMs: 10_000 });
+}, 30_000);

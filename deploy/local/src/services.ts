@@ -1,0 +1,51 @@
+/** All services, with the ports at which the contract has them; the management port is 1000 above. */
+export const defaultPorts = {
+  user: 8001,
+  order: 8002,
+  product: 8003,
+  delivery: 8004,
+  orchestrator: 8005,
+  gateway: 8000,
+  frontend: 8080,
+} as const;
+
+export type ServiceName = keyof typeof defaultPorts;
+
+export const serviceNames: readonly ServiceName[] = ["user", "order", "product", "delivery", "orchestrator", "gateway", "frontend"];
+/** Each owns a database of its name. */
+export const databaseOwners: readonly ServiceName[] = ["user", "order", "product", "delivery", "orchestrator"];
+
+interface Surroundings {
+  readonly databaseUrls: ReadonlyMap<string, string>;
+  readonly kafkaBrokers: string;
+  /** Where each service is reached. */
+  readonly urls: ReadonlyMap<ServiceName, string>;
+}
+
+/** The settings that tell a service where the others are: only of those it has to do with. */
+export function surroundingsOf(name: ServiceName, { databaseUrls, kafkaBrokers, urls }: Surroundings): Record<string, string> {
+  const url = (other: ServiceName) => urls.get(other) ?? "";
+  const jwks = { JWKS_URL: `${url("user")}/.well-known/jwks.json` };
+  switch (name) {
+    case "frontend":
+      return { GATEWAY_URL: url("gateway") };
+    case "gateway":
+      return {
+        ...jwks,
+        USER_URL: url("user"),
+        ORDER_URL: url("order"),
+        PRODUCT_URL: url("product"),
+        DELIVERY_URL: url("delivery"),
+        ORCHESTRATOR_URL: url("orchestrator"),
+      };
+    case "user":
+      return { ...jwks, DATABASE_URL: databaseUrls.get(name) ?? "" };
+    case "order":
+    case "product":
+    case "delivery":
+    case "orchestrator":
+      return { ...jwks, DATABASE_URL: databaseUrls.get(name) ?? "", KAFKA_BROKERS: kafkaBrokers };
+    default:
+      return name satisfies never;
+  }
+}

@@ -1,0 +1,151 @@
+import { describeExit, type Exit, type GuardedProcess, startGuarded } from "./guarded-process.ts";
+import { explainFailure, SetupError } from "./setup-error.ts";
+
+export interface ProcessSpec {
+  /** Unique in a supervisor: `order`, and `order-2` for a second replica. */
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Answers 200 when the process can do its work; without it a process counts as ready once it has been started. */
+  readonly readyUrl?: string;
+  /** 30 s by default: a cold start on a busy machine. */
+  readonly readyWithinMs?: number;
+  /** Processes of a higher tier use those of the lower ones, so they are stopped first; those of one tier are stopped together. */
+  readonly tier?: number;
+}
+
+export interface SupervisorOptions {
+  /** Each line of a process's standard output and standard error. */
+  readonly onLine?: (name: string, line: string) => void;
+  /** Told when a process ends that nobody has killed or stopped. */
+  readonly onUnexpectedExit?: (name: string, exit: Exit, lastLines: readonly string[]) => void;
+  /** How long a process may take to end after SIGTERM; 10 s by default, which is what the contract gives a service for finishing what it holds. */
+  readonly stopTimeoutMs?: number;
+}
+
+/** Starts processes, and sees to it that each of them ends, at the latest with this process. */
+export interface Supervisor {
+  /**
+   * Starts these at the same time and waits until all are ready.
+   * @throws SetupError with the last lines of the first one that ends or is not ready in time; the others go on until `stopAll`
+   */
+  start(specs: readonly ProcessSpec[]): Promise<void>;
+  /** The process ids by name, of those that run. */
+  pids(): ReadonlyMap<string, number>;
+  /** Sends a signal, SIGKILL by default; after SIGKILL, SIGTERM and SIGINT it waits until the process has ended. */
+  kill(name: string, signal?: NodeJS.Signals): Promise<void>;
+  /** Starts a process again as it was started first (stopping it when it runs) and waits until it is ready. */
+  restart(name: string): Promise<void>;
+  /** Ends all: the highest tier first, by SIGTERM, then by SIGKILL. Called again it waits for the same end. */
+  stopAll(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 30_000;
+
+interface Entry {
+  readonly spec: ProcessSpec;
+  process: GuardedProcess;
+  endIsExpected: boolean;
+}
+
+export function createSupervisor({ onLine, onUnexpectedExit, stopTimeoutMs = 10_000 }: SupervisorOptions = {}): Supervisor {
+  const entries = new Map<string, Entry>();
+  let stopping: Promise<void> | undefined;
+
+  const isStopping = () => stopping !== undefined;
+
+  async function launch(spec: ProcessSpec): Promise<void> {
+    if (isStopping()) throw new SetupError(`${spec.name} is not started: all is being stopped.`);
+    if (entries.get(spec.name)?.process.isRunning()) throw new Error(`${spec.name} runs already`);
+    const process = await startGuarded({
+      command: spec.command,
+      environment: spec.environment,
+      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+      onLine: (line) => onLine?.(spec.name, line),
+    });
+    const entry: Entry = { spec, process, endIsExpected: false };
+    entries.set(spec.name, entry);
+    // The stop may have begun while the process came up, too late to see it.
+    if (isStopping()) await end(entry);
+    let ready = false;
+    void process.exited.then((exit) => {
+      if (ready && !entry.endIsExpected) onUnexpectedExit?.(spec.name, exit, process.lastLines());
+    });
+    try {
+      await untilReady(entry);
+      ready = true;
+    } catch (error) {
+      // One that was stopped while it started did not fail.
+      if (!entry.endIsExpected) throw error;
+    }
+  }
+
+  function entryOf(name: string): Entry {
+    const entry = entries.get(name);
+    if (entry === undefined) throw new Error(`there is no process ${name}; there are ${[...entries.keys()].join(", ")}`);
+    return entry;
+  }
+
+  async function end(entry: Entry): Promise<void> {
+    entry.endIsExpected = true;
+    await entry.process.stop("SIGTERM", stopTimeoutMs);
+  }
+
+  async function stopTiers(): Promise<void> {
+    const tiers = Map.groupBy(entries.values(), ({ spec }) => spec.tier ?? 0);
+    for (const tier of [...tiers.keys()].sort((one, other) => other - one)) await Promise.all((tiers.get(tier) ?? []).map(end));
+  }
+
+  return {
+    async start(specs) {
+      await Promise.all(specs.map(launch));
+    },
+    pids: () => new Map([...entries].filter(([, { process }]) => process.isRunning()).map(([name, { process }]) => [name, process.pid])),
+    async kill(name, signal = "SIGKILL") {
+      const entry = entryOf(name);
+      const ends = signal === "SIGKILL" || signal === "SIGTERM" || signal === "SIGINT";
+      if (ends) entry.endIsExpected = true;
+      entry.process.signal(signal);
+      if (ends) await entry.process.exited;
+    },
+    async restart(name) {
+      const entry = entryOf(name);
+      await end(entry);
+      await launch(entry.spec);
+    },
+    stopAll() {
+      stopping ??= stopTiers();
+      return stopping;
+    },
+  };
+}
+
+async function untilReady({ spec, process }: Entry): Promise<void> {
+  const { name, readyUrl, readyWithinMs = READY_TIMEOUT_MS } = spec;
+  if (readyUrl === undefined) return;
+  const deadline = performance.now() + readyWithinMs;
+  for (;;) {
+    const refusal = await whyNotReady(readyUrl, process);
+    if (!process.isRunning()) throw explainFailure(`The process ${name}`, `${describeExit(await process.exited)} before it was ready`, process.lastLines());
+    if (refusal === undefined) return;
+    if (performance.now() > deadline) {
+      throw explainFailure(`The process ${name}`, `was not ready within ${readyWithinMs / 1000} s (${refusal})`, process.lastLines());
+    }
+    await Promise.race([Bun.sleep(25), process.exited]);
+  }
+}
+
+async function whyNotReady(url: string, process: GuardedProcess): Promise<string | undefined> {
+  const asking = new AbortController();
+  const timer = setTimeout(() => asking.abort(new Error("no answer within 2 s")), 2_000);
+  void process.exited.then(() => asking.abort(new Error("it has ended")));
+  try {
+    const response = await fetch(url, { signal: asking.signal });
+    return response.ok ? undefined : `${url} answers ${response.status}: ${await response.text()}`;
+  } catch (error) {
+    return `${url}: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    clearTimeout(timer);
+  }
+}

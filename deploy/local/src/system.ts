@@ -1,0 +1,164 @@
+import { join } from "node:path";
+import { freePort, requireFreePort } from "./free-port.ts";
+import { type Infrastructure, type InfrastructureOptions, startInfrastructure } from "./infrastructure.ts";
+import { packageFolder } from "./postgres-binaries.ts";
+import { databaseOwners, defaultPorts, type ServiceName, serviceNames, surroundingsOf } from "./services.ts";
+import { SetupError } from "./setup-error.ts";
+import { createSupervisor, type ProcessSpec, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
+
+const repositoryFolder = join(packageFolder, "..", "..");
+const MANAGEMENT_OFFSET = 1_000;
+
+export interface SystemOptions extends Omit<InfrastructureOptions, "databases">, SupervisorOptions {
+  /** `default`: those of the contract, or `NAME_PORT` of the environment; `free`: any. */
+  readonly ports: "free" | "default";
+  /** How many processes of a service; one by default. The others reach the first one only; all of them work on the same topics and database. */
+  readonly replicas?: Partial<Record<ServiceName, number>>;
+  /** Settings for every service, which win over those of `environment`: `SEED_DEMO_DATA`, `TOPIC_PREFIX`, … */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Starts a service again when its code changes. */
+  readonly watch?: boolean;
+}
+
+export interface Replica {
+  /** Its name for the supervisor: `order`, `order-2`, … */
+  readonly name: string;
+  readonly url: string;
+  readonly managementUrl: string;
+}
+
+export interface RunningService {
+  /** Those of the first replica. */
+  readonly url: string;
+  readonly managementUrl: string;
+  readonly replicas: readonly Replica[];
+  /** Of the replicas that run now. */
+  pids(): readonly number[];
+}
+
+export interface System {
+  readonly frontendUrl: string;
+  readonly gatewayUrl: string;
+  readonly services: Readonly<Record<ServiceName, RunningService>>;
+  /** By service. */
+  readonly databaseUrls: ReadonlyMap<string, string>;
+  readonly kafkaBrokers: string;
+  readonly infrastructure: Infrastructure;
+  readonly supervisor: Supervisor;
+  /** Frontend first, then gateway, then the others, then Kafka and PostgreSQL; the data of this run is removed. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Brings up the whole system on this machine and waits until each service is ready.
+ * @throws SetupError in a person's words; whatever had been started is stopped again
+ */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { environment, progress } = options;
+  const replicas = await placeReplicas(options);
+  const infrastructure = await startInfrastructure({ ...options, databases: databaseOwners });
+  const supervisor = createSupervisor(options);
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= supervisor.stopAll().then(() => infrastructure.stop());
+    return stopping;
+  };
+  try {
+    const urls = new Map([...replicas].map(([name, [first]]) => [name, first.url]));
+    const { databaseUrls, kafkaBrokers } = infrastructure;
+    const specs = serviceNames.flatMap((name) =>
+      (replicas.get(name) ?? []).map((replica) =>
+        specOf(name, replica, {
+          command: commandOf(name, options.watch ?? false),
+          environment: {
+            ...withoutAddresses(environment),
+            ...options.settings,
+            ...surroundingsOf(name, { databaseUrls, kafkaBrokers, urls }),
+          },
+        }),
+      ),
+    );
+    progress?.(`Starting ${specs.length} service processes`);
+    await supervisor.start(specs);
+
+    const services = Object.fromEntries(
+      [...replicas].map(([name, all]): [string, RunningService] => [
+        name,
+        {
+          url: all[0].url,
+          managementUrl: all[0].managementUrl,
+          replicas: all,
+          pids: () => all.flatMap((replica) => supervisor.pids().get(replica.name) ?? []),
+        },
+      ]),
+    ) as Record<ServiceName, RunningService>;
+    return {
+      frontendUrl: services.frontend.url,
+      gatewayUrl: services.gateway.url,
+      services,
+      databaseUrls,
+      kafkaBrokers,
+      infrastructure,
+      supervisor,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type AtLeastOne<Item> = readonly [Item, ...Item[]];
+
+async function placeReplicas({ ports, replicas = {}, environment }: SystemOptions): Promise<ReadonlyMap<ServiceName, AtLeastOne<Replica>>> {
+  const placed = new Map<ServiceName, AtLeastOne<Replica>>();
+  for (const name of serviceNames) {
+    const first = ports === "default" ? await fixedPlace(name, environment) : await freePlace(name);
+    const more: Replica[] = [];
+    for (let number = 2; number <= (replicas[name] ?? 1); number += 1) more.push(await freePlace(`${name}-${number}`));
+    placed.set(name, [first, ...more]);
+  }
+  return placed;
+}
+
+async function freePlace(name: string): Promise<Replica> {
+  return placeAt(name, await freePort(), await freePort());
+}
+
+async function fixedPlace(name: ServiceName, environment: SystemOptions["environment"]): Promise<Replica> {
+  const setting = `${name.toUpperCase()}_PORT`;
+  const port = Number(environment[setting] || defaultPorts[name]);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535 - MANAGEMENT_OFFSET) {
+    throw new SetupError(`${setting}=${environment[setting]} is no port. Set it to a number from 1 to ${65_535 - MANAGEMENT_OFFSET}.`);
+  }
+  const remedy = `set ${setting} to another port (its management port is ${MANAGEMENT_OFFSET} above)`;
+  await requireFreePort(port, `the service ${name}`, remedy);
+  await requireFreePort(port + MANAGEMENT_OFFSET, `the service ${name} for its health and metrics`, remedy);
+  return placeAt(name, port, port + MANAGEMENT_OFFSET);
+}
+
+function placeAt(name: string, port: number, managementPort: number): Replica {
+  return { name, url: `http://127.0.0.1:${port}`, managementUrl: `http://127.0.0.1:${managementPort}` };
+}
+
+function specOf(service: ServiceName, { name, url, managementUrl }: Replica, rest: Pick<ProcessSpec, "command" | "environment">): ProcessSpec {
+  const tier = service === "frontend" ? 2 : service === "gateway" ? 1 : 0;
+  return {
+    name,
+    tier,
+    command: rest.command,
+    environment: { ...rest.environment, PORT: new URL(url).port, MANAGEMENT_PORT: new URL(managementUrl).port },
+    cwd: repositoryFolder,
+    readyUrl: `${managementUrl}/readyz`,
+  };
+}
+
+function commandOf(service: ServiceName, watch: boolean): [string, ...string[]] {
+  const entry = join("services", service, "src", "main.ts");
+  return [process.execPath, ...(watch ? ["--watch", "--no-clear-screen"] : []), entry];
+}
+
+/** A service is told its own addresses; it has no business with those of the others' databases. */
+function withoutAddresses(environment: SystemOptions["environment"]): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !/(^|_)(DATABASE_URL|POSTGRES_URL|KAFKA_BROKERS|PORT)$/.test(name)));
+}
