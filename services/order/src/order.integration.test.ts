@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Order } from "@shop/contracts/http/order";
+import { DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
+import { CancelOrderCommand, CompleteOrderCommand, OrderCancelled, OrderCancelRequested, OrderCompleted, OrderCreated } from "@shop/contracts/messages/order";
+import { ProductChanged, ProductDecreased } from "@shop/contracts/messages/product";
+import { outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import { participantUnderTest, type ParticipantUnderTest, recordOf, sent } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { sql } from "drizzle-orm";
+import { orderService } from "./service.ts";
+
+let database: TestDatabase;
+let service: ParticipantUnderTest;
+let twin: ParticipantUnderTest;
+const tea = uuidV7();
+const cake = uuidV7();
+const customer = uuidV7();
+const deliveryAddress = "1 Sejong-daero, Seoul";
+
+const product = (productId: string, changes: object = {}) =>
+  outgoing(ProductChanged, productId, { productId, name: "Tea", price: 4_500, currency: "KRW", withdrawn: false, version: 1, ...changes }, undefined);
+
+/** As much of the answers' bodies as these tests look into without parsing them. */
+interface Body {
+  readonly id: string;
+  readonly total: number;
+  readonly code: string;
+  readonly items: readonly Order[];
+  readonly nextCursor: string | null;
+}
+
+async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, user = customer, via = service) {
+  const role = user === admin ? "admin" : "customer";
+  const response = await via.app.request(path, {
+    method,
+    headers: { ...(await via.as(role, user)), ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
+}
+const admin = uuidV7();
+
+async function placed(user = customer): Promise<Order> {
+  const { status, body } = await call("POST", "/api/orders", { items: [{ productId: tea, quantity: 2 }], deliveryAddress }, {}, user);
+  expect(status).toBe(201);
+  await service.takeSent();
+  return Order.parse(body);
+}
+const read = async (id: string) => Order.parse((await call("GET", `/api/orders/${id}`)).body);
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "order" });
+  service = await participantUnderTest(orderService, database.url);
+  twin = await participantUnderTest(orderService, database.url);
+  await service.receive(product(tea), product(cake, { name: "Cake", price: 8_000 }));
+}, 120_000);
+afterAll(async () => {
+  await service.close();
+  await twin.close();
+  await database.drop();
+});
+
+describe("placing an order", () => {
+  test("stores it PENDING with names and prices as bought, and its OrderCreated with it", async () => {
+    const body = { items: [{ productId: tea, quantity: 2 }, { productId: cake, quantity: 1 }], deliveryAddress };
+    const answer = await call("POST", "/api/orders", body);
+    expect(answer.status).toBe(201);
+    const order = Order.parse(answer.body);
+    expect(answer.headers.get("location")).toBe(`/api/orders/${order.id}`);
+    expect(order).toMatchObject({ status: "PENDING", progress: "CREATED", total: 17_000, cancelReason: null, customerId: customer });
+    expect(order.items[1]).toEqual({ productId: cake, name: "Cake", unitPrice: 8_000, quantity: 1 });
+    const snapshot = { orderId: order.id, customerId: customer, items: body.items, total: 17_000, currency: "KRW", deliveryAddress } as const;
+    expect(await service.takeSent()).toEqual([sent(OrderCreated, order.id, snapshot)]);
+    expect(await read(order.id)).toEqual(order);
+  });
+
+  test("of a hundred at once each gets its own order and its own OrderCreated", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => call("POST", "/api/orders", { items: [{ productId: tea, quantity: index + 1 }], deliveryAddress })),
+    );
+    const quantities = answers.map(({ body }) => Order.parse(body).items[0]?.quantity);
+    expect(quantities).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+    expect(await service.takeSent()).toHaveLength(100);
+  });
+
+  test("for a product that is unknown or withdrawn is refused with its position, and nothing is stored", async () => {
+    const gone = uuidV7();
+    await service.receive(product(gone), product(gone, { version: 2, withdrawn: true }));
+    for (const productId of [gone, uuidV7()]) {
+      const items = [{ productId: tea, quantity: 1 }, { productId, quantity: 1 }];
+      const { status, body } = await call("POST", "/api/orders", { items, deliveryAddress });
+      expect(status).toBe(422);
+      expect(body).toMatchObject({ code: "UNKNOWN_PRODUCT", errors: [{ path: "items.1.productId" }] });
+    }
+    expect(await service.takeSent()).toEqual([]);
+  });
+
+  test("an older announcement of a product never replaces a newer one", async () => {
+    const id = uuidV7();
+    await service.receive(product(id, { version: 3, price: 300 }), product(id, { version: 2, price: 200 }));
+    const { body } = await call("POST", "/api/orders", { items: [{ productId: id, quantity: 1 }], deliveryAddress });
+    expect(body.total).toBe(300);
+    await service.takeSent();
+  });
+});
+
+describe("an idempotency key", () => {
+  const body = { items: [{ productId: tea, quantity: 1 }], deliveryAddress };
+
+  test("gives the first answer again for the same body, even when the order has gone on", async () => {
+    const key = { "idempotency-key": uuidV7() };
+    const first = await call("POST", "/api/orders", body, key);
+    expect(first.headers.get("idempotency-replayed")).toBeNull();
+    await call("POST", `/api/orders/${first.body.id}/cancel`);
+    const again = await call("POST", "/api/orders", { deliveryAddress, items: body.items }, key);
+    expect(again.status).toBe(201);
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect(again.body).toEqual(first.body);
+    await service.takeSent();
+  });
+
+  test("of fifty twins at two replicas one places the order, the others get its answer", async () => {
+    const key = { "idempotency-key": uuidV7() };
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => call("POST", "/api/orders", body, key, customer, index % 2 === 0 ? service : twin)),
+    );
+    expect(new Set(answers.map(({ body: order }) => order.id)).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers.get("idempotency-replayed") === null)).toHaveLength(1);
+    expect(await service.takeSent()).toHaveLength(1);
+  });
+
+  test("used for another body is refused, and another customer's key is another key", async () => {
+    const key = { "idempotency-key": uuidV7() };
+    const first = await call("POST", "/api/orders", body, key);
+    const other = await call("POST", "/api/orders", { ...body, deliveryAddress: "elsewhere" }, key);
+    expect(other.status).toBe(422);
+    expect(other.body.code).toBe("IDEMPOTENCY_KEY_REUSED");
+    const stranger = await call("POST", "/api/orders", body, key, uuidV7());
+    expect(stranger.status).toBe(201);
+    expect(stranger.body.id).not.toBe(first.body.id);
+    await service.takeSent();
+  });
+
+  test("of a refused order is not kept", async () => {
+    const key = { "idempotency-key": uuidV7() };
+    const refused = await call("POST", "/api/orders", { ...body, items: [{ productId: uuidV7(), quantity: 1 }] }, key);
+    expect(refused.status).toBe(422);
+    expect((await call("POST", "/api/orders", body, key)).status).toBe(201);
+    await service.takeSent();
+  });
+
+  test("that breaks its rules is refused", async () => {
+    for (const key of ["x".repeat(201), "with space", ""]) {
+      expect((await call("POST", "/api/orders", body, { "idempotency-key": key })).status).toBe(422);
+    }
+  });
+});
+
+describe("reading orders", () => {
+  test("a customer sees only their own; an admin sees all; pages neither repeat nor skip", async () => {
+    const me = uuidV7();
+    const mine: string[] = [];
+    for (let index = 0; index < 5; index += 1) mine.unshift((await placed(me)).id);
+    const seen: string[] = [];
+    let cursor = "";
+    do {
+      const { body } = await call("GET", `/api/orders?limit=2${cursor}`, undefined, {}, me);
+      seen.push(...body.items.map(({ id }) => id));
+      cursor = body.nextCursor === null ? "" : `&cursor=${body.nextCursor}`;
+      if (seen.length === 2) await placed(me);
+    } while (cursor !== "");
+    expect(seen).toEqual(mine);
+    expect((await call("GET", `/api/orders/${mine[0]}`)).status).toBe(404);
+    expect((await call("GET", `/api/orders/${mine[0]}`, undefined, {}, admin)).status).toBe(200);
+    expect((await call("GET", "/api/orders?limit=1", undefined, {}, admin)).body.items[0]?.customerId).toBe(me);
+  });
+});
+
+describe("cancelling", () => {
+  test("is taken once and told to the saga once, and asked again it is taken again", async () => {
+    const order = await placed();
+    const first = await call("POST", `/api/orders/${order.id}/cancel`);
+    expect(first.status).toBe(202);
+    expect(first.body).toMatchObject({ status: "PENDING", progress: "CANCELLING" });
+    expect((await call("POST", `/api/orders/${order.id}/cancel`)).status).toBe(202);
+    const messages = await service.takeSent();
+    expect(messages.map(({ type }) => type)).toEqual([OrderCancelRequested.type]);
+    expect(messages[0]?.data).toMatchObject({ reason: "CANCELLED_BY_CUSTOMER" });
+  });
+
+  test("an order that has ended is refused, another customer's is unknown, and an admin's request says so", async () => {
+    const order = await placed();
+    expect((await call("POST", `/api/orders/${order.id}/cancel`, undefined, {}, uuidV7())).status).toBe(404);
+    await call("POST", `/api/orders/${order.id}/cancel`, undefined, {}, admin);
+    expect((await service.takeSent())[0]?.data).toMatchObject({ reason: "CANCELLED_BY_ADMIN" });
+    await service.receive(outgoing(CancelOrderCommand, order.id, { orderId: order.id, reason: "CANCELLED_BY_ADMIN" }, undefined));
+    const { status, body } = await call("POST", `/api/orders/${order.id}/cancel`);
+    expect([status, body.code]).toEqual([409, "ORDER_ENDED"]);
+    await service.takeSent();
+  });
+});
+
+describe("the saga's commands", () => {
+  test("complete or cancel an order once; asked again, the same answer is given again", async () => {
+    const [one, other] = [await placed(), await placed()];
+    for (let time = 0; time < 2; time += 1) {
+      await service.receive(
+        outgoing(CompleteOrderCommand, one.id, { orderId: one.id }, undefined),
+        outgoing(CancelOrderCommand, other.id, { orderId: other.id, reason: "OUT_OF_STOCK" }, undefined),
+      );
+      expect(await service.takeSent()).toEqual([
+        sent(OrderCompleted, one.id, { orderId: one.id }),
+        sent(OrderCancelled, other.id, { orderId: other.id, reason: "OUT_OF_STOCK" }),
+      ]);
+    }
+    expect(await read(one.id)).toMatchObject({ status: "COMPLETE", progress: "COMPLETE" });
+    expect(await read(other.id)).toMatchObject({ status: "CANCELLED", cancelReason: "OUT_OF_STOCK" });
+  });
+
+  test("a command against an order's end, or for no order, is a dead letter and changes nothing", async () => {
+    const order = await placed();
+    await service.receive(outgoing(CompleteOrderCommand, order.id, { orderId: order.id }, undefined));
+    const nobody = uuidV7();
+    await service.receive(
+      outgoing(CancelOrderCommand, order.id, { orderId: order.id, reason: "TIMED_OUT" }, undefined),
+      outgoing(CompleteOrderCommand, nobody, { orderId: nobody }, undefined),
+    );
+    expect((await read(order.id)).status).toBe("COMPLETE");
+    const letters = await service.context.db.execute<{ key: string }>(sql`select key from dead_letter where cause = 'REFUSED'`);
+    expect(letters.map(({ key }) => key).toSorted()).toEqual([order.id, nobody].toSorted());
+    await service.takeSent();
+  });
+
+  test("the very same record a hundred times changes nothing after the first", async () => {
+    const order = await placed();
+    const record = recordOf(outgoing(CompleteOrderCommand, order.id, { orderId: order.id }, undefined), service.clock);
+    await service.receiveRecords(Array.from({ length: 100 }, () => record));
+    expect(await service.takeSent()).toHaveLength(1);
+  });
+});
+
+test("progress follows the news in whatever order they come, and never goes backwards", async () => {
+  const { id: orderId } = await placed();
+  const deliveryId = uuidV7();
+  await service.receive(outgoing(DeliveryCreated, orderId, { orderId, deliveryId }, undefined));
+  expect((await read(orderId)).progress).toBe("WAITING_FOR_RIDER");
+  await service.receive(outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined));
+  expect((await read(orderId)).progress).toBe("WAITING_FOR_RIDER");
+  const completed = { orderId, deliveryId, riderId: uuidV7(), completedAt: new Date().toISOString() };
+  await service.receive(outgoing(DeliveryCompleted, orderId, completed, undefined));
+  expect((await read(orderId)).progress).toBe("DELIVERED");
+});

@@ -1,0 +1,100 @@
+import type { Role } from "@shop/contracts/http/define";
+import type { CloudEvent } from "@shop/contracts/messages/cloud-event";
+import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
+import { connectDatabase } from "@shop/database/connect";
+import { isTransient } from "@shop/database/errors";
+import { inTransaction } from "@shop/database/transaction";
+import { createApp, type HttpApp } from "@shop/http/app";
+import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER } from "@shop/http/testing/tokens";
+import { createTokenVerifier } from "@shop/http/token-verifier";
+import type { BrokerRecord } from "@shop/messaging/broker";
+import { createDeadLetters } from "@shop/messaging/dead-letters";
+import { createInbox } from "@shop/messaging/inbox";
+import { createOutbox } from "@shop/messaging/outbox";
+import { type Outgoing, toOutboxRow } from "@shop/messaging/outgoing";
+import type { Clock } from "@shop/runtime/clock";
+import { uuidV7 } from "@shop/runtime/ids";
+import { createMetrics } from "@shop/runtime/metrics";
+import { ManualClock } from "@shop/testing/clock";
+import { capturedLogger, type LogLine } from "@shop/testing/logger";
+import { sql } from "drizzle-orm";
+import type { ServiceContext } from "../context.ts";
+import type { Participant } from "../participant.ts";
+
+export interface Sent {
+  readonly type: string;
+  readonly key: string;
+  readonly data: unknown;
+}
+
+/** A participant without a broker: requests and messages go in, answers and outbox rows come out. Database, tokens and inbox are the real ones. */
+export interface ParticipantUnderTest {
+  readonly app: HttpApp;
+  readonly context: ServiceContext;
+  readonly clock: ManualClock;
+  readonly lines: readonly LogLine[];
+  /** The header of a caller with this role. */
+  as(role: Role, userId: string): Promise<{ readonly authorization: string }>;
+  /** Delivers messages together, as one fetch would bring them. Each call makes new messages, with ids of their own. */
+  receive(...messages: readonly Outgoing[]): Promise<void>;
+  /** Delivers the very same records again. */
+  receiveRecords(records: readonly BrokerRecord[]): Promise<void>;
+  /** The outbox's messages so far that nobody has asked for yet. */
+  takeSent(): Promise<readonly Sent[]>;
+  close(): Promise<void>;
+}
+
+export async function participantUnderTest(participant: Participant, databaseUrl: string): Promise<ParticipantUnderTest> {
+  const clock = new ManualClock(Date.now());
+  const { logger, lines } = capturedLogger();
+  const metrics = createMetrics();
+  const ids = uuidV7;
+  const db = connectDatabase({ url: databaseUrl, applicationName: "under test" });
+  const outbox = createOutbox({ ids, clock });
+  const context: ServiceContext = { db, outbox, wakeRelay: () => {}, clock, ids, logger, metrics };
+
+  const signer = await createSigner();
+  const verifier = createTokenVerifier({
+    ...{ jwksUrl: "http://user.test/.well-known/jwks.json", issuer: ISSUER, audience: AUDIENCE, clock, logger },
+    // The user service is an HTTP upstream of this one.
+    fetch: () => Promise.resolve(Response.json({ keys: [signer.publicJwk] })),
+  });
+  const app = createApp({ service: participant.name, logger, clock, metrics, verifier, isUnavailable: isTransient });
+  participant.routes(app, context);
+
+  const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
+  const handle = createInbox({ db, handlers: participant.handlers(context), outbox, deadLetters, onCommitted: () => {}, clock, logger, metrics });
+  let taken = 0n;
+
+  const receiveRecords = (records: readonly BrokerRecord[]) => handle(records, new AbortController().signal);
+  return {
+    ...{ app, context, clock, lines, receiveRecords },
+    async as(role, sub) {
+      const token = await signer.sign(goodHeader, { ...goodClaims(clock.now()), sub, role, jti: ids() });
+      return { authorization: `Bearer ${token}` };
+    },
+    receive: (...messages) => receiveRecords(messages.map((message) => recordOf(message, clock))),
+    async takeSent() {
+      const rows = await inTransaction(db, (tx) =>
+        tx.execute<{ id: string; key: string; payload: CloudEvent }>(sql`select id, key, payload from outbox where id > ${taken} order by id`),
+      );
+      taken = BigInt(rows.at(-1)?.id ?? taken);
+      return rows.map(({ key, payload }) => ({ type: payload.type, key, data: payload.data }));
+    },
+    close: () => db.$client.end({ timeout: 2 }),
+  };
+}
+
+let nextOffset = 0;
+
+/** A message as the broker would deliver it. */
+export function recordOf(message: Outgoing, clock: Clock): BrokerRecord {
+  const { topic, key, payload } = toOutboxRow(message, uuidV7, clock);
+  nextOffset += 1;
+  return { topic, partition: 0, offset: String(nextOffset), key, value: Buffer.from(JSON.stringify(payload)), headers: {} };
+}
+
+/** What `takeSent` should give for a message. */
+export function sent<Definition extends MessageDefinition>(definition: Definition, key: string, data: DataOf<Definition>): Sent {
+  return { type: definition.type, key, data };
+}
