@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Saga } from "@shop/contracts/http/saga";
+import { CancelDeliveryCommand, CreateDeliveryCommand, DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
+import { CompleteOrderCommand, OrderCancelRequested, OrderCompleted, OrderCreated, type OrderSnapshot } from "@shop/contracts/messages/order";
+import { DecreaseProductCommand, IncreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
+import { outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { runSagaTimers } from "./saga/run.ts";
+import { orchestratorService } from "./service.ts";
+
+let database: TestDatabase;
+let service: ParticipantUnderTest;
+let twin: ParticipantUnderTest;
+const admin = uuidV7();
+
+const newOrder = (): OrderSnapshot => ({
+  orderId: uuidV7(),
+  customerId: uuidV7(),
+  items: [{ productId: uuidV7(), quantity: 1 }],
+  total: 1_000,
+  currency: "KRW",
+  deliveryAddress: "1 Sejong-daero, Seoul",
+});
+const created = (order: OrderSnapshot) => outgoing(OrderCreated, order.orderId, order, undefined);
+const stockTaken = ({ orderId }: OrderSnapshot) => outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
+const types = async () => (await service.takeSent()).map(({ type }) => type);
+
+async function sagaOf({ orderId }: OrderSnapshot): Promise<Saga> {
+  const response = await service.app.request(`/api/sagas?orderId=${orderId}`, { headers: await service.as("admin", admin) });
+  const { items } = (await response.json()) as { items: unknown[] };
+  return Saga.parse(items[0]);
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  service = await participantUnderTest(orchestratorService, database.url);
+  twin = await participantUnderTest(orchestratorService, database.url);
+}, 120_000);
+afterAll(async () => {
+  await service.close();
+  await twin.close();
+  await database.drop();
+});
+
+test("a saga is stored with each step, and its history tells how it came to its end", async () => {
+  const order = newOrder();
+  const { orderId } = order;
+  const deliveryId = uuidV7();
+  await service.receive(created(order));
+  await service.receive(stockTaken(order));
+  await service.receive(outgoing(DeliveryCreated, orderId, { orderId, deliveryId }, undefined));
+  const waiting = await sagaOf(order);
+  expect(waiting).toMatchObject({ orderId, status: "RUNNING", step: "WAIT_FOR_RIDER", deadline: null, attempts: 0 });
+  const completedAt = new Date().toISOString();
+  await service.receive(outgoing(DeliveryCompleted, orderId, { orderId, deliveryId, riderId: uuidV7(), completedAt }, undefined));
+  await service.receive(outgoing(OrderCompleted, orderId, { orderId }, undefined));
+  expect(await types()).toEqual([DecreaseProductCommand.type, CreateDeliveryCommand.type, CompleteOrderCommand.type]);
+  const ended = await sagaOf(order);
+  expect(ended).toMatchObject({ status: "COMPLETE" });
+  expect(ended.history.map(({ message, step }) => `${message} → ${step}`)).toEqual([
+    "OrderCreated → DECREASE_PRODUCT",
+    "ProductDecreased → CREATE_DELIVERY",
+    "DeliveryCreated → WAIT_FOR_RIDER",
+    "DeliveryCompleted → COMPLETE_ORDER",
+    "OrderCompleted → COMPLETE_ORDER",
+  ]);
+});
+
+test("several messages of one order that come together are applied in their order", async () => {
+  const order = newOrder();
+  await service.receive(created(order), stockTaken(order), outgoing(OrderCancelRequested, order.orderId, { ...order, reason: "CANCELLED_BY_CUSTOMER" }, undefined));
+  expect(await types()).toEqual([DecreaseProductCommand.type, CreateDeliveryCommand.type, CancelDeliveryCommand.type]);
+  expect(await sagaOf(order)).toMatchObject({ status: "COMPENSATING", step: "CANCEL_DELIVERY" });
+});
+
+test("two replicas that hear of the same orders at once begin each saga once and take each step once", async () => {
+  const orders = Array.from({ length: 40 }, newOrder);
+  await Promise.all([service.receive(...orders.map(created)), twin.receive(...orders.toReversed().map(created))]);
+  await Promise.all([service.receive(...orders.map(stockTaken)), twin.receive(...orders.toReversed().map(stockTaken))]);
+  const all = await types();
+  expect(all.filter((type) => type === DecreaseProductCommand.type)).toHaveLength(40);
+  expect(all.filter((type) => type === CreateDeliveryCommand.type)).toHaveLength(40);
+});
+
+test("timers at two replicas ask a silent participant again once per interval, and take the order back at the deadline", async () => {
+  const order = newOrder();
+  await service.receive(created(order));
+  expect(await types()).toEqual([DecreaseProductCommand.type]);
+  const stopping = new AbortController();
+  const timers = [service, twin].map(({ context }) => runSagaTimers(context, stopping.signal));
+  const advance = async (ms: number) => {
+    await eventually(() => expect(service.clock.sleeperCount + twin.clock.sleeperCount).toBe(2));
+    await Promise.all([service.clock.advance(ms), twin.clock.advance(ms)]);
+  };
+  await advance(5_000);
+  await eventually(async () => expect((await sagaOf(order)).attempts).toBe(2));
+  await advance(600_000);
+  await eventually(async () => expect((await sagaOf(order)).status).toBe("COMPENSATING"));
+  stopping.abort();
+  await Promise.all(timers);
+  const sentByTimers = await service.takeSent();
+  const ours = sentByTimers.filter(({ key }) => key === order.orderId).map(({ type }) => type);
+  expect(ours).toEqual([DecreaseProductCommand.type, IncreaseProductCommand.type]);
+  expect((await sagaOf(order)).history.at(-1)).toMatchObject({ message: null, detail: "TIMED_OUT: back to INCREASE_PRODUCT" });
+});
+
+test("sagas are for admins only, and filters that are unknown are refused", async () => {
+  const ask = async (path: string, role: "admin" | "customer" = "admin") =>
+    (await service.app.request(path, { headers: await service.as(role, admin) })).status;
+  expect(await ask("/api/sagas", "customer")).toBe(403);
+  expect(await ask("/api/sagas?status=RUNNING&step=WAIT_FOR_RIDER&limit=5")).toBe(200);
+  expect(await ask("/api/sagas?status=STUCK")).toBe(200);
+  expect(await ask("/api/sagas?status=NONSENSE")).toBe(422);
+  expect(await ask(`/api/sagas/${uuidV7()}`)).toBe(404);
+});
