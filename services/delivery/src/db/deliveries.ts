@@ -1,0 +1,156 @@
+import type { Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
+import type { Database, Transaction } from "@shop/database/connect";
+import { jsonRows } from "@shop/database/rows";
+import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
+import type { Standing } from "../domain/riding.ts";
+import { delivery } from "./schema.ts";
+
+export type DeliveryRow = typeof delivery.$inferSelect;
+
+/** What a delivery is asked for with. */
+export interface DeliveryOrder {
+  readonly orderId: string;
+  readonly customerId: string;
+  readonly deliveryAddress: string;
+}
+
+/** Which delivery an order has, and how it stands. */
+export type DeliveryOfOrder = { readonly id: string; readonly orderId: string } & Standing;
+
+export interface NewDelivery extends DeliveryOrder {
+  readonly id: string;
+}
+
+/**
+ * Stores deliveries in the order of their orders' ids, so that no two transactions wait for each other. An order that has one already keeps it,
+ * locked until the transaction ends, and `statusIfKnown` says what becomes of it.
+ * @returns each order's delivery as it stands then
+ */
+async function store(
+  tx: Transaction,
+  wanted: readonly NewDelivery[],
+  { status, statusIfKnown, now }: { readonly status: DeliveryStatus; readonly statusIfKnown: SQL; readonly now: Date },
+): Promise<readonly DeliveryOfOrder[]> {
+  const rows = await tx.execute<StandingRow>(sql`
+    insert into delivery (id, order_id, customer_id, status, delivery_address, created_at, updated_at)
+    select id, "orderId", "customerId", ${status}, "deliveryAddress", ${now.toISOString()}, ${now.toISOString()}
+    from json_to_recordset(${jsonRows(wanted)}) as wanted(id uuid, "orderId" uuid, "customerId" uuid, "deliveryAddress" text)
+    order by "orderId"
+    on conflict (order_id) do update set status = ${statusIfKnown},
+      updated_at = case when delivery.status = ${statusIfKnown} then delivery.updated_at else excluded.updated_at end
+    returning id, order_id as "orderId", status, rider_id as "riderId", fail_reason as "failReason",
+      (extract(epoch from completed_at) * 1000)::float8 as "completedAtMs"`);
+  return rows.map(({ id, orderId, completedAtMs, ...standing }) => {
+    const completedAt = completedAtMs === null ? null : new Date(completedAtMs);
+    return { id, orderId, ...standingOf({ ...standing, completedAt }) };
+  });
+}
+
+interface StandingRow extends Record<string, unknown> {
+  readonly id: string;
+  readonly orderId: string;
+  readonly status: DeliveryStatus;
+  readonly riderId: string | null;
+  readonly failReason: string | null;
+  readonly completedAtMs: number | null;
+}
+
+/** Stores deliveries that wait for a rider; those that are there already stay as they are. */
+export function storePending(
+  tx: Transaction,
+  wanted: readonly NewDelivery[],
+  now: Date,
+): Promise<readonly DeliveryOfOrder[]> {
+  return store(tx, wanted, { status: "PENDING", statusIfKnown: sql`delivery.status`, now });
+}
+
+/** Makes deliveries CANCELLED, those that are not there yet too; one that has ended stays as it is. */
+export function storeCancelled(
+  tx: Transaction,
+  wanted: readonly NewDelivery[],
+  now: Date,
+): Promise<readonly DeliveryOfOrder[]> {
+  const statusIfKnown = sql`(case delivery.status when 'PENDING' then 'CANCELLED' else delivery.status end)`;
+  return store(tx, wanted, { status: "CANCELLED", statusIfKnown, now });
+}
+
+/** Reads a delivery and keeps it from being changed by others, a cancel too, until the transaction ends. */
+export async function lockDelivery(tx: Transaction, id: string): Promise<DeliveryRow | undefined> {
+  const [row] = await tx.select().from(delivery).where(eq(delivery.id, id)).for("update");
+  return row;
+}
+
+/** @returns the delivery as it is after the change */
+export async function changeStanding(
+  tx: Transaction,
+  row: DeliveryRow,
+  after: Standing,
+  now: Date,
+): Promise<DeliveryRow> {
+  const change = { completedAt: null, failReason: null, ...after, updatedAt: now };
+  await tx.update(delivery).set(change).where(eq(delivery.id, row.id));
+  return { ...row, ...change };
+}
+
+/** @param customerId only of this customer's orders, or of anyone's */
+export async function findDelivery(
+  db: Database,
+  id: string,
+  customerId: string | undefined,
+): Promise<Delivery | undefined> {
+  const [row] = await db
+    .select()
+    .from(delivery)
+    .where(and(eq(delivery.id, id), ofCustomer(customerId)));
+  return row && toDelivery(row);
+}
+
+export interface DeliveriesToList {
+  /** Only of this customer's orders, or of everyone's. */
+  readonly customerId: string | undefined;
+  readonly status: DeliveryStatus | undefined;
+  readonly orderId: string | undefined;
+  /** Only those behind this one in the list. */
+  readonly afterId: string | undefined;
+  readonly limit: number;
+}
+
+/** Deliveries, newest first: UUIDv7 sorts by time. */
+export async function listDeliveries(db: Database, wanted: DeliveriesToList): Promise<readonly Delivery[]> {
+  const { customerId, status, orderId, afterId, limit } = wanted;
+  const rows = await db
+    .select()
+    .from(delivery)
+    .where(
+      and(
+        ofCustomer(customerId),
+        status === undefined ? undefined : eq(delivery.status, status),
+        orderId === undefined ? undefined : eq(delivery.orderId, orderId),
+        afterId === undefined ? undefined : lt(delivery.id, afterId),
+      ),
+    )
+    .orderBy(desc(delivery.id))
+    .limit(limit);
+  return rows.map(toDelivery);
+}
+
+const ofCustomer = (customerId: string | undefined) =>
+  customerId === undefined ? undefined : eq(delivery.customerId, customerId);
+
+/** @throws Error for a row that the table's checks do not allow */
+export function standingOf(row: Pick<DeliveryRow, "status" | "riderId" | "completedAt" | "failReason">): Standing {
+  const { status, riderId, completedAt, failReason } = row;
+  if (status === "COMPLETE" && riderId !== null && completedAt !== null) return { status, riderId, completedAt };
+  if (status === "FAILED" && riderId !== null && failReason !== null) return { status, riderId, failReason };
+  if (status === "PENDING" || status === "CANCELLED") return { status, riderId };
+  throw new Error(`a delivery is ${status} without what belongs to that`);
+}
+
+export function toDelivery(row: DeliveryRow): Delivery {
+  const { id, orderId, status, deliveryAddress, riderId, failReason } = row;
+  return {
+    ...{ id, orderId, status, deliveryAddress, riderId, failReason },
+    createdAt: row.createdAt.toISOString(),
+    completedAt: row.completedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,55 @@
+import * as calls from "@shop/contracts/http/delivery";
+import { toPage } from "@shop/contracts/http/page";
+import { done, problem } from "@shop/http/answer";
+import type { HttpApp } from "@shop/http/app";
+import type { Principal } from "@shop/http/principal";
+import type { ServiceContext } from "@shop/service/context";
+import { findDelivery, listDeliveries } from "../db/deliveries.ts";
+import type { RidingResult } from "../use-cases/change-delivery.ts";
+import { claimDelivery } from "../use-cases/claim-delivery.ts";
+import { completeDelivery } from "../use-cases/complete-delivery.ts";
+import { failDelivery } from "../use-cases/fail-delivery.ts";
+import { releaseDelivery } from "../use-cases/release-delivery.ts";
+
+/** Customers see the deliveries of their own orders, riders and admins everyone's. */
+const customerSeenBy = ({ id, role }: Principal) => (role === "customer" ? id : undefined);
+
+const refusals = {
+  NOT_FOUND: "There is no such delivery.",
+  DELIVERY_ENDED: "The delivery has ended.",
+  DELIVERY_TAKEN: "Another rider has this delivery.",
+  DELIVERY_NOT_YOURS: "Claim the delivery first.",
+} as const;
+const notFound = () => problem("NOT_FOUND", refusals.NOT_FOUND);
+const answer = (result: RidingResult) =>
+  result.kind === "done" ? done(result.delivery) : problem(result.code, refusals[result.code]);
+
+export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
+  app.handle(calls.listDeliveries, async ({ principal, query: { limit, cursor, status, orderId } }) => {
+    const customerId = customerSeenBy(principal);
+    const rows = await listDeliveries(context.db, { customerId, status, orderId, afterId: cursor, limit: limit + 1 });
+    return done(toPage(rows, limit));
+  });
+
+  app.handle(calls.getDelivery, async ({ principal, id }) => {
+    const delivery = await findDelivery(context.db, id, customerSeenBy(principal));
+    return delivery ? done(delivery) : notFound();
+  });
+
+  app.handle(calls.claimDelivery, async ({ principal, id }) =>
+    answer(await claimDelivery(context, { deliveryId: id, riderId: principal.id })),
+  );
+
+  app.handle(calls.releaseDelivery, async ({ principal, id }) => {
+    const riderId = principal.role === "admin" ? undefined : principal.id;
+    return answer(await releaseDelivery(context, { deliveryId: id, riderId }));
+  });
+
+  app.handle(calls.completeDelivery, async ({ principal, id, traceparent }) =>
+    answer(await completeDelivery(context, { deliveryId: id, riderId: principal.id, traceparent })),
+  );
+
+  app.handle(calls.failDelivery, async ({ principal, id, body, traceparent }) =>
+    answer(await failDelivery(context, { deliveryId: id, riderId: principal.id, reason: body.reason, traceparent })),
+  );
+}

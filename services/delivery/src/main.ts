@@ -1,0 +1,4 @@
+import { runParticipant, startOrExplain } from "@shop/service/run";
+import { deliveryService } from "./service.ts";
+
+startOrExplain(() => runParticipant(deliveryService, process.env));

@@ -1,0 +1,35 @@
+import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
+import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
+import type { ServiceContext } from "@shop/service/context";
+import { cancelDeliveries } from "../use-cases/cancel-deliveries.ts";
+import { createDeliveries } from "../use-cases/create-deliveries.ts";
+import { answersToCreate, answerToCancel } from "./answers.ts";
+
+/** What the delivery service does with messages: the saga's two commands. */
+export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">): MessageHandlers {
+  return byType(
+    on(CreateDeliveryCommand, async (tx, messages) => {
+      const deliveries = await createDeliveries(
+        tx,
+        context,
+        messages.map(({ data }) => data),
+      );
+      return messages.flatMap(({ data, traceparent }) => answersToCreate(known(deliveries, data.orderId), traceparent));
+    }),
+
+    on(CancelDeliveryCommand, async (tx, messages) => {
+      const deliveries = await cancelDeliveries(
+        tx,
+        context,
+        messages.map(({ data }) => data),
+      );
+      return messages.map(({ data, traceparent }) => answerToCancel(known(deliveries, data.orderId), traceparent));
+    }),
+  );
+}
+
+function known<Value>(values: ReadonlyMap<string, Value>, orderId: string): Value {
+  const value = values.get(orderId);
+  if (value === undefined) throw new Error(`order ${orderId} has no delivery after one was stored for it`);
+  return value;
+}

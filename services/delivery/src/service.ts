@@ -1,0 +1,12 @@
+import type { Participant } from "@shop/service/participant";
+import { deliveryRoutes } from "./http/routes.ts";
+import { deliveryHandlers } from "./messages/handlers.ts";
+
+/** The delivery service: deliveries that wait for a rider, and what riders make of them. */
+export const deliveryService: Participant = {
+  name: "delivery",
+  migrations: `${import.meta.dir}/../migrations`,
+  topics: ["delivery.commands"],
+  handlers: deliveryHandlers,
+  routes: deliveryRoutes,
+};

@@ -1,0 +1,23 @@
+import { DeliveryFailed } from "@shop/contracts/messages/delivery";
+import { outgoing } from "@shop/messaging/outgoing";
+import { fail } from "../domain/riding.ts";
+import { changeDelivery, type RidingContext, type RidingResult } from "./change-delivery.ts";
+
+export interface Failure {
+  readonly deliveryId: string;
+  readonly riderId: string;
+  readonly reason: string;
+  readonly traceparent: string;
+}
+
+/** The delivery cannot be made; the saga takes the order back. */
+export function failDelivery(
+  context: RidingContext,
+  { deliveryId, riderId, reason, traceparent }: Failure,
+): Promise<RidingResult> {
+  return changeDelivery(context, {
+    deliveryId,
+    decide: (delivery) => fail(delivery, riderId, reason),
+    tell: (about) => outgoing(DeliveryFailed, about.orderId, { ...about, reason }, traceparent),
+  });
+}

@@ -1,0 +1,79 @@
+import type { Product } from "@shop/contracts/http/product";
+import type { DataOf } from "@shop/contracts/messages/define";
+import { ProductChanged } from "@shop/contracts/messages/product";
+import type { Database, Transaction } from "@shop/database/connect";
+import { jsonRows, uuidArray } from "@shop/database/rows";
+import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
+import type { Item, Shelf } from "../domain/stock.ts";
+import { product } from "./schema.ts";
+
+export type ProductRow = typeof product.$inferSelect;
+
+export async function findProduct(db: Database, id: string): Promise<Product | undefined> {
+  const [row] = await db.select().from(product).where(onSale(id));
+  return row && toProduct(row);
+}
+
+/** Reads a product on sale and keeps it from being changed by others until the transaction ends. */
+export async function lockProduct(tx: Transaction, id: string): Promise<ProductRow | undefined> {
+  const [row] = await tx.select().from(product).where(onSale(id)).for("no key update");
+  return row;
+}
+
+const onSale = (id: string) => and(eq(product.id, id), isNull(product.withdrawnAt));
+
+/** Products on sale, newest first: UUIDv7 sorts by time. */
+export async function listProducts(
+  db: Database,
+  page: { readonly afterId: string | undefined; readonly limit: number },
+): Promise<readonly Product[]> {
+  const { afterId, limit } = page;
+  const rows = await db
+    .select()
+    .from(product)
+    .where(and(isNull(product.withdrawnAt), afterId === undefined ? undefined : lt(product.id, afterId)))
+    .orderBy(desc(product.id))
+    .limit(limit);
+  return rows.map(toProduct);
+}
+
+/**
+ * Reads the shelves of products, withdrawn ones too, and keeps them from being changed by others until the transaction ends.
+ * They are locked in the order of their ids: so no two transactions wait for each other.
+ */
+export async function lockShelves(tx: Transaction, productIds: readonly string[]): Promise<ReadonlyMap<string, Shelf>> {
+  const rows = await tx.execute<{ id: string; stock: number; is_withdrawn: boolean }>(sql`
+    select id, stock, withdrawn_at is not null as is_withdrawn from product where id = any(${uuidArray(productIds)})
+    order by id for no key update`);
+  return new Map(rows.map(({ id, stock, is_withdrawn }) => [id, { stock, isWithdrawn: is_withdrawn }]));
+}
+
+/** Moves stock from locked shelves to orders, or back with negative quantities. */
+export async function moveToOrders(tx: Transaction, items: readonly Item[]): Promise<void> {
+  if (items.length === 0) return;
+  await tx.execute(sql`
+    update product set stock = stock - moved.quantity, taken = taken + moved.quantity
+    from json_to_recordset(${jsonRows(items)}) as moved("productId" uuid, quantity int)
+    where product.id = moved."productId" and product.id = any(${uuidArray(items.map(({ productId }) => productId))})`);
+}
+
+export function toProduct({ id, name, description, price, currency, stock, version }: ProductRow): Product {
+  return { id, name, description, price, currency, stock, version };
+}
+
+type Announced = Pick<ProductRow, "id" | "name" | "price" | "currency" | "version" | "withdrawnAt">;
+
+/** The news of how a product stands now, keyed by the product. */
+export function productChanged(row: Announced, causedBy: string | undefined): Outgoing {
+  const { id: productId, name, price, currency, version, withdrawnAt } = row;
+  const data: DataOf<typeof ProductChanged> = {
+    productId,
+    name,
+    price,
+    currency,
+    withdrawn: withdrawnAt !== null,
+    version,
+  };
+  return outgoing(ProductChanged, productId, data, causedBy);
+}

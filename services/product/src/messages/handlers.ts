@@ -1,0 +1,61 @@
+import {
+  AnnounceProductsCommand,
+  DecreaseProductCommand,
+  IncreaseProductCommand,
+  ProductDecreased,
+  ProductIncreased,
+} from "@shop/contracts/messages/product";
+import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
+import { outgoing } from "@shop/messaging/outgoing";
+import type { ServiceContext } from "@shop/service/context";
+import { announceProducts } from "../use-cases/announce-products.ts";
+import { returnStock } from "../use-cases/return-stock.ts";
+import { takeStock } from "../use-cases/take-stock.ts";
+import { lockMixedBatch } from "./lock-mixed-batch.ts";
+
+/** What the product service does with messages: the saga's two commands, and telling of its products when it is asked to. */
+export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox" | "clock">): MessageHandlers {
+  const now = () => new Date(clock.now());
+
+  const handlers = byType(
+    on(DecreaseProductCommand, async (tx, messages) => {
+      const takings = await takeStock(
+        tx,
+        messages.map(({ data }) => data),
+        now(),
+      );
+      return takings.map(({ orderId, refusal }, index) =>
+        outgoing(
+          ProductDecreased,
+          orderId,
+          refusal === undefined ? { orderId, result: "SUCCESS" } : { orderId, result: "FAILURE", reason: refusal },
+          messages[index]?.traceparent,
+        ),
+      );
+    }),
+
+    on(IncreaseProductCommand, async (tx, messages) => {
+      await returnStock(
+        tx,
+        messages.map(({ data: { orderId } }) => orderId),
+        now(),
+      );
+      return messages.map(({ data: { orderId }, traceparent }) =>
+        outgoing(ProductIncreased, orderId, { orderId }, traceparent),
+      );
+    }),
+
+    on(AnnounceProductsCommand, async (tx, messages) => {
+      await announceProducts(tx, outbox, messages[0]?.traceparent);
+      return [];
+    }),
+  );
+
+  return {
+    types: handlers.types,
+    async handle(tx, messages) {
+      await lockMixedBatch(tx, messages);
+      return handlers.handle(tx, messages);
+    },
+  };
+}

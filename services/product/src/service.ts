@@ -1,0 +1,14 @@
+import type { Participant } from "@shop/service/participant";
+import { productRoutes } from "./http/routes.ts";
+import { productHandlers } from "./messages/handlers.ts";
+import { seedDemoProducts } from "./use-cases/seed-demo-products.ts";
+
+/** The product service: what is on sale, and the stock that orders take and give back. */
+export const productService: Participant = {
+  name: "product",
+  migrations: `${import.meta.dir}/../migrations`,
+  topics: ["product.commands"],
+  handlers: productHandlers,
+  routes: productRoutes,
+  seedDemoData: seedDemoProducts,
+};

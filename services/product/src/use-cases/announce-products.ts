@@ -1,0 +1,27 @@
+import type { Transaction } from "@shop/database/connect";
+import type { Outbox } from "@shop/messaging/outbox";
+import { asc, gt } from "drizzle-orm";
+import { productChanged } from "../db/products.ts";
+import { product } from "../db/schema.ts";
+
+/** How many products are read and written at once: memory stays flat however large the catalogue is. */
+const CHUNK = 500;
+
+/** Tells of every product how it stands, of the withdrawn ones too. Who hears it keeps the higher version, so nothing is locked. */
+export async function announceProducts(tx: Transaction, outbox: Outbox, causedBy: string | undefined): Promise<void> {
+  let lastId: string | undefined;
+  for (;;) {
+    const rows = await tx
+      .select()
+      .from(product)
+      .where(lastId === undefined ? undefined : gt(product.id, lastId))
+      .orderBy(asc(product.id))
+      .limit(CHUNK);
+    await outbox.send(
+      tx,
+      rows.map((row) => productChanged(row, causedBy)),
+    );
+    lastId = rows.at(-1)?.id;
+    if (rows.length < CHUNK) return;
+  }
+}

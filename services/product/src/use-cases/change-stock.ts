@@ -1,0 +1,37 @@
+import type { Product } from "@shop/contracts/http/product";
+import { MAX_STOCK } from "@shop/contracts/primitives";
+import { inTransaction } from "@shop/database/transaction";
+import type { ServiceContext } from "@shop/service/context";
+import { eq } from "drizzle-orm";
+import { lockProduct, toProduct } from "../db/products.ts";
+import { product, stockChange } from "../db/schema.ts";
+import { isStockInRange } from "../domain/stock.ts";
+
+export interface StockChangeRequest {
+  readonly productId: string;
+  /** How many come in, or leave when it is negative. */
+  readonly delta: number;
+  readonly changedBy: string;
+}
+
+export type StockChangeResult =
+  | { readonly kind: "changed"; readonly product: Product }
+  | { readonly kind: "refused"; readonly code: "NOT_FOUND" | "STOCK_OUT_OF_RANGE" };
+
+/** Counts stock in or out by hand. Nobody else needs to hear of it: stock is asked for where it is. */
+export async function changeStock(
+  { db, clock }: Pick<ServiceContext, "db" | "clock">,
+  { productId, delta, changedBy }: StockChangeRequest,
+): Promise<StockChangeResult> {
+  return inTransaction(db, async (tx): Promise<StockChangeResult> => {
+    const before = await lockProduct(tx, productId);
+    if (before === undefined) return { kind: "refused", code: "NOT_FOUND" };
+    const stock = before.stock + delta;
+    if (!isStockInRange(stock, before.taken, MAX_STOCK)) return { kind: "refused", code: "STOCK_OUT_OF_RANGE" };
+    if (delta !== 0) {
+      await tx.update(product).set({ stock }).where(eq(product.id, productId));
+      await tx.insert(stockChange).values({ productId, delta, changedBy, changedAt: new Date(clock.now()) });
+    }
+    return { kind: "changed", product: toProduct({ ...before, stock }) };
+  });
+}
