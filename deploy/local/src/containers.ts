@@ -2,7 +2,13 @@ import { freePort } from "./free-port.ts";
 import type { LocalKafka } from "./kafka.ts";
 import { whyNotReady } from "./kafka-readiness.ts";
 import { brokerSettings, KAFKA_VERSION } from "./kafka-settings.ts";
-import { createOwnedDatabase, isolateSystemDatabases, type LocalPostgres, newPassword, tryConnect } from "./postgres.ts";
+import {
+  createOwnedDatabase,
+  isolateSystemDatabases,
+  type LocalPostgres,
+  newPassword,
+  tryConnect,
+} from "./postgres.ts";
 import { SetupError } from "./setup-error.ts";
 
 const POSTGRES_IMAGE = "postgres:18-alpine";
@@ -18,7 +24,10 @@ async function testcontainers(): Promise<typeof import("testcontainers")> {
   try {
     return await import("testcontainers");
   } catch (error) {
-    throw new SetupError("The testcontainers package is not installed. Run `bun install` (with development dependencies).", { cause: error });
+    throw new SetupError(
+      "The testcontainers package is not installed. Run `bun install` (with development dependencies).",
+      { cause: error },
+    );
   }
 }
 
@@ -36,7 +45,12 @@ export async function startPostgresContainer({ progress = () => undefined }: Con
   progress(`Starting PostgreSQL in a container (${POSTGRES_IMAGE})`);
   const password = newPassword();
   const port = await freePort();
-  const container = await startContainer(POSTGRES_IMAGE, { POSTGRES_PASSWORD: password }, { host: port, container: 5432 }, ["-c", "max_connections=300"]);
+  const container = await startContainer(
+    POSTGRES_IMAGE,
+    { POSTGRES_PASSWORD: password },
+    { host: port, container: 5432 },
+    ["-c", "max_connections=300"],
+  );
   const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
   const ready = () => untilReady(POSTGRES_IMAGE, () => tryConnect(url));
   await ready();
@@ -50,7 +64,10 @@ export async function startKafkaContainer({ progress = () => undefined }: Contai
   // A client is told the broker's address by the broker itself, so the port outside must be known before the start, and be the same inside.
   const port = await freePort();
   const settings = brokerSettings({ port, controllerPort: port + 1, listenHost: "0.0.0.0" });
-  const environment = Object.entries(settings).map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll(".", "_")}`, String(value)]);
+  const environment = Object.entries(settings).map(([name, value]) => [
+    `KAFKA_${name.toUpperCase().replaceAll(".", "_")}`,
+    String(value),
+  ]);
   const container = await startContainer(KAFKA_IMAGE, Object.fromEntries(environment), { host: port, container: port });
   const brokers = `127.0.0.1:${port}`;
   const ready = () => untilReady(KAFKA_IMAGE, () => whyNotReady(brokers));
@@ -73,11 +90,21 @@ async function startContainer(
 ): Promise<RunningContainer> {
   const { GenericContainer, getContainerRuntimeClient } = await testcontainers();
   const engine = await getContainerRuntimeClient().catch((cause: unknown) => {
-    throw new SetupError("No Docker engine answers. Start Docker, or leave INFRA unset to run PostgreSQL and Kafka without containers.", { cause });
+    throw new SetupError(
+      "No Docker engine answers. Start Docker, or leave INFRA unset to run PostgreSQL and Kafka without containers.",
+      { cause },
+    );
   });
-  const definition = new GenericContainer(image).withEnvironment(environment).withExposedPorts(port).withCommand(command).withStartupTimeout(READY_TIMEOUT_MS);
+  const definition = new GenericContainer(image)
+    .withEnvironment(environment)
+    .withExposedPorts(port)
+    .withCommand(command)
+    .withStartupTimeout(READY_TIMEOUT_MS);
   const started = await definition.start().catch((cause: unknown) => {
-    throw new SetupError(`The container ${image} did not start: ${cause instanceof Error ? cause.message : String(cause)}. Check that \`docker run ${image}\` works.`, { cause });
+    throw new SetupError(
+      `The container ${image} did not start: ${cause instanceof Error ? cause.message : String(cause)}. Check that \`docker run ${image}\` works.`,
+      { cause },
+    );
   });
   const container = engine.container.getById(started.getId());
   return {
@@ -88,7 +115,10 @@ async function startContainer(
   };
 }
 
-function lifeOf(container: RunningContainer, ready: () => Promise<void>): Pick<LocalKafka, "kill" | "restart" | "stop"> {
+function lifeOf(
+  container: RunningContainer,
+  ready: () => Promise<void>,
+): Pick<LocalKafka, "kill" | "restart" | "stop"> {
   let running = true;
   return {
     async kill() {
@@ -110,7 +140,10 @@ async function untilReady(image: string, whyNot: () => Promise<string | undefine
   for (;;) {
     const refusal = await whyNot();
     if (refusal === undefined) return;
-    if (performance.now() > deadline) throw new SetupError(`The container ${image} did not answer within ${READY_TIMEOUT_MS / 1000} s: ${refusal}. Look at its log with \`docker logs\`.`);
+    if (performance.now() > deadline)
+      throw new SetupError(
+        `The container ${image} did not answer within ${READY_TIMEOUT_MS / 1000} s: ${refusal}. Look at its log with \`docker logs\`.`,
+      );
     await Bun.sleep(100);
   }
 }

@@ -4,15 +4,12 @@ import { startSystem, type System } from "./system.ts";
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
-let starting: Promise<System> | undefined;
-leaveOnSignal(async () => {
-  // One that failed has stopped what it had started, and said so below.
-  const system = await starting?.catch(() => undefined);
-  await system?.stop();
-}, say);
+let system: System | undefined;
+// Before the system is up there is no work to finish: leaving is enough, and the guards end what has been started.
+leaveOnSignal(async () => system?.stop(), say, true);
 
 try {
-  starting = startSystem({
+  system = await startSystem({
     environment: process.env,
     ports: "default",
     watch: true,
@@ -22,9 +19,9 @@ try {
       // What PostgreSQL and Kafka say of themselves is of interest when they fail, and is shown then.
       if (name !== "postgres" && name !== "kafka") say(`${name.padEnd(13)} ${line}`);
     },
-    onUnexpectedExit: (name) => say(`The process ${name} has ended. Save one of its files to start it again, or press Ctrl-C.`),
+    onUnexpectedExit: (name) =>
+      say(`The process ${name} has ended. Save one of its files to start it again, or press Ctrl-C.`),
   });
-  const system = await starting;
   say(`
 The system is ready and reloads when a file changes.
   pages and API   ${system.frontendUrl}

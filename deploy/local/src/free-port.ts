@@ -18,12 +18,17 @@ export async function freePort(): Promise<number> {
     given.add(port);
     return port;
   }
-  throw new SetupError(`No free TCP port was found between ${FIRST_PORT} and ${LAST_PORT}. Stop some of the programs that listen there.`);
+  throw new SetupError(
+    `No free TCP port was found between ${FIRST_PORT} and ${LAST_PORT}. Stop some of the programs that listen there.`,
+  );
 }
 
 /** @throws SetupError naming the port and its owner-to-be when another program listens on it */
 export async function requireFreePort(port: number, owner: string, remedy: string): Promise<void> {
-  if (!(await isFree(port))) throw new SetupError(`Port ${port}, which ${owner} needs, is in use. Stop the program that holds it, or ${remedy}.`);
+  if (!(await isFree(port)))
+    throw new SetupError(
+      `Port ${port}, which ${owner} needs, is in use. Stop the program that holds it, or ${remedy}.`,
+    );
 }
 
 /** Any address is asked as well: a program on 0.0.0.0 or :: holds the port without being seen on 127.0.0.1 on every system. */

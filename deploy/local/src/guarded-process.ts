@@ -59,7 +59,14 @@ exec "$@" 3<&- </dev/null`;
  * Starts a program that cannot outlive this process, in a process group of its own, so that Ctrl-C in a terminal reaches only us and the stop keeps its order.
  * @throws an Error when the program cannot be started at all
  */
-export async function startGuarded({ command, environment, cwd, runAs, orphanSignal = "KILL", onLine }: GuardedOptions): Promise<GuardedProcess> {
+export async function startGuarded({
+  command,
+  environment,
+  cwd,
+  runAs,
+  orphanSignal = "KILL",
+  onLine,
+}: GuardedOptions): Promise<GuardedProcess> {
   const child = spawn("/bin/sh", ["-c", GUARD, "guard", orphanSignal, ...command], {
     cwd,
     env: { ...environment },

@@ -37,7 +37,9 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
   const { environment, databases } = options;
   const mode = environment["INFRA"];
   if (mode !== undefined && mode !== "" && mode !== "testcontainers") {
-    throw new SetupError(`INFRA=${mode} is not known. Set it to testcontainers, or leave it unset to run without containers.`);
+    throw new SetupError(
+      `INFRA=${mode} is not known. Set it to testcontainers, or leave it unset to run without containers.`,
+    );
   }
   const inContainers = mode === "testcontainers";
   const given = new Map(databases.flatMap((name) => entryOf(name, environment[`${name.toUpperCase()}_DATABASE_URL`])));
@@ -50,7 +52,9 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
     givenBrokers !== undefined ? undefined : openKafka(options, folder, inContainers),
   ]);
   const stop = async () => {
-    const started = [kafka, postgres].flatMap((part) => (part.status === "fulfilled" && part.value !== undefined ? [part.value] : []));
+    const started = [kafka, postgres].flatMap((part) =>
+      part.status === "fulfilled" && part.value !== undefined ? [part.value] : [],
+    );
     await Promise.all(started.map((part) => part.stop()));
     await folder.remove();
   };
@@ -60,7 +64,13 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
     const created = postgres.value === undefined ? [] : await createDatabases(postgres.value, wanted);
     const kafkaBrokers = givenBrokers ?? kafka.value?.brokers;
     if (kafkaBrokers === undefined) throw new Error("Kafka was neither given nor started");
-    return { databaseUrls: new Map([...given, ...created]), kafkaBrokers, postgres: postgres.value, kafka: kafka.value, stop };
+    return {
+      databaseUrls: new Map([...given, ...created]),
+      kafkaBrokers,
+      postgres: postgres.value,
+      kafka: kafka.value,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -76,19 +86,36 @@ export async function dataFolder(): Promise<RunFolder> {
   return createRunFolder(await reachableFolder([tmpdir(), "/tmp", "/var/tmp"], await unprivilegedUser()));
 }
 
-async function openPostgres({ fsync, progress, onLine }: InfrastructureOptions, folder: RunFolder, inContainer: boolean): Promise<LocalPostgres> {
+async function openPostgres(
+  { fsync, progress, onLine }: InfrastructureOptions,
+  folder: RunFolder,
+  inContainer: boolean,
+): Promise<LocalPostgres> {
   if (inContainer) return startPostgresContainer(progress === undefined ? {} : { progress });
   progress?.("Starting PostgreSQL");
-  return startPostgres({ dataDir: join(folder.path, "postgres"), fsync: fsync ?? true, log: (line) => onLine?.("postgres", line) });
+  return startPostgres({
+    dataDir: join(folder.path, "postgres"),
+    fsync: fsync ?? true,
+    log: (line) => onLine?.("postgres", line),
+  });
 }
 
-async function openKafka({ environment, progress, onLine }: InfrastructureOptions, folder: RunFolder, inContainer: boolean): Promise<LocalKafka> {
+async function openKafka(
+  { environment, progress, onLine }: InfrastructureOptions,
+  folder: RunFolder,
+  inContainer: boolean,
+): Promise<LocalKafka> {
   const told = progress === undefined ? {} : { progress };
   if (inContainer) return startKafkaContainer(told);
   const missing = await whyNoLocalKafka(environment);
   if (missing === undefined) {
     progress?.("Starting Kafka");
-    return startKafka({ dataDir: join(folder.path, "kafka"), environment, log: (line) => onLine?.("kafka", line), ...told });
+    return startKafka({
+      dataDir: join(folder.path, "kafka"),
+      environment,
+      log: (line) => onLine?.("kafka", line),
+      ...told,
+    });
   }
   if (await hasContainerEngine()) return startKafkaContainer(told);
   throw new SetupError(

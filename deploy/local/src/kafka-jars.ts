@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { rename, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describeExit, startGuarded } from "./guarded-process.ts";
 import { KAFKA_VERSION } from "./kafka-settings.ts";
 import { packageFolder } from "./postgres-binaries.ts";
-import { explainFailure, isDiskFull, SetupError } from "./setup-error.ts";
+import { createRunFolder } from "./run-folder.ts";
+import { explainFailure, saysDiskIsFull, SetupError } from "./setup-error.ts";
 
 /** What this release of Kafka's server asks for (its documentation, "Java Version"). */
 const OLDEST_JAVA = 17;
@@ -52,26 +53,22 @@ export async function hasJars(folder: string): Promise<boolean> {
  * Downloads the jars of Kafka's server with Maven (44 MB once, 5 s where the network is good). They appear under their final name in one step, so that a run
  * that is cut short leaves no half a folder, and of two runs at once the slower one finds the work done.
  */
-export async function downloadJars(folder: string, environment: Environment, progress: (text: string) => void): Promise<void> {
-  const parent = join(folder, "..");
-  let staging: string | undefined;
+export async function downloadJars(
+  folder: string,
+  environment: Environment,
+  progress: (text: string) => void,
+): Promise<void> {
+  const staging = await createRunFolder(join(folder, ".."), "XDG_CACHE_HOME");
   try {
-    await mkdir(parent, { recursive: true });
-    staging = await mkdtemp(join(parent, ".downloading-"));
+    const jars = join(staging.path, "jars");
     progress(`Downloading Apache Kafka ${KAFKA_VERSION} with Maven (once, about 50 MB, to ${folder})`);
-    await copyDependencies(staging, environment);
-    await rename(staging, folder).catch(async (error: unknown) => {
+    await copyDependencies(jars, environment);
+    await rename(jars, folder).catch(async (error: unknown) => {
       if (!(await hasJars(folder))) throw error;
     });
     progress(`Downloaded Apache Kafka ${KAFKA_VERSION}`);
-  } catch (error) {
-    if (isDiskFull(error)) throw new SetupError(`Apache Kafka could not be downloaded: the disk of ${parent} is full. Free about 150 MB there, or set XDG_CACHE_HOME to a folder on another disk.`);
-    if (error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EROFS")) {
-      throw new SetupError(`Apache Kafka could not be downloaded: ${parent} cannot be written to. Set XDG_CACHE_HOME to a folder that you may write to.`);
-    }
-    throw error;
   } finally {
-    if (staging !== undefined) await rm(staging, { recursive: true, force: true });
+    await staging.remove();
   }
 }
 
@@ -92,10 +89,18 @@ async function copyDependencies(into: string, environment: Environment): Promise
     cwd: packageFolder,
   });
   const exit = await maven.exited;
-  const jars = await readdir(into);
-  if (exit.code === 0 && jars.some((name) => name.startsWith("kafka_"))) return;
+  if (exit.code === 0) return;
   const lines = maven.lastLines();
-  if (/unknown host|could not transfer|connect(ion)? (timed out|refused)|network is unreachable|offline mode/i.test(lines.join("\n"))) {
+  if (saysDiskIsFull(lines)) {
+    throw new SetupError(
+      "Apache Kafka could not be downloaded: the disk is full. Free about 150 MB for Maven's own store (~/.m2) and the cache, or set XDG_CACHE_HOME to a folder on another disk.",
+    );
+  }
+  if (
+    /unknown host|could not transfer|connect(ion)? (timed out|refused)|network is unreachable|offline mode/i.test(
+      lines.join("\n"),
+    )
+  ) {
     const reason = lines.find((line) => line.includes("ERROR")) ?? "";
     throw new SetupError(
       `Maven could not download Apache Kafka ${KAFKA_VERSION}. Check the network, and the proxy or mirror in ~/.m2/settings.xml; or set KAFKA_BROKERS to a broker of your own.\n  ${reason}`,

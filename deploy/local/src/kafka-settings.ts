@@ -10,7 +10,11 @@ interface Listeners {
 }
 
 /** One broker that is its own controller, for data that one machine holds: every internal topic has one replica. */
-export function brokerSettings({ port, controllerPort, listenHost }: Listeners): Readonly<Record<string, string | number | boolean>> {
+export function brokerSettings({
+  port,
+  controllerPort,
+  listenHost,
+}: Listeners): Readonly<Record<string, string | number | boolean>> {
   return {
     "process.roles": "broker,controller",
     "node.id": 1,

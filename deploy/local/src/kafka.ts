@@ -47,9 +47,18 @@ export async function whyNoLocalKafka(environment: KafkaOptions["environment"]):
 }
 
 /** @throws SetupError in a person's words when this machine cannot run it */
-export async function startKafka({ dataDir, environment, port: wantedPort, progress = () => undefined, log }: KafkaOptions): Promise<LocalKafka> {
+export async function startKafka({
+  dataDir,
+  environment,
+  port: wantedPort,
+  progress = () => undefined,
+  log,
+}: KafkaOptions): Promise<LocalKafka> {
   const found = await findJava(environment);
-  if ("missing" in found) throw new SetupError(`Kafka cannot be started: ${found.missing}. Install it, for example \`apt install openjdk-17-jre-headless\` or \`brew install openjdk\`.`);
+  if ("missing" in found)
+    throw new SetupError(
+      `Kafka cannot be started: ${found.missing}. Install it, for example \`apt install openjdk-17-jre-headless\` or \`brew install openjdk\`.`,
+    );
   const jars = jarFolder(environment);
   if (!(await hasJars(jars))) await downloadJars(jars, environment, progress);
 
@@ -59,13 +68,28 @@ export async function startKafka({ dataDir, environment, port: wantedPort, progr
   await writeConfiguration();
   const java = (mainClass: string, ...rest: string[]) =>
     startGuarded({
-      command: [found.java, ...JVM_FLAGS, `-Dlog4j2.configurationFile=${join(dataDir, "log4j2.properties")}`, "-cp", join(jars, "*"), mainClass, ...rest],
+      command: [
+        found.java,
+        ...JVM_FLAGS,
+        `-Dlog4j2.configurationFile=${join(dataDir, "log4j2.properties")}`,
+        "-cp",
+        join(jars, "*"),
+        mainClass,
+        ...rest,
+      ],
       environment,
       cwd: dataDir,
       onLine: log,
     });
 
-  const format = await java("kafka.tools.StorageTool", "format", "--cluster-id", newClusterId(), "--config", configFile);
+  const format = await java(
+    "kafka.tools.StorageTool",
+    "format",
+    "--cluster-id",
+    newClusterId(),
+    "--config",
+    configFile,
+  );
   const exit = await format.exited;
   if (exit.code !== 0) throw explainFailure("Kafka", "could not set up its data folder", format.lastLines());
   let broker = await launch();
@@ -73,7 +97,13 @@ export async function startKafka({ dataDir, environment, port: wantedPort, progr
   async function writeConfiguration(): Promise<void> {
     try {
       await mkdir(dataDir);
-      await writeFile(configFile, propertiesFile({ ...brokerSettings({ port, controllerPort, listenHost: "127.0.0.1" }), "log.dirs": join(dataDir, "logs") }));
+      await writeFile(
+        configFile,
+        propertiesFile({
+          ...brokerSettings({ port, controllerPort, listenHost: "127.0.0.1" }),
+          "log.dirs": join(dataDir, "logs"),
+        }),
+      );
       await writeFile(join(dataDir, "log4j2.properties"), LOGGING);
     } catch (error) {
       if (isDiskFull(error)) throw explainFailure("Kafka", "could not set up its data folder", ["ENOSPC"]);
@@ -132,7 +162,11 @@ async function untilReady(broker: GuardedProcess, address: string): Promise<void
     if (refusal === undefined) return;
     if (performance.now() > deadline) {
       await broker.stop("SIGKILL", 0);
-      throw explainFailure("Kafka", `did not answer within ${READY_TIMEOUT_MS / 1000} s (${refusal})`, broker.lastLines());
+      throw explainFailure(
+        "Kafka",
+        `did not answer within ${READY_TIMEOUT_MS / 1000} s (${refusal})`,
+        broker.lastLines(),
+      );
     }
     await Bun.sleep(50);
   }

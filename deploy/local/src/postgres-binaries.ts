@@ -38,7 +38,9 @@ export async function findPostgresBinaries(runAs: Identity | undefined, copyTo: 
   await cp(installed, copyTo, { recursive: true, verbatimSymlinks: true });
   const unreachable = await whyNotRunnable(copyTo, runAs);
   if (unreachable !== undefined) {
-    throw new SetupError(`PostgreSQL cannot be run from ${copyTo}: ${unreachable}. Set TMPDIR to a folder that all users can reach and run programs from.`);
+    throw new SetupError(
+      `PostgreSQL cannot be run from ${copyTo}: ${unreachable}. Set TMPDIR to a folder that all users can reach and run programs from.`,
+    );
   }
   return binariesIn(copyTo);
 }
@@ -91,7 +93,9 @@ export async function unprivilegedUser(): Promise<Identity | undefined> {
     const identity = await lookUp(name);
     if (identity !== undefined && identity.uid > 0) return identity;
   }
-  throw new SetupError("PostgreSQL does not run as root, and this machine has neither a user `postgres` nor `nobody`. Run this as an ordinary user.");
+  throw new SetupError(
+    "PostgreSQL does not run as root, and this machine has neither a user `postgres` nor `nobody`. Run this as an ordinary user.",
+  );
 }
 
 async function lookUp(name: string): Promise<Identity | undefined> {
@@ -116,7 +120,9 @@ export async function reachableFolder(candidates: readonly string[], identity: I
       if (!(error instanceof Error && "code" in error && typeof error.code === "number")) throw error;
     }
   }
-  throw new SetupError(`PostgreSQL runs as user ${identity?.uid ?? process.getuid?.()} here, who cannot reach ${candidates.join(" or ")}. Set TMPDIR to a folder that all users can reach.`);
+  throw new SetupError(
+    `PostgreSQL runs as user ${identity?.uid ?? process.getuid?.()} here, who cannot reach ${candidates.join(" or ")}. Set TMPDIR to a folder that all users can reach.`,
+  );
 }
 
 /** This package's folder. */

@@ -36,10 +36,11 @@ test("what was committed before a kill is there after the restart, at the same a
 });
 
 test("a role can do all in its own database and connect to no other", async () => {
-  const own = await server.createDatabase("one");
-  await server.createDatabase("two");
+  // Both are words of SQL as well.
+  const own = await server.createDatabase("user");
+  await server.createDatabase("order");
   await query(own, "create schema mine; create table mine.thing (id int)");
-  for (const other of ["two", "postgres", "template1"]) {
+  for (const other of ["order", "postgres", "template1"]) {
     const url = new URL(own);
     url.pathname = `/${other}`;
     expect(await tryConnect(url.href)).toContain("permission denied for database");
@@ -57,5 +58,7 @@ test("it listens on 127.0.0.1 only, and a role without its password is refused",
 test("a port that is in use is named, with the remedy", async () => {
   const second = startPostgres({ dataDir: join(folder.path, "second"), port: server.port });
   await expect(second).rejects.toThrow(SetupError);
-  await expect(second).rejects.toThrow(`Port ${server.port}, which PostgreSQL needs, is in use. Stop the program that holds it`);
+  await expect(second).rejects.toThrow(
+    `Port ${server.port}, which PostgreSQL needs, is in use. Stop the program that holds it`,
+  );
 });

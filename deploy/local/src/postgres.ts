@@ -37,11 +37,17 @@ const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
 
 /** @throws SetupError in a person's words when this machine cannot run it */
-export async function startPostgres({ dataDir, port: wantedPort, fsync = true, log }: PostgresOptions): Promise<LocalPostgres> {
+export async function startPostgres({
+  dataDir,
+  port: wantedPort,
+  fsync = true,
+  log,
+}: PostgresOptions): Promise<LocalPostgres> {
   const runAs = await unprivilegedUser();
   await reachableFolder([join(dataDir, "..")], runAs);
   const binaries = await findPostgresBinaries(runAs, `${dataDir}-binaries`);
-  if (wantedPort !== undefined) await requireFreePort(wantedPort, "PostgreSQL", "set the *_DATABASE_URL variables to a server of your own");
+  if (wantedPort !== undefined)
+    await requireFreePort(wantedPort, "PostgreSQL", "set the *_DATABASE_URL variables to a server of your own");
   const port = wantedPort ?? (await freePort());
   const password = newPassword();
   const url = urlOf("postgres", password, port, "postgres");
@@ -96,7 +102,14 @@ export async function startPostgres({ dataDir, port: wantedPort, fsync = true, l
       full_page_writes: fsync ? "on" : "off",
     };
     const process = await startGuarded({
-      command: [binaries.postgres, "-D", dataDir, "-p", String(port), ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
+      command: [
+        binaries.postgres,
+        "-D",
+        dataDir,
+        "-p",
+        String(port),
+        ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+      ],
       environment,
       cwd: "/",
       runAs,
@@ -134,7 +147,11 @@ async function untilReady(server: GuardedProcess, url: string): Promise<void> {
     if (refusal === undefined) return;
     if (performance.now() > deadline) {
       await server.stop("SIGKILL", 0);
-      throw explainFailure("PostgreSQL", `took no connection within ${READY_TIMEOUT_MS / 1000} s (${refusal})`, server.lastLines());
+      throw explainFailure(
+        "PostgreSQL",
+        `took no connection within ${READY_TIMEOUT_MS / 1000} s (${refusal})`,
+        server.lastLines(),
+      );
     }
     await Bun.sleep(25);
   }
@@ -165,14 +182,15 @@ export async function isolateSystemDatabases(url: string): Promise<void> {
 
 /** @param adminUrl of a role that may create roles and databases, on the server that listens on `port` */
 export async function createOwnedDatabase(adminUrl: string, port: number, name: string): Promise<string> {
-  if (!/^[a-z][a-z0-9_]{0,62}$/.test(name)) throw new Error(`${JSON.stringify(name)} is no name for a database here: use a to z, digits and _`);
+  if (!/^[a-z][a-z0-9_]{0,62}$/.test(name))
+    throw new Error(`${JSON.stringify(name)} is no name for a database here: use a to z, digits and _`);
   const password = newPassword();
   const client = postgres(adminUrl, { max: 1, onnotice: () => undefined });
   try {
-    // Neither names nor passwords can be parameters of these statements; the name is checked above and the password is hexadecimal.
-    await client.unsafe(`create role ${name} login password '${password}'`);
-    await client.unsafe(`create database ${name} owner ${name}`);
-    await client.unsafe(`revoke all on database ${name} from public`);
+    // A password cannot be a parameter of this statement; this one is hexadecimal. Names are quoted: some services are named by a word of SQL.
+    await client`create role ${client(name)} login password ${client.unsafe(`'${password}'`)}`;
+    await client`create database ${client(name)} owner ${client(name)}`;
+    await client`revoke all on database ${client(name)} from public`;
   } finally {
     await client.end({ timeout: 5 });
   }

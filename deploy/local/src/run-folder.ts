@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDiskFull, SetupError } from "./setup-error.ts";
 
@@ -16,15 +16,26 @@ trap '' INT TERM HUP
 cat >/dev/null
 i=0; while [ -e "$1" ] && [ $i -lt 60 ]; do rm -rf "$1"; sleep 0.1; i=$((i + 1)); done`;
 
-/** @param parent usually the system's folder for temporary files */
-export async function createRunFolder(parent: string): Promise<RunFolder> {
-  const path = await mkdtemp(join(parent, "order-delivery-")).catch((error: unknown) => {
+/**
+ * @param parent usually the system's folder for temporary files; made when absent
+ * @param setting the environment variable with which a person chooses another place than `parent`
+ */
+export async function createRunFolder(
+  parent: string,
+  setting: "TMPDIR" | "XDG_CACHE_HOME" = "TMPDIR",
+): Promise<RunFolder> {
+  const path = await makeFolder(parent).catch((error: unknown) => {
     const reason = isDiskFull(error) ? "the disk is full" : error instanceof Error ? error.message : String(error);
-    throw new SetupError(`No folder for this run's data can be made in ${parent}: ${reason}. Make room there, or set TMPDIR to another folder.`);
+    throw new SetupError(
+      `No folder for this run's data can be made in ${parent}: ${reason}. Make room there, or set ${setting} to a folder that you may write to.`,
+    );
   });
   // Passable, not readable: PostgreSQL may run as another user and must reach its own folder inside.
   await chmod(path, 0o711);
-  const janitor = spawn("/bin/sh", ["-c", JANITOR, "janitor", path], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
+  const janitor = spawn("/bin/sh", ["-c", JANITOR, "janitor", path], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
   const gone = once(janitor, "exit");
   return {
     path,
@@ -34,4 +45,9 @@ export async function createRunFolder(parent: string): Promise<RunFolder> {
       await gone;
     },
   };
+}
+
+async function makeFolder(parent: string): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  return mkdtemp(join(parent, "order-delivery-"));
 }

@@ -27,7 +27,8 @@ async function startRunner() {
   if (pid === undefined) throw new Error("the runner was not started");
   const family = await familyOf(pid, temporary);
   const names = family.map(({ command }) => command).join("\n");
-  for (const part of ["/bin/postgres -D", "kafka.Kafka", "process.on('SIGTERM'", "sleep 600"]) expect(names).toContain(part);
+  for (const part of ["/bin/postgres -D", "kafka.Kafka", "process.on('SIGTERM'", "sleep 600"])
+    expect(names).toContain(part);
   return { runner, gone, family };
 }
 

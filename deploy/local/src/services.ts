@@ -11,7 +11,15 @@ export const defaultPorts = {
 
 export type ServiceName = keyof typeof defaultPorts;
 
-export const serviceNames: readonly ServiceName[] = ["user", "order", "product", "delivery", "orchestrator", "gateway", "frontend"];
+export const serviceNames: readonly ServiceName[] = [
+  "user",
+  "order",
+  "product",
+  "delivery",
+  "orchestrator",
+  "gateway",
+  "frontend",
+];
 /** Each owns a database of its name. */
 export const databaseOwners: readonly ServiceName[] = ["user", "order", "product", "delivery", "orchestrator"];
 
@@ -23,7 +31,10 @@ interface Surroundings {
 }
 
 /** The settings that tell a service where the others are: only of those it has to do with. */
-export function surroundingsOf(name: ServiceName, { databaseUrls, kafkaBrokers, urls }: Surroundings): Record<string, string> {
+export function surroundingsOf(
+  name: ServiceName,
+  { databaseUrls, kafkaBrokers, urls }: Surroundings,
+): Record<string, string> {
   const url = (other: ServiceName) => urls.get(other) ?? "";
   const jwks = { JWKS_URL: `${url("user")}/.well-known/jwks.json` };
   switch (name) {

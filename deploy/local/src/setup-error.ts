@@ -9,20 +9,35 @@ export class SetupError extends Error {
  */
 export function explainFailure(what: string, outcome: string, lastLines: readonly string[]): SetupError {
   const output = lastLines.join("\n");
-  if (/no space left on device|ENOSPC|disk quota exceeded/i.test(output)) {
-    return new SetupError(`${what} ${outcome}: the disk is full. Free some space, or set TMPDIR to a folder on another disk.`);
+  if (saysDiskIsFull(lastLines)) {
+    return new SetupError(
+      `${what} ${outcome}: the disk is full. Free some space, or set TMPDIR to a folder on another disk.`,
+    );
   }
   if (/address already in use|EADDRINUSE/i.test(output)) {
-    return new SetupError(`${what} ${outcome}: its port is in use. Stop the program that holds it, or choose another port.`);
+    return new SetupError(
+      `${what} ${outcome}: its port is in use. Stop the program that holds it, or choose another port.`,
+    );
   }
-  if (/cannot allocate memory|could not reserve enough space|insufficient memory|could not map anonymous shared memory/i.test(output)) {
-    return new SetupError(`${what} ${outcome}: there is too little memory. Close other programs; the whole system needs about 1.5 GB.`);
+  if (
+    /cannot allocate memory|could not reserve enough space|insufficient memory|could not map anonymous shared memory/i.test(
+      output,
+    )
+  ) {
+    return new SetupError(
+      `${what} ${outcome}: there is too little memory. Close other programs; the whole system needs about 1.5 GB.`,
+    );
   }
-  const shown = output === "" ? " It wrote nothing." : ` Its last lines:\n${lastLines.map((line) => `  ${line}`).join("\n")}`;
+  const shown =
+    output === "" ? " It wrote nothing." : ` Its last lines:\n${lastLines.map((line) => `  ${line}`).join("\n")}`;
   return new SetupError(`${what} ${outcome}.${shown}`);
 }
 
 /** Whether a file operation failed because there is no room left. */
 export function isDiskFull(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+}
+
+export function saysDiskIsFull(lines: readonly string[]): boolean {
+  return lines.some((line) => /no space left on device|ENOSPC|disk quota exceeded/i.test(line));
 }

@@ -25,7 +25,10 @@ const stays = "console.log('up'); setInterval(() => {}, 1000);";
 
 async function server(name: string, answer: string): Promise<ProcessSpec & { readonly readyUrl: string }> {
   const port = await freePort();
-  return { ...script(name, `Bun.serve({ port: ${port}, fetch: () => ${answer} })`), readyUrl: `http://127.0.0.1:${port}/readyz` };
+  return {
+    ...script(name, `Bun.serve({ port: ${port}, fetch: () => ${answer} })`),
+    readyUrl: `http://127.0.0.1:${port}/readyz`,
+  };
 }
 
 test("a start resolves when the process answers that it is ready", async () => {
@@ -35,13 +38,23 @@ test("a start resolves when the process answers that it is ready", async () => {
 });
 
 test("a process that dies before it is ready fails the start with its last words", async () => {
-  const spec = { ...script("broken", "console.error('no database'); process.exit(3)"), readyUrl: "http://127.0.0.1:9/readyz" };
-  await expect(supervise().start([spec])).rejects.toThrow(/broken ended with code 3 before it was ready[^]*no database/);
+  const spec = {
+    ...script("broken", "console.error('no database'); process.exit(3)"),
+    readyUrl: "http://127.0.0.1:9/readyz",
+  };
+  await expect(supervise().start([spec])).rejects.toThrow(
+    /broken ended with code 3 before it was ready[^]*no database/,
+  );
 });
 
 test("a process that is never ready fails the start with its answer and its last words", async () => {
-  const spec = await server("waiting", "(console.log('still waiting'), new Response('kafka is away', { status: 503 }))");
-  await expect(supervise().start([{ ...spec, readyWithinMs: 700 }])).rejects.toThrow(/not ready within 0.7 s[^]*503: kafka is away[^]*still waiting/);
+  const spec = await server(
+    "waiting",
+    "(console.log('still waiting'), new Response('kafka is away', { status: 503 }))",
+  );
+  await expect(supervise().start([{ ...spec, readyWithinMs: 700 }])).rejects.toThrow(
+    /not ready within 0.7 s[^]*503: kafka is away[^]*still waiting/,
+  );
 });
 
 test("a process that ignores SIGTERM is killed when its time is up", async () => {
@@ -57,7 +70,9 @@ test("a process that ignores SIGTERM is killed when its time is up", async () =>
 test("a paused process can be stopped in order", async () => {
   const lines: string[] = [];
   const supervising = supervise({ stopTimeoutMs: 5_000, onLine: (_name, line) => lines.push(line) });
-  await supervising.start([script("paused", `process.on('SIGTERM', () => { console.log('finished'); process.exit(0) }); ${stays}`)]);
+  await supervising.start([
+    script("paused", `process.on('SIGTERM', () => { console.log('finished'); process.exit(0) }); ${stays}`),
+  ]);
   await eventually(() => expect(lines).toContain("up"));
   await supervising.kill("paused", "SIGSTOP");
   await supervising.stopAll();

@@ -49,7 +49,11 @@ interface Entry {
   endIsExpected: boolean;
 }
 
-export function createSupervisor({ onLine, onUnexpectedExit, stopTimeoutMs = 10_000 }: SupervisorOptions = {}): Supervisor {
+export function createSupervisor({
+  onLine,
+  onUnexpectedExit,
+  stopTimeoutMs = 10_000,
+}: SupervisorOptions = {}): Supervisor {
   const entries = new Map<string, Entry>();
   let stopping: Promise<void> | undefined;
 
@@ -83,7 +87,8 @@ export function createSupervisor({ onLine, onUnexpectedExit, stopTimeoutMs = 10_
 
   function entryOf(name: string): Entry {
     const entry = entries.get(name);
-    if (entry === undefined) throw new Error(`there is no process ${name}; there are ${[...entries.keys()].join(", ")}`);
+    if (entry === undefined)
+      throw new Error(`there is no process ${name}; there are ${[...entries.keys()].join(", ")}`);
     return entry;
   }
 
@@ -94,14 +99,18 @@ export function createSupervisor({ onLine, onUnexpectedExit, stopTimeoutMs = 10_
 
   async function stopTiers(): Promise<void> {
     const tiers = Map.groupBy(entries.values(), ({ spec }) => spec.tier ?? 0);
-    for (const tier of [...tiers.keys()].sort((one, other) => other - one)) await Promise.all((tiers.get(tier) ?? []).map(end));
+    for (const tier of [...tiers.keys()].toSorted((one, other) => other - one))
+      await Promise.all((tiers.get(tier) ?? []).map(end));
   }
 
   return {
     async start(specs) {
       await Promise.all(specs.map(launch));
     },
-    pids: () => new Map([...entries].filter(([, { process }]) => process.isRunning()).map(([name, { process }]) => [name, process.pid])),
+    pids: () =>
+      new Map(
+        [...entries].filter(([, { process }]) => process.isRunning()).map(([name, { process }]) => [name, process.pid]),
+      ),
     async kill(name, signal = "SIGKILL") {
       const entry = entryOf(name);
       const ends = signal === "SIGKILL" || signal === "SIGTERM" || signal === "SIGINT";
@@ -127,10 +136,19 @@ async function untilReady({ spec, process }: Entry): Promise<void> {
   const deadline = performance.now() + readyWithinMs;
   for (;;) {
     const refusal = await whyNotReady(readyUrl, process);
-    if (!process.isRunning()) throw explainFailure(`The process ${name}`, `${describeExit(await process.exited)} before it was ready`, process.lastLines());
+    if (!process.isRunning())
+      throw explainFailure(
+        `The process ${name}`,
+        `${describeExit(await process.exited)} before it was ready`,
+        process.lastLines(),
+      );
     if (refusal === undefined) return;
     if (performance.now() > deadline) {
-      throw explainFailure(`The process ${name}`, `was not ready within ${readyWithinMs / 1000} s (${refusal})`, process.lastLines());
+      throw explainFailure(
+        `The process ${name}`,
+        `was not ready within ${readyWithinMs / 1000} s (${refusal})`,
+        process.lastLines(),
+      );
     }
     await Promise.race([Bun.sleep(25), process.exited]);
   }

@@ -110,7 +110,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
 type AtLeastOne<Item> = readonly [Item, ...Item[]];
 
-async function placeReplicas({ ports, replicas = {}, environment }: SystemOptions): Promise<ReadonlyMap<ServiceName, AtLeastOne<Replica>>> {
+async function placeReplicas({
+  ports,
+  replicas = {},
+  environment,
+}: SystemOptions): Promise<ReadonlyMap<ServiceName, AtLeastOne<Replica>>> {
   const placed = new Map<ServiceName, AtLeastOne<Replica>>();
   for (const name of serviceNames) {
     const first = ports === "default" ? await fixedPlace(name, environment) : await freePlace(name);
@@ -129,7 +133,9 @@ async function fixedPlace(name: ServiceName, environment: SystemOptions["environ
   const setting = `${name.toUpperCase()}_PORT`;
   const port = Number(environment[setting] || defaultPorts[name]);
   if (!Number.isInteger(port) || port < 1 || port > 65_535 - MANAGEMENT_OFFSET) {
-    throw new SetupError(`${setting}=${environment[setting]} is no port. Set it to a number from 1 to ${65_535 - MANAGEMENT_OFFSET}.`);
+    throw new SetupError(
+      `${setting}=${environment[setting]} is no port. Set it to a number from 1 to ${65_535 - MANAGEMENT_OFFSET}.`,
+    );
   }
   const remedy = `set ${setting} to another port (its management port is ${MANAGEMENT_OFFSET} above)`;
   await requireFreePort(port, `the service ${name}`, remedy);
@@ -141,7 +147,11 @@ function placeAt(name: string, port: number, managementPort: number): Replica {
   return { name, url: `http://127.0.0.1:${port}`, managementUrl: `http://127.0.0.1:${managementPort}` };
 }
 
-function specOf(service: ServiceName, { name, url, managementUrl }: Replica, rest: Pick<ProcessSpec, "command" | "environment">): ProcessSpec {
+function specOf(
+  service: ServiceName,
+  { name, url, managementUrl }: Replica,
+  rest: Pick<ProcessSpec, "command" | "environment">,
+): ProcessSpec {
   const tier = service === "frontend" ? 2 : service === "gateway" ? 1 : 0;
   return {
     name,
@@ -160,5 +170,7 @@ function commandOf(service: ServiceName, watch: boolean): [string, ...string[]] 
 
 /** A service is told its own addresses; it has no business with those of the others' databases. */
 function withoutAddresses(environment: SystemOptions["environment"]): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !/(^|_)(DATABASE_URL|POSTGRES_URL|KAFKA_BROKERS|PORT)$/.test(name)));
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !/(^|_)(DATABASE_URL|POSTGRES_URL|KAFKA_BROKERS|PORT)$/.test(name)),
+  );
 }

@@ -15,7 +15,10 @@ async function migrationsFolder(statement: string): Promise<string> {
   folders.push(folder);
   await mkdir(join(folder, "meta"));
   const entries = [{ idx: 0, version: "7", when: 1, tag: "0000_first", breakpoints: true }];
-  await writeFile(join(folder, "meta", "_journal.json"), JSON.stringify({ version: "7", dialect: "postgresql", entries }));
+  await writeFile(
+    join(folder, "meta", "_journal.json"),
+    JSON.stringify({ version: "7", dialect: "postgresql", entries }),
+  );
   await writeFile(join(folder, "0000_first.sql"), statement);
   return folder;
 }
@@ -31,7 +34,10 @@ async function rowsOf(url: string, table: string): Promise<number> {
 
 test("each caller gets a migrated database of its own, also when they ask at the same time", async () => {
   const folder = await migrationsFolder("create table product (id int)");
-  const [one, other] = await Promise.all([createTestDatabase({ migrationsFolder: folder }), createTestDatabase({ migrationsFolder: folder })]);
+  const [one, other] = await Promise.all([
+    createTestDatabase({ migrationsFolder: folder }),
+    createTestDatabase({ migrationsFolder: folder }),
+  ]);
   const db = connectDatabase({ url: one.url, applicationName: "test" });
   await db.$client`insert into product values (1)`;
   await db.$client.end();

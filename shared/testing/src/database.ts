@@ -29,11 +29,12 @@ export async function createTestDatabase(options: TestDatabaseOptions): Promise<
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   await onServer(serverUrl, async (admin) => {
     await ensureTemplate(admin, serverUrl, template, folder);
-    await admin`create database ${admin(name)} template ${admin(template)}`;
+    await admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`;
   });
   return {
     url: databaseUrl(serverUrl, name),
-    drop: () => onServer(serverUrl, async (admin) => void (await admin`drop database if exists ${admin(name)} with (force)`)),
+    drop: () =>
+      onServer(serverUrl, async (admin) => void (await admin`drop database if exists ${admin(name)} with (force)`)),
   };
 }
 
@@ -44,7 +45,8 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   await onServer(serverUrl, async (admin) => void (await admin`create database ${admin(name)}`));
   return {
     url: databaseUrl(serverUrl, name),
-    drop: () => onServer(serverUrl, async (admin) => void (await admin`drop database if exists ${admin(name)} with (force)`)),
+    drop: () =>
+      onServer(serverUrl, async (admin) => void (await admin`drop database if exists ${admin(name)} with (force)`)),
   };
 }
 
@@ -79,7 +81,7 @@ async function hashOfFolder(folder: string): Promise<string> {
   const hash = createHash("sha256");
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  for (const path of paths.sort()) {
+  for (const path of paths.toSorted()) {
     hash.update(path.slice(folder.length));
     hash.update(await readFile(path));
   }

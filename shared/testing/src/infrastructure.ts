@@ -1,9 +1,8 @@
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { dataFolder } from "@shop/local/infrastructure";
 import { startKafka } from "@shop/local/kafka";
 import { startPostgres } from "@shop/local/postgres";
-import { reachableFolder, unprivilegedUser } from "@shop/local/postgres-binaries";
-import { createRunFolder, type RunFolder } from "@shop/local/run-folder";
+import type { RunFolder } from "@shop/local/run-folder";
 
 let runFolder: Promise<RunFolder> | undefined;
 let postgresUrl: Promise<string> | undefined;
@@ -18,7 +17,7 @@ export function testPostgresUrl(): Promise<string> {
   postgresUrl ??= (async () => {
     const given = process.env["TEST_POSTGRES_URL"];
     if (given) return given;
-    const server = await startPostgres({ dataDir: join(await dataFolder(), "postgres"), fsync: false });
+    const server = await startPostgres({ dataDir: join(await folderPath(), "postgres"), fsync: false });
     return server.url;
   })();
   return postgresUrl;
@@ -30,7 +29,7 @@ export function testKafkaBrokers(): Promise<string> {
     const given = process.env["TEST_KAFKA_BROKERS"];
     if (given) return given;
     const broker = await startKafka({
-      dataDir: join(await dataFolder(), "kafka"),
+      dataDir: join(await folderPath(), "kafka"),
       environment: process.env,
       progress: (text) => process.stderr.write(`${text}\n`),
     });
@@ -45,7 +44,7 @@ export async function testInfrastructure(): Promise<{ postgresUrl: string; kafka
   return { postgresUrl: url, kafkaBrokers: brokers };
 }
 
-async function dataFolder(): Promise<string> {
-  runFolder ??= (async () => createRunFolder(await reachableFolder([tmpdir(), "/tmp"], await unprivilegedUser())))();
+async function folderPath(): Promise<string> {
+  runFolder ??= dataFolder();
   return (await runFolder).path;
 }

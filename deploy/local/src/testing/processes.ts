@@ -9,7 +9,9 @@ interface ProcessRow {
 
 /** All processes that run; one that has ended and is only waiting to be reaped does not. */
 export async function runningProcesses(): Promise<readonly ProcessRow[]> {
-  const { stdout } = await promisify(execFile)("ps", ["-axo", "pid=,ppid=,stat=,args="], { maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)("ps", ["-axo", "pid=,ppid=,stat=,args="], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return stdout.split("\n").flatMap((line) => {
     const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line);
     if (match === null || match[3]?.startsWith("Z")) return [];
@@ -21,7 +23,7 @@ export async function runningProcesses(): Promise<readonly ProcessRow[]> {
 export async function familyOf(pid: number, marker: string): Promise<readonly ProcessRow[]> {
   const all = await runningProcesses();
   const members = new Set([pid]);
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     const before = members.size;
     for (const row of all) if (members.has(row.parent)) members.add(row.pid);
     grown = members.size > before;

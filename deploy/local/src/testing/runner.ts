@@ -16,6 +16,6 @@ leaveOnSignal(
     await supervisor.stopAll();
     await infrastructure.stop();
   },
-  (text) => void process.stderr.write(`${text}\n`),
+  (text) => void process.stdout.write(`${text}\n`),
 );
 process.stdout.write("started\n");
