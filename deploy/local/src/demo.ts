@@ -1,0 +1,143 @@
+import { type Books, readBooks } from "./books.ts";
+import { tapMessages } from "./demo/message-tap.ts";
+import { anyone, logIn, type ShopClient } from "./demo/shop-client.ts";
+import { orderWith, Story, until } from "./demo/story.ts";
+import { leaveOnSignal } from "./leave-on-signal.ts";
+import { SetupError } from "./setup-error.ts";
+import { startSystem, type System } from "./system.ts";
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+const startedAt = performance.now();
+const elapsed = () => `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`;
+
+let starting: Promise<System> | undefined;
+leaveOnSignal(async () => {
+  // One that failed has stopped what it had started, and said so below.
+  const system = await starting?.catch(() => undefined);
+  await system?.stop();
+}, say);
+
+/** Throws with a sentence when the demonstration did not come out right. */
+function expectThat(isSo: boolean, otherwise: string): void {
+  if (!isSo) throw new Error(otherwise);
+}
+
+interface DemoProduct {
+  readonly id: string;
+  readonly name: string;
+  readonly price: number;
+  readonly stock: number;
+}
+
+async function readProducts(client: ShopClient): Promise<readonly DemoProduct[]> {
+  return (await client.call("GET", "/api/products?limit=100")).body["items"] as readonly DemoProduct[];
+}
+
+async function placeOrder(customer: ShopClient, story: Story, product: DemoProduct, quantity: number): Promise<string> {
+  const order = { items: [{ productId: product.id, quantity }], deliveryAddress: "1 Sejong-daero, Jung-gu, Seoul" };
+  const { status, body } = await customer.call("POST", "/api/orders", order);
+  expectThat(status === 201, `the order was answered with ${status}: ${JSON.stringify(body)}`);
+  const id = String(body["id"]);
+  story.follow(id);
+  return id;
+}
+
+async function tell(system: System): Promise<void> {
+  const url = system.frontendUrl;
+  const story = new Story(say);
+  const tap = await tapMessages(system.kafkaBrokers, (message) => story.hear(message));
+  try {
+    story.begin("Log in");
+    const customer = await logIn(url, "customer", "customer-password", story.callsOf("customer"));
+    const rider = await logIn(url, "rider", "rider-password", story.callsOf("rider"));
+    const products = await until(
+      "the catalogue",
+      () => readProducts(anyone(url)),
+      (list) => list.length > 0,
+    );
+    const inStock = products.find(({ stock }) => stock > 10);
+    const soldOut = products.find(({ stock }) => stock === 0);
+    if (inStock === undefined || soldOut === undefined)
+      throw new Error("the demo data lacks a product with stock and one without");
+
+    story.begin(`1. A bought order: two of "${inStock.name}"`);
+    const bought = await placeOrder(customer, story, inStock, 2);
+    await orderWith(customer, bought, "progress", "WAITING_FOR_RIDER");
+    const deliveries = (await rider.call("GET", `/api/deliveries?orderId=${bought}`)).body["items"] as readonly {
+      id: string;
+    }[];
+    await rider.call("PUT", `/api/deliveries/${deliveries[0]?.id}/complete`);
+    await orderWith(customer, bought, "status", "COMPLETE");
+    story.note("the order is COMPLETE");
+
+    story.begin(`2. An order for "${soldOut.name}", of which there is none`);
+    const refused = await placeOrder(customer, story, soldOut, 1);
+    const { cancelReason } = await orderWith(customer, refused, "status", "CANCELLED");
+    story.note(`the order is CANCELLED: ${String(cancelReason)}`);
+    expectThat(
+      cancelReason === "OUT_OF_STOCK",
+      `it should have been cancelled for OUT_OF_STOCK, not ${String(cancelReason)}`,
+    );
+
+    story.begin(`3. An order for three of "${inStock.name}" that the customer cancels while it waits for a rider`);
+    const cancelled = await placeOrder(customer, story, inStock, 3);
+    await orderWith(customer, cancelled, "progress", "WAITING_FOR_RIDER");
+    await customer.call("POST", `/api/orders/${cancelled}/cancel`);
+    await orderWith(customer, cancelled, "status", "CANCELLED");
+    story.note("the order is CANCELLED, and its stock is back");
+
+    const books = await until(
+      "that the books balance",
+      () => readBooks(system.databaseUrls),
+      ({ findings }) => findings.length === 0,
+    );
+    showBooks(books);
+    expectThat(books.deadLetters.length === 0, `there are dead letters: ${books.deadLetters.join("; ")}`);
+    expectThat(books.orders.COMPLETE === 1 && books.orders.CANCELLED === 2, "not every order came out as it should");
+  } finally {
+    await tap.stop();
+  }
+}
+
+function showBooks({ products, orders }: Books): void {
+  say("\nThe books: what came in, what is left, what orders hold");
+  for (const { name, broughtIn, stock, ordered } of products) {
+    say(
+      `  ${name.padEnd(34)} ${String(broughtIn).padStart(5)} − ${String(stock).padStart(5)} = ${String(ordered).padStart(3)}`,
+    );
+  }
+  say(
+    `  They balance. Orders: ${orders.COMPLETE} complete, ${orders.CANCELLED} cancelled, ${orders.PENDING} pending; nothing unsent, no dead letters.`,
+  );
+}
+
+try {
+  say("Order and delivery: a saga over Kafka and PostgreSQL, on this machine\n");
+  const logs: string[] = [];
+  starting = startSystem({
+    environment: process.env,
+    ports: "free",
+    settings: { SEED_DEMO_DATA: "true", LOG_LEVEL: "warn" },
+    progress: (text) => say(`  ${text}`),
+    onLine: (name, line) => logs.push(`${name} ${line}`),
+  });
+  const system = await starting;
+  say(`  Seven services are ready after ${elapsed()}`);
+  try {
+    await tell(system);
+    say(
+      `\nAll came out right, in ${elapsed()}. Next: \`bun run dev\` leaves the system running at http://localhost:8080`,
+    );
+  } catch (error) {
+    say(`\nThe demonstration failed: ${error instanceof Error ? error.message : String(error)}`);
+    say(`The last lines of the services' logs:\n${logs.slice(-20).join("\n")}`);
+    process.exitCode = 1;
+  } finally {
+    await system.stop();
+  }
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(`\n${error.message}`);
+  process.exitCode = 1;
+}
+process.exit();

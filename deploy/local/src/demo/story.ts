@@ -1,0 +1,97 @@
+import type { ShopClient, CallListener } from "./shop-client.ts";
+import type { SeenMessage } from "./message-tap.ts";
+
+type Say = (line: string) => void;
+
+const DEADLINE_MS = 15_000;
+
+/** Tells what happens to one order after the other: each call and each message with its time since the order was placed. */
+export class Story {
+  readonly #say: Say;
+  #startedAt = Date.now();
+  #orderId: string | undefined;
+  readonly #early: SeenMessage[] = [];
+
+  constructor(say: Say) {
+    this.#say = say;
+  }
+
+  /** Begins a chapter; its time starts with its order. */
+  begin(title: string): void {
+    this.#orderId = undefined;
+    this.#early.length = 0;
+    this.#startedAt = Date.now();
+    this.#say(`\n${title}`);
+  }
+
+  /** A listener for the calls of one person. */
+  callsOf(person: string): CallListener {
+    return ({ method, path, status, startedAt }) => {
+      const at = Date.now() - (performance.now() - startedAt);
+      if (method === "POST" && path === "/api/orders") this.#startedAt = at;
+      if (method !== "GET") this.#line(at, `${person} ⇒ HTTP`, `${method} ${shorten(path)} → ${status}`);
+    };
+  }
+
+  /** From now on messages of this order are shown; those that came before its answer too. */
+  follow(orderId: string): void {
+    this.#orderId = orderId;
+    for (const message of this.#early.splice(0)) this.hear(message);
+  }
+
+  hear(message: SeenMessage): void {
+    if (this.#orderId === undefined) {
+      this.#early.push(message);
+    } else if (message.key === this.#orderId) {
+      const receiver = message.topic.endsWith(".commands")
+        ? message.topic.slice(0, -".commands".length)
+        : "orchestrator";
+      const { result, reason } = message.data;
+      const facts = [result, reason].filter((fact) => typeof fact === "string").join(", ");
+      this.#line(
+        message.writtenAt,
+        `${message.sender} → ${receiver}`,
+        `${message.type}${facts === "" ? "" : ` (${facts})`}`,
+      );
+    }
+  }
+
+  note(text: string): void {
+    this.#line(Date.now(), "", text);
+  }
+
+  #line(at: number, who: string, what: string): void {
+    const ms = `+${Math.max(0, Math.round(at - this.#startedAt))} ms`;
+    this.#say(`  ${ms.padStart(9)}   ${who.padEnd(26)} ${what}`);
+  }
+}
+
+/** Ids are long; the path without them says what was called. */
+function shorten(path: string): string {
+  return path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "{id}");
+}
+
+/**
+ * Asks for something until it is as it should be.
+ * @throws when it is not within 15 s
+ */
+export async function until<Value>(
+  what: string,
+  ask: () => Promise<Value>,
+  isSo: (value: Value) => boolean,
+): Promise<Value> {
+  const deadline = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const value = await ask();
+    if (isSo(value)) return value;
+    if (Date.now() > deadline)
+      throw new Error(`${what} has not come about within ${DEADLINE_MS / 1_000} s: ${JSON.stringify(value)}`);
+    await Bun.sleep(5);
+  }
+}
+
+/** Waits until an order has a status, and gives it. */
+export async function orderWith(client: ShopClient, id: string, field: "status" | "progress", value: string) {
+  const read = async () => (await client.call("GET", `/api/orders/${id}`)).body;
+  return until(`the order's ${field} ${value}`, read, (order) => order[field] === value);
+}
