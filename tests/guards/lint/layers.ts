@@ -1,0 +1,133 @@
+/**
+ * What the files of one layer may import; whatever is not named is refused.
+ * A path that ends in a slash stands for everything below it. `./` is the `src` folder of the package that the file belongs to.
+ */
+export interface Layer {
+  /** How a report calls it. */
+  readonly name: string;
+  /** Its files, by their path from the root of the repository. */
+  readonly files: RegExp;
+  /** Modules of ours, by their path from the root of the repository. */
+  readonly modules: readonly string[];
+  /** The same for `import type`, which leaves nothing behind at run time. */
+  readonly types?: readonly string[];
+  /** Packages of others, their submodules included. "any" leaves it to what the package declares. */
+  readonly packages: readonly string[] | "any";
+  /** Whether it may import what packages keep for tests, in `src/testing/`. */
+  readonly isTest?: true;
+}
+
+/** The folder of a package that holds what only tests use. */
+export const TEST_SUPPORT = /^(?:shared|services|deploy)\/[^/]+\/src\/testing\//;
+
+const ANY = "any";
+const PLATFORM = ["bun", "node:"];
+const shared = (...names: readonly string[]) => names.map((name) => `shared/${name}/src/`);
+const ALL_SHARED = shared("contracts", "runtime", "database", "http", "messaging", "service");
+
+/** The first layer that fits a file is its layer. A file that fits none may import nothing. */
+export const LAYERS: readonly Layer[] = [
+  {
+    name: "a test",
+    files: /^tests\/|\.test\.tsx?$|\/src\/testing\//,
+    modules: ["./", ...ALL_SHARED, ...shared("testing"), "deploy/local/"],
+    packages: ANY,
+    isTest: true,
+  },
+  {
+    name: "shared/testing",
+    files: /^shared\/testing\//,
+    modules: ["./", ...ALL_SHARED, "deploy/local/"],
+    packages: ANY,
+    isTest: true,
+  },
+  { name: "deploy/", files: /^deploy\//, modules: ["./", ...ALL_SHARED], packages: ANY },
+  { name: "the settings of migrations", files: /\/drizzle\.config\.ts$/, modules: [], packages: ["drizzle-kit"] },
+
+  { name: "shared/contracts", files: /^shared\/contracts\//, modules: ["./"], packages: ["zod"] },
+  { name: "shared/runtime", files: /^shared\/runtime\//, modules: ["./"], packages: ["zod", ...PLATFORM] },
+  {
+    name: "shared/database",
+    files: /^shared\/database\//,
+    modules: ["./", ...shared("contracts", "runtime")],
+    packages: ["drizzle-orm", "postgres", ...PLATFORM],
+  },
+  {
+    name: "shared/http",
+    files: /^shared\/http\//,
+    modules: ["./", ...shared("contracts", "runtime")],
+    packages: ["@hono/zod-validator", "hono", "zod", ...PLATFORM],
+  },
+  {
+    name: "shared/messaging",
+    files: /^shared\/messaging\//,
+    modules: ["./", ...shared("contracts", "runtime", "database")],
+    packages: ["drizzle-orm", "kafkajs", "postgres", "zod", ...PLATFORM],
+  },
+  {
+    name: "shared/service",
+    files: /^shared\/service\//,
+    modules: ["./", ...ALL_SHARED],
+    packages: ["drizzle-orm", "hono", "zod", ...PLATFORM],
+  },
+
+  {
+    name: "domain/",
+    files: /^services\/[^/]+\/src\/domain\//,
+    modules: ["./domain/"],
+    types: shared("contracts"),
+    packages: [],
+  },
+  {
+    name: "db/",
+    files: /^services\/[^/]+\/src\/db\//,
+    modules: [
+      ...["./db/", "./domain/", "shared/messaging/src/schema.ts", "shared/messaging/src/outgoing.ts"],
+      ...shared("contracts", "runtime", "database"),
+    ],
+    types: ["./saga/state.ts"],
+    packages: ["drizzle-orm", "postgres"],
+  },
+  {
+    name: "the saga's rules",
+    files: /^services\/[^/]+\/src\/(?:sagas\/|saga\/(?:advance|definition|state)\.ts$)/,
+    modules: ["./saga/", "./sagas/", "shared/runtime/src/backoff.ts", ...shared("contracts")],
+    packages: [],
+  },
+  {
+    name: "use-cases/",
+    files: /^services\/[^/]+\/src\/(?:use-cases|saga)\//,
+    modules: [
+      ...["./use-cases/", "./saga/", "./sagas/", "./domain/", "./db/", "./credentials/"],
+      ...shared("contracts", "runtime", "database", "messaging", "service"),
+    ],
+    types: ["./config.ts", "./context.ts", "shared/http/src/principal.ts"],
+    packages: ["drizzle-orm", "zod", ...PLATFORM],
+  },
+  {
+    name: "http/",
+    files: /^services\/[^/]+\/src\/http\//,
+    modules: [
+      ...["./http/", "./use-cases/", "./saga/", "./domain/", "./db/"],
+      ...shared("contracts", "runtime", "http", "service"),
+    ],
+    types: ["./config.ts", "./context.ts", ...shared("database", "messaging")],
+    packages: ["@hono/zod-validator", "hono", "zod", ...PLATFORM],
+  },
+  {
+    name: "messages/",
+    files: /^services\/[^/]+\/src\/messages\//,
+    modules: [
+      ...["./messages/", "./use-cases/", "./saga/", "./sagas/", "./domain/", "./db/"],
+      ...shared("contracts", "runtime", "messaging", "service"),
+    ],
+    types: ["./config.ts", "./context.ts", ...shared("database")],
+    packages: ["zod", ...PLATFORM],
+  },
+  {
+    name: "a service",
+    files: /^services\/[^/]+\/src\//,
+    modules: ["./", ...ALL_SHARED],
+    packages: ["drizzle-orm", "hono", "zod", ...PLATFORM],
+  },
+];

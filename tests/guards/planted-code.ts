@@ -1,0 +1,152 @@
+/**
+ * Code with one deliberate breach of each lint rule that this repository leans on, by path. A line that ends in `// breach: RULE` has to be reported
+ * by that rule; nothing else may be reported, so what looks alike and is right stands beside it.
+ */
+export const CODE_TO_LINT: Readonly<Record<string, string>> = {
+  // Nothing is sent unless it is awaited.
+  "services/order/src/use-cases/unawaited.ts": `
+import type { Database, Transaction } from "@shop/database/connect";
+import { inTransaction } from "@shop/database/transaction";
+import { outbox } from "@shop/messaging/schema";
+
+const row = { id: "1", topic: "order.events", key: "1", value: "{}" };
+
+export async function place(db: Database, tx: Transaction): Promise<void> {
+  tx.insert(outbox).values(row); // breach: typescript(no-floating-promises)
+  tx.select().from(outbox); // breach: typescript(no-floating-promises)
+  inTransaction(db, async (inner) => void (await inner.insert(outbox).values(row))); // breach: typescript(no-floating-promises)
+  await tx.insert(outbox).values(row);
+  await inTransaction(db, async (inner) => void (await inner.insert(outbox).values(row)));
+}
+`,
+  "shared/messaging/src/unawaited.ts": `
+import type { Producer } from "kafkajs";
+
+export async function publish(producer: Producer): Promise<void> {
+  producer.send({ topic: "order.events", messages: [] }); // breach: typescript(no-floating-promises)
+  await producer.send({ topic: "order.events", messages: [] });
+}
+`,
+
+  // What stands inside a transaction goes through the transaction.
+  "services/order/src/use-cases/outer-database.ts": `
+import type { Database } from "@shop/database/connect";
+import { inTransaction } from "@shop/database/transaction";
+import { sql } from "drizzle-orm";
+import { outbox } from "@shop/messaging/schema";
+
+interface Context {
+  readonly db: Database;
+  readonly name: string;
+}
+
+export function countTwice(context: Context, orders: Database): Promise<unknown> {
+  return inTransaction(orders, async (tx) => {
+    await orders.select().from(outbox); // breach: shop(transaction-only)
+    await context.db.execute(sql\`select 1\`); // breach: shop(transaction-only)
+    return tx.select({ name: sql\`\${context.name}\` }).from(outbox);
+  });
+}
+
+export const countInside = (db: Database): Promise<unknown> =>
+  db.transaction(async (tx) => {
+    const again = async (): Promise<unknown> => db.select().from(outbox); // breach: shop(transaction-only)
+    const inner = (database: Database): Promise<unknown> => Promise.resolve(database);
+    return [await again(), await inner(tx)];
+  });
+
+export const handlers = ({ db }: Context) => ({
+  handle: async (tx: Database) => [await tx.select().from(outbox), await db.select().from(outbox)], // breach: shop(transaction-only)
+  look: () => db.select().from(outbox),
+});
+`,
+
+  // Layers.
+  "shared/contracts/src/reaches-out.ts": `
+import { SYSTEM_CLOCK } from "@shop/runtime/clock"; // breach: shop(import-layers)
+import { Hono } from "hono"; // breach: shop(import-layers)
+import { z } from "zod";
+export const everything = [SYSTEM_CLOCK, Hono, z];
+`,
+  "shared/runtime/src/reaches-out.ts": `
+import { MoneySchema } from "@shop/contracts/primitives"; // breach: shop(import-layers)
+export const everything = [MoneySchema];
+`,
+  "shared/http/src/reaches-out.ts": `
+import { inTransaction } from "@shop/database/transaction"; // breach: shop(import-layers)
+import { Kafka } from "kafkajs"; // breach: shop(import-layers)
+import { orderRoutes } from "../../../services/order/src/http/routes.ts"; // breach: shop(import-layers)
+export const everything = [inTransaction, Kafka, orderRoutes];
+`,
+  "services/order/src/domain/reaches-out.ts": `
+import { dirname } from "node:path"; // breach: shop(import-layers)
+import type { Money } from "@shop/contracts/primitives";
+import { MoneySchema } from "@shop/contracts/primitives"; // breach: shop(import-layers)
+import { findOrder } from "../db/orders.ts"; // breach: shop(import-layers)
+import { add } from "./money.ts";
+export const everything = [dirname, MoneySchema, findOrder, add];
+export type Price = Money;
+`,
+  "services/order/src/use-cases/reaches-out.ts": `
+import { Hono } from "hono"; // breach: shop(import-layers)
+import { Kafka } from "kafkajs"; // breach: shop(import-layers)
+import { eventually } from "@shop/testing/eventually"; // breach: shop(import-layers)
+import { startKafka } from "@shop/local/kafka"; // breach: shop(import-layers)
+import { products } from "../../../product/src/db/schema.ts"; // breach: shop(import-layers)
+import { stock } from "@shop/product-service/stock"; // breach: shop(import-layers)
+import { orderRoutes } from "../http/routes.ts"; // breach: shop(import-layers)
+import { orderHandlers } from "../messages/handlers.ts"; // breach: shop(import-layers)
+import { seed } from "../testing/seed.ts"; // breach: shop(import-layers)
+import { findOrder } from "../db/orders.ts";
+export const everything = [seed, Hono, Kafka, eventually, startKafka, products, stock, orderRoutes, orderHandlers, findOrder];
+`,
+  "services/order/src/http/reaches-out.ts": `
+import { eq } from "drizzle-orm"; // breach: shop(import-layers)
+import postgres from "postgres"; // breach: shop(import-layers)
+import { inTransaction } from "@shop/database/transaction"; // breach: shop(import-layers)
+import { orderHandlers } from "../messages/handlers.ts"; // breach: shop(import-layers)
+import { placeOrder } from "../use-cases/place-order.ts";
+export { Kafka } from "kafkajs"; // breach: shop(import-layers)
+export const everything = [eq, postgres, inTransaction, orderHandlers, placeOrder, import("kafkajs")]; // breach: shop(import-layers)
+`,
+  "services/order/src/http/reaches-out.test.ts": `
+import { eventually } from "@shop/testing/eventually";
+import { stock } from "../../../product/src/db/schema.ts"; // breach: shop(import-layers)
+export const everything = [eventually, stock];
+`,
+
+  // Time, chance and settings come from outside.
+  "services/order/src/domain/impure.ts": `
+export const now = (): Date => new Date(); // breach: shop(pure-domain)
+export const alsoNow = (): number => Date.now(); // breach: shop(pure-domain)
+export const id = (): string => crypto.randomUUID(); // breach: shop(pure-domain)
+export const at = (ms: number): Date => new Date(ms);
+`,
+  "services/order/src/config.ts": `
+import { env } from "bun"; // breach: shop(no-environment)
+const { env: again } = process; // breach: shop(no-environment)
+export const read = [env, again, process.env["PORT"], 1]; // breach: shop(no-environment)
+export const readOnBun = Bun.env["PORT"]; // breach: shop(no-environment)
+`,
+  "services/order/src/main.ts": `
+export const port = process.env["PORT"];
+`,
+
+  // Types are not talked out of it, errors not swallowed, tests not switched off.
+  "services/order/src/use-cases/careless.ts": `
+export const price = "1" as unknown as number; // breach: shop(no-double-assertion)
+export const anything: any = 1; // breach: typescript(no-explicit-any)
+// @ts-ignore // breach: typescript(ban-ts-comment)
+export const text: string = 1;
+export function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {} // breach: eslint(no-empty)
+}
+`,
+  "services/order/src/use-cases/careless.test.ts": `
+import { expect, test } from "bun:test";
+test.only("alone", () => expect(1).toBe(1)); // breach: eslint(no-restricted-properties)
+test.skip("not today", () => expect(1).toBe(1)); // breach: eslint(no-restricted-properties)
+`,
+};

@@ -1,0 +1,20 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder that this repository lies in. */
+export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
+
+const INSTALLED = new Set(["node_modules", ".git"]);
+
+/** Every file and folder of the repository, by its path from the root, but for what is installed. */
+export async function repositoryPaths(folder = ""): Promise<readonly string[]> {
+  const entries = await readdir(join(REPOSITORY, folder), { withFileTypes: true });
+  const paths = entries
+    .filter(({ name }) => !INSTALLED.has(name))
+    .map(async (entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? [path, ...(await repositoryPaths(path))] : [path];
+    });
+  return (await Promise.all(paths)).flat();
+}
