@@ -163,6 +163,7 @@ export function createApp(options: AppOptions): HttpApp {
         authenticate.check,
         async (c) => {
           const response = await handler(new RequestCall(c, authenticate.principalOf(c)));
+          if (response.headers.get("x-request-id") === requestIdOf(c)) return response;
           const headers = new Headers(response.headers);
           headers.set("x-request-id", requestIdOf(c));
           return new Response(response.body, { status: response.status, statusText: response.statusText, headers });

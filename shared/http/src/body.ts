@@ -43,7 +43,9 @@ export const readJsonBody: MiddlewareHandler<{ Variables: RequestVariables }> = 
 };
 
 /** @returns the bytes of a body that did not tell its length, or undefined as soon as they are too many */
-async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array<ArrayBuffer> | undefined> {
+export async function readBounded(
+  body: ReadableStream<Uint8Array> | null,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;

@@ -1,0 +1,22 @@
+import { loadConfig } from "@shop/runtime/config";
+import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
+import { runProcess, startOrExplain } from "@shop/service/process";
+import { frontendSettings } from "./config.ts";
+import { createFrontend } from "./service.ts";
+
+startOrExplain(() => {
+  const config = loadConfig(frontendSettings, process.env);
+  runProcess({
+    name: "frontend",
+    settings: config,
+    build: (parts) => {
+      warnOfFewRequests(config, parts.logger);
+      return createFrontend({
+        ...parts,
+        ...addressRateLimit(config, parts.clock),
+        gatewayUrl: config.GATEWAY_URL,
+        upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
+      });
+    },
+  });
+});

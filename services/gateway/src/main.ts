@@ -1,0 +1,33 @@
+import { createRateLimit } from "@shop/http/rate-limit";
+import { createTokenVerifier } from "@shop/http/token-verifier";
+import { loadConfig } from "@shop/runtime/config";
+import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
+import { runProcess, startOrExplain } from "@shop/service/process";
+import { gatewaySettings } from "./config.ts";
+import { createGateway } from "./service.ts";
+
+startOrExplain(() => {
+  const config = loadConfig(gatewaySettings, process.env);
+  runProcess({
+    name: "gateway",
+    settings: config,
+    build: (parts) => {
+      warnOfFewRequests(config, parts.logger);
+      const { JWKS_URL: jwksUrl, TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;
+      return createGateway({
+        ...parts,
+        ...addressRateLimit(config, parts.clock),
+        verifier: createTokenVerifier({ ...parts, jwksUrl, issuer, audience }),
+        rateLimit: createRateLimit({ ...parts, perSecond: config.RATE_LIMIT_PER_USER_PER_SECOND }),
+        urls: {
+          user: config.USER_URL,
+          order: config.ORDER_URL,
+          product: config.PRODUCT_URL,
+          delivery: config.DELIVERY_URL,
+          orchestrator: config.ORCHESTRATOR_URL,
+        },
+        upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
+      });
+    },
+  });
+});

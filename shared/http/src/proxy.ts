@@ -1,0 +1,186 @@
+import { proxy } from "hono/proxy";
+import type { Clock } from "@shop/runtime/clock";
+import type { Metrics } from "@shop/runtime/metrics";
+import { problem, PROBLEM_JSON, problemResponse } from "./answer.ts";
+import { MAX_BODY_BYTES, readBounded } from "./body.ts";
+import type { RequestCall } from "./call.ts";
+import { UnavailableError } from "./errors.ts";
+
+/** Where a call goes on to. */
+export interface Upstream {
+  /** For the metrics and the log. */
+  readonly name: string;
+  /** Its base address, without a slash at the end. */
+  readonly url: string;
+}
+
+/** How one call is forwarded. */
+export interface Forwarding {
+  readonly upstream: Upstream;
+  /** Whether the call has a body; that of any other call is ignored. */
+  readonly takesBody: boolean;
+  /** Media types that may come back beside JSON and events, such as `text/html`. */
+  readonly mediaTypes?: readonly string[];
+}
+
+/**
+ * Forwards a call and gives the answer back.
+ * @throws UnavailableError when the upstream is away, too slow, or answers something that no service would
+ */
+export type Forward = (call: RequestCall, forwarding: Forwarding) => Promise<Response>;
+
+interface ForwardOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** From the call being sent to the first byte of its answer (to the last byte of a small one), in milliseconds. */
+  readonly answerWithinMs: number;
+  /** `refuse` answers 413. `tell` leaves that to the next hop, whose checks of path and token come first. */
+  readonly tooLarge: "refuse" | "tell";
+}
+
+/**
+ * What is passed on of a request's headers. Whatever is not named here stays outside: identity headers, those of other
+ * proxies and those that are meant for one hop only.
+ */
+const PASSED_ON = [
+  "accept",
+  "accept-language",
+  "authorization",
+  "content-encoding",
+  "content-type",
+  "idempotency-key",
+  "last-event-id",
+  "tracestate",
+  "user-agent",
+];
+/** Says that a body was too large to pass on. Who sends it from outside harms their own request only. */
+const BODY_TOO_LARGE = "x-body-too-large";
+
+const JSON_TYPES = ["application/json", PROBLEM_JSON, "text/event-stream"];
+/** An answer up to this size is read to its end before any of it goes out, so that one cut short is a 503 and not half an answer. */
+const READ_WHOLE_UP_TO_BYTES = 262_144;
+/** One replica may have gone while its address still resolves: the second try may reach another. */
+const RETRY_REFUSED_AFTER_MS = 50;
+
+const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_BYTES} bytes.`);
+
+/**
+ * Builds the forwarding of calls, by hono/proxy over Bun's keep-alive connections.
+ * A connection that the upstream had closed meanwhile is Bun's to try again, and it does so for idempotent methods only; a
+ * refused one, on which nothing was sent, is tried again here for all. Nothing else is tried twice.
+ */
+export function createForward({ clock, metrics, answerWithinMs, tooLarge: onTooLarge }: ForwardOptions): Forward {
+  /** One try: the answer of the upstream, once it is known to be one. */
+  async function send(call: RequestCall, forwarding: Forwarding, body: RequestBody, signal: AbortSignal) {
+    const { raw } = call.c.req;
+    const response = await proxy(forwarding.upstream.url + pathAndQuery(raw.url), {
+      method: raw.method,
+      headers: headersOf(call, body),
+      body: body === "too large" ? undefined : body,
+      signal,
+      redirect: "manual",
+      customFetch: async (request) => {
+        const answer = await fetch(request);
+        refuseGarbage(answer, forwarding.mediaTypes);
+        return Number(answer.headers.get("content-length") ?? Number.NaN) <= READ_WHOLE_UP_TO_BYTES
+          ? new Response(raw.method === "HEAD" ? null : await answer.arrayBuffer(), answer)
+          : answer;
+      },
+    });
+    response.headers.set("x-request-id", call.requestId);
+    // What the caller still sends of a refused body is not read: the connection cannot carry a further request.
+    if (response.status === 413) response.headers.set("connection", "close");
+    return response;
+  }
+
+  return async function forward(call, forwarding) {
+    const { raw } = call.c.req;
+    const body = forwarding.takesBody ? await readBody(raw) : undefined;
+    if (body === "too large" && onTooLarge === "refuse") return problemResponse(call.c, tooLarge);
+
+    const leaving = new AbortController();
+    const leave = () => leaving.abort();
+    raw.signal.addEventListener("abort", leave, { once: true });
+    if (raw.signal.aborted) leave();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      leaving.abort();
+    }, answerWithinMs);
+
+    const attempt = () => send(call, forwarding, body, leaving.signal);
+    try {
+      return await attempt().catch(async (error: unknown) => {
+        if (!isRefused(error)) throw error;
+        await clock.sleep(RETRY_REFUSED_AFTER_MS, leaving.signal);
+        return attempt();
+      });
+    } catch (error) {
+      // Ends what may still come of the answer.
+      leaving.abort();
+      const reason = late ? `did not answer within ${answerWithinMs} ms` : reasonOf(error);
+      const { name } = forwarding.upstream;
+      if (!raw.signal.aborted) metrics.count("http_upstream_failures_total", { upstream: name });
+      throw new UnavailableError(`${name} ${reason}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+type RequestBody = Uint8Array<ArrayBuffer> | "too large" | undefined;
+
+/**
+ * Reads the body before anything is sent, so that a slow sender holds no connection of the upstream and none of its time
+ * to answer, and so that a second try has it whole.
+ */
+async function readBody(request: Request): Promise<RequestBody> {
+  if (request.headers.has(BODY_TOO_LARGE)) return "too large";
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (declared > MAX_BODY_BYTES) return "too large";
+  if (declared >= 0) return new Uint8Array(await request.arrayBuffer());
+  return (await readBounded(request.body)) ?? "too large";
+}
+
+function headersOf(call: RequestCall, body: RequestBody): Headers {
+  const given = call.c.req.raw.headers;
+  const headers = new Headers();
+  for (const name of PASSED_ON) {
+    const value = given.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  headers.set("x-request-id", call.requestId);
+  headers.set("traceparent", call.traceparent);
+  if (body === "too large") headers.set(BODY_TOO_LARGE, "1");
+  return headers;
+}
+
+/** From the first slash behind the host; the URL of a request is absolute. */
+function pathAndQuery(url: string): string {
+  return url.slice(url.indexOf("/", url.indexOf("//") + 2));
+}
+
+class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
+}
+
+/** A service answers JSON or events, never leads elsewhere, and its faults are problems: all else is some other program's. */
+function refuseGarbage(answer: Response, mediaTypes: readonly string[] = []): void {
+  const { status, headers } = answer;
+  if (status === 204 || status === 304) return;
+  const mediaType = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const known =
+    status >= 500 ? mediaType === PROBLEM_JSON : JSON_TYPES.includes(mediaType) || mediaTypes.includes(mediaType);
+  const elsewhere = status < 200 || (status >= 300 && status < 400);
+  if (known && !elsewhere) return;
+  throw new NoAnswerError(`answered ${status} with ${mediaType === "" ? "no media type" : mediaType}`);
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof NoAnswerError) return error.message;
+  return isRefused(error) ? "refuses connections" : "broke off";
+}

@@ -1,0 +1,38 @@
+import type { AppOptions } from "@shop/http/app";
+import { createRateLimit, forwardedAddress } from "@shop/http/rate-limit";
+import type { Clock } from "@shop/runtime/clock";
+import { wholeNumber } from "@shop/runtime/config";
+import type { Logger } from "@shop/runtime/logger";
+
+/** Settings of those that clients reach and that call services for them. */
+export const edgeSettings = {
+  TRUSTED_PROXIES: wholeNumber(0, 10)
+    .default(0)
+    .describe("how many proxies in front append the address they saw to X-Forwarded-For; 0: no limit per address"),
+  RATE_LIMIT_PER_ADDRESS_PER_SECOND: wholeNumber(1, 1_000_000).default(100),
+  /** Bun reads it by itself, at its start: how many requests a process has under way, all others wait. */
+  BUN_CONFIG_MAX_HTTP_REQUESTS: wholeNumber(1, 65_535).default(256),
+};
+
+interface EdgeConfig {
+  readonly TRUSTED_PROXIES: number;
+  readonly RATE_LIMIT_PER_ADDRESS_PER_SECOND: number;
+  readonly BUN_CONFIG_MAX_HTTP_REQUESTS: number;
+}
+
+/** The limit per address, which needs a proxy in front that tells the address; none without. */
+export function addressRateLimit(config: EdgeConfig, clock: Clock): Pick<AppOptions, "addressRateLimit"> {
+  const { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: perSecond } = config;
+  if (trustedProxies === 0) return {};
+  const limit = createRateLimit({ clock, perSecond });
+  return { addressRateLimit: { limit, addressOf: (c) => forwardedAddress(c.req.raw.headers, trustedProxies) } };
+}
+
+/** Fewer than this are used up by event streams, or by one service that hangs. */
+const ENOUGH_REQUESTS = 2_048;
+
+/** Tells the operator when Bun's own limit of requests under way is still its small default. */
+export function warnOfFewRequests({ BUN_CONFIG_MAX_HTTP_REQUESTS: maxRequests }: EdgeConfig, logger: Logger): void {
+  if (maxRequests >= ENOUGH_REQUESTS) return;
+  logger.warn("few requests can be under way at once: set BUN_CONFIG_MAX_HTTP_REQUESTS=16384", { maxRequests });
+}

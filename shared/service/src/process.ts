@@ -1,0 +1,64 @@
+import type { HttpApp } from "@shop/http/app";
+import { createManagementApp, type Readiness } from "@shop/http/management";
+import { ListenError, serve } from "@shop/http/serve";
+import { type Clock, systemClock } from "@shop/runtime/clock";
+import { ConfigError } from "@shop/runtime/config";
+import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
+import { createMetrics, type Metrics } from "@shop/runtime/metrics";
+import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
+
+/** What a process is, once it has been built. */
+export interface Built {
+  readonly app: HttpApp;
+  ready(): Promise<Readiness>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** What every process is built with. */
+export interface ProcessParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+interface ProcessOptions {
+  readonly name: string;
+  readonly settings: { readonly PORT: number; readonly MANAGEMENT_PORT: number; readonly LOG_LEVEL: LogLevel };
+  readonly build: (parts: ProcessParts) => Built;
+}
+
+/**
+ * Starts a process. What its operator can set right, a missing setting or a port in use, is said in a sentence instead of a stack trace.
+ */
+export function startOrExplain(start: () => void): void {
+  try {
+    start();
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof ListenError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+/** Builds a process, opens its ports, starts its work, and stops it in order on SIGTERM: requests first, then the work behind them. */
+export function runProcess({ name, settings, build }: ProcessOptions): void {
+  const clock = systemClock;
+  const logger = createLogger({ service: name, level: settings.LOG_LEVEL, clock });
+  const metrics = createMetrics();
+  const built = build({ clock, logger, metrics });
+  const managementApp = createManagementApp({ ready: () => built.ready(), metrics });
+  const listening = serve({
+    app: built.app,
+    managementApp,
+    port: settings.PORT,
+    managementPort: settings.MANAGEMENT_PORT,
+    logger,
+  });
+  const parts = [
+    { name: "HTTP", stop: () => listening.stop() },
+    { name: name, stop: () => built.stop() },
+  ];
+  stopOnSignal(() => stopInOrder(parts, logger), logger);
+  built.start();
+}
