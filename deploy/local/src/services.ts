@@ -11,6 +11,12 @@ export const defaultPorts = {
 
 export type ServiceName = keyof typeof defaultPorts;
 
+/**
+ * How many requests a process that forwards may have under way at once. Bun reads it when it starts, and its default of 256 is soon reached
+ * by slow answers.
+ */
+const MAX_FORWARDED_REQUESTS = "16384";
+
 export const serviceNames: readonly ServiceName[] = [
   "user",
   "order",
@@ -39,10 +45,11 @@ export function surroundingsOf(
   const jwks = { JWKS_URL: `${url("user")}/.well-known/jwks.json` };
   switch (name) {
     case "frontend":
-      return { GATEWAY_URL: url("gateway") };
+      return { GATEWAY_URL: url("gateway"), BUN_CONFIG_MAX_HTTP_REQUESTS: MAX_FORWARDED_REQUESTS };
     case "gateway":
       return {
         ...jwks,
+        BUN_CONFIG_MAX_HTTP_REQUESTS: MAX_FORWARDED_REQUESTS,
         USER_URL: url("user"),
         ORDER_URL: url("order"),
         PRODUCT_URL: url("product"),

@@ -1,7 +1,7 @@
 import type { Participant } from "@shop/service/participant";
 import { orderRoutes } from "./http/routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
-import { askForCatalogueUntilFilled } from "./use-cases/ask-for-catalogue.ts";
+import { askForCatalogueUntilFilled, catalogueReadiness } from "./use-cases/ask-for-catalogue.ts";
 import { purgeIdempotencyKeys } from "./use-cases/purge-idempotency-keys.ts";
 
 /** The order service: takes orders, tells of them, and ends them when the saga says so. */
@@ -11,5 +11,6 @@ export const orderService: Participant = {
   topics: ["order.commands", "product.events", "delivery.events"],
   handlers: orderHandlers,
   routes: orderRoutes,
+  readiness: { name: "catalogue", check: catalogueReadiness },
   background: [askForCatalogueUntilFilled, purgeIdempotencyKeys],
 };

@@ -20,6 +20,12 @@ import type { ServiceContext } from "./context.ts";
 /** Work beside requests and messages, such as timers. It runs until `signal` is aborted. */
 export type BackgroundWork = (context: ServiceContext, signal: AbortSignal) => Promise<void>;
 
+/** Something of its own that a service needs before it is ready: gives `ok`, or says what is missing. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly check: (context: ServiceContext) => Promise<string>;
+}
+
 /** What makes a service that takes part in the saga: its table of contents. */
 export interface Participant {
   readonly name: ServiceName;
@@ -30,6 +36,7 @@ export interface Participant {
   readonly handlers: (context: ServiceContext) => MessageHandlers;
   readonly routes: (app: HttpApp, context: ServiceContext) => void;
   readonly background?: readonly BackgroundWork[];
+  readonly readiness?: ReadinessCheck;
   /** Stores what a demonstration needs; idempotent. */
   readonly seedDemoData?: (context: ServiceContext) => Promise<void>;
 }
@@ -60,7 +67,7 @@ const READY_CHECK_TIMEOUT_MS = 1_000;
 
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
-  const { name, migrations, topics, background = [] } = participant;
+  const { name, migrations, topics, background = [], readiness } = participant;
   const { databaseUrl, broker, verifier, clock, ids, logger, metrics } = dependencies;
   const db = connectDatabase({ url: databaseUrl, applicationName: `${name} service` });
   const retention = defaultRetention;
@@ -104,21 +111,26 @@ export function createParticipant(participant: Participant, dependencies: Partic
     await Promise.all(background.map((run) => run(context, stopping.signal)));
   }
 
-  async function databaseCheck(): Promise<string> {
-    if (!prepared) return "waiting for the database and its migrations";
-    const answered = db.execute(sql`select 1`).then(
-      () => "ok",
-      (error: unknown) => `does not answer: ${String(error)}`,
-    );
-    return Promise.race([answered, clock.sleep(READY_CHECK_TIMEOUT_MS).then(() => "does not answer in time")]);
+  /** What a check answers, or that it does not in time: a probe must not hang with what it probes. */
+  async function inTime(check: Promise<string>): Promise<string> {
+    const answer = check.catch((error: unknown) => `does not answer: ${String(error)}`);
+    return Promise.race([answer, clock.sleep(READY_CHECK_TIMEOUT_MS).then(() => "does not answer in time")]);
+  }
+
+  async function checkAll(): Promise<Readonly<Record<string, string>>> {
+    if (!prepared) return { database: "waiting for the database and its migrations" };
+    const database = await inTime(db.execute(sql`select 1`).then(() => "ok"));
+    if (readiness === undefined) return { database };
+    return { database, [readiness.name]: await inTime(readiness.check(context)) };
   }
 
   return {
     app,
     async ready() {
-      const checks = { database: await databaseCheck(), kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" };
+      const needed = await checkAll();
+      const ready = Object.values(needed).every((answer) => answer === "ok");
       // Kafka may be away: requests are still taken, their messages wait in the outbox.
-      return { ready: checks.database === "ok", checks };
+      return { ready, checks: { ...needed, kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" } };
     },
     start() {
       working ??= work();

@@ -10,6 +10,16 @@ const KEY = "catalogue";
 /** A shop without products is asked again ever more rarely. */
 const ASK_BACKOFF = { firstMs: 2_000, maxMs: 60_000 };
 
+/** How long after its start a process without products is not ready: the contract's five seconds for the copy to catch up. */
+const GRACE_MS = 5_000;
+
+/** Orders for anything can only be refused as long as the catalogue is empty; but a shop may have no products, and Kafka may be away. */
+export async function catalogueReadiness({ db }: Pick<ServiceContext, "db">): Promise<string> {
+  const filled = !(await catalogueIsEmpty(db));
+  const runningForMs = process.uptime() * 1_000;
+  return filled || runningForMs > GRACE_MS ? "ok" : "waiting for the products to be announced";
+}
+
 /** While this service's copy of the catalogue is empty, asks for all products to be announced again. Runs until it is not, or `signal` is aborted. */
 export async function askForCatalogueUntilFilled(context: ServiceContext, signal: AbortSignal): Promise<void> {
   const { db, outbox, wakeRelay, clock, logger } = context;

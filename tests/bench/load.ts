@@ -1,0 +1,33 @@
+import { logIn, type ShopClient } from "@shop/local/demo/shop-client";
+
+/** Runs `work` for each item, at most `inFlight` at a time, and gives the results in the order of the items. */
+export async function atMost<Item, Result>(inFlight: number, items: readonly Item[], work: (item: Item, worker: number) => Promise<Result>): Promise<Result[]> {
+  const results = Array.from<Result>({ length: items.length });
+  let next = 0;
+  const worker = async (number: number) => {
+    for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index] as Item, number);
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlight, items.length) }, (_, number) => worker(number)));
+  return results;
+}
+
+/** Customers of their own, logged in. */
+export async function customers(baseUrl: string, count: number): Promise<readonly ShopClient[]> {
+  const names = Array.from({ length: count }, (_, index) => `load-${index}-${Date.now() % 1e6}`);
+  return atMost(4, names, async (username) => {
+    const password = `${username}-secret-word`;
+    const response = await fetch(`${baseUrl}/api/users`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ username, password }),
+    });
+    if (response.status !== 201) throw new Error(`sign-up was answered with ${response.status}: ${await response.text()}`);
+    return logIn(baseUrl, username, password);
+  });
+}
+
+/** The value below which a part of the values lie. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}

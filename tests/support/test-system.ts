@@ -1,0 +1,147 @@
+import { type Books, readBooks } from "@shop/local/books";
+import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
+import { startSystem, type System, type SystemOptions } from "@shop/local/system";
+import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { testKafkaBrokers } from "@shop/testing/infrastructure";
+import { uniqueTopicPrefix } from "@shop/testing/topics";
+
+/** A whole system of real processes for one test file. */
+export interface TestSystem {
+  readonly system: System;
+  readonly logs: readonly string[];
+  readonly anyone: ShopClient;
+  logIn(name: string): Promise<ShopClient>;
+  /** A customer who signed up just now. */
+  newCustomer(): Promise<ShopClient>;
+  /** Waits until nothing is left to settle and the books balance; fails with what does not. */
+  booksBalance(deadlineMs?: number): Promise<Books>;
+  stop(): Promise<void>;
+}
+
+export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "settings"> {
+  /** PostgreSQL and Kafka of its own, for a test that kills them; else those that all tests share. */
+  readonly ownInfrastructure?: boolean;
+}
+
+const owners = ["user", "order", "product", "delivery", "orchestrator"] as const;
+
+/** Starts all services, with demo data, on free ports. */
+export async function startTestSystem({ ownInfrastructure = false, replicas = {}, settings = {} }: TestSystemOptions = {}): Promise<TestSystem> {
+  const logs: string[] = [];
+  const databases: TestDatabase[] = [];
+  const shared: Record<string, string> = {};
+  if (!ownInfrastructure) {
+    shared["KAFKA_BROKERS"] = await testKafkaBrokers();
+    for (const owner of owners) {
+      const database = await createEmptyDatabase();
+      databases.push(database);
+      shared[`${owner.toUpperCase()}_DATABASE_URL`] = database.url;
+    }
+  }
+  const system = await startSystem({
+    environment: { ...process.env, ...shared },
+    ports: "free",
+    replicas,
+    settings: { SEED_DEMO_DATA: "true", TOPIC_PREFIX: uniqueTopicPrefix(), RATE_LIMIT_PER_USER_PER_SECOND: "100000", ...settings },
+    onLine: (name, line) => logs.push(`${name} ${line}`),
+  });
+  const url = system.frontendUrl;
+  let signedUp = 0;
+  const testSystem: TestSystem = {
+    system,
+    logs,
+    anyone: anyone(url),
+    logIn: (name) => logIn(url, name, `${name}-password`),
+    async newCustomer() {
+      signedUp += 1;
+      const username = `guest-${signedUp}-${Math.floor(Math.random() * 1e9)}`;
+      const password = `${username}-secret-word`;
+      const { status } = await anyone(url).call("POST", "/api/users", { username, password });
+      if (status !== 201) throw new Error(`sign-up was answered with ${status}`);
+      return logIn(url, username, password);
+    },
+    async booksBalance(deadlineMs = 30_000) {
+      return eventually(
+        async () => {
+          const books = await readBooks(system.databaseUrls);
+          if (books.findings.length > 0) throw new Error(`the books do not balance:\n${books.findings.slice(0, 20).join("\n")}`);
+          return books;
+        },
+        { deadlineMs, pauseMs: 200 },
+      );
+    },
+    async stop() {
+      await system.stop();
+      await Promise.all(databases.map((database) => database.drop()));
+    },
+  };
+  // Orders need the order service's copy of the catalogue, which the products reach within seconds.
+  await eventually(async () => {
+    const { status } = await placeOrder(await testSystem.logIn("customer"), await anyProduct(testSystem), 1);
+    if (status !== 201) throw new Error(`the first order was answered with ${status}`);
+  });
+  return testSystem;
+}
+
+export interface StockedProduct {
+  readonly id: string;
+  readonly name: string;
+  readonly price: number;
+  readonly stock: number;
+}
+
+export async function products({ anyone: client }: TestSystem): Promise<readonly StockedProduct[]> {
+  return (await client.call("GET", "/api/products?limit=100")).body["items"] as readonly StockedProduct[];
+}
+
+/** A product of which there is plenty. */
+async function anyProduct(testSystem: TestSystem): Promise<string> {
+  const found = (await products(testSystem)).find(({ stock }) => stock > 10);
+  if (found === undefined) throw new Error("the demo data has no product with stock");
+  return found.id;
+}
+
+export const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
+
+export function placeOrder(customer: ShopClient, productId: string, quantity: number, headers: Readonly<Record<string, string>> = {}) {
+  return customer.call("POST", "/api/orders", { items: [{ productId, quantity }], deliveryAddress }, headers);
+}
+
+/** Puts a product on sale and waits until it can be ordered. */
+export async function newProduct(testSystem: TestSystem, stock: number, price = 1_000): Promise<string> {
+  const admin = await testSystem.logIn("admin");
+  const { body } = await admin.call("POST", "/api/products", { name: `Test ${stock}`, price, currency: "KRW", stock });
+  const id = String(body["id"]);
+  const unknown = "01900000-0000-7000-8000-000000000000";
+  const customer = await testSystem.logIn("customer");
+  await eventually(async () => {
+    // An order that is refused for its other product tells which of the two is known.
+    const items = [{ productId: id, quantity: 1 }, { productId: unknown, quantity: 1 }];
+    const { body: refusal } = await customer.call("POST", "/api/orders", { items, deliveryAddress });
+    const paths = (refusal["errors"] as { path: string }[] | undefined)?.map(({ path }) => path);
+    if (paths?.length !== 1) throw new Error(`the product is not in the catalogue yet: ${JSON.stringify(refusal)}`);
+  });
+  return id;
+}
+
+/** Waits until an order has a status or a progress. */
+export async function orderBecomes(client: ShopClient, id: string, field: "status" | "progress", value: string, deadlineMs = 15_000) {
+  return eventually(
+    async () => {
+      const { body } = await client.call("GET", `/api/orders/${id}`);
+      if (body[field] !== value) throw new Error(`order ${id} has ${field} ${String(body[field])}, not ${value}`);
+      return body;
+    },
+    { deadlineMs },
+  );
+}
+
+export async function deliveryOf(client: ShopClient, orderId: string) {
+  return eventually(async () => {
+    const { body } = await client.call("GET", `/api/deliveries?orderId=${orderId}`);
+    const [delivery] = body["items"] as readonly { id: string; status: string }[];
+    if (delivery === undefined) throw new Error(`order ${orderId} has no delivery yet`);
+    return delivery;
+  });
+}
