@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type { DecreaseRefusal } from "@shop/contracts/messages/product";
+import {
+  DecreaseProductCommand,
+  IncreaseProductCommand,
+  ProductDecreased,
+  ProductIncreased,
+} from "@shop/contracts/messages/product";
+import { MAX_STOCK } from "@shop/contracts/primitives";
+import { outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import {
+  type ParticipantUnderTest,
+  participantUnderTest,
+  recordOf,
+  sent,
+} from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eq, sql } from "drizzle-orm";
+import { product } from "./db/schema.ts";
+import { productService } from "./service.ts";
+import { changeStock } from "./use-cases/change-stock.ts";
+import { createProduct } from "./use-cases/create-product.ts";
+import { withdrawProduct } from "./use-cases/withdraw-product.ts";
+
+let database: TestDatabase;
+let service: ParticipantUnderTest;
+let twin: ParticipantUnderTest;
+const admin = uuidV7();
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+type Items = Readonly<Record<string, number>>;
+const take = (orderId: string, items: Items) =>
+  outgoing(
+    DecreaseProductCommand,
+    orderId,
+    { orderId, items: Object.entries(items).map(([productId, quantity]) => ({ productId, quantity })) },
+    traceparent,
+  );
+const giveBack = (orderId: string) => outgoing(IncreaseProductCommand, orderId, { orderId }, traceparent);
+const taken = (orderId: string) => sent(ProductDecreased, orderId, { orderId, result: "SUCCESS" });
+const refused = (orderId: string, reason: DecreaseRefusal) =>
+  sent(ProductDecreased, orderId, { orderId, result: "FAILURE", reason });
+const returned = (orderId: string) => sent(ProductIncreased, orderId, { orderId });
+const orders = (count: number) => Array.from({ length: count }, uuidV7);
+
+async function onSale(stock: number): Promise<string> {
+  const facts = { name: "Tea", description: "", price: 4_500, currency: "KRW" } as const;
+  const { id } = await createProduct(service.context, { ...facts, stock, createdBy: admin, traceparent });
+  await service.takeSent();
+  return id;
+}
+
+async function stockOf(id: string): Promise<number | undefined> {
+  const [row] = await service.context.db.select({ stock: product.stock }).from(product).where(eq(product.id, id));
+  return row?.stock;
+}
+
+/** Products whose stock is not what its changes and the orders that hold some of it explain. */
+async function unexplained(): Promise<readonly unknown[]> {
+  return service.context.db.execute(sql`
+    select product.id, stock, taken, changed, held from product
+    cross join lateral (select coalesce(sum(delta), 0) as changed from stock_change where product_id = product.id) as changes
+    cross join lateral (
+      select coalesce(sum((item ->> 'quantity')::int), 0) as held from reservation, jsonb_array_elements(items) as item
+      where status = 'TAKEN' and (item ->> 'productId')::uuid = product.id) as holds
+    where stock <> changed - held or taken <> held`);
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "product" });
+  service = await participantUnderTest(productService, database.url);
+  twin = await participantUnderTest(productService, database.url);
+}, 120_000);
+beforeEach(async () => {
+  await service.takeSent();
+});
+afterAll(async () => {
+  const drift = await unexplained();
+  await service.close();
+  await twin.close();
+  await database.drop();
+  // Whatever the tests above did, the books balance.
+  expect(drift).toEqual([]);
+});
+
+describe("taking stock", () => {
+  test("takes all items of an order and answers with success, in the trace of the command", async () => {
+    const [tea, jar, orderId] = [await onSale(5), await onSale(2), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 2, [jar]: 2 }));
+    const [answer] = await service.context.db.execute<{ trace: string }>(
+      sql`select substr(payload ->> 'traceparent', 4, 32) as trace from outbox where key = ${orderId}`,
+    );
+    expect(answer?.trace).toBe(traceparent.slice(3, 35));
+    expect(await service.takeSent()).toEqual([taken(orderId)]);
+    expect([await stockOf(tea), await stockOf(jar)]).toEqual([3, 0]);
+  });
+
+  test("takes nothing when one item falls short, is unknown, or was withdrawn", async () => {
+    const [tea, jar, gone] = [await onSale(5), await onSale(1), await onSale(9)];
+    await withdrawProduct(service.context, { productId: gone, traceparent });
+    await service.takeSent();
+    const [short, unknown, withdrawn] = [uuidV7(), uuidV7(), uuidV7()];
+    await service.receive(take(short, { [tea]: 1, [jar]: 2 }));
+    await service.receive(take(unknown, { [tea]: 1, [uuidV7()]: 1 }), take(withdrawn, { [tea]: 1, [gone]: 1 }));
+    expect(await service.takeSent()).toEqual([
+      refused(short, "OUT_OF_STOCK"),
+      refused(unknown, "PRODUCT_NOT_FOUND"),
+      refused(withdrawn, "PRODUCT_NOT_FOUND"),
+    ]);
+    expect([await stockOf(tea), await stockOf(jar), await stockOf(gone)]).toEqual([5, 1, 9]);
+  });
+
+  test("in a batch in which one product falls short serves first come, first served, and the others in full", async () => {
+    const [tea, jar] = [await onSale(100), await onSale(3)];
+    const [a, b, c, d] = [uuidV7(), uuidV7(), uuidV7(), uuidV7()];
+    await service.receive(
+      take(d, { [jar]: 2, [tea]: 1 }),
+      take(c, { [tea]: 7 }),
+      take(b, { [jar]: 2, [tea]: 1 }),
+      take(a, { [jar]: 1 }),
+    );
+    expect(await service.takeSent()).toEqual([taken(d), taken(c), refused(b, "OUT_OF_STOCK"), taken(a)]);
+    expect([await stockOf(tea), await stockOf(jar)]).toEqual([92, 0]);
+  });
+
+  test("a redelivered command takes stock once and is answered once", async () => {
+    const [tea, orderId] = [await onSale(5), uuidV7()];
+    const records = [recordOf(take(orderId, { [tea]: 2 }), service.clock)];
+    await Promise.all([service.receiveRecords(records), twin.receiveRecords(records), twin.receiveRecords(records)]);
+    expect(await service.takeSent()).toEqual([taken(orderId)]);
+    expect(await stockOf(tea)).toBe(3);
+  });
+
+  test("a command that is sent again takes stock once and is given the same answer again, whatever has changed since", async () => {
+    const [tea, jar] = [await onSale(3), await onSale(0)];
+    const [lucky, unlucky] = [uuidV7(), uuidV7()];
+    const both = [take(lucky, { [tea]: 3 }), take(unlucky, { [jar]: 1 })];
+    await service.receive(...both, ...both);
+    await changeStock(service.context, { productId: jar, delta: 10, changedBy: admin });
+    await Promise.all([service.receive(...both), twin.receive(...both.toReversed())]);
+    const answers = await service.takeSent();
+    const expected = [taken(lucky), refused(unlucky, "OUT_OF_STOCK")];
+    expect(answers).toHaveLength(8);
+    for (const answer of expected)
+      expect(answers.filter(({ key }) => key === answer.key)).toEqual(Array(4).fill(answer));
+    expect([await stockOf(tea), await stockOf(jar)]).toEqual([0, 10]);
+  });
+
+  test("200 orders that race in two replicas for the last 20 pieces get exactly 20, whatever the batches", async () => {
+    const tea = await onSale(20);
+    const commands = orders(200).map((orderId) => take(orderId, { [tea]: 1 }));
+    const batches = Array.from({ length: 40 }, (_, index) => commands.slice(index * 5, index * 5 + 5));
+    await Promise.all(batches.map((batch, index) => (index % 2 === 0 ? service : twin).receive(...batch)));
+    const results = (await service.takeSent()).map(({ data }) => ProductDecreased.data.parse(data).result);
+    expect(results).toHaveLength(200);
+    expect(results.filter((result) => result === "SUCCESS")).toHaveLength(20);
+    expect(await stockOf(tea)).toBe(0);
+  });
+
+  test("replicas and an admin who touch the same products in opposite orders never wait for each other in a circle", async () => {
+    const [first, second] = [await onSale(1_000), await onSale(1_000)];
+    const rounds = Array.from({ length: 40 }, (_, round) =>
+      round % 2 === 0
+        ? { replica: service, one: first, other: second, held: uuidV7() }
+        : { replica: twin, one: second, other: first, held: uuidV7() },
+    );
+    await service.receive(...rounds.map(({ held, other }) => take(held, { [other]: 1 })));
+    const deadlocksBefore = await deadlocks();
+    await Promise.all(
+      rounds.flatMap(({ replica, one, other, held }) => [
+        // A batch that takes from one product and then gives back to the other, and one that takes from both.
+        replica.receive(take(uuidV7(), { [one]: 1 }), giveBack(held)),
+        replica.receive(take(uuidV7(), { [one]: 1, [other]: 1 })),
+        changeStock(replica.context, { productId: one, delta: 1, changedBy: admin }),
+      ]),
+    );
+    expect(await deadlocks()).toBe(deadlocksBefore);
+    // Of each product 60 were taken and 20 added; the 20 held before have come back.
+    expect([await stockOf(first), await stockOf(second)]).toEqual([960, 960]);
+  });
+});
+
+describe("giving stock back", () => {
+  test("gives back exactly what the order took, once, however often it is asked to", async () => {
+    const [tea, jar, orderId] = [await onSale(5), await onSale(1), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 2, [jar]: 1 }), take(uuidV7(), { [tea]: 1 }));
+    await service.takeSent();
+    const records = [recordOf(giveBack(orderId), service.clock)];
+    await Promise.all([service.receiveRecords(records), twin.receiveRecords(records), twin.receive(giveBack(orderId))]);
+    expect(await service.takeSent()).toEqual([returned(orderId), returned(orderId)]);
+    expect([await stockOf(tea), await stockOf(jar)]).toEqual([4, 1]);
+  });
+
+  test("before anything was taken leaves a tombstone: the command that comes late takes nothing", async () => {
+    const [tea, orderId] = [await onSale(5), uuidV7()];
+    await service.receive(giveBack(orderId));
+    await service.receive(take(orderId, { [tea]: 1 }));
+    await service.receive(giveBack(orderId));
+    expect(await service.takeSent()).toEqual([
+      returned(orderId),
+      refused(orderId, "ALREADY_RETURNED"),
+      returned(orderId),
+    ]);
+    expect(await stockOf(tea)).toBe(5);
+  });
+
+  test("taken, given back and taken again in one batch ends with nothing taken", async () => {
+    const [tea, orderId] = [await onSale(5), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 1 }), giveBack(orderId), take(orderId, { [tea]: 1 }));
+    expect(await service.takeSent()).toEqual([taken(orderId), returned(orderId), refused(orderId, "ALREADY_RETURNED")]);
+    expect(await stockOf(tea)).toBe(5);
+  });
+
+  test("of an order that was refused gives nothing back", async () => {
+    const [tea, orderId] = [await onSale(1), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 2 }));
+    await service.receive(giveBack(orderId));
+    expect(await service.takeSent()).toEqual([refused(orderId, "OUT_OF_STOCK"), returned(orderId)]);
+    expect(await stockOf(tea)).toBe(1);
+  });
+
+  test("to a product that was withdrawn meanwhile is counted there", async () => {
+    const [tea, orderId] = [await onSale(5), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 2 }));
+    await withdrawProduct(service.context, { productId: tea, traceparent });
+    await service.takeSent();
+    await service.receive(giveBack(orderId));
+    expect(await service.takeSent()).toEqual([returned(orderId)]);
+    expect(await stockOf(tea)).toBe(5);
+  });
+
+  test("never fails for want of room: what orders hold counts when stock is added", async () => {
+    const [tea, orderId] = [await onSale(MAX_STOCK), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 1_000 }));
+    const add = (delta: number) => changeStock(service.context, { productId: tea, delta, changedBy: admin });
+    expect(await add(1)).toEqual({ kind: "refused", code: "STOCK_OUT_OF_RANGE" });
+    await service.receive(giveBack(orderId));
+    expect(await stockOf(tea)).toBe(MAX_STOCK);
+  });
+});
+
+async function deadlocks(): Promise<number> {
+  await service.context.db.execute(sql`select pg_stat_force_next_flush()`);
+  const [row] = await service.context.db.execute<{ deadlocks: number }>(
+    sql`select deadlocks::int as deadlocks from pg_stat_database where datname = current_database()`,
+  );
+  return row?.deadlocks ?? 0;
+}
