@@ -29,6 +29,7 @@ export interface LocalPostgres {
   kill(): Promise<void>;
   /** Starts it again on the same port and data; stops it first when it runs. */
   restart(): Promise<void>;
+  /** Ends it for good. */
   stop(): Promise<void>;
 }
 
@@ -134,7 +135,8 @@ export async function startPostgres({
       server = await launch();
     },
     async stop() {
-      await server.stop("SIGINT", STOP_TIMEOUT_MS);
+      // "Immediate" shutdown: nobody reads its data again, and the checkpoint of an orderly one takes seconds on a busy disk.
+      await server.stop("SIGQUIT", STOP_TIMEOUT_MS);
     },
   };
 }
