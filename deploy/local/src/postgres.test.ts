@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import postgres from "postgres";
 import { dataFolder } from "./infrastructure.ts";
 import { type LocalPostgres, startPostgres, tryConnect } from "./postgres.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { SetupError } from "./setup-error.ts";
+
+// Real servers on a machine that may be busy.
+setDefaultTimeout(60_000);
 
 let folder: RunFolder;
 let server: LocalPostgres;

@@ -46,7 +46,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("a runner that gets %s", (signal) 
     const [code] = await gone;
     expect(code).toBe(signal === "SIGTERM" ? 143 : 130);
     await eventually(() => expectNothingLeft(family), { deadlineMs: 500 });
-  }, 30_000);
+  }, 60_000);
 });
 
 test("a runner that is killed takes every process and its data with it", async () => {
@@ -54,4 +54,4 @@ test("a runner that is killed takes every process and its data with it", async (
   runner.kill("SIGKILL");
   await gone;
   await eventually(() => expectNothingLeft(family), { deadlineMs: 10_000 });
-}, 30_000);
+}, 60_000);

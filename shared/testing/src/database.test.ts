@@ -1,9 +1,12 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectDatabase } from "@shop/database/connect";
 import { createTestDatabase } from "./database.ts";
+
+// A real server on a machine that may be busy.
+setDefaultTimeout(60_000);
 
 const folders: string[] = [];
 afterAll(async () => {
