@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Infrastructure, startInfrastructure } from "../infrastructure.ts";
+import { ProgramRunner } from "./program.ts";
+import { filesOf, type Suite, SUITES } from "./suites.ts";
+import { type Tally, tallyOf } from "./tally.ts";
+
+export interface Check {
+  readonly name: string;
+  run(): Promise<Tally>;
+}
+
+export interface Checks {
+  /** In the order in which they run: the quick ones first. */
+  readonly all: readonly Check[];
+  /** Ends what runs, and PostgreSQL and Kafka. */
+  stop(): Promise<void>;
+}
+
+export interface ChecksOptions {
+  readonly root: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What a person should see while a check runs. */
+  readonly say: (line: string) => void;
+}
+
+/** Tools that look at the sources: the name of the check and of its script in package.json. */
+const TOOLS = [
+  ["format", "format:check"],
+  ["lint", "lint"],
+  ["types", "types"],
+  ["unused", "unused"],
+] as const;
+const TOOL_TIMEOUT_MS = 120_000;
+
+/** All that must hold before a change is good. Each tool counts as one test. */
+export function createChecks({ root, environment, say }: ChecksOptions): Checks {
+  const programs = new ProgramRunner();
+  let servers: Promise<Infrastructure> | undefined;
+
+  async function runTool(script: string): Promise<Tally> {
+    const output: string[] = [];
+    const exit = await programs.runBun({
+      arguments: ["run", "--silent", script],
+      environment,
+      cwd: root,
+      timeoutMs: TOOL_TIMEOUT_MS,
+      onLine: (line) => output.push(line),
+    });
+    if (exit.code === 0) return { passed: 1, failed: 0, remarks: [] };
+    for (const line of output) say(line);
+    return { passed: 0, failed: 1, remarks: [`see above; again by \`bun run ${script}\``] };
+  }
+
+  async function runSuite({ name, needsServers, testTimeoutMs, suiteTimeoutMs }: Suite): Promise<Tally> {
+    const files = await filesOf(name, root);
+    if (files.length === 0) return tallyOf({ report: null, files, exitCode: 0 });
+    const addresses = needsServers ? await serverAddresses() : {};
+    const folder = await mkdtemp(join(tmpdir(), "check-"));
+    try {
+      const reportFile = join(folder, "report.xml");
+      const options = [
+        "--only-failures",
+        `--timeout=${testTimeoutMs}`,
+        "--reporter=junit",
+        `--reporter-outfile=${reportFile}`,
+      ];
+      const exit = await programs.runBun({
+        arguments: ["test", ...options, ...files.map((file) => `./${file}`)],
+        environment: { ...environment, ...addresses },
+        cwd: root,
+        timeoutMs: suiteTimeoutMs,
+        onLine: say,
+      });
+      const report = Bun.file(reportFile);
+      return tallyOf({ report: (await report.exists()) ? await report.text() : null, files, exitCode: exit.code });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  /** One PostgreSQL and one Kafka serve all suites: tests have databases and topics of their own in them. */
+  async function serverAddresses(): Promise<Record<string, string>> {
+    const givenPostgres = environment["TEST_POSTGRES_URL"];
+    servers ??= startInfrastructure({
+      // What is set for the services is not meant for tests, which drop what they find.
+      environment: {
+        ...environment,
+        CHECK_DATABASE_URL: givenPostgres,
+        KAFKA_BROKERS: environment["TEST_KAFKA_BROKERS"],
+      },
+      databases: ["check"],
+      fsync: false,
+      progress: say,
+    });
+    const { postgres, kafkaBrokers, databaseUrls } = await servers;
+    const postgresUrl = postgres?.url ?? databaseUrls.get("check");
+    if (postgresUrl === undefined) throw new Error("PostgreSQL was neither given nor started");
+    return { TEST_POSTGRES_URL: postgresUrl, TEST_KAFKA_BROKERS: kafkaBrokers };
+  }
+
+  return {
+    all: [
+      ...TOOLS.map(([name, script]) => ({ name, run: () => runTool(script) })),
+      ...SUITES.map((suite) => ({ name: suite.name, run: () => runSuite(suite) })),
+    ],
+    async stop() {
+      await programs.stop();
+      // One that failed to start has stopped what it had started, and the check that needed it has failed.
+      const started = await servers?.catch(() => undefined);
+      await started?.stop();
+    },
+  };
+}

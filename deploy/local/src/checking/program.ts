@@ -1,0 +1,39 @@
+import { type Exit, type GuardedProcess, startGuarded } from "../guarded-process.ts";
+
+export interface ProgramRun {
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** It is ended after this long. */
+  readonly timeoutMs: number;
+  readonly onLine: (line: string) => void;
+}
+
+/** Runs programs one at a time, so that whoever is told to stop can stop the one that runs. */
+export class ProgramRunner {
+  #current: GuardedProcess | undefined;
+  #stopped = false;
+
+  /**
+   * Runs Bun with these arguments to its end.
+   * @throws an Error after `stop`
+   */
+  async runBun({ arguments: rest, environment, cwd, timeoutMs, onLine }: ProgramRun): Promise<Exit> {
+    if (this.#stopped) throw new Error("Nothing is run any more");
+    const started = await startGuarded({ command: [process.execPath, ...rest], environment, cwd, onLine });
+    this.#current = started;
+    const timer = setTimeout(() => {
+      onLine(`It did not end within ${timeoutMs / 1_000} s and is stopped.`);
+      void started.stop("SIGTERM", 5_000);
+    }, timeoutMs);
+    const exit = await started.exited;
+    clearTimeout(timer);
+    this.#current = undefined;
+    return exit;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#current?.stop("SIGTERM", 5_000);
+  }
+}

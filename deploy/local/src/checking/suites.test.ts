@@ -1,0 +1,16 @@
+import { describe, expect, test } from "bun:test";
+import { suiteOf } from "./suites.ts";
+
+describe("a test file", () => {
+  test.each([
+    ["shared/runtime/src/backoff.test.ts", "unit"],
+    ["services/frontend/src/pages/home.test.tsx", "unit"],
+    ["shared/messaging/src/relay.integration.test.ts", "integration"],
+    ["deploy/local/src/postgres.integration.test.ts", "integration"],
+    ["tests/guards/lint.test.ts", "guards"],
+    ["tests/e2e/journey.test.ts", "end-to-end"],
+    ["tests/faults/kill.test.ts", "faults"],
+  ] as const)("%s is run with the suite %s", (path, suite) => {
+    expect(suiteOf(path)).toBe(suite);
+  });
+});

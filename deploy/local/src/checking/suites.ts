@@ -1,0 +1,44 @@
+import { join } from "node:path";
+
+/** Tests that run together. Every test file of the repository belongs to exactly one suite. */
+export interface Suite {
+  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "faults";
+  /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
+  readonly needsServers: boolean;
+  /** For a test that states no time of its own. */
+  readonly testTimeoutMs: number;
+  /** After this long the whole suite is ended, and has failed. */
+  readonly suiteTimeoutMs: number;
+}
+
+export const SUITES: readonly Suite[] = [
+  { name: "unit", needsServers: false, testTimeoutMs: 5_000, suiteTimeoutMs: 120_000 },
+  { name: "guards", needsServers: false, testTimeoutMs: 30_000, suiteTimeoutMs: 120_000 },
+  { name: "integration", needsServers: true, testTimeoutMs: 30_000, suiteTimeoutMs: 600_000 },
+  { name: "end-to-end", needsServers: true, testTimeoutMs: 60_000, suiteTimeoutMs: 600_000 },
+  { name: "faults", needsServers: true, testTimeoutMs: 120_000, suiteTimeoutMs: 900_000 },
+];
+
+const FOLDERS = ["deploy", "services", "shared", "tests"];
+
+/** @param path of a test file, from the root of the repository */
+export function suiteOf(path: string): Suite["name"] {
+  if (path.startsWith("tests/guards/")) return "guards";
+  if (path.startsWith("tests/e2e/")) return "end-to-end";
+  if (path.startsWith("tests/faults/")) return "faults";
+  return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";
+}
+
+/** The test files of a suite, from the root of the repository. */
+export async function filesOf(suite: Suite["name"], root: string): Promise<readonly string[]> {
+  const files = await Promise.all(
+    FOLDERS.map(async (folder) => {
+      const found = await Array.fromAsync(new Bun.Glob("**/*.test.{ts,tsx}").scan(join(root, folder)));
+      return found.map((path) => `${folder}/${path}`);
+    }),
+  );
+  return files
+    .flat()
+    .filter((path) => !path.includes("node_modules/") && suiteOf(path) === suite)
+    .toSorted();
+}
