@@ -1,10 +1,12 @@
 import { proxy } from "hono/proxy";
 import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { problem, PROBLEM_JSON, problemResponse } from "./answer.ts";
+import { problem, problemResponse } from "./answer.ts";
 import { MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
+import { NoAnswerError, readAnswer } from "./upstream-answer.ts";
 
 /** Where a call goes on to. */
 export interface Upstream {
@@ -31,8 +33,9 @@ export type Forward = (call: RequestCall, forwarding: Forwarding) => Promise<Res
 
 interface ForwardOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly metrics: Metrics;
-  /** From the call being sent to the first byte of its answer (to the last byte of a small one), in milliseconds. */
+  /** From the call being sent to the first piece of its answer's body, the last one of a small answer; in milliseconds. */
   readonly answerWithinMs: number;
   /** `refuse` answers 413. `tell` leaves that to the next hop, whose checks of path and token come first. */
   readonly tooLarge: "refuse" | "tell";
@@ -42,7 +45,7 @@ interface ForwardOptions {
  * What is passed on of a request's headers. Whatever is not named here stays outside: identity headers, those of other
  * proxies and those that are meant for one hop only.
  */
-const PASSED_ON = [
+export const PASSED_ON: readonly string[] = [
   "accept",
   "accept-language",
   "authorization",
@@ -56,9 +59,6 @@ const PASSED_ON = [
 /** Says that a body was too large to pass on. Who sends it from outside harms their own request only. */
 const BODY_TOO_LARGE = "x-body-too-large";
 
-const JSON_TYPES = ["application/json", PROBLEM_JSON, "text/event-stream"];
-/** An answer up to this size is read to its end before any of it goes out, so that one cut short is a 503 and not half an answer. */
-const READ_WHOLE_UP_TO_BYTES = 262_144;
 /** One replica may have gone while its address still resolves: the second try may reach another. */
 const RETRY_REFUSED_AFTER_MS = 50;
 
@@ -69,23 +69,33 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
  * A connection that the upstream had closed meanwhile is Bun's to try again, and it does so for idempotent methods only; a
  * refused one, on which nothing was sent, is tried again here for all. Nothing else is tried twice.
  */
-export function createForward({ clock, metrics, answerWithinMs, tooLarge: onTooLarge }: ForwardOptions): Forward {
+export function createForward({
+  clock,
+  logger,
+  metrics,
+  answerWithinMs,
+  tooLarge: onTooLarge,
+}: ForwardOptions): Forward {
   /** One try: the answer of the upstream, once it is known to be one. */
   async function send(call: RequestCall, forwarding: Forwarding, body: RequestBody, signal: AbortSignal) {
     const { raw } = call.c.req;
-    const response = await proxy(forwarding.upstream.url + pathAndQuery(raw.url), {
+    const { upstream, mediaTypes = [] } = forwarding;
+    const onBroken = (error: unknown) => {
+      if (raw.signal.aborted) return;
+      metrics.count("http_upstream_failures_total", { upstream: upstream.name });
+      logger.warn("an upstream broke off within its answer; so did the answer to the caller", {
+        upstream: upstream.name,
+        requestId: call.requestId,
+        error,
+      });
+    };
+    const response = await proxy(upstream.url + pathAndQuery(raw.url), {
       method: raw.method,
       headers: headersOf(call, body),
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
-      customFetch: async (request) => {
-        const answer = await fetch(request);
-        refuseGarbage(answer, forwarding.mediaTypes);
-        return Number(answer.headers.get("content-length") ?? Number.NaN) <= READ_WHOLE_UP_TO_BYTES
-          ? new Response(raw.method === "HEAD" ? null : await answer.arrayBuffer(), answer)
-          : answer;
-      },
+      customFetch: async (request) => readAnswer(await fetch(request), raw.method === "HEAD", { mediaTypes, onBroken }),
     });
     response.headers.set("x-request-id", call.requestId);
     // What the caller still sends of a refused body is not read: the connection cannot carry a further request.
@@ -158,22 +168,6 @@ function headersOf(call: RequestCall, body: RequestBody): Headers {
 /** From the first slash behind the host; the URL of a request is absolute. */
 function pathAndQuery(url: string): string {
   return url.slice(url.indexOf("/", url.indexOf("//") + 2));
-}
-
-class NoAnswerError extends Error {
-  override readonly name = "NoAnswerError";
-}
-
-/** A service answers JSON or events, never leads elsewhere, and its faults are problems: all else is some other program's. */
-function refuseGarbage(answer: Response, mediaTypes: readonly string[] = []): void {
-  const { status, headers } = answer;
-  if (status === 204 || status === 304) return;
-  const mediaType = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  const known =
-    status >= 500 ? mediaType === PROBLEM_JSON : JSON_TYPES.includes(mediaType) || mediaTypes.includes(mediaType);
-  const elsewhere = status < 200 || (status >= 300 && status < 400);
-  if (known && !elsewhere) return;
-  throw new NoAnswerError(`answered ${status} with ${mediaType === "" ? "no media type" : mediaType}`);
 }
 
 function isRefused(error: unknown): boolean {

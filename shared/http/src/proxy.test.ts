@@ -1,0 +1,269 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { delay, http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { allEndpoints } from "@shop/contracts/http/catalog";
+import { systemClock } from "@shop/runtime/clock";
+import { createLogger } from "@shop/runtime/logger";
+import { createMetrics } from "@shop/runtime/metrics";
+import { createApp, type HttpApp } from "./app.ts";
+import { MAX_BODY_BYTES } from "./body.ts";
+import { createForward, PASSED_ON } from "./proxy.ts";
+
+const ORDERS = "http://order.test/api/orders";
+const REQUEST_ID = "caller-0001";
+const WITHIN_MS = 150;
+const upstream = setupServer();
+let received: { request: Request; body: string }[];
+let metrics: ReturnType<typeof createMetrics>;
+let app: HttpApp;
+
+beforeAll(() => upstream.listen({ onUnhandledRequest: "error" }));
+afterEach(() => upstream.resetHandlers());
+afterAll(() => upstream.close());
+beforeEach(() => {
+  received = [];
+  app = createProxyApp("refuse");
+});
+
+function createProxyApp(tooLarge: "refuse" | "tell"): HttpApp {
+  metrics = createMetrics();
+  const logger = createLogger({ service: "test", level: "error", clock: systemClock });
+  const forward = createForward({ clock: systemClock, logger, metrics, answerWithinMs: WITHIN_MS, tooLarge });
+  const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
+  const order = { name: "order", url: "http://order.test" };
+  proxyApp.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>
+    forward(call, { upstream: order, takesBody: call.c.req.method === "POST" }),
+  );
+  proxyApp.raw({ method: "GET", path: "/docs", access: "anyone" }, (call) =>
+    forward(call, { upstream: order, takesBody: false, mediaTypes: ["text/html"] }),
+  );
+  return proxyApp;
+}
+
+/** The upstream gives this answer to every call of `/api/orders`. */
+function answerWith(answer: () => Response | Promise<Response>): void {
+  upstream.use(
+    http.all(ORDERS, async ({ request }) => {
+      received.push({ request, body: await request.clone().text() });
+      return answer();
+    }),
+  );
+}
+
+const call = (init: RequestInit = {}, path = "/api/orders") => app.request(path, init);
+const post = (body: NonNullable<RequestInit["body"]>, headers: Record<string, string> = {}) =>
+  call({ method: "POST", body, headers });
+
+async function expectUnavailable(response: Response): Promise<void> {
+  expect(response.status).toBe(503);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  expect(response.headers.get("retry-after")).toBe("1");
+  const { code, instance, requestId } = (await response.json()) as Record<string, unknown>;
+  expect({ code, instance, requestId }).toEqual({
+    code: "UNAVAILABLE",
+    instance: "/api/orders",
+    requestId: response.headers.get("x-request-id"),
+  });
+}
+
+describe("a forwarded request", () => {
+  test("keeps method, path, query, body and token, and has the caller's request id and trace", async () => {
+    answerWith(() => HttpResponse.json({}));
+    const trace = "0af7651916cd43dd8448eb211c80319c";
+    await app.request("/api/orders?limit=5&x=a%20b", {
+      method: "POST",
+      body: '{"a":"ä"}',
+      headers: {
+        authorization: "Bearer token",
+        "content-type": "application/json",
+        "idempotency-key": "key-1",
+        "x-request-id": REQUEST_ID,
+        traceparent: `00-${trace}-b7ad6b7169203331-01`,
+      },
+    });
+    expect(received).toHaveLength(1);
+    const { request, body } = received[0] ?? { request: new Request("http://none"), body: "" };
+    expect([request.method, request.url, body]).toEqual(["POST", `${ORDERS}?limit=5&x=a%20b`, '{"a":"ä"}']);
+    expect(Object.fromEntries(request.headers)).toMatchObject({
+      authorization: "Bearer token",
+      "content-type": "application/json",
+      "idempotency-key": "key-1",
+      "x-request-id": REQUEST_ID,
+      traceparent: expect.stringMatching(new RegExp(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`)),
+    });
+  });
+
+  test("carries nothing that tells who calls but the token, and nothing meant for one hop", async () => {
+    answerWith(() => HttpResponse.json({}));
+    const outside = {
+      "x-user-id": "1",
+      "x-user-role": "admin",
+      "x-role": "admin",
+      "x-forwarded-for": "10.0.0.1",
+      "x-forwarded-host": "evil.test",
+      "x-real-ip": "10.0.0.1",
+      "x-original-url": "/admin",
+      "x-http-method-override": "DELETE",
+      forwarded: "for=10.0.0.1",
+      cookie: "session=1",
+      connection: "close, x-request-id",
+      te: "trailers",
+      upgrade: "h2c",
+      "proxy-authorization": "Basic x",
+    };
+    await call({ headers: { ...outside, "x-request-id": REQUEST_ID } });
+    const headers = new Set(received[0]?.request.headers.keys());
+    expect(Object.keys(outside).filter((name) => headers.has(name))).toEqual([]);
+    expect(received[0]?.request.headers.get("x-request-id")).toBe(REQUEST_ID);
+  });
+
+  test("can carry every header that a call of the API declares", () => {
+    const declared = allEndpoints.flatMap(({ headers }) => Object.keys(headers));
+    expect(declared).toContain("idempotency-key");
+    expect(declared.filter((name) => !PASSED_ON.includes(name))).toEqual([]);
+  });
+
+  test("leaves out the body of a call that takes none", async () => {
+    answerWith(() => HttpResponse.json({}));
+    await call({ method: "PUT", body: "ignored" });
+    expect(received[0]?.body).toBe("");
+  });
+});
+
+describe("a body that is too large", () => {
+  const inChunks = () =>
+    new ReadableStream({
+      start(controller) {
+        for (let sent = 0; sent <= MAX_BODY_BYTES; sent += 65_536) controller.enqueue(new Uint8Array(65_536));
+        controller.close();
+      },
+    });
+
+  test.each([
+    ["declared", () => post("{", { "content-length": String(MAX_BODY_BYTES + 1) })],
+    ["in chunks", () => post(inChunks())],
+    ["told by the hop before", () => post("", { "x-body-too-large": "1" })],
+  ])("%s: 413 without asking the service", async (_how, send) => {
+    const response = await send();
+    expect([response.status, response.headers.get("connection")]).toEqual([413, "close"]);
+    expect(await response.json()).toMatchObject({ code: "BODY_TOO_LARGE", status: 413 });
+    expect(received).toEqual([]);
+  });
+
+  test("is told to the next hop, which answers after its own checks", async () => {
+    app = createProxyApp("tell");
+    answerWith(() => HttpResponse.json({ code: "UNAUTHENTICATED" }, { status: 401 }));
+    for (const response of [await post("{", { "content-length": "99999999999" }), await post(inChunks())]) {
+      expect(response.status).toBe(401);
+    }
+    expect(received.map(({ request, body }) => [request.headers.get("x-body-too-large"), body])).toEqual([
+      ["1", ""],
+      ["1", ""],
+    ]);
+  });
+
+  test("one of exactly the allowed size is passed on", async () => {
+    answerWith(() => HttpResponse.json({}));
+    expect((await post(new Uint8Array(MAX_BODY_BYTES))).status).toBe(200);
+    expect(received[0]?.body).toHaveLength(MAX_BODY_BYTES);
+  });
+});
+
+describe("an answer", () => {
+  test("comes back with its status, headers and body, and this request's id", async () => {
+    answerWith(() =>
+      HttpResponse.json(
+        { id: 1 },
+        {
+          status: 201,
+          headers: {
+            location: "/api/orders/1",
+            "x-request-id": "another-one",
+            connection: "x-secret",
+            "x-secret": "1",
+          },
+        },
+      ),
+    );
+    const response = await post("{}", { "x-request-id": REQUEST_ID });
+    expect([response.status, await response.json()]).toEqual([201, { id: 1 }]);
+    expect(response.headers.get("location")).toBe("/api/orders/1");
+    expect(response.headers.get("x-request-id")).toBe(REQUEST_ID);
+    expect(response.headers.get("x-secret")).toBeNull();
+  });
+
+  test("may be empty", async () => {
+    answerWith(() => new HttpResponse(null, { status: 204 }));
+    const response = await call({ method: "DELETE" });
+    expect([response.status, await response.text()]).toEqual([204, ""]);
+  });
+
+  test("a refusal or a fault of the service is its own problem, word for word", async () => {
+    for (const status of [409, 500, 503]) {
+      const problem = { code: "X", status };
+      const headers = { "content-type": "application/problem+json", "retry-after": "7" };
+      answerWith(() => new HttpResponse(JSON.stringify(problem), { status, headers }));
+      const response = await call();
+      expect([response.status, response.headers.get("retry-after"), await response.json()]).toEqual([
+        status,
+        "7",
+        problem,
+      ]);
+      upstream.resetHandlers();
+    }
+  });
+
+  test("of a huge size comes through whole", async () => {
+    const chunk = new Uint8Array(1_048_576);
+    let left = 20;
+    answerWith(
+      () =>
+        new HttpResponse(
+          new ReadableStream({
+            pull: (controller) => (left-- > 0 ? controller.enqueue(chunk) : controller.close()),
+          }),
+          { headers: { "content-type": "application/json" } },
+        ),
+    );
+    expect((await (await call()).arrayBuffer()).byteLength).toBe(20 * chunk.length);
+  });
+
+  test("may be a page only where pages are", async () => {
+    upstream.use(http.get("http://order.test/docs", () => HttpResponse.html("<p>")));
+    answerWith(() => HttpResponse.html("<p>"));
+    expect(await (await call({}, "/docs")).text()).toBe("<p>");
+    await expectUnavailable(await call());
+  });
+});
+
+describe("an upstream", () => {
+  test("that is away is a 503 problem that says when to come again, and is counted", async () => {
+    answerWith(() => HttpResponse.error());
+    await expectUnavailable(await call());
+    await expectUnavailable(await post("{}"));
+    expect(metrics.expose()).toContain('http_upstream_failures_total{upstream="order"} 2');
+  });
+
+  test("that does not answer in time is a 503 problem", async () => {
+    answerWith(async () => {
+      await delay("infinite");
+      return HttpResponse.json({});
+    });
+    await expectUnavailable(await call());
+  });
+
+  test.each([
+    ["a stack trace", () => HttpResponse.text("Error: secret\n at x.ts:1", { status: 500 })],
+    ["a fault in JSON that is no problem", () => HttpResponse.json({ stack: "secret" }, { status: 500 })],
+    ["another program's page", () => HttpResponse.html("<h1>secret</h1>")],
+    ["a balancer's error page", () => HttpResponse.html("<h1>secret</h1>", { status: 502 })],
+    ["a way to elsewhere", () => HttpResponse.redirect("http://secret.test/")],
+    ["no media type", () => new HttpResponse(new Uint8Array([1, 2, 3]))],
+  ])("that answers with %s is a 503 problem that shows none of it", async (_what, answer) => {
+    answerWith(answer);
+    const response = await call();
+    expect(JSON.stringify([...response.headers])).not.toContain("secret");
+    expect(await response.clone().text()).not.toContain("secret");
+    await expectUnavailable(response);
+  });
+});

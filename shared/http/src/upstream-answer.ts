@@ -1,0 +1,72 @@
+import { PROBLEM_JSON } from "./answer.ts";
+
+const JSON_TYPES = ["application/json", PROBLEM_JSON, "text/event-stream"];
+/** An answer up to this size is read to its end before any of it goes out, so that one cut short is a 503 and not half an answer. */
+const READ_WHOLE_UP_TO_BYTES = 262_144;
+
+/** An upstream answered something that no service would. */
+export class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
+}
+
+interface ReadAnswerOptions {
+  /** Media types that may come beside JSON and events. */
+  readonly mediaTypes: readonly string[];
+  /** Told when an answer breaks off after its beginning has gone out. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/**
+ * Reads the answer of a service: a small one whole, of any other the first piece; the rest follows as fast as the caller takes it.
+ * @throws NoAnswerError when it cannot be one of a service's
+ */
+export async function readAnswer(
+  answer: Response,
+  isHead: boolean,
+  { mediaTypes, onBroken }: ReadAnswerOptions,
+): Promise<Response> {
+  refuseGarbage(answer, mediaTypes);
+  if (isHead || answer.body === null) return new Response(null, answer);
+  const length = Number(answer.headers.get("content-length") ?? Number.NaN);
+  if (length <= READ_WHOLE_UP_TO_BYTES) return new Response(await answer.arrayBuffer(), answer);
+
+  const reader = answer.body.getReader();
+  const first = await reader.read();
+  return new Response(first.done ? null : restOf(first.value, reader, onBroken), answer);
+}
+
+/** JSON or events, never a way to elsewhere, and faults as problems: all else is some other program's. */
+function refuseGarbage({ status, headers }: Response, mediaTypes: readonly string[]): void {
+  if (status === 204 || status === 304) return;
+  const mediaType = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const known =
+    status >= 500 ? mediaType === PROBLEM_JSON : JSON_TYPES.includes(mediaType) || mediaTypes.includes(mediaType);
+  const elsewhere = status < 200 || (status >= 300 && status < 400);
+  if (known && !elsewhere) return;
+  throw new NoAnswerError(`answered ${status} with ${mediaType === "" ? "no media type" : mediaType}`);
+}
+
+function restOf(
+  first: Uint8Array,
+  reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">,
+  onBroken: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => controller.enqueue(first),
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          onBroken(error);
+          // The caller's connection breaks, so that nobody takes this for a whole answer. Bun would print a reason to standard error.
+          controller.error();
+        }
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
+}
