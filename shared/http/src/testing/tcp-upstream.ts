@@ -1,4 +1,4 @@
-import type { Socket, TCPSocketListener } from "bun";
+import type { Socket } from "bun";
 
 /** An upstream for tests that speaks for itself, byte by byte: also what no HTTP server would say. */
 export interface TcpUpstream {
@@ -27,7 +27,7 @@ export function listenTcp(
 ): TcpUpstream {
   const requests: string[] = [];
   const counts = new Map<Socket, number>();
-  const listener: TCPSocketListener = Bun.listen({
+  const listener = Bun.listen({
     hostname: "127.0.0.1",
     port,
     socket: {

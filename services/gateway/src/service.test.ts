@@ -1,0 +1,177 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { allEndpoints } from "@shop/contracts/http/catalog";
+import type { Endpoint, Role } from "@shop/contracts/http/define";
+import { createRateLimit } from "@shop/http/rate-limit";
+import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
+import { createTokenVerifier } from "@shop/http/token-verifier";
+import { createMetrics } from "@shop/runtime/metrics";
+import { addressRateLimit } from "@shop/service/edge";
+import { ManualClock } from "@shop/testing/clock";
+import { capturedLogger } from "@shop/testing/logger";
+import { createGateway } from "./service.ts";
+
+const upstream = setupServer();
+const urls = {
+  user: "http://user.test",
+  order: "http://order.test",
+  product: "http://product.test",
+  delivery: "http://delivery.test",
+  orchestrator: "http://orchestrator.test",
+};
+let signer: Signer;
+let clock: ManualClock;
+let received: { method: string; url: string; authorization: string | null }[];
+let gateway: ReturnType<typeof createGateway>;
+
+beforeAll(async () => {
+  signer = await createSigner();
+  upstream.listen({ onUnhandledRequest: "error" });
+});
+afterEach(() => upstream.resetHandlers());
+afterAll(() => upstream.close());
+beforeEach(() => {
+  clock = new ManualClock();
+  received = [];
+  upstream.use(
+    http.get("http://keys.test/", () => HttpResponse.json({ keys: [signer.publicJwk] })),
+    http.all("*", ({ request }) => {
+      received.push({ method: request.method, url: request.url, authorization: request.headers.get("authorization") });
+      return HttpResponse.json({ ok: true });
+    }),
+  );
+  gateway = buildGateway();
+});
+
+function buildGateway(trustedProxies = 0): ReturnType<typeof createGateway> {
+  const { logger } = capturedLogger();
+  const config = { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: 2 };
+  return createGateway({
+    clock,
+    logger,
+    metrics: createMetrics(),
+    ...addressRateLimit({ ...config, BUN_CONFIG_MAX_HTTP_REQUESTS: 256 }, clock),
+    verifier: createTokenVerifier({ jwksUrl: "http://keys.test/", issuer: ISSUER, audience: AUDIENCE, clock, logger }),
+    rateLimit: createRateLimit({ clock, perSecond: 3 }),
+    urls,
+    upstreamTimeoutMs: 200,
+  });
+}
+
+const tokenOf = async (role: Role, changes: object = {}) =>
+  `Bearer ${await signer.sign(goodHeader, { ...goodClaims(clock.now()), role, ...changes })}`;
+const pathOf = ({ path }: Endpoint) => path.replace("{id}", "01939e6a-7c00-7000-8000-000000000009");
+const call = (path: string, init: RequestInit = {}) => gateway.app.request(path, init);
+const statusOf = async (path: string, init: RequestInit = {}) => (await call(path, init)).status;
+
+describe("a call of the API", () => {
+  test.each(allEndpoints.map((endpoint) => [endpoint.name, endpoint] as const))(
+    "%s reaches the service that answers it, token and query included",
+    async (_name, endpoint) => {
+      const authorization = await tokenOf(endpoint.access === "anyone" ? "customer" : (endpoint.access[0] ?? "admin"));
+      const body = endpoint.body === undefined ? {} : { body: "{}" };
+      const path = `${pathOf(endpoint)}?limit=7`;
+      const { method } = endpoint;
+      const response = await call(path, { method, headers: { authorization }, ...body });
+      expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
+      expect(received).toEqual([{ method, url: urls[endpoint.service] + path, authorization }]);
+    },
+  );
+
+  test.each(
+    allEndpoints.filter(({ access }) => access !== "anyone").map((endpoint) => [endpoint.name, endpoint] as const),
+  )(
+    "%s without a good token is 401, with a role that may not is 403, and neither reaches a service",
+    async (_name, endpoint) => {
+      const { method } = endpoint;
+      for (const headers of [{}, { authorization: "Bearer x.y.z" }, { "x-user-id": "1", "x-user-role": "admin" }]) {
+        const response = await call(pathOf(endpoint), { method, headers });
+        expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+      }
+      const outsiders = (["customer", "rider", "admin"] as const).filter((role) => !endpoint.access.includes(role));
+      for (const role of outsiders) {
+        const authorization = await tokenOf(role, { jti: role });
+        expect(await statusOf(pathOf(endpoint), { method, headers: { authorization } })).toBe(403);
+        await clock.advance(1_000);
+      }
+      expect(received).toEqual([]);
+    },
+  );
+
+  test("that anyone may make ignores a bad token", async () => {
+    expect(await statusOf("/api/products", { headers: { authorization: "Bearer bad" } })).toBe(200);
+  });
+});
+
+describe("the order of checks", () => {
+  const tooLong = { "content-length": "99999999999" };
+
+  test("404 and 405 come before 401, and 405 names what is allowed", async () => {
+    expect(await statusOf("/api/nothing")).toBe(404);
+    expect(await statusOf("/api/orders/")).toBe(404);
+    const response = await call("/api/orders", { method: "DELETE" });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "POST, GET, HEAD"]);
+  });
+
+  test("401 and 403 come before 413, and 413 before the service", async () => {
+    const post = async (headers: Record<string, string>) =>
+      statusOf("/api/orders", { method: "POST", body: "{", headers: { ...tooLong, ...headers } });
+    expect(await post({})).toBe(401);
+    expect(await post({ authorization: await tokenOf("rider") })).toBe(403);
+    expect(await post({ authorization: await tokenOf("customer") })).toBe(413);
+    expect(received).toEqual([]);
+  });
+
+  test("a path of the management port is unknown here", async () => {
+    for (const path of ["/livez", "/readyz", "/metrics"]) expect(await statusOf(path)).toBe(404);
+  });
+});
+
+describe("too many requests", () => {
+  test("of one user are 429 with the time to wait, while another user goes on", async () => {
+    const headers = { authorization: await tokenOf("customer") };
+    const other = { authorization: await tokenOf("customer", { sub: "01939e6a-7c00-7000-8000-000000000002" }) };
+    for (let sent = 0; sent < 3; sent += 1) expect(await statusOf("/api/orders", { headers })).toBe(200);
+    const refused = await call("/api/orders", { headers });
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    expect(await statusOf("/api/orders", { headers: other })).toBe(200);
+    await clock.advance(1_000);
+    expect(await statusOf("/api/orders", { headers })).toBe(200);
+  });
+
+  test("of one address are 429 only behind a trusted proxy, and what the client claims to be does not help", async () => {
+    const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
+    for (let sent = 0; sent < 5; sent += 1) expect(await statusOf("/api/products", from("10.0.0.1"))).toBe(200);
+    gateway = buildGateway(1);
+    for (const claimed of ["1.1.1.1", "2.2.2.2"]) {
+      expect(await statusOf("/api/products", from(`${claimed}, 10.0.0.1`))).toBe(200);
+    }
+    expect(await statusOf("/api/products", from("3.3.3.3, 10.0.0.1"))).toBe(429);
+    expect(await statusOf("/api/products", from("10.0.0.2"))).toBe(200);
+  });
+});
+
+describe("beside the calls", () => {
+  test("GET /openapi.json describes every one of them", async () => {
+    const response = await call("/openapi.json");
+    expect(response.headers.get("content-type")).toBe("application/json");
+    const { openapi, paths } = (await response.json()) as { openapi: string; paths: Record<string, object> };
+    expect(openapi).toBe("3.1.1");
+    for (const { path, method } of allEndpoints) expect(paths[path]).toHaveProperty(method.toLowerCase());
+  });
+
+  test("the gateway is ready while services are away, which are 503 for their own calls only", async () => {
+    upstream.use(http.all("http://product.test/*", () => HttpResponse.error()));
+    expect(await gateway.ready()).toEqual({ ready: true, checks: { process: "ok" } });
+    expect(await statusOf("/api/products")).toBe(503);
+    expect(await statusOf("/api/orders", { headers: { authorization: await tokenOf("customer") } })).toBe(200);
+  });
+
+  test("without keys a token cannot be checked: 503, and open calls go on", async () => {
+    upstream.use(http.get("http://keys.test/", () => HttpResponse.error()));
+    const response = await call("/api/orders", { headers: { authorization: await tokenOf("customer") } });
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await statusOf("/api/products")).toBe(200);
+  });
+});
