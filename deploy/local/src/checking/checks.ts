@@ -43,7 +43,7 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
     const output: string[] = [];
     const exit = await programs.runBun({
       arguments: ["run", "--silent", script],
-      environment,
+      environment: { ...environment, NO_COLOR: "1" },
       cwd: root,
       timeoutMs: TOOL_TIMEOUT_MS,
       onLine: (line) => output.push(line),
