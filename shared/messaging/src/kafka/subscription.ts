@@ -27,14 +27,15 @@ const WATCH_INTERVAL_MS = 5_000;
 /** A consumer that has not come back from a fetch for this long, in milliseconds, is stuck and is made anew. */
 const SILENT_MS = 20_000;
 const REBUILD_BACKOFF = { firstMs: 200, maxMs: 2_000 };
+const MAX_PARTITIONS_AT_ONCE = 1_000;
 const DISCONNECT_TIMEOUT_MS = 3_000;
 
 /**
  * A member of a consumer group that stays one. kafkajs ends a consumer for good on some errors, restarts it on others and can go silent
  * while its heartbeats go on; here each end, and each silence, leads to a new consumer.
  *
- * Fetching and handling overlap: batches go into a bounded queue, one handler call at a time takes all that waits. kafkajs is told that
- * a batch is resolved when it is queued, so that it fetches on; only what has been handled is committed, every 300 ms. After a rebalance
+ * Fetching and handling overlap: a fetch's batches are queued, one handler call at a time takes all that waits. kafkajs is told that a
+ * batch is resolved when it is queued, so that it fetches on; only what has been handled is committed, every 300 ms. After a rebalance
  * everything since the last commit is fetched again, which the inbox absorbs.
  */
 export function createSubscription(options: SubscriptionOptions): Subscription {
@@ -85,7 +86,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     });
     const watch = setInterval(() => {
       const silentForMs = clock.now() - lastFetchAt;
-      if (silentForMs > SILENT_MS && !queue.isFull()) broken.reject(new Error(`no fetch came back for ${silentForMs} ms`));
+      if (silentForMs > SILENT_MS && queue.isEmpty()) broken.reject(new Error(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
     const commit = setInterval(() => void commitHandled(consumer, queue), COMMIT_INTERVAL_MS);
     const stopped = new Promise<void>((resolve) => {
@@ -95,7 +96,13 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: topics.map(naming.topic), fromBeginning: true });
-      await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => enqueue(payload, queue) });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        // All batches of a fetch are queued at once.
+        partitionsConsumedConcurrently: MAX_PARTITIONS_AT_ONCE,
+        eachBatch: (payload) => enqueue(payload, queue),
+      });
       await Promise.race([broken.promise, stopped]);
     } finally {
       clearInterval(watch);
@@ -106,14 +113,14 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     }
   }
 
+  /**
+   * Queues a batch and returns when the handler has taken it: the next fetch runs beside the handler, and what it brings has grown by
+   * the time the handler is free. Fetching any sooner only cuts the same messages into smaller transactions.
+   */
   async function enqueue({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload, queue: WorkQueue) {
     const goesOn = () => isRunning() && !isStale() && !stopping.signal.aborted;
-    const topic: Topic = naming.topicOf(batch.topic);
-    while (queue.isFull() && goesOn()) {
-      await heartbeat();
-      await queue.untilNotFullOr(HEARTBEAT_INTERVAL_MS / 2);
-    }
     if (!goesOn()) return;
+    const topic: Topic = naming.topicOf(batch.topic);
     queue.add(
       batch.messages.map(
         ({ key, value, offset, headers }): BrokerRecord => ({
@@ -127,6 +134,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       ),
     );
     resolveOffset(batch.lastOffset());
+    while (!queue.isEmpty() && goesOn()) {
+      await heartbeat();
+      await queue.untilEmptyOr(HEARTBEAT_INTERVAL_MS / 2);
+    }
     await heartbeat();
   }
 

@@ -20,7 +20,6 @@ export interface HandledOffset {
 
 /** As many records as one handler call takes at most; more make a transaction longer without making it cheaper a record. */
 const MAX_BATCH = 1_000;
-const FULL = 4_000;
 const RETRY_PAUSE_MS = 500;
 /** How long a stop waits for the batch in hand, in milliseconds; a batch takes some tens. */
 const CLOSE_PATIENCE_MS = 5_000;
@@ -30,34 +29,41 @@ export type WorkQueue = ReturnType<typeof createWorkQueue>;
 /** Records between fetching and handling. One handler call runs at a time and takes all that waits, over partitions and topics. */
 export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOptions) {
   const closing = new AbortController();
-  let waiting: BrokerRecord[] = [];
+  let waiting: readonly BrokerRecord[] = [];
   let uncommitted = new Map<string, HandledOffset>();
   /** Raised when fetching starts over at the committed offsets: what was queued before comes again. */
   let generation = 0;
   let pumping: Promise<void> | undefined;
-  let notFull = Promise.withResolvers<void>();
+  let taken = Promise.withResolvers<void>();
+
+  function take(): readonly BrokerRecord[] {
+    const batch = waiting.slice(0, MAX_BATCH);
+    waiting = waiting.slice(MAX_BATCH);
+    if (waiting.length === 0) {
+      taken.resolve();
+      taken = Promise.withResolvers();
+    }
+    return batch;
+  }
 
   async function pump(): Promise<void> {
     while (waiting.length > 0 && !closing.signal.aborted) {
-      const batch = waiting.slice(0, MAX_BATCH);
       const batchGeneration = generation;
+      const batch = take();
       try {
         await handle(batch, closing.signal);
       } catch (error) {
         if (closing.signal.aborted) return;
         logger.error("a batch of messages could not be handled; trying again", { records: batch.length, error });
+        if (batchGeneration === generation) waiting = [...batch, ...waiting];
         await clock.sleep(RETRY_PAUSE_MS, closing.signal);
         continue;
       }
+      metrics.count("consumer_batches_total");
       metrics.count("consumer_records_total", {}, batch.length);
       if (batchGeneration !== generation) continue;
-      waiting = waiting.slice(batch.length);
       for (const { topic, partition, offset } of batch) {
         uncommitted.set(`${topic}:${partition}`, { topic, partition, next: (BigInt(offset) + 1n).toString() });
-      }
-      if (waiting.length < FULL) {
-        notFull.resolve();
-        notFull = Promise.withResolvers();
       }
     }
   }
@@ -71,12 +77,13 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
 
   return {
     add(records: readonly BrokerRecord[]): void {
-      waiting.push(...records);
+      waiting = waiting.length === 0 ? records : [...waiting, ...records];
       startPump();
     },
-    isFull: () => waiting.length >= FULL,
-    async untilNotFullOr(ms: number): Promise<void> {
-      await Promise.race([notFull.promise, clock.sleep(ms, closing.signal)]);
+    isEmpty: () => waiting.length === 0,
+    /** Resolves as soon as nothing waits any more, or after `ms`. */
+    async untilEmptyOr(ms: number): Promise<void> {
+      if (waiting.length > 0) await Promise.race([taken.promise, clock.sleep(ms, closing.signal)]);
     },
     /** Forgets what waits and what is not committed: the group was joined anew, and fetching starts at its committed offsets. */
     startOver(): void {
@@ -89,14 +96,14 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
      * @throws what `commit` throws
      */
     async commitHandled(commit: (offsets: readonly HandledOffset[]) => Promise<void>): Promise<void> {
-      const taken = uncommitted;
-      const takenGeneration = generation;
-      if (taken.size === 0) return;
+      const handled = uncommitted;
+      const handledGeneration = generation;
+      if (handled.size === 0) return;
       uncommitted = new Map();
       try {
-        await commit([...taken.values()]);
+        await commit([...handled.values()]);
       } catch (error) {
-        if (takenGeneration === generation) uncommitted = new Map([...taken, ...uncommitted]);
+        if (handledGeneration === generation) uncommitted = new Map([...handled, ...uncommitted]);
         throw error;
       }
     },
@@ -110,4 +117,3 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
     },
   };
 }
-
