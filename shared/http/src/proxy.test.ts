@@ -261,6 +261,7 @@ describe("an upstream", () => {
     ["no media type", () => new HttpResponse(new Uint8Array([1, 2, 3]))],
   ])("that answers with %s is a 503 problem that shows none of it", async (_what, answer) => {
     answerWith(answer);
+    upstream.use(http.get("http://secret.test/", () => HttpResponse.json({ followed: "secret" })));
     const response = await call();
     expect(JSON.stringify([...response.headers])).not.toContain("secret");
     expect(await response.clone().text()).not.toContain("secret");

@@ -6,7 +6,7 @@ import { createParticipant, type Participant } from "./participant.ts";
 import { runProcess } from "./process.ts";
 import { databaseSettings, messagingSettings, processSettings, tokenSettings } from "./settings.ts";
 
-export { type Built, type ProcessParts, runProcess, startOrExplain } from "./process.ts";
+export { type Built, runProcess, startOrExplain } from "./process.ts";
 
 /** A participant's process, with the settings of its environment. */
 export function runParticipant(
