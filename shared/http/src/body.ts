@@ -20,7 +20,7 @@ export const readJsonBody: MiddlewareHandler<{ Variables: RequestVariables }> = 
   if (!(declared >= 0)) {
     const bounded = await readBounded(c.req.raw.body);
     if (bounded === undefined) return problemResponse(c, tooLarge);
-    const { url, method, headers, signal } = c.req.raw;
+    const { url, method, signal } = c.req.raw;
     c.req.raw = new Request(url, { method, headers, signal, body: bounded });
   }
   const bytes = await c.req.arrayBuffer();

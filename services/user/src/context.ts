@@ -1,0 +1,18 @@
+import type { Database } from "@shop/database/connect";
+import type { Clock } from "@shop/runtime/clock";
+import type { IdSource } from "@shop/runtime/ids";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import type { AccessTokens } from "./credentials/access-tokens.ts";
+import type { Passwords } from "./credentials/passwords.ts";
+
+/** Everything that the use cases are built from. */
+export interface UserContext {
+  readonly db: Database;
+  readonly accessTokens: AccessTokens;
+  readonly passwords: Passwords;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { UnavailableError } from "@shop/http/errors";
+import { systemClock } from "@shop/runtime/clock";
+import { ManualClock } from "@shop/testing/clock";
+import { settled } from "@shop/testing/settled";
+import { createPasswords } from "./passwords.ts";
+
+test("a password matches its own hash only, and no hash at all never", async () => {
+  const passwords = createPasswords(systemClock);
+  const hash = await passwords.hash("correct horse");
+  expect(hash).toStartWith("$argon2id$");
+  expect(await passwords.matches("correct horse", hash)).toBe(true);
+  expect(await passwords.matches("correct horses", hash)).toBe(false);
+  expect(await passwords.matches("correct horse", undefined)).toBe(false);
+});
+
+test("the same letters match however the keyboard composed them", async () => {
+  const passwords = createPasswords(systemClock);
+  const hash = await passwords.hash("한글 비밀번호".normalize("NFD"));
+  expect(await passwords.matches("한글 비밀번호".normalize("NFC"), hash)).toBe(true);
+});
+
+test("four take their turn at once, the others wait in line, and too many are told to come again", async () => {
+  const passwords = createPasswords(systemClock);
+  const gate = Promise.withResolvers<void>();
+  let running = 0;
+  let most = 0;
+  const work = async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await gate.promise;
+    running -= 1;
+  };
+  const taken = Array.from({ length: 4 + 64 }, () => passwords.takeTurn(work));
+  await expect(passwords.takeTurn(work)).rejects.toBeInstanceOf(UnavailableError);
+  gate.resolve();
+  await Promise.all(taken);
+  expect(most).toBe(4);
+  expect(await passwords.takeTurn(async () => "again")).toBe("again");
+});
+
+test("a turn that comes too late is not taken, and a failed one is passed on", async () => {
+  const clock = new ManualClock();
+  const passwords = createPasswords(clock);
+  const gate = Promise.withResolvers<never>();
+  const begun = Promise.withResolvers<void>();
+  const work = () => {
+    begun.resolve();
+    return gate.promise;
+  };
+  const failing = Array.from({ length: 4 }, () => settled(passwords.takeTurn(work)));
+  const late = settled(passwords.takeTurn(async () => "late"));
+  await begun.promise;
+  await clock.advance(1_201);
+  gate.reject(new Error("failed"));
+  for (const outcome of failing) expect(await outcome).toHaveProperty("message", "failed");
+  expect(await late).toBeInstanceOf(UnavailableError);
+  expect(await passwords.takeTurn(async () => "next")).toBe("next");
+});

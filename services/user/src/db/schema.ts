@@ -1,0 +1,71 @@
+import { sql } from "drizzle-orm";
+import type { Role } from "@shop/contracts/http/define";
+import { check, customType, index, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+
+const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+
+const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
+
+export const users = pgTable("users", {
+  id: uuid("id").primaryKey(),
+  username: text("username").notNull().unique(),
+  displayName: text("display_name").notNull(),
+  role: text("role").$type<Role>().notNull(),
+  /** argon2id in its PHC form: the parameters are in it. */
+  passwordHash: text("password_hash").notNull(),
+  createdAt: instantColumn("created_at").notNull(),
+});
+
+/** One per login: the family of refresh tokens that came from it. Ending it is deleting it, and its tokens go with it. */
+export const sessions = pgTable(
+  "sessions",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    createdAt: instantColumn("created_at").notNull(),
+    /** When its newest token ends. */
+    expiresAt: instantColumn("expires_at").notNull(),
+  },
+  (table) => [index("sessions_by_user").on(table.userId), index("sessions_by_expiry").on(table.expiresAt)],
+);
+
+/** Refresh tokens of living sessions, spent ones too: that one of those comes back is how a theft is noticed. */
+export const refreshTokens = pgTable(
+  "refresh_tokens",
+  {
+    /** SHA-256: who reads this table cannot refresh with it. */
+    tokenHash: bytes("token_hash").primaryKey(),
+    sessionId: uuid("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    expiresAt: instantColumn("expires_at").notNull(),
+    spentAt: instantColumn("spent_at"),
+  },
+  (table) => [index("refresh_tokens_by_session").on(table.sessionId)],
+);
+
+/** Failed logins of the last minute, by the name that was tried, whether it exists or not. */
+export const loginFailures = pgTable(
+  "login_failures",
+  {
+    id: uuid("id").primaryKey(),
+    username: text("username").notNull(),
+    failedAt: instantColumn("failed_at").notNull(),
+  },
+  (table) => [index("login_failures_by_name").on(table.username, table.failedAt)],
+);
+
+export type PrivateJwk = Readonly<Record<"kty" | "crv" | "x" | "d", string>>;
+
+/** The keys that access tokens are signed with, the same for all replicas. The newest one signs, all are shown. */
+export const signingKeys = pgTable(
+  "signing_keys",
+  {
+    kid: text("kid").primaryKey(),
+    privateJwk: jsonb("private_jwk").$type<PrivateJwk>().notNull(),
+    createdAt: instantColumn("created_at").notNull(),
+  },
+  (table) => [check("signing_keys_jwk_is_object", sql`jsonb_typeof(${table.privateJwk}) = 'object'`)],
+);

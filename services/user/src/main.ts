@@ -1,0 +1,24 @@
+import { loadConfig } from "@shop/runtime/config";
+import { uuidV7 } from "@shop/runtime/ids";
+import { runProcess, startOrExplain } from "@shop/service/run";
+import { databaseSettings, processSettings, tokenSettings } from "@shop/service/settings";
+import { createUserService } from "./service.ts";
+
+const { TOKEN_ISSUER, TOKEN_AUDIENCE } = tokenSettings;
+
+startOrExplain(() => {
+  const config = loadConfig({ ...processSettings, ...databaseSettings, TOKEN_ISSUER, TOKEN_AUDIENCE }, process.env);
+  runProcess({
+    name: "user",
+    settings: config,
+    build: (parts) =>
+      createUserService({
+        databaseUrl: config.DATABASE_URL,
+        tokenIssuer: config.TOKEN_ISSUER,
+        tokenAudience: config.TOKEN_AUDIENCE,
+        seedDemoData: config.SEED_DEMO_DATA,
+        ids: uuidV7,
+        ...parts,
+      }),
+  });
+});

@@ -1,0 +1,391 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { decode } from "hono/jwt";
+import postgres from "postgres";
+import type { TokenPair, User } from "@shop/contracts/http/user";
+import type { HttpApp } from "@shop/http/app";
+import { createTokenVerifier } from "@shop/http/token-verifier";
+import type { Clock } from "@shop/runtime/clock";
+import { uuidV7 } from "@shop/runtime/ids";
+import { createMetrics } from "@shop/runtime/metrics";
+import { ManualClock } from "@shop/testing/clock";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { capturedLogger } from "@shop/testing/logger";
+import { createUserService } from "./service.ts";
+
+type Service = ReturnType<typeof createUserService>;
+const ISSUER = "https://shop.test";
+const AUDIENCE = "shop";
+const PASSWORD = "a fine password";
+
+let database: TestDatabase;
+let sql: postgres.Sql;
+let timers: ManualClock;
+let clock: Clock;
+/** What `skip` has added: time that passes without waking who sleeps. */
+let skippedMs: number;
+let running: Service[] = [];
+let app: HttpApp;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "user" });
+  sql = postgres(database.url, { max: 2, onnotice: () => undefined });
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+});
+beforeEach(async () => {
+  skippedMs = 0;
+  timers = new ManualClock();
+  clock = { now: () => timers.now() + skippedMs, sleep: (ms, signal) => timers.sleep(ms, signal) };
+  await sql`truncate users, sessions, refresh_tokens, login_failures, signing_keys`;
+  app = (await startService()).app;
+});
+afterEach(async () => {
+  await Promise.all(running.map((service) => service.stop()));
+  running = [];
+});
+
+async function startService(
+  options: { url?: string; seedDemoData?: boolean; prepared?: boolean } = {},
+): Promise<Service> {
+  const service = createUserService({
+    databaseUrl: options.url ?? database.url,
+    tokenIssuer: ISSUER,
+    tokenAudience: AUDIENCE,
+    seedDemoData: options.seedDemoData ?? false,
+    clock,
+    ids: uuidV7,
+    logger: capturedLogger().logger,
+    metrics: createMetrics(),
+  });
+  running.push(service);
+  service.start();
+  if (options.prepared ?? true) await eventually(async () => expect((await service.ready()).ready).toBe(true));
+  return service;
+}
+
+function skip(ms: number): void {
+  skippedMs += ms;
+}
+
+const post = (path: string, body: object, to: HttpApp = app) =>
+  to.request(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+const signUp = (username: string, password = PASSWORD) => post("/api/users", { username, password });
+const logIn = (username: string, password = PASSWORD, to = app) => post("/login", { username, password }, to);
+const refresh = (refreshToken: string, to = app) => post("/login/refresh", { refreshToken }, to);
+const me = (accessToken: string, to = app) =>
+  to.request("/api/users/me", { headers: { authorization: `Bearer ${accessToken}` } });
+const pairOf = async (response: Response | Promise<Response>) => (await (await response).json()) as TokenPair;
+const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
+
+const statusesOf = (answers: readonly Response[]) => answers.map(({ status }) => status).toSorted((a, b) => a - b);
+
+async function loggedIn(username = "someone"): Promise<TokenPair> {
+  await signUp(username);
+  return pairOf(logIn(username));
+}
+
+describe("signing up", () => {
+  test("makes a customer, whose password is stored as argon2id only", async () => {
+    const response = await post("/api/users", { username: "kim.min-ji_1", password: PASSWORD, displayName: "김민지" });
+    expect(response.status).toBe(201);
+    const user = (await response.json()) as User;
+    expect(user).toMatchObject({ username: "kim.min-ji_1", displayName: "김민지", role: "customer" });
+    expect(Object.keys(user).toSorted()).toEqual(["createdAt", "displayName", "id", "role", "username"]);
+    const [row] = await sql`select * from users`;
+    expect(row?.["password_hash"]).toStartWith("$argon2id$");
+    expect(JSON.stringify(row)).not.toContain(PASSWORD);
+  });
+
+  test("a name is given once, also to many who ask at once", async () => {
+    const answers = await Promise.all(Array.from({ length: 8 }, () => signUp("wanted")));
+    expect(statusesOf(answers)).toEqual([201, 409, 409, 409, 409, 409, 409, 409]);
+    expect(await codeOf(await signUp("wanted"))).toEqual([409, "USERNAME_TAKEN"]);
+  });
+
+  test("bad names, passwords and roles are 422 and store nothing", async () => {
+    const bad = [
+      { username: "ab", password: PASSWORD },
+      { username: "Upper", password: PASSWORD },
+      { username: "a b c", password: PASSWORD },
+      { username: "abc\n", password: PASSWORD },
+      { username: "x".repeat(33), password: PASSWORD },
+      { username: "someone", password: "123456789" },
+      { username: "someone", password: "x".repeat(201) },
+      { username: "someone", password: "Password123" },
+      { username: "long.user.name", password: "Long.User.Name" },
+      { username: "someone", password: PASSWORD, role: "admin" },
+      { username: "someone", password: PASSWORD, displayName: " " },
+      { username: ["someone"], password: PASSWORD },
+    ];
+    for (const body of bad) expect([body, (await post("/api/users", body)).status]).toEqual([body, 422]);
+    expect(await sql`select 1 from users`).toBeEmpty();
+  });
+});
+
+describe("logging in", () => {
+  test("gives a token that every service accepts, with all claims, for fifteen minutes", async () => {
+    const user = (await (await signUp("someone")).json()) as User;
+    const response = await logIn("someone");
+    expect([response.status, response.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    const pair = await pairOf(response);
+    expect(pair).toMatchObject({ tokenType: "Bearer", expiresIn: 900 });
+    const { header, payload } = decode(pair.accessToken);
+    expect(header).toMatchObject({ alg: "EdDSA", typ: "at+jwt", kid: expect.any(String) });
+    const iat = clock.now() / 1000;
+    expect(payload).toEqual({
+      iss: ISSUER,
+      aud: AUDIENCE,
+      sub: user.id,
+      role: "customer",
+      iat,
+      exp: iat + 900,
+      jti: expect.any(String),
+    });
+    const { logger } = capturedLogger();
+    const keys = async () => app.request("/.well-known/jwks.json");
+    const verifier = createTokenVerifier({
+      jwksUrl: "x",
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      clock,
+      logger,
+      fetch: keys,
+    });
+    expect(await verifier.verify(pair.accessToken)).toEqual({ id: user.id, role: "customer" });
+    expect(await (await me(pair.accessToken)).json()).toEqual(user);
+  });
+
+  test("a wrong name and a wrong password are the same 401", async () => {
+    await signUp("someone");
+    const shown = async (response: Response) => {
+      const { requestId: _own, ...problem } = (await response.json()) as Record<string, unknown>;
+      return { status: response.status, authenticate: response.headers.get("www-authenticate"), problem };
+    };
+    const wrongPassword = await shown(await logIn("someone", "not this one"));
+    expect(wrongPassword).toMatchObject({
+      status: 401,
+      authenticate: "Bearer",
+      problem: { code: "INVALID_CREDENTIALS" },
+    });
+    expect(await shown(await logIn("nobody", "not this one"))).toEqual(wrongPassword);
+  });
+
+  test("ten failures for a name close it for a minute, unknown or not, on every replica; sessions and other names go on", async () => {
+    const pair = await loggedIn("someone");
+    await signUp("other");
+    const second = (await startService()).app;
+    for (const name of ["someone", "nobody"]) {
+      for (let attempt = 0; attempt < 10; attempt += 1) {
+        const to = attempt % 2 === 0 ? app : second;
+        expect((await logIn(name, "not this one", to)).status).toBe(401);
+      }
+      for (const to of [app, second]) {
+        const refused = await logIn(name, PASSWORD, to);
+        expect(refused.headers.get("retry-after")).toBe("60");
+        expect(await codeOf(refused)).toEqual([429, "TOO_MANY_FAILED_LOGINS"]);
+      }
+    }
+    expect((await logIn("other")).status).toBe(200);
+    expect((await refresh(pair.refreshToken)).status).toBe(200);
+    expect((await me(pair.accessToken)).status).toBe(200);
+    skip(60_000);
+    expect((await logIn("someone")).status).toBe(200);
+  });
+
+  test("many guesses at once get no further than the ones in hand at the tenth failure", async () => {
+    await signUp("someone");
+    const answers = await Promise.all(Array.from({ length: 60 }, () => logIn("someone", "not this one")));
+    const failed = answers.filter(({ status }) => status === 401).length;
+    expect(failed).toBeGreaterThanOrEqual(10);
+    expect(failed).toBeLessThanOrEqual(13);
+  });
+
+  test("a token lives out its minutes and no more", async () => {
+    const pair = await loggedIn();
+    skip(900_000);
+    expect((await me(pair.accessToken)).status).toBe(200);
+    skip(5_000);
+    expect((await me(pair.accessToken)).status).toBe(401);
+  });
+
+  test("the token of a user who is gone is 401", async () => {
+    const pair = await loggedIn();
+    await sql`delete from users`;
+    expect((await me(pair.accessToken)).status).toBe(401);
+  });
+});
+
+describe("refreshing", () => {
+  test("gives a new pair each time; the stored tokens are hashes", async () => {
+    const first = await loggedIn();
+    const second = await pairOf(refresh(first.refreshToken));
+    const third = await pairOf(refresh(second.refreshToken));
+    expect(new Set([first, second, third].map(({ refreshToken }) => refreshToken)).size).toBe(3);
+    expect((await me(third.accessToken)).status).toBe(200);
+    const stored = await sql<{ hash: string }[]>`select encode(token_hash, 'hex') as hash from refresh_tokens`;
+    expect(stored.map(({ hash }) => hash.length)).toEqual([64, 64, 64]);
+  });
+
+  test("a spent token ends the whole family, and only it", async () => {
+    const first = await loggedIn();
+    const otherSession = await pairOf(logIn("someone"));
+    const second = await pairOf(refresh(first.refreshToken));
+    expect(await codeOf(await refresh(first.refreshToken))).toEqual([401, "INVALID_REFRESH_TOKEN"]);
+    expect((await refresh(second.refreshToken)).status).toBe(401);
+    expect((await refresh(otherSession.refreshToken)).status).toBe(200);
+  });
+
+  test("of many that refresh with the same token at once, one wins, and then the family ends", async () => {
+    const second = (await startService()).app;
+    for (let round = 0; round < 5; round += 1) {
+      const { refreshToken } = await loggedIn(`user-${round}`);
+      const answers = await Promise.all(
+        Array.from({ length: 6 }, (_, n) => refresh(refreshToken, n % 2 === 0 ? app : second)),
+      );
+      const winners = answers.filter(({ status }) => status === 200);
+      expect(statusesOf(answers)).toEqual([200, 401, 401, 401, 401, 401]);
+      for (const winner of winners) expect((await refresh((await pairOf(winner)).refreshToken)).status).toBe(401);
+    }
+    expect(await sql`select 1 from sessions`).toBeEmpty();
+  });
+
+  test("a token ends after thirty days without use, and housekeeping removes what has ended", async () => {
+    const pair = await loggedIn();
+    skip(30 * 24 * 3_600_000 - 1);
+    const next = await pairOf(refresh(pair.refreshToken));
+    skip(30 * 24 * 3_600_000);
+    expect((await refresh(next.refreshToken)).status).toBe(401);
+    await eventually(async () => {
+      await timers.advance(60_000);
+      expect(await sql`select 1 from refresh_tokens`).toBeEmpty();
+    });
+  });
+
+  test("an unknown token is 401, whatever it looks like", async () => {
+    for (const token of ["x", "x".repeat(500), "'; drop table users", "ü"]) {
+      expect([token, (await refresh(token)).status]).toEqual([token, 401]);
+    }
+  });
+});
+
+describe("logging out", () => {
+  test("ends the session, 204 also for an unknown token and a second time; the access token lives on", async () => {
+    const pair = await loggedIn();
+    for (const refreshToken of [pair.refreshToken, pair.refreshToken, "unknown"]) {
+      const response = await post("/logout", { refreshToken });
+      expect([response.status, await response.text()]).toEqual([204, ""]);
+    }
+    expect((await refresh(pair.refreshToken)).status).toBe(401);
+    expect((await me(pair.accessToken)).status).toBe(200);
+  });
+
+  test("at the same time as a refresh leaves no session behind", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const pair = await loggedIn(`user-${round}`);
+      const [left, refreshed] = await Promise.all([
+        post("/logout", { refreshToken: pair.refreshToken }),
+        refresh(pair.refreshToken),
+      ]);
+      expect(left.status).toBe(204);
+      expect([200, 401]).toContain(refreshed.status);
+    }
+    expect(await sql`select 1 from sessions`).toBeEmpty();
+  });
+});
+
+describe("keys", () => {
+  test("the key set shows public parts only, and may be kept for minutes", async () => {
+    const response = await app.request("/.well-known/jwks.json");
+    expect(response.headers.get("cache-control")).toBe("public, max-age=300");
+    const { keys } = (await response.json()) as { keys: Record<string, string>[] };
+    expect(keys.map((key) => Object.keys(key).toSorted())).toEqual([["alg", "crv", "kid", "kty", "use", "x"]]);
+  });
+
+  test("replicas that start at once share one key: each accepts the other's tokens", async () => {
+    await sql`truncate signing_keys`;
+    const [one, other] = await Promise.all([startService(), startService()]);
+    expect(await sql`select 1 from signing_keys`).toHaveLength(1);
+    await signUp("someone");
+    const pair = await pairOf(logIn("someone", PASSWORD, one.app));
+    expect((await me(pair.accessToken, other.app)).status).toBe(200);
+  });
+
+  test("a newer key signs within a minute, and tokens of the older one stay good", async () => {
+    const before = await loggedIn();
+    const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+    if (!("privateKey" in pair)) throw new Error("no key pair");
+    const { kty, crv, x, d } = await crypto.subtle.exportKey("jwk", pair.privateKey);
+    const jwk = JSON.stringify({ kty, crv, x, d });
+    await sql`insert into signing_keys values ('newer', ${jwk}::text::jsonb, ${new Date(clock.now() + 1)})`;
+    await eventually(async () => {
+      await timers.advance(60_000);
+      const after = await pairOf(logIn("someone"));
+      expect(decode(after.accessToken).header.kid).toBe("newer");
+      expect((await me(after.accessToken)).status).toBe(200);
+    });
+    expect((await me(before.accessToken)).status).toBe(200);
+  });
+});
+
+describe("demo data", () => {
+  test("is stored once by any number of replicas and starts, with the known passwords and roles", async () => {
+    await Promise.all([startService({ seedDemoData: true }), startService({ seedDemoData: true })]);
+    await startService({ seedDemoData: true });
+    expect([...(await sql`select username, role from users order by username`)]).toEqual([
+      { username: "admin", role: "admin" },
+      { username: "customer", role: "customer" },
+      { username: "customer2", role: "customer" },
+      { username: "rider", role: "rider" },
+      { username: "rider2", role: "rider" },
+    ]);
+    for (const name of ["admin", "customer", "rider2"])
+      expect((await logIn(name, `${name}-password`)).status).toBe(200);
+  });
+});
+
+describe("a database that is away", () => {
+  test("makes a service not ready and its calls 503 within two seconds; it goes on by itself when the database is there", async () => {
+    let away = true;
+    const port = Number(new URL(database.url).port);
+    const proxy = createServer((socket) => {
+      socket.on("error", () => undefined);
+      if (away) socket.destroy();
+      else
+        socket
+          .pipe(connect(port, "127.0.0.1"))
+          .on("error", () => undefined)
+          .pipe(socket);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const url = new URL(database.url);
+    url.host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+
+    const service = await startService({ url: url.href, prepared: false });
+    expect((await service.ready()).ready).toBe(false);
+    const calls = [
+      () => logIn("someone", PASSWORD, service.app),
+      () => post("/api/users", { username: "someone", password: PASSWORD }, service.app),
+      () => refresh("token", service.app),
+      async () => service.app.request("/.well-known/jwks.json"),
+    ];
+    for (const call of calls) {
+      const startedAtMs = performance.now();
+      const response = await call();
+      expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+      expect(response.headers.get("retry-after")).toBe("1");
+      expect(await codeOf(response)).toEqual([503, "UNAVAILABLE"]);
+    }
+
+    away = false;
+    await eventually(async () => {
+      await timers.advance(1_000);
+      expect((await service.ready()).ready).toBe(true);
+    });
+    expect((await post("/api/users", { username: "someone", password: PASSWORD }, service.app)).status).toBe(201);
+    proxy.close();
+  });
+});

@@ -1,0 +1,10 @@
+import type { User } from "@shop/contracts/http/user";
+import type { UserContext } from "../context.ts";
+import { findUser } from "../db/users.ts";
+import { shownUser } from "./sign-up.ts";
+
+/** @returns undefined when the user is gone, though their token still lives */
+export async function showMe({ db }: UserContext, userId: string): Promise<User | undefined> {
+  const user = await findUser(db, userId);
+  return user && shownUser(user);
+}

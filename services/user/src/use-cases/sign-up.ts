@@ -1,0 +1,34 @@
+import type { User } from "@shop/contracts/http/user";
+import type { UserContext } from "../context.ts";
+import { insertUser, type StoredUser } from "../db/users.ts";
+import { weaknessOf } from "../domain/password-rule.ts";
+
+interface NewUser {
+  readonly username: string;
+  readonly password: string;
+  readonly displayName: string | undefined;
+}
+
+type SignUpResult =
+  | { readonly kind: "signedUp"; readonly user: User }
+  | { readonly kind: "refused"; readonly code: "USERNAME_TAKEN" }
+  | { readonly kind: "refused"; readonly code: "WEAK_PASSWORD"; readonly reason: string };
+
+/** Makes a customer of whoever asks; other roles are never given away here. */
+export async function signUp(
+  { db, passwords, ids, clock }: UserContext,
+  { username, password, displayName = username }: NewUser,
+): Promise<SignUpResult> {
+  const reason = weaknessOf(password, username);
+  if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
+  const passwordHash = await passwords.takeTurn(() => passwords.hash(password));
+  const createdAt = new Date(clock.now());
+  const user: StoredUser = { id: ids(), username, displayName, role: "customer", passwordHash, createdAt };
+  const inserted = await insertUser(db, user);
+  return inserted ? { kind: "signedUp", user: shownUser(user) } : { kind: "refused", code: "USERNAME_TAKEN" };
+}
+
+/** A user as others may see them: without the password's hash. */
+export function shownUser({ id, username, displayName, role, createdAt }: StoredUser): User {
+  return { id, username, displayName, role, createdAt: createdAt.toISOString() };
+}
