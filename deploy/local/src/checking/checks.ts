@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Infrastructure, startInfrastructure } from "../infrastructure.ts";
 import { ProgramRunner } from "./program.ts";
 import { filesOf, type Suite, SUITES } from "./suites.ts";
-import { type Tally, tallyOf } from "./tally.ts";
+import { sumOf, type Tally, tallyOf } from "./tally.ts";
 
 export interface Check {
   readonly name: string;
@@ -34,6 +34,9 @@ const TOOLS = [
 ] as const;
 const TOOL_TIMEOUT_MS = 120_000;
 
+/** What `bun test` says of its own counts: they are counted here, over all runs. */
+const CHATTER = /^(?:bun test v.*| *\d+ (?:pass|fail|error|expect\(\) calls)|Ran \d+ tests? across .*|)$/;
+
 /** All that must hold before a change is good. Each tool counts as one test. */
 export function createChecks({ root, environment, say }: ChecksOptions): Checks {
   const programs = new ProgramRunner();
@@ -53,25 +56,31 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
     return { passed: 0, failed: 1, remarks: [`see above; again by \`bun run ${script}\``] };
   }
 
-  async function runSuite({ name, needsServers, testTimeoutMs, suiteTimeoutMs }: Suite): Promise<Tally> {
-    const files = await filesOf(name, root);
+  async function runSuite(suite: Suite): Promise<Tally> {
+    const files = await filesOf(suite.name, root);
+    const addresses = suite.needsServers && files.length > 0 ? await serverAddresses() : {};
+    const tallies: Tally[] = [];
+    for (const run of suite.fileByFile && files.length > 0 ? files.map((file) => [file]) : [files]) {
+      if (suite.fileByFile) say(`  ${run.join()}`);
+      tallies.push(await runTests(suite, run, addresses));
+    }
+    return sumOf(tallies);
+  }
+
+  async function runTests(suite: Suite, files: readonly string[], addresses: Record<string, string>): Promise<Tally> {
     if (files.length === 0) return tallyOf({ report: null, files, exitCode: 0 });
-    const addresses = needsServers ? await serverAddresses() : {};
     const folder = await mkdtemp(join(tmpdir(), "check-"));
     try {
       const reportFile = join(folder, "report.xml");
-      const options = [
-        "--only-failures",
-        `--timeout=${testTimeoutMs}`,
-        "--reporter=junit",
-        `--reporter-outfile=${reportFile}`,
-      ];
+      const options = [`--timeout=${suite.testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${reportFile}`];
       const exit = await programs.runBun({
-        arguments: ["test", ...options, ...files.map((file) => `./${file}`)],
+        arguments: ["test", "--only-failures", ...options, ...files.map((file) => `./${file}`)],
         environment: { ...environment, ...addresses },
         cwd: root,
-        timeoutMs: suiteTimeoutMs,
-        onLine: say,
+        timeoutMs: suite.runTimeoutMs,
+        onLine: (line) => {
+          if (!CHATTER.test(line)) say(line);
+        },
       });
       const report = Bun.file(reportFile);
       return tallyOf({ report: (await report.exists()) ? await report.text() : null, files, exitCode: exit.code });
