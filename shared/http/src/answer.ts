@@ -50,7 +50,7 @@ export function problem(
 export const PROBLEM_JSON = "application/problem+json";
 
 /** `ORDER_ENDED` is described at `/problems/order-ended`. */
-export function problemType(code: ProblemCode): string {
+function problemType(code: ProblemCode): string {
   return `/problems/${code.toLowerCase().replaceAll("_", "-")}`;
 }
 

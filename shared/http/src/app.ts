@@ -98,19 +98,19 @@ export function createApp(options: AppOptions): HttpApp {
       traceparent: traceparentOf(c),
       method: c.req.method,
       path: c.req.path,
-      error,
     };
     if (c.req.raw.signal.aborted) {
-      logger.debug("the caller left before the answer", facts);
+      logger.debug("the caller left before the answer", { ...facts, error });
       return problemResponse(c, unavailable);
     }
     if (error instanceof UnavailableError || isUnavailable(error)) {
       metrics.count("http_unavailable_total");
-      logger.warn("a request could not be answered: something it needs is away", facts);
+      // Its stack says nothing about what is away, and under load there are many such lines.
+      logger.warn("a request could not be answered: something it needs is away", { ...facts, reason: error.message });
       return problemResponse(c, unavailable);
     }
     metrics.count("http_faults_total");
-    logger.error("a request failed for a reason that is ours", facts);
+    logger.error("a request failed for a reason that is ours", { ...facts, error });
     return problemResponse(c, internal);
   });
 

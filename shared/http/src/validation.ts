@@ -36,7 +36,7 @@ function headerSchema(headers: Endpoint["headers"]): z.ZodObject {
   return z.object(Object.fromEntries(Object.entries(headers).map(([name, schema]) => [name, schema.optional()])));
 }
 
-export function invalidRequest(errors: readonly FieldError[]) {
+function invalidRequest(errors: readonly FieldError[]) {
   return problem("INVALID_REQUEST", "The request breaks the rules of this call; see errors.", { errors });
 }
 

@@ -10,7 +10,7 @@ interface DemoUser {
 }
 
 /** The users of a demonstration, each with the password `<username>-password`. The ids never change, so that examples can name them. */
-export const demoUsers: readonly DemoUser[] = [
+const demoUsers: readonly DemoUser[] = [
   { id: "01930000-0000-7000-8000-000000000001", username: "customer", displayName: "Demo customer", role: "customer" },
   {
     id: "01930000-0000-7000-8000-000000000002",
