@@ -57,7 +57,10 @@ async function count(url: string | undefined, query: string): Promise<number> {
 }
 
 async function order(client: ShopClient, productId: string): Promise<string> {
-  const { status, body } = await client.call("POST", "/api/orders", { items: [{ productId, quantity: 1 }], deliveryAddress });
+  const { status, body } = await client.call("POST", "/api/orders", {
+    items: [{ productId, quantity: 1 }],
+    deliveryAddress,
+  });
   if (status !== 201) throw new Error(`an order was answered with ${status}: ${JSON.stringify(body)}`);
   return String(body["id"]);
 }
@@ -69,7 +72,10 @@ async function usage(system: System): Promise<ReadonlyMap<string, { cpuMs: numbe
     for (const pid of service.pids()) {
       const stat = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
       const status = await readFile(`/proc/${pid}/status`, "utf8");
-      result.set(name, { cpuMs: (Number(stat[11]) + Number(stat[12])) * 10, memoryMb: Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024) });
+      result.set(name, {
+        cpuMs: (Number(stat[11]) + Number(stat[12])) * 10,
+        memoryMb: Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024),
+      });
     }
   }
   return result;
@@ -81,12 +87,21 @@ async function measure(system: System): Promise<void> {
   const rider = await logIn(url, "rider", "rider-password");
   const admin = await logIn(url, "admin", "admin-password");
   const productIds = await atMost(8, Array.from({ length: 200 }), async (_, index) => {
-    const { body } = await admin.call("POST", "/api/products", { name: `Load ${index}`, price: 1_000, currency: "KRW", stock: 1_000_000 });
+    const { body } = await admin.call("POST", "/api/products", {
+      name: `Load ${index}`,
+      price: 1_000,
+      currency: "KRW",
+      stock: 1_000_000,
+    });
     return String(body["id"]);
   });
   const orderDb = system.databaseUrls.get("order");
   const deliveryDb = system.databaseUrls.get("delivery");
-  await until("the catalogue", () => count(orderDb, "select count(*)::int as n from catalogue"), (n) => n >= productIds.length);
+  await until(
+    "the catalogue",
+    () => count(orderDb, "select count(*)::int as n from catalogue"),
+    (n) => n >= productIds.length,
+  );
   const any = () => productIds[Math.floor(Math.random() * productIds.length)] as string;
   const as = (worker: number) => people[worker % people.length] as ShopClient;
 
@@ -110,7 +125,9 @@ async function measure(system: System): Promise<void> {
     await until("the deliveries", pendingDeliveries, (n) => n === before + orders);
     const sagaMs = performance.now() - startedAt;
     const cpuAfter = await usage(system);
-    const cpu = [...cpuAfter].map(([name, { cpuMs }]) => `${name} ${((cpuMs - (cpuBefore.get(name)?.cpuMs ?? 0)) / orders).toFixed(2)}`);
+    const cpu = [...cpuAfter].map(
+      ([name, { cpuMs }]) => `${name} ${((cpuMs - (cpuBefore.get(name)?.cpuMs ?? 0)) / orders).toFixed(2)}`,
+    );
 
     const client = postgres(deliveryDb ?? "", { max: 1 });
     const rows = await client<{ id: string }[]>`select id from delivery where order_id = any(${ids}::uuid[])`;
@@ -126,13 +143,23 @@ async function measure(system: System): Promise<void> {
     const pg = await pgbenchOrdersPerSecond(orderDb ?? "", { clients: 32, seconds: 3 });
     const intake = perSecond(orders, intakeMs);
     say(`Round ${round}: ${orders} orders, ${inFlight} in flight`);
-    say(`  POST /api/orders through frontend and gateway   ${intake} per s, p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`);
-    say(pg === undefined ? `  pgbench is not installed: no ratio` : `  pgbench, the same two inserts, 32 clients       ${Math.round(pg)} per s; intake / pgbench = ${(intake / pg).toFixed(2)}`);
+    say(
+      `  POST /api/orders through frontend and gateway   ${intake} per s, p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
+    );
+    say(
+      pg === undefined
+        ? `  pgbench is not installed: no ratio`
+        : `  pgbench, the same two inserts, 32 clients       ${Math.round(pg)} per s; intake / pgbench = ${(intake / pg).toFixed(2)}`,
+    );
     say(`  order → delivery created                        ${perSecond(orders, sagaMs)} per s`);
     say(`  delivery complete → order COMPLETE              ${perSecond(orders, completeMs)} per s`);
     say(`  whole sagas                                     ${perSecond(orders, sagaMs + completeMs)} per s`);
     say(`  CPU per order to its delivery, ms               ${cpu.join(", ")}`);
-    if (pg !== undefined) await count(orderDb, `with gone as (delete from outbox where key not in (select id::text from orders)), strangers as (delete from orders where delivery_address = 'Seoul') select 0 as n`);
+    if (pg !== undefined)
+      await count(
+        orderDb,
+        `with gone as (delete from outbox where key not in (select id::text from orders)), strangers as (delete from orders where delivery_address = 'Seoul') select 0 as n`,
+      );
   }
 
   const seen = new Seen();
@@ -155,11 +182,18 @@ async function measure(system: System): Promise<void> {
   await client.end();
   await tap.stop();
   say(`Unloaded, ${unloaded} orders one at a time, seen on Kafka`);
-  for (const [name, list] of [["order → delivery created", toDelivery], ["delivery complete → order COMPLETE", toComplete]] as const) {
+  for (const [name, list] of [
+    ["order → delivery created", toDelivery],
+    ["delivery complete → order COMPLETE", toComplete],
+  ] as const) {
     say(`  ${name.padEnd(47)} p50 ${percentile(list, 0.5).toFixed(1)} ms, p99 ${percentile(list, 0.99).toFixed(1)} ms`);
   }
   say(`Resident, MB: ${[...(await usage(system))].map(([name, { memoryMb }]) => `${name} ${memoryMb}`).join(", ")}`);
-  const { findings } = await until("that the books balance", () => readBooks(system.databaseUrls), (books) => books.findings.length === 0);
+  const { findings } = await until(
+    "that the books balance",
+    () => readBooks(system.databaseUrls),
+    (books) => books.findings.length === 0,
+  );
   say(`The books balance (${findings.length} findings).`);
 }
 

@@ -1,11 +1,16 @@
 import { logIn, type ShopClient } from "@shop/local/demo/shop-client";
 
 /** Runs `work` for each item, at most `inFlight` at a time, and gives the results in the order of the items. */
-export async function atMost<Item, Result>(inFlight: number, items: readonly Item[], work: (item: Item, worker: number) => Promise<Result>): Promise<Result[]> {
+export async function atMost<Item, Result>(
+  inFlight: number,
+  items: readonly Item[],
+  work: (item: Item, worker: number) => Promise<Result>,
+): Promise<Result[]> {
   const results = Array.from<Result>({ length: items.length });
   let next = 0;
   const worker = async (number: number) => {
-    for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index] as Item, number);
+    for (let index = next++; index < items.length; index = next++)
+      results[index] = await work(items[index] as Item, number);
   };
   await Promise.all(Array.from({ length: Math.min(inFlight, items.length) }, (_, number) => worker(number)));
   return results;
@@ -21,7 +26,8 @@ export async function customers(baseUrl: string, count: number): Promise<readonl
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ username, password }),
     });
-    if (response.status !== 201) throw new Error(`sign-up was answered with ${response.status}: ${await response.text()}`);
+    if (response.status !== 201)
+      throw new Error(`sign-up was answered with ${response.status}: ${await response.text()}`);
     return logIn(baseUrl, username, password);
   });
 }

@@ -17,17 +17,41 @@ commit;
  * Transactions per second that `pgbench` does with the intake's two inserts, one order each.
  * @returns undefined when there is no `pgbench` on this machine
  */
-export async function pgbenchOrdersPerSecond(databaseUrl: string, { clients, seconds }: { readonly clients: number; readonly seconds: number }): Promise<number | undefined> {
+export async function pgbenchOrdersPerSecond(
+  databaseUrl: string,
+  { clients, seconds }: { readonly clients: number; readonly seconds: number },
+): Promise<number | undefined> {
   if (Bun.which("pgbench") === null) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "pgbench-"));
   try {
     const script = join(folder, "two-inserts.sql");
     await writeFile(script, TWO_INSERTS);
-    const run = Bun.spawn(["pgbench", "-n", "-M", "prepared", "-c", String(clients), "-j", "2", "-T", String(seconds), "-f", script, databaseUrl], {
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [out, errors] = await Promise.all([new Response(run.stdout).text(), new Response(run.stderr).text(), run.exited]);
+    const run = Bun.spawn(
+      [
+        "pgbench",
+        "-n",
+        "-M",
+        "prepared",
+        "-c",
+        String(clients),
+        "-j",
+        "2",
+        "-T",
+        String(seconds),
+        "-f",
+        script,
+        databaseUrl,
+      ],
+      {
+        stdout: "pipe",
+        stderr: "pipe",
+      },
+    );
+    const [out, errors] = await Promise.all([
+      new Response(run.stdout).text(),
+      new Response(run.stderr).text(),
+      run.exited,
+    ]);
     const tps = /tps = ([\d.]+)/.exec(out)?.[1];
     if (tps === undefined) throw new Error(`pgbench failed: ${errors}`);
     return Number(tps);

@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ShopClient } from "@shop/local/demo/shop-client";
-import { deliveryOf, newProduct, orderBecomes, placeOrder, products, startTestSystem, type TestSystem } from "../support/test-system.ts";
+import {
+  deliveryOf,
+  newProduct,
+  orderBecomes,
+  placeOrder,
+  products,
+  startTestSystem,
+  type TestSystem,
+} from "../support/test-system.ts";
 
 let shop: TestSystem;
 let customer: ShopClient;
@@ -58,7 +66,9 @@ describe("the journey, through frontend and gateway", () => {
   test("a delivery that the rider gives up takes the order back", async () => {
     const { orderId, deliveryId } = await waitingOrder();
     await rider.call("PUT", `/api/deliveries/${deliveryId}/claim`);
-    expect((await rider.call("PUT", `/api/deliveries/${deliveryId}/fail`, { reason: "nobody at home" })).status).toBe(200);
+    expect((await rider.call("PUT", `/api/deliveries/${deliveryId}/fail`, { reason: "nobody at home" })).status).toBe(
+      200,
+    );
     const order = await orderBecomes(customer, orderId, "status", "CANCELLED");
     expect(order["cancelReason"]).toBe("DELIVERY_FAILED");
     await shop.booksBalance();
@@ -94,7 +104,9 @@ describe("the rider", () => {
   });
 
   test("completes the very moment that the delivery exists, before the saga has heard of it", async () => {
-    const orderIds = await Promise.all(Array.from({ length: 30 }, async () => String((await placeOrder(customer, productId, 1)).body["id"])));
+    const orderIds = await Promise.all(
+      Array.from({ length: 30 }, async () => String((await placeOrder(customer, productId, 1)).body["id"])),
+    );
     await Promise.all(
       orderIds.map(async (orderId) => {
         const { id } = await deliveryOf(rider, orderId);
@@ -130,7 +142,9 @@ describe("races", () => {
   test("of a thousand orders at once for the last twenty items twenty are served and the rest are cancelled", async () => {
     const scarce = await newProduct(shop, 20);
     const people = await Promise.all(Array.from({ length: 10 }, () => shop.newCustomer()));
-    const placed = await Promise.all(Array.from({ length: 1_000 }, (_, index) => placeOrder(people[index % 10] as ShopClient, scarce, 1)));
+    const placed = await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) => placeOrder(people[index % 10] as ShopClient, scarce, 1)),
+    );
     expect(placed.filter(({ status }) => status !== 201)).toEqual([]);
     const books = await shop.booksBalance();
     expect(books.products.find(({ id }) => id === scarce)).toMatchObject({ stock: 0, ordered: 20 });

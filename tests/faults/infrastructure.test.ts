@@ -31,7 +31,11 @@ async function expectAllWell(journal: Journal): Promise<void> {
 }
 
 /** Does something every `pauseMs` for as long as `work` runs. */
-async function during<Result>(work: Promise<Result>, pauseMs: number, disturb: () => Promise<unknown>): Promise<Result> {
+async function during<Result>(
+  work: Promise<Result>,
+  pauseMs: number,
+  disturb: () => Promise<unknown>,
+): Promise<Result> {
   let going = true;
   const disturbing = (async () => {
     while (going) {
@@ -48,7 +52,9 @@ async function during<Result>(work: Promise<Result>, pauseMs: number, disturb: (
 }
 
 test("twenty backends of all databases terminated a second: every transaction is whole or not at all", async () => {
-  const servers = [...shop.system.databaseUrls.values()].map((url) => postgres(url, { max: 1, onnotice: () => undefined }));
+  const servers = [...shop.system.databaseUrls.values()].map((url) =>
+    postgres(url, { max: 1, onnotice: () => undefined }),
+  );
   const journal = await during(load(300, 6), 200, () =>
     Promise.all(
       servers.map(
@@ -82,7 +88,8 @@ test("orders go on while the broker is away, and are served when it is back", as
   for (let count = 0; count < 20; count += 1) placed.push(await placeOrder(customer, productIds[0] as string, 1));
   expect(placed.every(({ status }) => status === 201)).toBe(true);
   await kafka?.restart();
-  for (const { body } of placed) await orderBecomes(customer, String(body["id"]), "progress", "WAITING_FOR_RIDER", 30_000);
+  for (const { body } of placed)
+    await orderBecomes(customer, String(body["id"]), "progress", "WAITING_FOR_RIDER", 30_000);
 }, 90_000);
 
 test("PostgreSQL killed and back in the middle of the work: nothing is lost, nothing is done twice", async () => {

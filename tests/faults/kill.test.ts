@@ -71,7 +71,8 @@ test("orders are taken while Kafka's readers, product, delivery and orchestrator
   const stranded = await rider.call("GET", "/api/deliveries");
   expect([stranded.status, stranded.body["code"]]).toEqual([503, "UNAVAILABLE"]);
   for (const name of down) await supervisor.restart(name);
-  for (const { body } of placed) await orderBecomes(customer, String(body["id"]), "progress", "WAITING_FOR_RIDER", 20_000);
+  for (const { body } of placed)
+    await orderBecomes(customer, String(body["id"]), "progress", "WAITING_FOR_RIDER", 20_000);
 }, 60_000);
 
 test("a product withdrawn after it was ordered and before its stock was taken: the order is cancelled and says so", async () => {

@@ -27,7 +27,11 @@ export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "set
 const owners = ["user", "order", "product", "delivery", "orchestrator"] as const;
 
 /** Starts all services, with demo data, on free ports. */
-export async function startTestSystem({ ownInfrastructure = false, replicas = {}, settings = {} }: TestSystemOptions = {}): Promise<TestSystem> {
+export async function startTestSystem({
+  ownInfrastructure = false,
+  replicas = {},
+  settings = {},
+}: TestSystemOptions = {}): Promise<TestSystem> {
   const logs: string[] = [];
   const databases: TestDatabase[] = [];
   const shared: Record<string, string> = {};
@@ -43,7 +47,12 @@ export async function startTestSystem({ ownInfrastructure = false, replicas = {}
     environment: { ...process.env, ...shared },
     ports: "free",
     replicas,
-    settings: { SEED_DEMO_DATA: "true", TOPIC_PREFIX: uniqueTopicPrefix(), RATE_LIMIT_PER_USER_PER_SECOND: "100000", ...settings },
+    settings: {
+      SEED_DEMO_DATA: "true",
+      TOPIC_PREFIX: uniqueTopicPrefix(),
+      RATE_LIMIT_PER_USER_PER_SECOND: "100000",
+      ...settings,
+    },
     onLine: (name, line) => logs.push(`${name} ${line}`),
   });
   const url = system.frontendUrl;
@@ -65,7 +74,8 @@ export async function startTestSystem({ ownInfrastructure = false, replicas = {}
       return eventually(
         async () => {
           const books = await readBooks(system.databaseUrls);
-          if (books.findings.length > 0) throw new Error(`the books do not balance:\n${books.findings.slice(0, 20).join("\n")}`);
+          if (books.findings.length > 0)
+            throw new Error(`the books do not balance:\n${books.findings.slice(0, 20).join("\n")}`);
           return books;
         },
         { deadlineMs, pauseMs: 200 },
@@ -104,7 +114,12 @@ async function anyProduct(testSystem: TestSystem): Promise<string> {
 
 export const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
 
-export function placeOrder(customer: ShopClient, productId: string, quantity: number, headers: Readonly<Record<string, string>> = {}) {
+export function placeOrder(
+  customer: ShopClient,
+  productId: string,
+  quantity: number,
+  headers: Readonly<Record<string, string>> = {},
+) {
   return customer.call("POST", "/api/orders", { items: [{ productId, quantity }], deliveryAddress }, headers);
 }
 
@@ -117,7 +132,10 @@ export async function newProduct(testSystem: TestSystem, stock: number, price = 
   const customer = await testSystem.logIn("customer");
   await eventually(async () => {
     // An order that is refused for its other product tells which of the two is known.
-    const items = [{ productId: id, quantity: 1 }, { productId: unknown, quantity: 1 }];
+    const items = [
+      { productId: id, quantity: 1 },
+      { productId: unknown, quantity: 1 },
+    ];
     const { body: refusal } = await customer.call("POST", "/api/orders", { items, deliveryAddress });
     const paths = (refusal["errors"] as { path: string }[] | undefined)?.map(({ path }) => path);
     if (paths?.length !== 1) throw new Error(`the product is not in the catalogue yet: ${JSON.stringify(refusal)}`);
@@ -126,7 +144,13 @@ export async function newProduct(testSystem: TestSystem, stock: number, price = 
 }
 
 /** Waits until an order has a status or a progress. */
-export async function orderBecomes(client: ShopClient, id: string, field: "status" | "progress", value: string, deadlineMs = 15_000) {
+export async function orderBecomes(
+  client: ShopClient,
+  id: string,
+  field: "status" | "progress",
+  value: string,
+  deadlineMs = 15_000,
+) {
   return eventually(
     async () => {
       const { body } = await client.call("GET", `/api/orders/${id}`);

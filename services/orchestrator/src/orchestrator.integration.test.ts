@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Saga } from "@shop/contracts/http/saga";
-import { CancelDeliveryCommand, CreateDeliveryCommand, DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
-import { CompleteOrderCommand, OrderCancelRequested, OrderCompleted, OrderCreated, type OrderSnapshot } from "@shop/contracts/messages/order";
+import {
+  CancelDeliveryCommand,
+  CreateDeliveryCommand,
+  DeliveryCompleted,
+  DeliveryCreated,
+} from "@shop/contracts/messages/delivery";
+import {
+  CompleteOrderCommand,
+  OrderCancelRequested,
+  OrderCompleted,
+  OrderCreated,
+  type OrderSnapshot,
+} from "@shop/contracts/messages/order";
 import { DecreaseProductCommand, IncreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
@@ -25,11 +36,14 @@ const newOrder = (): OrderSnapshot => ({
   deliveryAddress: "1 Sejong-daero, Seoul",
 });
 const created = (order: OrderSnapshot) => outgoing(OrderCreated, order.orderId, order, undefined);
-const stockTaken = ({ orderId }: OrderSnapshot) => outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
+const stockTaken = ({ orderId }: OrderSnapshot) =>
+  outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
 const types = async () => (await service.takeSent()).map(({ type }) => type);
 
 async function sagaOf({ orderId }: OrderSnapshot): Promise<Saga> {
-  const response = await service.app.request(`/api/sagas?orderId=${orderId}`, { headers: await service.as("admin", admin) });
+  const response = await service.app.request(`/api/sagas?orderId=${orderId}`, {
+    headers: await service.as("admin", admin),
+  });
   const { items } = (await response.json()) as { items: unknown[] };
   return Saga.parse(items[0]);
 }
@@ -55,7 +69,9 @@ test("a saga is stored with each step, and its history tells how it came to its 
   const waiting = await sagaOf(order);
   expect(waiting).toMatchObject({ orderId, status: "RUNNING", step: "WAIT_FOR_RIDER", deadline: null, attempts: 0 });
   const completedAt = new Date().toISOString();
-  await service.receive(outgoing(DeliveryCompleted, orderId, { orderId, deliveryId, riderId: uuidV7(), completedAt }, undefined));
+  await service.receive(
+    outgoing(DeliveryCompleted, orderId, { orderId, deliveryId, riderId: uuidV7(), completedAt }, undefined),
+  );
   await service.receive(outgoing(OrderCompleted, orderId, { orderId }, undefined));
   expect(await types()).toEqual([DecreaseProductCommand.type, CreateDeliveryCommand.type, CompleteOrderCommand.type]);
   const ended = await sagaOf(order);
@@ -71,7 +87,11 @@ test("a saga is stored with each step, and its history tells how it came to its 
 
 test("several messages of one order that come together are applied in their order", async () => {
   const order = newOrder();
-  await service.receive(created(order), stockTaken(order), outgoing(OrderCancelRequested, order.orderId, { ...order, reason: "CANCELLED_BY_CUSTOMER" }, undefined));
+  await service.receive(
+    created(order),
+    stockTaken(order),
+    outgoing(OrderCancelRequested, order.orderId, { ...order, reason: "CANCELLED_BY_CUSTOMER" }, undefined),
+  );
   expect(await types()).toEqual([DecreaseProductCommand.type, CreateDeliveryCommand.type, CancelDeliveryCommand.type]);
   expect(await sagaOf(order)).toMatchObject({ status: "COMPENSATING", step: "CANCEL_DELIVERY" });
 });
@@ -104,7 +124,10 @@ test("timers at two replicas ask a silent participant again once per interval, a
   const sentByTimers = await service.takeSent();
   const ours = sentByTimers.filter(({ key }) => key === order.orderId).map(({ type }) => type);
   expect(ours).toEqual([DecreaseProductCommand.type, IncreaseProductCommand.type]);
-  expect((await sagaOf(order)).history.at(-1)).toMatchObject({ message: null, detail: "TIMED_OUT: back to INCREASE_PRODUCT" });
+  expect((await sagaOf(order)).history.at(-1)).toMatchObject({
+    message: null,
+    detail: "TIMED_OUT: back to INCREASE_PRODUCT",
+  });
 });
 
 test("sagas are for admins only, and filters that are unknown are refused", async () => {

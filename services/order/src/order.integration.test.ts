@@ -1,11 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Order } from "@shop/contracts/http/order";
 import { DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
-import { CancelOrderCommand, CompleteOrderCommand, OrderCancelled, OrderCancelRequested, OrderCompleted, OrderCreated } from "@shop/contracts/messages/order";
+import {
+  CancelOrderCommand,
+  CompleteOrderCommand,
+  OrderCancelled,
+  OrderCancelRequested,
+  OrderCompleted,
+  OrderCreated,
+} from "@shop/contracts/messages/order";
 import { ProductChanged, ProductDecreased } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { participantUnderTest, type ParticipantUnderTest, recordOf, sent } from "@shop/service/testing/participant-under-test";
+import {
+  participantUnderTest,
+  type ParticipantUnderTest,
+  recordOf,
+  sent,
+} from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { sql } from "drizzle-orm";
 import { orderService } from "./service.ts";
@@ -19,7 +31,12 @@ const customer = uuidV7();
 const deliveryAddress = "1 Sejong-daero, Seoul";
 
 const product = (productId: string, changes: object = {}) =>
-  outgoing(ProductChanged, productId, { productId, name: "Tea", price: 4_500, currency: "KRW", withdrawn: false, version: 1, ...changes }, undefined);
+  outgoing(
+    ProductChanged,
+    productId,
+    { productId, name: "Tea", price: 4_500, currency: "KRW", withdrawn: false, version: 1, ...changes },
+    undefined,
+  );
 
 /** As much of the answers' bodies as these tests look into without parsing them. */
 interface Body {
@@ -30,11 +47,22 @@ interface Body {
   readonly nextCursor: string | null;
 }
 
-async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, user = customer, via = service) {
+async function call(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+  user = customer,
+  via = service,
+) {
   const role = user === admin ? "admin" : "customer";
   const response = await via.app.request(path, {
     method,
-    headers: { ...(await via.as(role, user)), ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+    headers: {
+      ...(await via.as(role, user)),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return { status: response.status, headers: response.headers, body: (await response.json()) as Body };
@@ -42,7 +70,13 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
 const admin = uuidV7();
 
 async function placed(user = customer): Promise<Order> {
-  const { status, body } = await call("POST", "/api/orders", { items: [{ productId: tea, quantity: 2 }], deliveryAddress }, {}, user);
+  const { status, body } = await call(
+    "POST",
+    "/api/orders",
+    { items: [{ productId: tea, quantity: 2 }], deliveryAddress },
+    {},
+    user,
+  );
   expect(status).toBe(201);
   await service.takeSent();
   return Order.parse(body);
@@ -63,21 +97,42 @@ afterAll(async () => {
 
 describe("placing an order", () => {
   test("stores it PENDING with names and prices as bought, and its OrderCreated with it", async () => {
-    const body = { items: [{ productId: tea, quantity: 2 }, { productId: cake, quantity: 1 }], deliveryAddress };
+    const body = {
+      items: [
+        { productId: tea, quantity: 2 },
+        { productId: cake, quantity: 1 },
+      ],
+      deliveryAddress,
+    };
     const answer = await call("POST", "/api/orders", body);
     expect(answer.status).toBe(201);
     const order = Order.parse(answer.body);
     expect(answer.headers.get("location")).toBe(`/api/orders/${order.id}`);
-    expect(order).toMatchObject({ status: "PENDING", progress: "CREATED", total: 17_000, cancelReason: null, customerId: customer });
+    expect(order).toMatchObject({
+      status: "PENDING",
+      progress: "CREATED",
+      total: 17_000,
+      cancelReason: null,
+      customerId: customer,
+    });
     expect(order.items[1]).toEqual({ productId: cake, name: "Cake", unitPrice: 8_000, quantity: 1 });
-    const snapshot = { orderId: order.id, customerId: customer, items: body.items, total: 17_000, currency: "KRW", deliveryAddress } as const;
+    const snapshot = {
+      orderId: order.id,
+      customerId: customer,
+      items: body.items,
+      total: 17_000,
+      currency: "KRW",
+      deliveryAddress,
+    } as const;
     expect(await service.takeSent()).toEqual([sent(OrderCreated, order.id, snapshot)]);
     expect(await read(order.id)).toEqual(order);
   });
 
   test("of a hundred at once each gets its own order and its own OrderCreated", async () => {
     const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, index) => call("POST", "/api/orders", { items: [{ productId: tea, quantity: index + 1 }], deliveryAddress })),
+      Array.from({ length: 100 }, (_, index) =>
+        call("POST", "/api/orders", { items: [{ productId: tea, quantity: index + 1 }], deliveryAddress }),
+      ),
     );
     const quantities = answers.map(({ body }) => Order.parse(body).items[0]?.quantity);
     expect(quantities).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
@@ -88,7 +143,10 @@ describe("placing an order", () => {
     const gone = uuidV7();
     await service.receive(product(gone), product(gone, { version: 2, withdrawn: true }));
     for (const productId of [gone, uuidV7()]) {
-      const items = [{ productId: tea, quantity: 1 }, { productId, quantity: 1 }];
+      const items = [
+        { productId: tea, quantity: 1 },
+        { productId, quantity: 1 },
+      ];
       const { status, body } = await call("POST", "/api/orders", { items, deliveryAddress });
       expect(status).toBe(422);
       expect(body).toMatchObject({ code: "UNKNOWN_PRODUCT", errors: [{ path: "items.1.productId" }] });
@@ -123,7 +181,9 @@ describe("an idempotency key", () => {
   test("of fifty twins at two replicas one places the order, the others get its answer", async () => {
     const key = { "idempotency-key": uuidV7() };
     const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => call("POST", "/api/orders", body, key, customer, index % 2 === 0 ? service : twin)),
+      Array.from({ length: 50 }, (_, index) =>
+        call("POST", "/api/orders", body, key, customer, index % 2 === 0 ? service : twin),
+      ),
     );
     expect(new Set(answers.map(({ body: order }) => order.id)).size).toBe(1);
     expect(answers.filter(({ headers }) => headers.get("idempotency-replayed") === null)).toHaveLength(1);
@@ -194,7 +254,9 @@ describe("cancelling", () => {
     expect((await call("POST", `/api/orders/${order.id}/cancel`, undefined, {}, uuidV7())).status).toBe(404);
     await call("POST", `/api/orders/${order.id}/cancel`, undefined, {}, admin);
     expect((await service.takeSent())[0]?.data).toMatchObject({ reason: "CANCELLED_BY_ADMIN" });
-    await service.receive(outgoing(CancelOrderCommand, order.id, { orderId: order.id, reason: "CANCELLED_BY_ADMIN" }, undefined));
+    await service.receive(
+      outgoing(CancelOrderCommand, order.id, { orderId: order.id, reason: "CANCELLED_BY_ADMIN" }, undefined),
+    );
     const { status, body } = await call("POST", `/api/orders/${order.id}/cancel`);
     expect([status, body.code]).toEqual([409, "ORDER_ENDED"]);
     await service.takeSent();
@@ -227,7 +289,9 @@ describe("the saga's commands", () => {
       outgoing(CompleteOrderCommand, nobody, { orderId: nobody }, undefined),
     );
     expect((await read(order.id)).status).toBe("COMPLETE");
-    const letters = await service.context.db.execute<{ key: string }>(sql`select key from dead_letter where cause = 'REFUSED'`);
+    const letters = await service.context.db.execute<{ key: string }>(
+      sql`select key from dead_letter where cause = 'REFUSED'`,
+    );
     expect(letters.map(({ key }) => key).toSorted()).toEqual([order.id, nobody].toSorted());
     await service.takeSent();
   });

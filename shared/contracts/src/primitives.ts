@@ -7,7 +7,11 @@ export const MAX_STOCK = 2_147_483_647;
 
 export const Uuid = z.uuid().meta({ description: "A UUID, version 7 where we made it" });
 /** Money is a whole number of the currency's minor unit. */
-export const Price = z.int().min(0).max(MAX_PRICE).meta({ description: "In the currency's minor unit", examples: [12_000] });
+export const Price = z
+  .int()
+  .min(0)
+  .max(MAX_PRICE)
+  .meta({ description: "In the currency's minor unit", examples: [12_000] });
 export const Currency = z.literal("KRW");
 export const Instant = z.iso.datetime().meta({ description: "RFC 3339, UTC", examples: ["2026-11-23T04:05:06.789Z"] });
 

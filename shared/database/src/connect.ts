@@ -25,7 +25,12 @@ const RECONNECT_PAUSE_S = 0.1;
  * A pool of connections to one service's database. Nothing is opened before the first statement.
  * `db.$client.end()` closes it.
  */
-export function connectDatabase({ url, applicationName, max = 10, statementTimeoutMs = 15_000 }: ConnectOptions): Database {
+export function connectDatabase({
+  url,
+  applicationName,
+  max = 10,
+  statementTimeoutMs = 15_000,
+}: ConnectOptions): Database {
   const client = postgres(url, {
     max,
     connect_timeout: CONNECT_TIMEOUT_S,

@@ -33,7 +33,9 @@ export interface Undecodable {
   readonly record: BrokerRecord;
 }
 
-export type Decoded = { readonly kind: "message"; readonly message: Received } | { readonly kind: "undecodable"; readonly letter: Undecodable };
+export type Decoded =
+  | { readonly kind: "message"; readonly message: Received }
+  | { readonly kind: "undecodable"; readonly letter: Undecodable };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -69,6 +71,8 @@ export function decode(record: BrokerRecord): Decoded {
   return { kind: "message", message: { id, type, key: record.key, data: data.data, traceparent, record } };
 }
 
-function describe(error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }): string {
+function describe(error: {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+}): string {
   return error.issues.map(({ path, message }) => `${path.map(String).join(".") || "(whole)"}: ${message}`).join("; ");
 }

@@ -8,7 +8,10 @@ import type { Outgoing } from "./outgoing.ts";
  * the inbox has been written in `tx` already. It may run again, in another transaction, when this one is rolled back.
  * @throws Refused for a message that can never be applied
  */
-export type Handler<Data = unknown> = (tx: Transaction, messages: readonly Received<Data>[]) => Promise<readonly Outgoing[]>;
+export type Handler<Data = unknown> = (
+  tx: Transaction,
+  messages: readonly Received<Data>[],
+) => Promise<readonly Outgoing[]>;
 
 /** What a service does with messages: the types it takes, and what it does with a batch of them. */
 export interface MessageHandlers {
@@ -27,7 +30,10 @@ export interface Route {
 }
 
 /** Binds a handler to a message's definition, so that its data is typed by the schema that has validated it. */
-export function on<Definition extends MessageDefinition>(definition: Definition, handle: Handler<DataOf<Definition>>): Route {
+export function on<Definition extends MessageDefinition>(
+  definition: Definition,
+  handle: Handler<DataOf<Definition>>,
+): Route {
   // The only place where the type of the data is asserted: `decode` has parsed it with this very definition.
   return { type: definition.type, handle: handle as Handler };
 }

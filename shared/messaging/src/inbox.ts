@@ -61,7 +61,11 @@ export function createInbox({ db, handlers, outbox, deadLetters, onCommitted, cl
       } catch (error) {
         if (isTransient(error)) {
           if (attempt === 1 || attempt % 10 === 0) {
-            logger.warn("messages wait: the database does not take them now; trying again", { messages: messages.length, attempt, error });
+            logger.warn("messages wait: the database does not take them now; trying again", {
+              messages: messages.length,
+              attempt,
+              error,
+            });
           }
           await clock.sleep(backoffMs(TRANSIENT_BACKOFF, attempt), signal);
           continue;
@@ -78,7 +82,13 @@ export function createInbox({ db, handlers, outbox, deadLetters, onCommitted, cl
           await bury(only, error, signal);
           return;
         }
-        logger.warn("a message failed; trying it again", { messageId: only.id, type: only.type, key: only.key, attempt, error });
+        logger.warn("a message failed; trying it again", {
+          messageId: only.id,
+          type: only.type,
+          key: only.key,
+          attempt,
+          error,
+        });
         await clock.sleep(backoffMs(FAILURE_BACKOFF, attempt), signal);
       }
     }

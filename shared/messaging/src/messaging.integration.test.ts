@@ -25,7 +25,8 @@ async function start(options: Omit<Parameters<typeof startNode>[0], "databaseUrl
   return node;
 }
 
-const unsent = async () => Number((await db.execute<{ n: string }>(sql`select count(*) as n from outbox where sent_at is null`))[0]?.n);
+const unsent = async () =>
+  Number((await db.execute<{ n: string }>(sql`select count(*) as n from outbox where sent_at is null`))[0]?.n);
 
 async function untilApplied(count: number, deadlineMs = 20_000): Promise<void> {
   await eventually(async () => expect((await effects(db)).length).toBeGreaterThanOrEqual(count), { deadlineMs });
@@ -79,7 +80,8 @@ describe("the outbox", () => {
   });
 
   test("a statement outside of a transaction cannot write the outbox", async () => {
-    const loose = async () => await db.execute(sql`insert into outbox (topic, key, payload) values ('product.commands', 'k', '{}')`);
+    const loose = async () =>
+      await db.execute(sql`insert into outbox (topic, key, payload) values ('product.commands', 'k', '{}')`);
     expect(loose()).rejects.toThrow();
     await inTransaction(db, async () => {});
     expect(loose()).rejects.toThrow();
@@ -100,7 +102,12 @@ describe("the outbox", () => {
     await eventually(async () => expect(await unsent()).toBe(0));
     await untilApplied(6);
     expect(calls).toBeGreaterThanOrEqual(3);
-    expect(await effectsByKey(db)).toEqual(new Map([[key(1), [1, 2, 3]], [key(2), [1, 2, 3]]]));
+    expect(await effectsByKey(db)).toEqual(
+      new Map([
+        [key(1), [1, 2, 3]],
+        [key(2), [1, 2, 3]],
+      ]),
+    );
   });
 
   test("when the active relay's session is ended, publishing goes on within seconds", async () => {
@@ -108,7 +115,9 @@ describe("the outbox", () => {
     await start();
     await node.send([key(1)], [1]);
     await untilApplied(1);
-    await db.execute(sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox relay' and datname = current_database()`);
+    await db.execute(
+      sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox relay' and datname = current_database()`,
+    );
     await node.send([key(1)], [2]);
     await untilApplied(2, 5_000);
     expect(await effectsByKey(db)).toEqual(new Map([[key(1), [1, 2]]]));
@@ -154,9 +163,14 @@ describe("the outbox", () => {
 
 describe("the inbox", () => {
   test("every message delivered five times is applied once", async () => {
-    const node = await start({ decorate: (broker) => ({ ...broker, publish: async (records) => {
-      for (let copy = 0; copy < 5; copy += 1) await broker.publish(records);
-    } }) });
+    const node = await start({
+      decorate: (broker) => ({
+        ...broker,
+        publish: async (records) => {
+          for (let copy = 0; copy < 5; copy += 1) await broker.publish(records);
+        },
+      }),
+    });
     await start();
     const keys = upTo(30).map(key);
     await node.send(keys, upTo(10));
@@ -176,8 +190,13 @@ describe("the inbox", () => {
     });
     await node.send([key(1), key(2), key(3)], upTo(30));
     await untilApplied(88);
-    const letters = await db.execute<{ cause: string; key: string }>(sql`select cause, key, detail from dead_letter order by cause`);
-    expect(letters.map(({ cause, key: name }) => [cause, name])).toEqual([["HANDLER_FAILED", key(2)], ["REFUSED", key(1)]]);
+    const letters = await db.execute<{ cause: string; key: string }>(
+      sql`select cause, key, detail from dead_letter order by cause`,
+    );
+    expect(letters.map(({ cause, key: name }) => [cause, name])).toEqual([
+      ["HANDLER_FAILED", key(2)],
+      ["REFUSED", key(1)],
+    ]);
     const applied = await effectsByKey(db);
     expect(applied.get(key(1))).toEqual(upTo(30).filter((number) => number !== 13));
     expect(applied.get(key(2))).toEqual(upTo(30).filter((number) => number !== 17));
@@ -188,7 +207,8 @@ describe("the inbox", () => {
     const node = await start();
     await node.send([key(1)], [1]);
     await untilApplied(1);
-    const good = (await db.execute<{ payload: Record<string, unknown> }>(sql`select payload from outbox`))[0]?.payload ?? {};
+    const good =
+      (await db.execute<{ payload: Record<string, unknown> }>(sql`select payload from outbox`))[0]?.payload ?? {};
     const variant = (changes: object) => JSON.stringify({ ...good, id: crypto.randomUUID(), ...changes });
     await publishRaw([
       { key: key(1), value: "{not json" },
@@ -206,9 +226,18 @@ describe("the inbox", () => {
     await untilApplied(2);
     await eventually(async () => expect((await db.execute(sql`select 1 from dead_letter`)).length).toBe(10));
     const causes = await db.execute<{ cause: string }>(sql`select cause from dead_letter`);
-    expect(causes.map(({ cause }) => cause).toSorted()).toEqual(
-      ["EMPTY", "INVALID_DATA", "NOT_A_CLOUD_EVENT", "NOT_JSON", "NOT_JSON", "NOT_JSON", "NO_KEY", "UNKNOWN_TYPE", "UNKNOWN_VERSION", "WRONG_TOPIC"],
-    );
+    expect(causes.map(({ cause }) => cause).toSorted()).toEqual([
+      "EMPTY",
+      "INVALID_DATA",
+      "NOT_A_CLOUD_EVENT",
+      "NOT_JSON",
+      "NOT_JSON",
+      "NOT_JSON",
+      "NO_KEY",
+      "UNKNOWN_TYPE",
+      "UNKNOWN_VERSION",
+      "WRONG_TOPIC",
+    ]);
     const [large] = await db.execute<{ n: number }>(sql`select max(octet_length(payload)) as n from dead_letter`);
     expect(large?.n).toBe(900_000);
   });

@@ -53,7 +53,16 @@ export function createMessaging(options: MessagingOptions): Messaging {
     start(topics, handlers) {
       relay.start();
       purging = purgeUntil(stopping.signal, { db, clock, logger, retention });
-      const handle = createInbox({ db, handlers, outbox, deadLetters, onCommitted: relay.wake, clock, logger, metrics });
+      const handle = createInbox({
+        db,
+        handlers,
+        outbox,
+        deadLetters,
+        onCommitted: relay.wake,
+        clock,
+        logger,
+        metrics,
+      });
       subscription = broker.subscribe({ groupId, topics, handle });
     },
     isHealthy: () => subscription?.isHealthy() ?? false,

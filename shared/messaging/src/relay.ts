@@ -89,7 +89,11 @@ export function createRelay(options: RelayOptions): Relay {
         return true;
       } catch (error) {
         if (attempt === 1 || attempt % 10 === 0) {
-          logger.warn("the broker does not take messages now; they wait in the outbox", { waiting: rows.length, attempt, error });
+          logger.warn("the broker does not take messages now; they wait in the outbox", {
+            waiting: rows.length,
+            attempt,
+            error,
+          });
         }
         if (stopping.signal.aborted) return false;
         await clock.sleep(backoffMs(PUBLISH_BACKOFF, attempt), stopping.signal);

@@ -1,11 +1,27 @@
 import { sql } from "drizzle-orm";
-import { bigint, check, customType, index, integer, json, jsonb, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  check,
+  customType,
+  index,
+  integer,
+  json,
+  jsonb,
+  pgTable,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
 
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "string" });
 
 /** Set by `inTransaction`: a statement that is not part of a transaction cannot write these tables. */
-const transactionMark = () => text("tx").notNull().default(sql`current_setting('app.tx')`);
+const transactionMark = () =>
+  text("tx")
+    .notNull()
+    .default(sql`current_setting('app.tx')`);
 
 /**
  * Messages that a transaction decided to send. The relay publishes them in the order of `id` and marks them.
@@ -25,7 +41,9 @@ export const outbox = pgTable(
     tx: transactionMark(),
   },
   (table) => [
-    index("outbox_unsent").on(table.id).where(sql`${table.sentAt} is null`),
+    index("outbox_unsent")
+      .on(table.id)
+      .where(sql`${table.sentAt} is null`),
     check("outbox_in_transaction", sql`${table.tx} <> ''`),
     check("outbox_payload_is_object", sql`json_typeof(${table.payload}) = 'object'`),
   ],

@@ -28,7 +28,9 @@ export function loadConfig<Shape extends z.ZodRawShape>(
     const state = name in given ? `is wrong: ${message}` : "is not set";
     return `  ${name} ${state}${hint ? ` (${hint})` : ""}`;
   });
-  throw new ConfigError(`This process cannot start with these settings:\n${lines.join("\n")}\nSet them in its environment; README.md lists all settings.`);
+  throw new ConfigError(
+    `This process cannot start with these settings:\n${lines.join("\n")}\nSet them in its environment; README.md lists all settings.`,
+  );
 }
 
 /** A whole number within bounds, written in digits. */
@@ -45,5 +47,10 @@ export const milliseconds = wholeNumber(1, 7 * 24 * 3_600_000);
 export const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ""));
 export const commaSeparated = z
   .string()
-  .transform((value) => value.split(",").map((part) => part.trim()).filter((part) => part !== ""))
+  .transform((value) =>
+    value
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== ""),
+  )
   .refine((parts) => parts.length > 0, { message: "must name at least one" });

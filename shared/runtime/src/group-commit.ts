@@ -27,7 +27,8 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
   async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
       const results = await run(batch.map(({ item }) => item));
-      if (results.length !== batch.length) throw new Error(`group commit: ${batch.length} items gave ${results.length} results`);
+      if (results.length !== batch.length)
+        throw new Error(`group commit: ${batch.length} items gave ${results.length} results`);
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
     } catch (error) {
       if (batch.length === 1 || isEveryonesFault(error)) for (const { reject } of batch) reject(error);

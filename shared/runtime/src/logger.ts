@@ -28,11 +28,13 @@ export function createLogger({ service, level, clock, write = writeToStdout }: L
   const threshold = logLevels.indexOf(level);
 
   function build(bound: LogFields): Logger {
-    const log = (lineLevel: LogLevel) => (message: string, fields: LogFields = {}) => {
-      if (logLevels.indexOf(lineLevel) < threshold) return;
-      const time = new Date(clock.now()).toISOString();
-      write(JSON.stringify({ time, level: lineLevel, service, message, ...bound, ...fields }, readable));
-    };
+    const log =
+      (lineLevel: LogLevel) =>
+      (message: string, fields: LogFields = {}) => {
+        if (logLevels.indexOf(lineLevel) < threshold) return;
+        const time = new Date(clock.now()).toISOString();
+        write(JSON.stringify({ time, level: lineLevel, service, message, ...bound, ...fields }, readable));
+      };
     return {
       debug: log("debug"),
       info: log("info"),

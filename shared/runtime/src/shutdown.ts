@@ -38,7 +38,9 @@ export function stopOnSignal(stop: () => Promise<boolean>, logger: Logger): void
     stopping = true;
     logger.info("stopping: finishing what is in hand", { reason });
     const timer = setTimeout(() => {
-      logger.error("the stop took too long; leaving with work in hand, which will be done again", { afterMs: STOP_TIMEOUT_MS });
+      logger.error("the stop took too long; leaving with work in hand, which will be done again", {
+        afterMs: STOP_TIMEOUT_MS,
+      });
       process.exit(1);
     }, STOP_TIMEOUT_MS);
     const clean = await stop();

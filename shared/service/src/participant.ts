@@ -72,7 +72,15 @@ export function createParticipant(participant: Participant, dependencies: Partic
   const db = connectDatabase({ url: databaseUrl, applicationName: `${name} service` });
   const retention = defaultRetention;
   const messaging = createMessaging({ db, databaseUrl, broker, groupId: name, retention, clock, ids, logger, metrics });
-  const context: ServiceContext = { db, outbox: messaging.outbox, wakeRelay: messaging.wakeRelay, clock, ids, logger, metrics };
+  const context: ServiceContext = {
+    db,
+    outbox: messaging.outbox,
+    wakeRelay: messaging.wakeRelay,
+    clock,
+    ids,
+    logger,
+    metrics,
+  };
   const stopping = new AbortController();
   let prepared = false;
   let working: Promise<void> | undefined;
@@ -130,7 +138,10 @@ export function createParticipant(participant: Participant, dependencies: Partic
       const needed = await checkAll();
       const ready = Object.values(needed).every((answer) => answer === "ok");
       // Kafka may be away: requests are still taken, their messages wait in the outbox.
-      return { ready, checks: { ...needed, kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" } };
+      return {
+        ready,
+        checks: { ...needed, kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" },
+      };
     },
     start() {
       working ??= work();

@@ -29,5 +29,8 @@ export const messagingSettings = {
   KAFKA_BROKERS: commaSeparated.describe("host:port of one or more brokers, separated by commas"),
   KAFKA_PARTITIONS: wholeNumber(1, 1_000).default(6),
   KAFKA_REPLICATION_FACTOR: wholeNumber(1, 9).default(1),
-  TOPIC_PREFIX: z.string().regex(/^[A-Za-z0-9._-]*$/).default(""),
+  TOPIC_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]*$/)
+    .default(""),
 };

@@ -13,7 +13,10 @@ export interface SagasToList {
 }
 
 /** Sagas with their history, newest first. */
-export async function listSagas(db: Database, { status, step, orderId, afterId, limit }: SagasToList): Promise<readonly Saga[]> {
+export async function listSagas(
+  db: Database,
+  { status, step, orderId, afterId, limit }: SagasToList,
+): Promise<readonly Saga[]> {
   const hasStatus =
     status === undefined
       ? undefined

@@ -32,8 +32,12 @@ export const saga = pgTable(
     updatedAt: instantColumn("updated_at").notNull(),
   },
   (table) => [
-    index("saga_due").on(table.nextAttemptAt).where(sql`${table.nextAttemptAt} is not null`),
-    index("saga_stuck").on(table.stuckSince).where(sql`${table.stuckSince} is not null`),
+    index("saga_due")
+      .on(table.nextAttemptAt)
+      .where(sql`${table.nextAttemptAt} is not null`),
+    index("saga_stuck")
+      .on(table.stuckSince)
+      .where(sql`${table.stuckSince} is not null`),
     check("saga_data_is_object", sql`jsonb_typeof(${table.data}) = 'object'`),
   ],
 );

@@ -6,7 +6,12 @@ import { type HistoryEntry, hasEnded, type SagaState } from "./state.ts";
 
 /** What can happen to a saga: a message came, or the time that it waits until. */
 export type SagaEvent =
-  | { readonly kind: "message"; readonly type: string; readonly data: unknown; readonly traceparent: string | undefined }
+  | {
+      readonly kind: "message";
+      readonly type: string;
+      readonly data: unknown;
+      readonly traceparent: string | undefined;
+    }
   | { readonly kind: "timer" };
 
 export interface CommandToSend {
@@ -47,7 +52,8 @@ export function advance<Data>(
   if (hasEnded(state)) return null;
   const change = new Change(definition, state, event.kind === "message" ? event.type : null, now);
   if (event.kind === "timer") onTimer(change);
-  else if (event.type === definition.cancels.definition.type) onCancelRequest(change, definition.cancels.reason(event.data));
+  else if (event.type === definition.cancels.definition.type)
+    onCancelRequest(change, definition.cancels.reason(event.data));
   else if (state.status === "RUNNING") onAnswerForward(change, event);
   else onAnswerBackward(change, event);
   return change.result();
@@ -55,7 +61,12 @@ export function advance<Data>(
 
 type MessageEvent = Extract<SagaEvent, { kind: "message" }>;
 
-function begin<Data>(definition: SagaDefinition<Data>, event: MessageEvent, now: number, { id, orderId }: Beginning): Advanced<Data> | null {
+function begin<Data>(
+  definition: SagaDefinition<Data>,
+  event: MessageEvent,
+  now: number,
+  { id, orderId }: Beginning,
+): Advanced<Data> | null {
   const first = definition.undoable[0];
   const isCancel = event.type === definition.cancels.definition.type;
   if (first === undefined || (event.type !== definition.begins.type && !isCancel)) return null;
@@ -172,7 +183,8 @@ class Change<Data> {
   enterForward(index: number): void {
     const step = this.forward[index];
     if (step === undefined) this.end("COMPLETE");
-    else this.#enter({ ...this.state, status: "RUNNING", reason: null }, step, step.sendsOnEntering, `on to ${step.name}`);
+    else
+      this.#enter({ ...this.state, status: "RUNNING", reason: null }, step, step.sendsOnEntering, `on to ${step.name}`);
   }
 
   /** Turns round at a step that may or may not have been done, so that it is undone as well. */
@@ -204,7 +216,9 @@ class Change<Data> {
     const attempts = this.state.attempts + 1;
     this.state = { ...this.state, attempts, stuckSince, nextAttemptAt: this.now + backoffMs(step.patience, attempts) };
     this.#ask(step.send);
-    this.#note(stuckSince === null ? `no answer: asked again, attempt ${attempts}` : `stuck: asked again, attempt ${attempts}`);
+    this.#note(
+      stuckSince === null ? `no answer: asked again, attempt ${attempts}` : `stuck: asked again, attempt ${attempts}`,
+    );
   }
 
   end(status: "COMPLETE" | "CANCELLED"): void {
@@ -218,7 +232,12 @@ class Change<Data> {
     return { state: { ...this.state, revision: this.state.revision + 1 }, send: this.#send, history: this.#history };
   }
 
-  #enter(state: SagaState<Data>, step: Pick<ForwardStep<Data>, "name" | "send" | "patience">, sends: boolean, detail: string): void {
+  #enter(
+    state: SagaState<Data>,
+    step: Pick<ForwardStep<Data>, "name" | "send" | "patience">,
+    sends: boolean,
+    detail: string,
+  ): void {
     const { firstMs, deadlineMs } = step.patience;
     this.state = {
       ...state,
@@ -236,7 +255,8 @@ class Change<Data> {
     const { undoable, cancelled } = this.definition;
     const all = [...this.forward, ...undoable.map(({ undo }) => undo), cancelled];
     const step = all.find(({ name }) => name === this.state.step);
-    if (step === undefined) throw new Error(`saga ${this.definition.name} v${this.definition.version} has no step ${this.state.step}`);
+    if (step === undefined)
+      throw new Error(`saga ${this.definition.name} v${this.definition.version} has no step ${this.state.step}`);
     return step;
   }
 

@@ -98,7 +98,8 @@ export function commandWithReason<Data, Definition extends MessageDefinition>(
   return {
     definition,
     build: ({ data, reason }) => {
-      if (reason === null) throw new Error(`${definition.type} is sent only by a saga that is taken back, which has a reason`);
+      if (reason === null)
+        throw new Error(`${definition.type} is sent only by a saga that is taken back, which has a reason`);
       return build(data, reason);
     },
   };

@@ -7,7 +7,8 @@ const orderSagaVersions: readonly SagaDefinition<OrderSnapshot>[] = [orderSaga];
 
 /** Gives the definition that a saga goes on under: that of its own version, or the newest one for a saga that begins. */
 export function orderSagaOf(version: number | undefined): SagaDefinition<OrderSnapshot> {
-  const definition = version === undefined ? orderSagaVersions.at(-1) : orderSagaVersions.find((known) => known.version === version);
+  const definition =
+    version === undefined ? orderSagaVersions.at(-1) : orderSagaVersions.find((known) => known.version === version);
   if (definition === undefined) throw new Error(`the order saga's version ${version} is not known to this release`);
   return definition;
 }
@@ -17,6 +18,8 @@ export const orderSagaMessageTypes: ReadonlySet<string> = new Set(
   orderSagaVersions.flatMap(({ begins, cancels, undoable, pivot, retriable, cancelled }) => [
     begins.type,
     cancels.definition.type,
-    ...[...undoable, ...undoable.map(({ undo }) => undo), pivot, ...retriable, cancelled].flatMap(({ answers }) => answers.map(({ type }) => type)),
+    ...[...undoable, ...undoable.map(({ undo }) => undo), pivot, ...retriable, cancelled].flatMap(({ answers }) =>
+      answers.map(({ type }) => type),
+    ),
   ]),
 );

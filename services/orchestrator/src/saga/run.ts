@@ -33,16 +33,23 @@ class SagasInHand {
     if (advanced === null) {
       if (event.kind === "message" && state === undefined) {
         metrics.count("saga_unknown_total", { type: event.type });
-        logger.warn("a message about an order whose saga is not known; when the saga begins it asks again", { orderId, type: event.type });
+        logger.warn("a message about an order whose saga is not known; when the saga begins it asks again", {
+          orderId,
+          type: event.type,
+        });
       }
       return;
     }
     this.#states.set(orderId, advanced.state);
     this.#history.set(orderId, [...(this.#history.get(orderId) ?? []), ...advanced.history]);
-    const causedBy = (event.kind === "message" ? event.traceparent : undefined) ?? advanced.state.traceparent ?? undefined;
+    const causedBy =
+      (event.kind === "message" ? event.traceparent : undefined) ?? advanced.state.traceparent ?? undefined;
     for (const { definition, data } of advanced.send) this.#outgoing.push({ definition, key: orderId, data, causedBy });
     if (advanced.state.stuckSince !== null && state?.stuckSince === null) {
-      logger.error("a saga is stuck: its participant has not answered within the deadline; it keeps asking", { orderId, step: advanced.state.step });
+      logger.error("a saga is stuck: its participant has not answered within the deadline; it keeps asking", {
+        orderId,
+        step: advanced.state.step,
+      });
     }
     if (hasEnded(advanced.state)) metrics.count("saga_ended_total", { status: advanced.state.status });
   }
@@ -65,7 +72,8 @@ export function sagaHandlers(context: RunContext): MessageHandlers {
     async handle(tx, messages) {
       const orderIds = [...new Set(messages.map(({ key }) => key))];
       const sagas = new SagasInHand(context, await lockByOrder(tx, orderIds));
-      for (const { key, type, data, traceparent } of messages) sagas.apply(key, { kind: "message", type, data, traceparent });
+      for (const { key, type, data, traceparent } of messages)
+        sagas.apply(key, { kind: "message", type, data, traceparent });
       return sagas.save(tx);
     },
   };

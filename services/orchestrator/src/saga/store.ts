@@ -15,7 +15,12 @@ class SagaChangedMeanwhile extends Error {
 
 /** Reads the sagas of these orders and locks them until the transaction ends, in one order so that two replicas never wait for each other. */
 export async function lockByOrder(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, OrderSagaState>> {
-  const rows = await tx.select().from(saga).where(inArray(saga.orderId, [...orderIds])).orderBy(saga.orderId).for("update");
+  const rows = await tx
+    .select()
+    .from(saga)
+    .where(inArray(saga.orderId, [...orderIds]))
+    .orderBy(saga.orderId)
+    .for("update");
   return new Map(rows.map((row) => [row.orderId, toState(row)]));
 }
 
@@ -46,7 +51,10 @@ export async function save(tx: Transaction, sagas: readonly SagaToSave[], now: n
   const begun = sagas.filter(({ readRevision }) => readRevision === undefined);
   const changed = sagas.filter(({ readRevision }) => readRevision !== undefined);
   if (begun.length > 0) {
-    const inserted = await tx.insert(saga).values(begun.map(({ state }) => toRow(state, now))).onConflictDoNothing();
+    const inserted = await tx
+      .insert(saga)
+      .values(begun.map(({ state }) => toRow(state, now)))
+      .onConflictDoNothing();
     if (inserted.count !== begun.length) throw new SagaChangedMeanwhile("another replica began one of these sagas");
   }
   if (changed.length > 0) {
@@ -105,7 +113,11 @@ function toRow(state: OrderSagaState, now: number): typeof saga.$inferInsert {
   };
 }
 
-function toChange({ id, status, step, reason, attempts, revision, ...times }: OrderSagaState, readRevision: number | undefined, now: number) {
+function toChange(
+  { id, status, step, reason, attempts, revision, ...times }: OrderSagaState,
+  readRevision: number | undefined,
+  now: number,
+) {
   return {
     ...{ id, status, step, reason, attempts, revision },
     next_attempt_at: toDate(times.nextAttemptAt),

@@ -16,7 +16,12 @@ import {
   OrderCompleted,
   OrderCreated,
 } from "@shop/contracts/messages/order";
-import { DecreaseProductCommand, IncreaseProductCommand, ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
+import {
+  DecreaseProductCommand,
+  IncreaseProductCommand,
+  ProductDecreased,
+  ProductIncreased,
+} from "@shop/contracts/messages/product";
 import { advance } from "../saga/advance.ts";
 import type { OrderSagaState } from "../saga/store.ts";
 import { orderSaga } from "./order.saga.ts";
@@ -43,7 +48,12 @@ class Saga {
   lastCommand: { readonly definition: MessageDefinition; readonly data: unknown } | undefined;
 
   hears<Definition extends MessageDefinition>(definition: Definition, data: DataOf<Definition>): readonly string[] {
-    return this.#apply({ kind: "message", type: definition.type, data: definition.data.parse(data), traceparent: undefined });
+    return this.#apply({
+      kind: "message",
+      type: definition.type,
+      data: definition.data.parse(data),
+      traceparent: undefined,
+    });
   }
 
   after(ms: number): readonly string[] {
@@ -85,14 +95,18 @@ describe("the order saga", () => {
     expect(saga.hears(ProductDecreased, { orderId, result: "SUCCESS" })).toEqual([CreateDeliveryCommand.type]);
     expect(saga.hears(DeliveryCreated, { orderId, deliveryId })).toEqual([]);
     expect(saga.state).toMatchObject({ status: "RUNNING", step: "WAIT_FOR_RIDER", deadline: null });
-    expect(saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt })).toEqual([CompleteOrderCommand.type]);
+    expect(saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt })).toEqual([
+      CompleteOrderCommand.type,
+    ]);
     expect(saga.hears(OrderCompleted, { orderId })).toEqual([]);
     expect(saga.state).toMatchObject({ status: "COMPLETE", nextAttemptAt: null });
   });
 
   test("stock that falls short cancels the order, and nothing is given back since nothing was taken", () => {
     const saga = begun();
-    expect(saga.hears(ProductDecreased, { orderId, result: "FAILURE", reason: "OUT_OF_STOCK" })).toEqual([CancelOrderCommand.type]);
+    expect(saga.hears(ProductDecreased, { orderId, result: "FAILURE", reason: "OUT_OF_STOCK" })).toEqual([
+      CancelOrderCommand.type,
+    ]);
     expect(saga.lastCommand?.data).toEqual({ orderId, reason: "OUT_OF_STOCK" });
     expect(saga.hears(OrderCancelled, { orderId, reason: "OUT_OF_STOCK" })).toEqual([]);
     expect(saga.state).toMatchObject({ status: "CANCELLED", reason: "OUT_OF_STOCK" });
@@ -100,7 +114,9 @@ describe("the order saga", () => {
 
   test("a failed delivery gives the stock back and cancels the order; a delivery that has failed is not cancelled as well", () => {
     const saga = waitingForRider();
-    expect(saga.hears(DeliveryFailed, { orderId, deliveryId, reason: "nobody at home" })).toEqual([IncreaseProductCommand.type]);
+    expect(saga.hears(DeliveryFailed, { orderId, deliveryId, reason: "nobody at home" })).toEqual([
+      IncreaseProductCommand.type,
+    ]);
     expect(saga.hears(ProductIncreased, { orderId })).toEqual([CancelOrderCommand.type]);
     expect(saga.lastCommand?.data).toEqual({ orderId, reason: "DELIVERY_FAILED" });
   });
@@ -108,7 +124,9 @@ describe("the order saga", () => {
   test("a customer who cancels while the order waits for a rider: delivery, stock and order are taken back, in reverse", () => {
     const saga = waitingForRider();
     expect(saga.hears(OrderCancelRequested, cancelRequest)).toEqual([CancelDeliveryCommand.type]);
-    expect(saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "SUCCESS" })).toEqual([IncreaseProductCommand.type]);
+    expect(saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "SUCCESS" })).toEqual([
+      IncreaseProductCommand.type,
+    ]);
     expect(saga.hears(ProductIncreased, { orderId })).toEqual([CancelOrderCommand.type]);
     saga.hears(OrderCancelled, { orderId, reason: "CANCELLED_BY_CUSTOMER" });
     expect(saga.state).toMatchObject({ status: "CANCELLED", reason: "CANCELLED_BY_CUSTOMER" });
@@ -125,7 +143,9 @@ describe("the order saga", () => {
     const saga = withStock();
     expect(saga.hears(OrderCancelRequested, cancelRequest)).toEqual([CancelDeliveryCommand.type]);
     expect(saga.hears(DeliveryCreated, { orderId, deliveryId })).toEqual([]);
-    expect(saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "SUCCESS" })).toEqual([IncreaseProductCommand.type]);
+    expect(saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "SUCCESS" })).toEqual([
+      IncreaseProductCommand.type,
+    ]);
   });
 
   test("a rider who was first wins over a cancel: a refused cancel goes on to complete", () => {
@@ -141,14 +161,20 @@ describe("the order saga", () => {
   test("the rider's message that overtakes the refused cancel completes the order once", () => {
     const saga = waitingForRider();
     saga.hears(OrderCancelRequested, cancelRequest);
-    expect(saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt })).toEqual([CompleteOrderCommand.type]);
-    expect(saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "REFUSED", reason: "ALREADY_COMPLETE" })).toEqual([]);
+    expect(saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt })).toEqual([
+      CompleteOrderCommand.type,
+    ]);
+    expect(
+      saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "REFUSED", reason: "ALREADY_COMPLETE" }),
+    ).toEqual([]);
   });
 
   test("a delivery that fails while it is being cancelled counts as cancelled", () => {
     const saga = waitingForRider();
     saga.hears(OrderCancelRequested, cancelRequest);
-    expect(saga.hears(DeliveryFailed, { orderId, deliveryId, reason: "flat tyre" })).toEqual([IncreaseProductCommand.type]);
+    expect(saga.hears(DeliveryFailed, { orderId, deliveryId, reason: "flat tyre" })).toEqual([
+      IncreaseProductCommand.type,
+    ]);
     expect(saga.state?.reason).toBe("CANCELLED_BY_CUSTOMER");
   });
 
@@ -161,7 +187,9 @@ describe("the order saga", () => {
 
   test("a rider who completes before the saga has heard of the delivery completes the order", () => {
     const saga = withStock();
-    expect(saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt })).toEqual([CompleteOrderCommand.type]);
+    expect(saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt })).toEqual([
+      CompleteOrderCommand.type,
+    ]);
     expect(saga.hears(DeliveryCreated, { orderId, deliveryId })).toEqual([]);
   });
 

@@ -23,7 +23,17 @@ import {
   ProductIncreased,
 } from "@shop/contracts/messages/product";
 import type { CancelReason } from "@shop/contracts/primitives";
-import { cancelRequest, command, commandWithReason, defineSaga, done, type Patience, refused, tooLate, when } from "../saga/definition.ts";
+import {
+  cancelRequest,
+  command,
+  commandWithReason,
+  defineSaga,
+  done,
+  type Patience,
+  refused,
+  tooLate,
+  when,
+} from "../saga/definition.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -48,7 +58,9 @@ export const orderSaga = defineSaga<OrderSnapshot>({
     {
       name: "DECREASE_PRODUCT",
       send: command(DecreaseProductCommand, ({ orderId, items }) => ({ orderId, items })),
-      answers: [when(ProductDecreased, (stock) => (stock.result === "SUCCESS" ? done() : refused(cancelReason(stock.reason))))],
+      answers: [
+        when(ProductDecreased, (stock) => (stock.result === "SUCCESS" ? done() : refused(cancelReason(stock.reason)))),
+      ],
       patience: answer,
       undo: {
         name: "INCREASE_PRODUCT",
@@ -59,12 +71,20 @@ export const orderSaga = defineSaga<OrderSnapshot>({
     },
     {
       name: "CREATE_DELIVERY",
-      send: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({ orderId, customerId, deliveryAddress })),
+      send: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
+        orderId,
+        customerId,
+        deliveryAddress,
+      })),
       answers: [when(DeliveryCreated, done)],
       patience: answer,
       undo: {
         name: "CANCEL_DELIVERY",
-        send: command(CancelDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({ orderId, customerId, deliveryAddress })),
+        send: command(CancelDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
+          orderId,
+          customerId,
+          deliveryAddress,
+        })),
         answers: [
           when(DeliveryCancelled, (delivery) => (delivery.result === "SUCCESS" ? done() : tooLate())),
           when(DeliveryFailed, done),
@@ -77,7 +97,11 @@ export const orderSaga = defineSaga<OrderSnapshot>({
 
   pivot: {
     name: "WAIT_FOR_RIDER",
-    remind: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({ orderId, customerId, deliveryAddress })),
+    remind: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
+      orderId,
+      customerId,
+      deliveryAddress,
+    })),
     answers: [when(DeliveryCompleted, done), when(DeliveryFailed, () => refused("DELIVERY_FAILED"))],
     patience: rider,
   },

@@ -6,13 +6,22 @@ import { inArray, sql } from "drizzle-orm";
 import type { CatalogueEntry } from "../domain/pricing.ts";
 import { catalogue } from "./schema.ts";
 
-export async function readCatalogue(tx: Transaction, productIds: readonly string[]): Promise<ReadonlyMap<string, CatalogueEntry>> {
-  const rows = await tx.select().from(catalogue).where(inArray(catalogue.productId, [...productIds]));
+export async function readCatalogue(
+  tx: Transaction,
+  productIds: readonly string[],
+): Promise<ReadonlyMap<string, CatalogueEntry>> {
+  const rows = await tx
+    .select()
+    .from(catalogue)
+    .where(inArray(catalogue.productId, [...productIds]));
   return new Map(rows.map((row) => [row.productId, row]));
 }
 
 /** Takes over what has changed. An older version never replaces a newer one, in whatever order they come. */
-export async function updateCatalogue(tx: Transaction, changes: readonly DataOf<typeof ProductChanged>[]): Promise<void> {
+export async function updateCatalogue(
+  tx: Transaction,
+  changes: readonly DataOf<typeof ProductChanged>[],
+): Promise<void> {
   await tx.execute(sql`
     insert into catalogue (product_id, name, price, currency, withdrawn, version)
     select "productId", name, price, currency, withdrawn, version from json_to_recordset(${jsonRows(changes)})

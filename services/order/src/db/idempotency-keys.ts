@@ -22,7 +22,10 @@ const keyRows = (keys: readonly KeyOfCustomer[]): SQL =>
   sql`json_to_recordset(${jsonRows(keys.map(({ customerId, key }) => ({ customerId, key })))}) as wanted("customerId" uuid, key text)`;
 
 /** Finds those keys that orders have been placed with, by `nameOfKey`. */
-export async function findUsedKeys(tx: Transaction, keys: readonly KeyOfCustomer[]): Promise<ReadonlyMap<string, UsedKey>> {
+export async function findUsedKeys(
+  tx: Transaction,
+  keys: readonly KeyOfCustomer[],
+): Promise<ReadonlyMap<string, UsedKey>> {
   if (keys.length === 0) return new Map();
   const rows = await tx
     .select({ order: orders, key: sql<string>`used.key`, bodyHash: sql<string>`used.body_hash` })
@@ -30,7 +33,10 @@ export async function findUsedKeys(tx: Transaction, keys: readonly KeyOfCustomer
     .innerJoin(sql`idempotency_key as used`, sql`used.customer_id = wanted."customerId" and used.key = wanted.key`)
     .innerJoin(orders, sql`${orders.id} = used.order_id`);
   return new Map(
-    rows.map(({ order, key, bodyHash }) => [nameOfKey({ customerId: order.customerId, key }), { bodyHash, order: asPlaced(order) }]),
+    rows.map(({ order, key, bodyHash }) => [
+      nameOfKey({ customerId: order.customerId, key }),
+      { bodyHash, order: asPlaced(order) },
+    ]),
   );
 }
 

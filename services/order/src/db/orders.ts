@@ -35,7 +35,10 @@ export interface OrdersToList {
 }
 
 /** Orders, newest first: UUIDv7 sorts by time. */
-export async function listOrders(db: Database, { customerId, afterId, limit }: OrdersToList): Promise<readonly Order[]> {
+export async function listOrders(
+  db: Database,
+  { customerId, afterId, limit }: OrdersToList,
+): Promise<readonly Order[]> {
   const rows = await db
     .select()
     .from(orders)
@@ -60,7 +63,14 @@ export function toOrder(row: OrderRow): Order {
 }
 
 /** What the saga is told of an order. */
-export function toSnapshot({ id, customerId, items, total, currency, deliveryAddress }: Pick<Order, "id" | "customerId" | "items" | "total" | "currency" | "deliveryAddress">): OrderSnapshot {
+export function toSnapshot({
+  id,
+  customerId,
+  items,
+  total,
+  currency,
+  deliveryAddress,
+}: Pick<Order, "id" | "customerId" | "items" | "total" | "currency" | "deliveryAddress">): OrderSnapshot {
   return {
     orderId: id,
     customerId,

@@ -1,7 +1,19 @@
 import { sql } from "drizzle-orm";
 import type { OrderItem, OrderProgress, OrderStatus } from "@shop/contracts/http/order";
 import type { CancelReason } from "@shop/contracts/primitives";
-import { bigint, boolean, check, index, integer, jsonb, pgTable, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
 
 export { deadLetter, inbox, outbox } from "@shop/messaging/schema";
 
@@ -52,5 +64,8 @@ export const idempotencyKey = pgTable(
     orderId: uuid("order_id").notNull(),
     createdAt: instantColumn("created_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.customerId, table.key] }), index("idempotency_key_created_at").using("brin", table.createdAt)],
+  (table) => [
+    primaryKey({ columns: [table.customerId, table.key] }),
+    index("idempotency_key_created_at").using("brin", table.createdAt),
+  ],
 );

@@ -25,16 +25,26 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
         return done(result.order, { location: `/api/orders/${result.order.id}`, "idempotency-replayed": "true" });
       case "refused":
         if (result.code === "IDEMPOTENCY_KEY_REUSED") {
-          return problem(result.code, "This Idempotency-Key was used for another order. Use a new key for a new order.");
+          return problem(
+            result.code,
+            "This Idempotency-Key was used for another order. Use a new key for a new order.",
+          );
         }
         return problem(result.code, "The order names a product that is not on sale.", {
-          errors: result.positions.map((position) => ({ path: `items.${position}.productId`, message: "is not on sale" })),
+          errors: result.positions.map((position) => ({
+            path: `items.${position}.productId`,
+            message: "is not on sale",
+          })),
         });
     }
   });
 
   app.handle(calls.listOrders, async ({ principal, query: { limit, cursor } }) => {
-    const rows = await listOrders(context.db, { customerId: ownerSeenBy(principal), afterId: cursor, limit: limit + 1 });
+    const rows = await listOrders(context.db, {
+      customerId: ownerSeenBy(principal),
+      afterId: cursor,
+      limit: limit + 1,
+    });
     return done(toPage(rows, limit));
   });
 
@@ -46,6 +56,8 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
   app.handle(calls.cancelOrder, async ({ principal, id, traceparent }) => {
     const result = await cancelOrder(context, { orderId: id, customerId: ownerSeenBy(principal), traceparent });
     if (result.kind === "requested") return done(result.order);
-    return result.code === "NOT_FOUND" ? notFound() : problem(result.code, "The order has ended; it cannot be cancelled any more.");
+    return result.code === "NOT_FOUND"
+      ? notFound()
+      : problem(result.code, "The order has ended; it cannot be cancelled any more.");
   });
 }

@@ -1,6 +1,11 @@
 import type { OrderProgress } from "@shop/contracts/http/order";
 import { DeliveryCompleted, DeliveryCreated, DeliveryFailed } from "@shop/contracts/messages/delivery";
-import { CancelOrderCommand, CompleteOrderCommand, OrderCancelled, OrderCompleted } from "@shop/contracts/messages/order";
+import {
+  CancelOrderCommand,
+  CompleteOrderCommand,
+  OrderCancelled,
+  OrderCompleted,
+} from "@shop/contracts/messages/order";
 import { ProductChanged, ProductDecreased } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import type { Received } from "@shop/messaging/decode";
@@ -15,31 +20,60 @@ import { noteProgress } from "../use-cases/note-progress.ts";
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {
   const now = () => new Date(clock.now());
   const note = async (tx: Transaction, messages: readonly Received[], progress: OrderProgress) => {
-    if (messages.length > 0) await noteProgress(tx, messages.map(({ key }) => key), progress, now());
+    if (messages.length > 0)
+      await noteProgress(
+        tx,
+        messages.map(({ key }) => key),
+        progress,
+        now(),
+      );
     return [];
   };
 
   return byType(
     on(CompleteOrderCommand, async (tx, messages) => {
-      await endOrders(tx, "COMPLETE", messages.map(({ data: { orderId } }) => ({ orderId, reason: null })), now());
-      return messages.map(({ data: { orderId }, traceparent }) => outgoing(OrderCompleted, orderId, { orderId }, traceparent));
+      await endOrders(
+        tx,
+        "COMPLETE",
+        messages.map(({ data: { orderId } }) => ({ orderId, reason: null })),
+        now(),
+      );
+      return messages.map(({ data: { orderId }, traceparent }) =>
+        outgoing(OrderCompleted, orderId, { orderId }, traceparent),
+      );
     }),
 
     on(CancelOrderCommand, async (tx, messages) => {
-      const reasons = await endOrders(tx, "CANCELLED", messages.map(({ data }) => data), now());
+      const reasons = await endOrders(
+        tx,
+        "CANCELLED",
+        messages.map(({ data }) => data),
+        now(),
+      );
       return messages.map(({ data: { orderId, reason }, traceparent }) =>
         outgoing(OrderCancelled, orderId, { orderId, reason: reasons.get(orderId) ?? reason }, traceparent),
       );
     }),
 
     on(ProductChanged, async (tx, messages) => {
-      await updateCatalogue(tx, messages.map(({ data }) => data));
+      await updateCatalogue(
+        tx,
+        messages.map(({ data }) => data),
+      );
       return [];
     }),
 
     on(ProductDecreased, async (tx, messages) => {
-      await note(tx, messages.filter(({ data }) => data.result === "SUCCESS"), "STOCK_TAKEN");
-      return note(tx, messages.filter(({ data }) => data.result === "FAILURE"), "CANCELLING");
+      await note(
+        tx,
+        messages.filter(({ data }) => data.result === "SUCCESS"),
+        "STOCK_TAKEN",
+      );
+      return note(
+        tx,
+        messages.filter(({ data }) => data.result === "FAILURE"),
+        "CANCELLING",
+      );
     }),
     on(DeliveryCreated, (tx, messages) => note(tx, messages, "WAITING_FOR_RIDER")),
     on(DeliveryCompleted, (tx, messages) => note(tx, messages, "DELIVERED")),

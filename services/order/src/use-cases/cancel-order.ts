@@ -26,7 +26,8 @@ export async function cancelOrder(
 ): Promise<CancelResult> {
   const result = await inTransaction(db, async (tx): Promise<CancelResult> => {
     const [row] = await tx.select().from(orders).where(eq(orders.id, orderId)).for("update");
-    if (row === undefined || (customerId !== undefined && row.customerId !== customerId)) return { kind: "refused", code: "NOT_FOUND" };
+    if (row === undefined || (customerId !== undefined && row.customerId !== customerId))
+      return { kind: "refused", code: "NOT_FOUND" };
     const decision = decideCancel(row);
     if (decision === "ended") return { kind: "refused", code: "ORDER_ENDED" };
     if (decision === "requestedAlready") return { kind: "requested", order: toOrder(row) };

@@ -32,7 +32,8 @@ export async function endOrders(
     const row = known.get(ending.orderId);
     if (row === undefined) throw new Refused(`order ${ending.orderId} does not exist`);
     if (row.status === "PENDING") open.push(ending);
-    else if (row.status !== status) throw new Refused(`order ${ending.orderId} is ${row.status} and cannot become ${status}`);
+    else if (row.status !== status)
+      throw new Refused(`order ${ending.orderId} is ${row.status} and cannot become ${status}`);
     reasons.set(ending.orderId, row.status === "PENDING" ? ending.reason : row.cancel_reason);
   }
   if (open.length > 0) {

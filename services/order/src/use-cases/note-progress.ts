@@ -6,8 +6,15 @@ import { orders } from "../db/schema.ts";
 import { progressRank } from "../domain/progress.ts";
 
 /** Notes how far orders have come, for their customers. It never goes backwards, and an order that has ended stays as it is. */
-export async function noteProgress(tx: Transaction, orderIds: readonly string[], progress: OrderProgress, now: Date): Promise<void> {
-  const lesser = (Object.keys(progressRank) as OrderProgress[]).filter((word) => progressRank[word] < progressRank[progress]);
+export async function noteProgress(
+  tx: Transaction,
+  orderIds: readonly string[],
+  progress: OrderProgress,
+  now: Date,
+): Promise<void> {
+  const lesser = (Object.keys(progressRank) as OrderProgress[]).filter(
+    (word) => progressRank[word] < progressRank[progress],
+  );
   await tx.execute(sql`
     with locked as (
       select id from orders

@@ -53,7 +53,11 @@ export function placeOrders(context: Context): (request: OrderRequest) => Promis
   });
 }
 
-async function placeAll(tx: Transaction, { outbox, clock, ids }: Context, requests: readonly OrderRequest[]): Promise<readonly Placed[]> {
+async function placeAll(
+  tx: Transaction,
+  { outbox, clock, ids }: Context,
+  requests: readonly OrderRequest[],
+): Promise<readonly Placed[]> {
   const productIds = new Set(requests.flatMap(({ items }) => items.map(({ productId }) => productId.toLowerCase())));
   const catalogue = await readCatalogue(tx, [...productIds]);
   const used = await findUsedKeys(tx, requests.flatMap(keyOf));
@@ -84,7 +88,12 @@ async function placeAll(tx: Transaction, { outbox, clock, ids }: Context, reques
 
   const newKeys = attempts.flatMap(({ request, result }) =>
     result.kind === "placed"
-      ? keyOf(request).map((key) => ({ ...key, bodyHash: hashOf(request), orderId: result.order.id, createdAt: new Date(now) }))
+      ? keyOf(request).map((key) => ({
+          ...key,
+          bodyHash: hashOf(request),
+          orderId: result.order.id,
+          createdAt: new Date(now),
+        }))
       : [],
   );
   const taken = await takeKeys(tx, newKeys);
@@ -93,10 +102,15 @@ async function placeAll(tx: Transaction, { outbox, clock, ids }: Context, reques
   const isOurs = (orderId: string) => !orderOfKey.has(orderId) || winners.has(orderId);
 
   const placed = attempts.flatMap(({ request, result }) =>
-    result.kind === "placed" && isOurs(result.order.id) ? [{ order: result.order, traceparent: request.traceparent }] : [],
+    result.kind === "placed" && isOurs(result.order.id)
+      ? [{ order: result.order, traceparent: request.traceparent }]
+      : [],
   );
   if (placed.length > 0) {
-    await insertOrders(tx, placed.map(({ order }) => order));
+    await insertOrders(
+      tx,
+      placed.map(({ order }) => order),
+    );
     await outbox.send(
       tx,
       placed.map(({ order, traceparent }) => outgoing(OrderCreated, order.id, toSnapshot(order), traceparent)),
@@ -115,7 +129,10 @@ async function placeAll(tx: Transaction, { outbox, clock, ids }: Context, reques
 }
 
 /** Of several requests with one key in the same batch, one wrote it; these are the orders of those that did. */
-function firstOfEachKey(keys: readonly (KeyOfCustomer & { readonly orderId: string })[], taken: ReadonlySet<string>): readonly string[] {
+function firstOfEachKey(
+  keys: readonly (KeyOfCustomer & { readonly orderId: string })[],
+  taken: ReadonlySet<string>,
+): readonly string[] {
   const first = new Map<string, string>();
   for (const key of keys) {
     const name = nameOfKey(key);
@@ -134,7 +151,9 @@ function usedBy(request: OrderRequest, used: ReadonlyMap<string, UsedKey>): Used
 }
 
 function replay(request: OrderRequest, { bodyHash, order }: UsedKey): Placed {
-  return bodyHash === hashOf(request) ? { kind: "replayed", order } : { kind: "refused", code: "IDEMPOTENCY_KEY_REUSED" };
+  return bodyHash === hashOf(request)
+    ? { kind: "replayed", order }
+    : { kind: "refused", code: "IDEMPOTENCY_KEY_REUSED" };
 }
 
 /** The body as parsed JSON: the order of its fields and its white space do not count. */

@@ -29,7 +29,8 @@ export const IncreaseProductCommand = defineMessage({
   type: "IncreaseProductCommand",
   topic: "product.commands",
   sender: "orchestrator",
-  summary: "Give back exactly the stock that this order took; nothing if it took none, and then none may be taken later.",
+  summary:
+    "Give back exactly the stock that this order took; nothing if it took none, and then none may be taken later.",
   data: z.object({ orderId: Uuid }),
 });
 

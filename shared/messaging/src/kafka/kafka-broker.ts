@@ -66,7 +66,8 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const publisher = createPublisher({ kafka, naming, ensureTopics });
   return {
     publish: publisher.publish,
-    subscribe: (subscription) => createSubscription({ kafka, naming, ensureTopics, clock, logger, metrics, ...subscription }),
+    subscribe: (subscription) =>
+      createSubscription({ kafka, naming, ensureTopics, clock, logger, metrics, ...subscription }),
     async ping() {
       const admin = kafka.admin();
       await admin.connect();

@@ -45,7 +45,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const done = run();
 
   async function run(): Promise<void> {
-    for (let failures = 0; !stopping.signal.aborted; ) {
+    for (let failures = 0; !stopping.signal.aborted;) {
       const startedAt = clock.now();
       try {
         await consumeUntilBroken();
@@ -86,7 +86,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     });
     const watch = setInterval(() => {
       const silentForMs = clock.now() - lastFetchAt;
-      if (silentForMs > SILENT_MS && queue.isEmpty()) broken.reject(new Error(`no fetch came back for ${silentForMs} ms`));
+      if (silentForMs > SILENT_MS && queue.isEmpty())
+        broken.reject(new Error(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
     const commit = setInterval(() => void commitHandled(consumer, queue), COMMIT_INTERVAL_MS);
     const stopped = new Promise<void>((resolve) => {
@@ -122,16 +123,14 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     if (!goesOn()) return;
     const topic: Topic = naming.topicOf(batch.topic);
     queue.add(
-      batch.messages.map(
-        ({ key, value, offset, headers }): BrokerRecord => ({
-          topic,
-          partition: batch.partition,
-          offset,
-          key: key?.toString() ?? null,
-          value,
-          headers: textHeaders(headers),
-        }),
-      ),
+      batch.messages.map(({ key, value, offset, headers }): BrokerRecord => ({
+        topic,
+        partition: batch.partition,
+        offset,
+        key: key?.toString() ?? null,
+        value,
+        headers: textHeaders(headers),
+      })),
     );
     resolveOffset(batch.lastOffset());
     while (!queue.isEmpty() && goesOn()) {
@@ -144,7 +143,9 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   async function commitHandled(consumer: Consumer, queue: WorkQueue): Promise<void> {
     try {
       await queue.commitHandled((offsets) =>
-        consumer.commitOffsets(offsets.map(({ topic, partition, next }) => ({ topic: naming.topic(topic), partition, offset: next }))),
+        consumer.commitOffsets(
+          offsets.map(({ topic, partition, next }) => ({ topic: naming.topic(topic), partition, offset: next })),
+        ),
       );
     } catch (error) {
       // Nothing is lost: what has been handled and not committed is delivered again and found in the inbox.

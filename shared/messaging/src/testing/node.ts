@@ -39,23 +39,50 @@ interface NodeOptions {
 
 /** The table that the nodes write what they apply into. `seq` tells the order. */
 export async function createEffects(db: Database): Promise<void> {
-  await db.execute(sql`create table effect (seq bigint generated always as identity, key text not null, number int not null)`);
+  await db.execute(
+    sql`create table effect (seq bigint generated always as identity, key text not null, number int not null)`,
+  );
 }
 
-export async function startNode({ databaseUrl, prefix, decorate = (broker) => broker, onMessage }: NodeOptions): Promise<Node> {
+export async function startNode({
+  databaseUrl,
+  prefix,
+  decorate = (broker) => broker,
+  onMessage,
+}: NodeOptions): Promise<Node> {
   const { logger, lines } = capturedLogger();
   const metrics = createMetrics();
   const db = connectDatabase({ url: databaseUrl, applicationName: "node" });
   const brokers = (await testKafkaBrokers()).split(",");
   const broker = decorate(
     createKafkaBroker({
-      ...{ brokers, prefix, clientId: "node", partitions: 6, replicationFactor: 1, clock: systemClock, logger, metrics },
+      ...{
+        brokers,
+        prefix,
+        clientId: "node",
+        partitions: 6,
+        replicationFactor: 1,
+        clock: systemClock,
+        logger,
+        metrics,
+      },
     }),
   );
   const messaging = createMessaging({
-    ...{ db, databaseUrl, broker, groupId: "node", retention: defaultRetention, clock: systemClock, ids: uuidV7, logger, metrics },
+    ...{
+      db,
+      databaseUrl,
+      broker,
+      groupId: "node",
+      retention: defaultRetention,
+      clock: systemClock,
+      ids: uuidV7,
+      logger,
+      metrics,
+    },
   });
-  const number = ({ data }: Received<{ readonly items: readonly { readonly quantity: number }[] }>) => data.items[0]?.quantity ?? 0;
+  const number = ({ data }: Received<{ readonly items: readonly { readonly quantity: number }[] }>) =>
+    data.items[0]?.quantity ?? 0;
   messaging.start(
     ["product.commands"],
     byType(
@@ -75,7 +102,9 @@ export async function startNode({ databaseUrl, prefix, decorate = (broker) => br
         messaging.outbox.send(
           tx,
           numbers.flatMap((quantity) =>
-            keys.map((key) => outgoing(DecreaseProductCommand, key, { orderId: key, items: [{ productId: key, quantity }] }, undefined)),
+            keys.map((key) =>
+              outgoing(DecreaseProductCommand, key, { orderId: key, items: [{ productId: key, quantity }] }, undefined),
+            ),
           ),
         ),
       );

@@ -44,7 +44,10 @@ export interface ParticipantUnderTest {
   close(): Promise<void>;
 }
 
-export async function participantUnderTest(participant: Participant, databaseUrl: string): Promise<ParticipantUnderTest> {
+export async function participantUnderTest(
+  participant: Participant,
+  databaseUrl: string,
+): Promise<ParticipantUnderTest> {
   const clock = new ManualClock(Date.now());
   const { logger, lines } = capturedLogger();
   const metrics = createMetrics();
@@ -63,7 +66,16 @@ export async function participantUnderTest(participant: Participant, databaseUrl
   participant.routes(app, context);
 
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
-  const handle = createInbox({ db, handlers: participant.handlers(context), outbox, deadLetters, onCommitted: () => {}, clock, logger, metrics });
+  const handle = createInbox({
+    db,
+    handlers: participant.handlers(context),
+    outbox,
+    deadLetters,
+    onCommitted: () => {},
+    clock,
+    logger,
+    metrics,
+  });
   let taken = 0n;
 
   const receiveRecords = (records: readonly BrokerRecord[]) => handle(records, new AbortController().signal);
@@ -76,7 +88,9 @@ export async function participantUnderTest(participant: Participant, databaseUrl
     receive: (...messages) => receiveRecords(messages.map((message) => recordOf(message, clock))),
     async takeSent() {
       const rows = await inTransaction(db, (tx) =>
-        tx.execute<{ id: string; key: string; payload: CloudEvent }>(sql`select id, key, payload from outbox where id > ${taken} order by id`),
+        tx.execute<{ id: string; key: string; payload: CloudEvent }>(
+          sql`select id, key, payload from outbox where id > ${taken} order by id`,
+        ),
       );
       taken = BigInt(rows.at(-1)?.id ?? taken);
       return rows.map(({ key, payload }) => ({ type: payload.type, key, data: payload.data }));
@@ -91,10 +105,21 @@ let nextOffset = 0;
 export function recordOf(message: Outgoing, clock: Clock): BrokerRecord {
   const { topic, key, payload } = toOutboxRow(message, uuidV7, clock);
   nextOffset += 1;
-  return { topic, partition: 0, offset: String(nextOffset), key, value: Buffer.from(JSON.stringify(payload)), headers: {} };
+  return {
+    topic,
+    partition: 0,
+    offset: String(nextOffset),
+    key,
+    value: Buffer.from(JSON.stringify(payload)),
+    headers: {},
+  };
 }
 
 /** What `takeSent` should give for a message. */
-export function sent<Definition extends MessageDefinition>(definition: Definition, key: string, data: DataOf<Definition>): Sent {
+export function sent<Definition extends MessageDefinition>(
+  definition: Definition,
+  key: string,
+  data: DataOf<Definition>,
+): Sent {
   return { type: definition.type, key, data };
 }
