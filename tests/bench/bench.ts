@@ -81,6 +81,18 @@ async function usage(system: System): Promise<ReadonlyMap<string, { cpuMs: numbe
   return result;
 }
 
+/** How many messages each service applied with one transaction, on average since its start. */
+async function batchSizes(system: System): Promise<string> {
+  const sizes: string[] = [];
+  for (const [name, { managementUrl }] of Object.entries(system.services)) {
+    const metrics = await (await fetch(`${managementUrl}/metrics`)).text();
+    const read = (metric: string) => Number(new RegExp(`^${metric} (\\d+)`, "m").exec(metrics)?.[1] ?? Number.NaN);
+    const size = read("consumer_records_total") / read("consumer_batches_total");
+    if (!Number.isNaN(size)) sizes.push(`${name} ${size.toFixed(1)}`);
+  }
+  return sizes.join(", ");
+}
+
 async function measure(system: System): Promise<void> {
   const url = system.frontendUrl;
   const people = await customers(url, inFlight);
@@ -162,6 +174,7 @@ async function measure(system: System): Promise<void> {
       );
   }
 
+  say(`Records a transaction: ${await batchSizes(system)}`);
   const seen = new Seen();
   const tap = await tapMessages(system.kafkaBrokers, ({ type, key }) => seen.hear(type, key));
   const toDelivery: number[] = [];

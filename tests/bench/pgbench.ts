@@ -4,8 +4,7 @@ import { join } from "node:path";
 
 /** The intake's two inserts as plain SQL: an order, and its message in the outbox. */
 const TWO_INSERTS = String.raw`
-begin;
-select set_config('app.tx', 'bench', true);
+begin deferrable;
 insert into orders (id, customer_id, status, progress, items, total, currency, delivery_address, created_at, updated_at)
 values (gen_random_uuid(), gen_random_uuid(), 'PENDING', 'CREATED', '[{"productId":"0195e000-0000-7000-8000-000000000001","name":"Tea","unitPrice":4500,"quantity":1}]', 4500, 'KRW', 'Seoul', now(), now());
 insert into outbox (topic, key, payload, sent_at)

@@ -72,7 +72,8 @@ test("twenty backends of all databases terminated a second: every transaction is
 test("the broker killed and back, again and again: orders are taken all the time and all are served", async () => {
   const { kafka } = shop.system.infrastructure;
   if (kafka === undefined) throw new Error("this test needs a broker of its own: unset KAFKA_BROKERS");
-  const journal = await during(load(300, 8), 2_000, async () => {
+  // After each return the groups need some seconds to form again: the broker is up for twelve seconds before it is killed anew.
+  const journal = await during(load(400, 8), 12_000, async () => {
     await kafka.kill();
     await Bun.sleep(1_000);
     await kafka.restart();

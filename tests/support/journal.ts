@@ -86,11 +86,14 @@ export async function runLoad({ customers, rider, productIds, orders, inFlight, 
         async () => {
           const { body: list } = await insist(() => rider.call("GET", `/api/deliveries?orderId=${orderId}`));
           const [delivery] = list["items"] as readonly { id: string }[];
-          if (delivery === undefined) throw new Error(`order ${orderId} has no delivery yet`);
-          return delivery.id;
+          if (delivery !== undefined) return delivery.id;
+          const { body: order } = await insist(() => customer.call("GET", `/api/orders/${orderId}`));
+          if (order["status"] === "CANCELLED") return undefined;
+          throw new Error(`order ${orderId} has no delivery yet, and is ${String(order["progress"])}`);
         },
         { deadlineMs: 60_000, pauseMs: 50 },
       );
+      if (deliveryId === undefined) return;
       const { status } = await insist(() => rider.call("PUT", `/api/deliveries/${deliveryId}/complete`));
       if (status === 200) journal.completed.push(orderId);
     }

@@ -33,8 +33,8 @@ CREATE TABLE "delivery" (
 CREATE TABLE "inbox" (
 	"message_id" text PRIMARY KEY NOT NULL,
 	"handled_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"tx" text DEFAULT current_setting('app.tx') NOT NULL,
-	CONSTRAINT "inbox_in_transaction" CHECK ("inbox"."tx" <> '')
+	"tx" text DEFAULT current_setting('transaction_deferrable') NOT NULL,
+	CONSTRAINT "inbox_in_transaction" CHECK ("inbox"."tx" = 'on')
 );
 --> statement-breakpoint
 CREATE TABLE "outbox" (
@@ -44,8 +44,8 @@ CREATE TABLE "outbox" (
 	"payload" json NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"sent_at" timestamp with time zone,
-	"tx" text DEFAULT current_setting('app.tx') NOT NULL,
-	CONSTRAINT "outbox_in_transaction" CHECK ("outbox"."tx" <> ''),
+	"tx" text DEFAULT current_setting('transaction_deferrable') NOT NULL,
+	CONSTRAINT "outbox_in_transaction" CHECK ("outbox"."tx" = 'on'),
 	CONSTRAINT "outbox_payload_is_object" CHECK (json_typeof("outbox"."payload") = 'object')
 );
 --> statement-breakpoint

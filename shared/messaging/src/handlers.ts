@@ -25,7 +25,7 @@ export class Refused extends Error {
 }
 
 export interface Route {
-  readonly type: string;
+  readonly types: readonly string[];
   readonly handle: Handler;
 }
 
@@ -35,41 +35,44 @@ export function on<Definition extends MessageDefinition>(
   handle: Handler<DataOf<Definition>>,
 ): Route {
   // The only place where the type of the data is asserted: `decode` has parsed it with this very definition.
-  return { type: definition.type, handle: handle as Handler };
+  return { types: [definition.type], handle: handle as Handler };
+}
+
+/** Binds one handler to several messages, for what is done the same way for all of them. */
+export function onAny(definitions: readonly MessageDefinition[], handle: Handler): Route {
+  return { types: definitions.map(({ type }) => type), handle };
 }
 
 /**
- * Handlers by message type. A batch is cut into groups of one type in which every key stands at most once,
+ * Handlers by message type. A batch is cut into groups for one handler in which every key stands at most once,
  * and a key's messages keep their order over the groups: so a handler may treat its messages as a set.
  */
 export function byType(...routes: readonly Route[]): MessageHandlers {
-  const handlers = new Map(routes.map(({ type, handle }) => [type, handle]));
+  const routeOf = new Map(routes.flatMap((route) => route.types.map((type) => [type, route] as const)));
   return {
-    types: new Set(handlers.keys()),
+    types: new Set(routeOf.keys()),
     async handle(tx, messages) {
       const sent: Outgoing[] = [];
-      for (const { type, members } of groups(messages)) {
-        const handle = handlers.get(type);
-        if (handle === undefined) throw new Error(`no handler for ${type}`);
-        sent.push(...(await handle(tx, members)));
-      }
+      for (const { route, members } of groups(messages, routeOf)) sent.push(...(await route.handle(tx, members)));
       return sent;
     },
   };
 }
 
 interface Group {
-  readonly type: string;
+  readonly route: Route;
   readonly members: Received[];
 }
 
-function groups(messages: readonly Received[]): Group[] {
+function groups(messages: readonly Received[], routeOf: ReadonlyMap<string, Route>): readonly Group[] {
   const result: Group[] = [];
   const nextGroupOfKey = new Map<string, number>();
   for (const message of messages) {
+    const route = routeOf.get(message.type);
+    if (route === undefined) throw new Error(`no handler for ${message.type}`);
     const earliest = nextGroupOfKey.get(message.key) ?? 0;
-    let index = result.findIndex(({ type }, position) => position >= earliest && type === message.type);
-    if (index === -1) index = result.push({ type: message.type, members: [] }) - 1;
+    let index = result.findIndex((group, position) => position >= earliest && group.route === route);
+    if (index === -1) index = result.push({ route, members: [] }) - 1;
     result[index]?.members.push(message);
     nextGroupOfKey.set(message.key, index + 1);
   }

@@ -17,11 +17,11 @@ import {
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "string" });
 
-/** Set by `inTransaction`: a statement that is not part of a transaction cannot write these tables. */
+/** `on` in the transactions of `connectDatabase` only: a statement that is not part of one cannot write these tables. */
 const transactionMark = () =>
   text("tx")
     .notNull()
-    .default(sql`current_setting('app.tx')`);
+    .default(sql`current_setting('transaction_deferrable')`);
 
 /**
  * Messages that a transaction decided to send. The relay publishes them in the order of `id` and marks them.
@@ -44,7 +44,7 @@ export const outbox = pgTable(
     index("outbox_unsent")
       .on(table.id)
       .where(sql`${table.sentAt} is null`),
-    check("outbox_in_transaction", sql`${table.tx} <> ''`),
+    check("outbox_in_transaction", sql`${table.tx} = 'on'`),
     check("outbox_payload_is_object", sql`json_typeof(${table.payload}) = 'object'`),
   ],
 );
@@ -59,7 +59,7 @@ export const inbox = pgTable(
   },
   (table) => [
     index("inbox_handled_at").using("brin", table.handledAt),
-    check("inbox_in_transaction", sql`${table.tx} <> ''`),
+    check("inbox_in_transaction", sql`${table.tx} = 'on'`),
   ],
 );
 

@@ -1,6 +1,7 @@
 import type { Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
 import type { Database } from "@shop/database/connect";
-import { and, asc, desc, eq, inArray, isNotNull, isNull, lt } from "drizzle-orm";
+import { uuidArray } from "@shop/database/rows";
+import { and, asc, desc, eq, isNotNull, isNull, lt, sql } from "drizzle-orm";
 import { saga, sagaHistory } from "./schema.ts";
 
 export interface SagasToList {
@@ -51,7 +52,7 @@ async function withHistory(db: Database, rows: readonly (typeof saga.$inferSelec
   const entries = await db
     .select()
     .from(sagaHistory)
-    .where(inArray(sagaHistory.sagaId, ids))
+    .where(sql`${sagaHistory.sagaId} = any(${uuidArray(ids)})`)
     .orderBy(asc(sagaHistory.sagaId), asc(sagaHistory.seq));
   const entriesOf = Map.groupBy(entries, ({ sagaId }) => sagaId);
   return rows.map(({ id, orderId, status, step, attempts, deadline, stuckSince }) => ({

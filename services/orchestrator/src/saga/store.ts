@@ -1,7 +1,7 @@
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { and, inArray, isNotNull, lte, sql } from "drizzle-orm";
+import { and, isNotNull, lte, sql } from "drizzle-orm";
 import { saga } from "../db/schema.ts";
 import type { HistoryEntry, SagaState } from "./state.ts";
 
@@ -18,7 +18,7 @@ export async function lockByOrder(tx: Transaction, orderIds: readonly string[]):
   const rows = await tx
     .select()
     .from(saga)
-    .where(inArray(saga.orderId, [...orderIds]))
+    .where(sql`${saga.orderId} = any(${uuidArray(orderIds)})`)
     .orderBy(saga.orderId)
     .for("update");
   return new Map(rows.map((row) => [row.orderId, toState(row)]));
@@ -50,44 +50,59 @@ export interface SagaToSave {
 export async function save(tx: Transaction, sagas: readonly SagaToSave[], now: number): Promise<void> {
   const begun = sagas.filter(({ readRevision }) => readRevision === undefined);
   const changed = sagas.filter(({ readRevision }) => readRevision !== undefined);
-  if (begun.length > 0) {
-    const inserted = await tx
-      .insert(saga)
-      .values(begun.map(({ state }) => toRow(state, now)))
-      .onConflictDoNothing();
-    if (inserted.count !== begun.length) throw new SagaChangedMeanwhile("another replica began one of these sagas");
-  }
-  if (changed.length > 0) {
-    const updated = await tx.execute(sql`
-      update saga set
-        status = r.status, step = r.step, reason = r.reason, attempts = r.attempts, next_attempt_at = r.next_attempt_at,
-        deadline = r.deadline, stuck_since = r.stuck_since, revision = r.revision, updated_at = r.updated_at
-      from json_to_recordset(${jsonRows(changed.map(({ state, readRevision }) => toChange(state, readRevision, now)))}) as r(
-        id uuid, status text, step text, reason text, attempts int, next_attempt_at timestamptz, deadline timestamptz,
-        stuck_since timestamptz, revision int, updated_at timestamptz, read_revision int)
-      where saga.id = r.id and saga.revision = r.read_revision
-        -- Without this the planner can choose to scan the whole table for the join.
-        and saga.id = any(${uuidArray(changed.map(({ state }) => state.id))})`);
-    if (updated.count !== changed.length) throw new SagaChangedMeanwhile("another replica changed one of these sagas");
-  }
-  const history = sagas.flatMap(({ state, readRevision, history: entries }) =>
-    entries.map((entry, index) => ({
-      saga_id: state.id,
-      seq: (readRevision ?? 0) * HISTORY_PER_REVISION + index,
-      at: new Date(entry.at),
-      step: entry.step,
-      message: entry.message,
-      detail: entry.detail,
-    })),
-  );
-  await tx.execute(sql`
-    insert into saga_history (saga_id, seq, at, step, message, detail)
-    select saga_id, seq, at, step, message, detail from json_to_recordset(${jsonRows(history)})
-      as r(saga_id uuid, seq bigint, at timestamptz, step text, message text, detail text)`);
+  // Sent one behind the other without waiting in between: one round trip instead of three.
+  const [inserted, updated] = await Promise.all([insertBegun(tx, begun, now), updateChanged(tx, changed, now), insertHistory(tx, sagas)]);
+  if (inserted !== begun.length) throw new SagaChangedMeanwhile("another replica began one of these sagas");
+  if (updated !== changed.length) throw new SagaChangedMeanwhile("another replica changed one of these sagas");
+}
+
+async function insertBegun(tx: Transaction, sagas: readonly SagaToSave[], now: number): Promise<number> {
+  if (sagas.length === 0) return 0;
+  const { count } = await tx.execute(sql`
+    insert into saga (id, order_id, definition, version, status, step, data, reason, attempts, next_attempt_at, deadline,
+      stuck_since, traceparent, revision, created_at, updated_at)
+    select id, "orderId", definition, version, status, step, data, reason, attempts, "nextAttemptAt", deadline,
+      "stuckSince", traceparent, revision, "savedAt", "savedAt"
+    from json_to_recordset(${jsonRows(sagas.map((each) => toRow(each, now)))}) as r(
+      id uuid, "orderId" uuid, definition text, version int, status text, step text, data jsonb, reason text, attempts int,
+      "nextAttemptAt" timestamptz, deadline timestamptz, "stuckSince" timestamptz, traceparent text, revision int,
+      "savedAt" timestamptz)
+    on conflict do nothing`);
+  return count;
+}
+
+async function updateChanged(tx: Transaction, sagas: readonly SagaToSave[], now: number): Promise<number> {
+  if (sagas.length === 0) return 0;
+  const { count } = await tx.execute(sql`
+    update saga set
+      status = r.status, step = r.step, reason = r.reason, attempts = r.attempts, next_attempt_at = r."nextAttemptAt",
+      deadline = r.deadline, stuck_since = r."stuckSince", revision = r.revision, updated_at = r."savedAt"
+    from json_to_recordset(${jsonRows(sagas.map((each) => toRow(each, now)))}) as r(
+      id uuid, status text, step text, reason text, attempts int, "nextAttemptAt" timestamptz, deadline timestamptz,
+      "stuckSince" timestamptz, revision int, "savedAt" timestamptz, "readRevision" int)
+    where saga.id = r.id and saga.revision = r."readRevision"
+      -- Without this the planner can choose to scan the whole table for the join.
+      and saga.id = any(${uuidArray(sagas.map(({ state }) => state.id))})`);
+  return count;
 }
 
 /** History entries are numbered by the revision they came from; more than this many in one change would collide, and be refused. */
 const HISTORY_PER_REVISION = 10_000;
+
+async function insertHistory(tx: Transaction, sagas: readonly SagaToSave[]): Promise<void> {
+  const rows = sagas.flatMap(({ state, readRevision, history }) =>
+    history.map((entry, index) => ({
+      ...entry,
+      sagaId: state.id,
+      seq: (readRevision ?? 0) * HISTORY_PER_REVISION + index,
+      at: new Date(entry.at),
+    })),
+  );
+  await tx.execute(sql`
+    insert into saga_history (saga_id, seq, at, step, message, detail)
+    select "sagaId", seq, at, step, message, detail from json_to_recordset(${jsonRows(rows)})
+      as r("sagaId" uuid, seq bigint, at timestamptz, step text, message text, detail text)`);
+}
 
 const toDate = (ms: number | null) => (ms === null ? null : new Date(ms));
 const toMs = (date: Date | null) => date?.getTime() ?? null;
@@ -102,28 +117,13 @@ function toState(row: typeof saga.$inferSelect): OrderSagaState {
   };
 }
 
-function toRow(state: OrderSagaState, now: number): typeof saga.$inferInsert {
+function toRow({ state, readRevision }: SagaToSave, now: number): object {
   return {
     ...state,
+    readRevision,
     nextAttemptAt: toDate(state.nextAttemptAt),
     deadline: toDate(state.deadline),
     stuckSince: toDate(state.stuckSince),
-    createdAt: new Date(now),
-    updatedAt: new Date(now),
-  };
-}
-
-function toChange(
-  { id, status, step, reason, attempts, revision, ...times }: OrderSagaState,
-  readRevision: number | undefined,
-  now: number,
-) {
-  return {
-    ...{ id, status, step, reason, attempts, revision },
-    next_attempt_at: toDate(times.nextAttemptAt),
-    deadline: toDate(times.deadline),
-    stuck_since: toDate(times.stuckSince),
-    updated_at: new Date(now),
-    read_revision: readRevision,
+    savedAt: new Date(now),
   };
 }

@@ -1,8 +1,8 @@
 import type { DataOf } from "@shop/contracts/messages/define";
 import type { ProductChanged } from "@shop/contracts/messages/product";
 import type { Database, Transaction } from "@shop/database/connect";
-import { jsonRows } from "@shop/database/rows";
-import { inArray, sql } from "drizzle-orm";
+import { jsonRows, uuidArray } from "@shop/database/rows";
+import { sql } from "drizzle-orm";
 import type { CatalogueEntry } from "../domain/pricing.ts";
 import { catalogue } from "./schema.ts";
 
@@ -13,7 +13,7 @@ export async function readCatalogue(
   const rows = await tx
     .select()
     .from(catalogue)
-    .where(inArray(catalogue.productId, [...productIds]));
+    .where(sql`${catalogue.productId} = any(${uuidArray(productIds)})`);
   return new Map(rows.map((row) => [row.productId, row]));
 }
 

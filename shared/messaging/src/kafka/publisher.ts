@@ -2,6 +2,7 @@ import { CLOUD_EVENT_CONTENT_TYPE } from "@shop/contracts/messages/cloud-event";
 import type { Kafka, Message, Producer } from "kafkajs";
 import type { RecordToPublish } from "../broker.ts";
 import type { Naming } from "./kafka-broker.ts";
+import { byKey } from "./partitioner.ts";
 
 interface PublisherOptions {
   readonly kafka: Kafka;
@@ -22,7 +23,12 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
   async function connected(): Promise<Producer> {
     if (producer) return producer;
     await ensureTopics();
-    const fresh = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
+    const fresh = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: byKey,
+    });
     await fresh.connect();
     producer = fresh;
     return fresh;
