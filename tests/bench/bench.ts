@@ -23,7 +23,7 @@ const unloaded = Number(values.unloaded);
 const rounds = Number(values.rounds);
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
-const perSecond = (count: number, ms: number) => Math.round((count * 1_000) / ms);
+const perSecond = (items: number, ms: number) => Math.round((items * 1_000) / ms);
 const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
 
 /** Messages that have been seen, to be waited for before or after they were. */
@@ -176,7 +176,11 @@ async function measure(system: System): Promise<void> {
 
   say(`Records a transaction: ${await batchSizes(system)}`);
   const seen = new Seen();
-  const tap = await tapMessages(system.kafkaBrokers, ({ type, key }) => seen.hear(type, key));
+  const tap = await tapMessages({
+    brokers: system.kafkaBrokers,
+    prefix: process.env["TOPIC_PREFIX"] ?? "",
+    onMessage: ({ type, key }) => seen.hear(type, key),
+  });
   const toDelivery: number[] = [];
   const toComplete: number[] = [];
   const client = postgres(deliveryDb ?? "", { max: 1 });

@@ -29,18 +29,20 @@ afterAll(async () => {
   await shop.stop();
 }, 30_000);
 
-const load = (seed: number) => runLoad({ customers, rider, productIds, orders: 120, inFlight: 16, cancelled: 0.3, completed: 0.4, seed });
+const load = (seed: number) =>
+  runLoad({ customers, rider, productIds, orders: 120, inFlight: 16, cancelled: 0.3, completed: 0.4, seed });
 
 /** Every record of every topic so far. */
 async function readAll(): Promise<ReadonlyMap<string, readonly Message[]>> {
   const records = new Map<string, Message[]>(topics.map((topic) => [prefix + topic, []]));
-  const admin = kafka.admin();
-  await admin.connect();
+  const client = kafka.admin();
+  await client.connect();
   const ends = new Map<string, bigint>();
   for (const topic of records.keys()) {
-    for (const { partition, high } of await admin.fetchTopicOffsets(topic)) ends.set(`${topic}:${partition}`, BigInt(high));
+    for (const { partition, high } of await client.fetchTopicOffsets(topic))
+      ends.set(`${topic}:${partition}`, BigInt(high));
   }
-  await admin.disconnect();
+  await client.disconnect();
   const wanted = Number([...ends.values()].reduce((sum, end) => sum + end, 0n));
   const consumer = kafka.consumer({ groupId: `${prefix}reader-${crypto.randomUUID()}` });
   await consumer.connect();
@@ -91,7 +93,9 @@ test("every message that ever was, again, two to five times and in any order, ch
   await expectKept(journal, admin);
   const after = await shop.booksBalance();
   expect(after.deadLetters).toEqual([]);
-  expect(after.orders.PENDING + after.orders.COMPLETE + after.orders.CANCELLED).toBeGreaterThan(JSON.parse(before).orders.COMPLETE);
+  expect(after.orders.PENDING + after.orders.COMPLETE + after.orders.CANCELLED).toBeGreaterThan(
+    JSON.parse(before).orders.COMPLETE,
+  );
 }, 120_000);
 
 test("poison among the messages is set aside with its reason, and every order around it is served", async () => {

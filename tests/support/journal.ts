@@ -43,7 +43,17 @@ export function seeded(seed: number): () => number {
  * Customers place orders, cancel some, and a rider completes some, while faults happen around them. Like any good client they repeat a call
  * that failed: an order with the same idempotency key.
  */
-export async function runLoad({ customers, rider, productIds, orders, inFlight, cancelled, completed, seed, onPlaced }: LoadOptions): Promise<Journal> {
+export async function runLoad({
+  customers,
+  rider,
+  productIds,
+  orders,
+  inFlight,
+  cancelled,
+  completed,
+  seed,
+  onPlaced,
+}: LoadOptions): Promise<Journal> {
   const journal: Journal = { placed: [], completed: [], cancelRequested: [], failures: 0 };
   const random = seeded(seed);
   const plans = Array.from({ length: orders }, (_, index) => ({
@@ -114,7 +124,8 @@ export async function expectKept({ placed, completed, cancelRequested }: Journal
   do {
     const { body } = await admin.call("GET", `/api/orders?limit=100${cursor}`);
     for (const { id, status } of body["items"] as readonly { id: string; status: string }[]) statusOf.set(id, status);
-    cursor = body["nextCursor"] === null ? "" : `&cursor=${String(body["nextCursor"])}`;
+    const next = body["nextCursor"] as string | null;
+    cursor = next === null ? "" : `&cursor=${next}`;
   } while (cursor !== "");
   expect(placed.filter((id) => !statusOf.has(id))).toEqual([]);
   expect(completed.filter((id) => statusOf.get(id) !== "COMPLETE")).toEqual([]);

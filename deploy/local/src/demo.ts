@@ -1,4 +1,5 @@
 import { type Books, readBooks } from "./books.ts";
+import { areOrderable } from "./demo/orderable.ts";
 import { tapMessages } from "./demo/message-tap.ts";
 import { anyone, logIn, type ShopClient } from "./demo/shop-client.ts";
 import { orderWith, Story, until } from "./demo/story.ts";
@@ -45,7 +46,11 @@ async function placeOrder(customer: ShopClient, story: Story, product: DemoProdu
 async function tell(system: System): Promise<void> {
   const url = system.frontendUrl;
   const story = new Story(say);
-  const tap = await tapMessages(system.kafkaBrokers, (message) => story.hear(message));
+  const tap = await tapMessages({
+    brokers: system.kafkaBrokers,
+    prefix: process.env["TOPIC_PREFIX"] ?? "",
+    onMessage: (message) => story.hear(message),
+  });
   try {
     story.begin("Log in");
     const customer = await logIn(url, "customer", "customer-password", story.callsOf("customer"));
@@ -59,6 +64,12 @@ async function tell(system: System): Promise<void> {
     const soldOut = products.find(({ stock }) => stock === 0);
     if (inStock === undefined || soldOut === undefined)
       throw new Error("the demo data lacks a product with stock and one without");
+    const probe = await logIn(url, "customer2", "customer2-password");
+    await until(
+      "that the products can be ordered",
+      () => areOrderable(probe, [inStock.id, soldOut.id]),
+      (orderable) => orderable,
+    );
 
     story.begin(`1. A bought order: two of "${inStock.name}"`);
     const bought = await placeOrder(customer, story, inStock, 2);

@@ -1,15 +1,6 @@
-/** All services, with the ports at which the contract has them; the management port is 1000 above. */
-export const defaultPorts = {
-  user: 8001,
-  order: 8002,
-  product: 8003,
-  delivery: 8004,
-  orchestrator: 8005,
-  gateway: 8000,
-  frontend: 8080,
-} as const;
+import type { ProcessName } from "@shop/contracts/ports";
 
-export type ServiceName = keyof typeof defaultPorts;
+export type ServiceName = ProcessName;
 
 /**
  * How many requests a process that forwards may have under way at once. Bun reads it when it starts, and its default of 256 is soon reached

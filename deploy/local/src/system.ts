@@ -1,13 +1,13 @@
+import { defaultPorts, MANAGEMENT_PORT_OFFSET } from "@shop/contracts/ports";
 import { join } from "node:path";
 import { freePort, requireFreePort } from "./free-port.ts";
 import { type Infrastructure, type InfrastructureOptions, startInfrastructure } from "./infrastructure.ts";
 import { packageFolder } from "./postgres-binaries.ts";
-import { databaseOwners, defaultPorts, type ServiceName, serviceNames, surroundingsOf } from "./services.ts";
+import { databaseOwners, type ServiceName, serviceNames, surroundingsOf } from "./services.ts";
 import { SetupError } from "./setup-error.ts";
 import { createSupervisor, type ProcessSpec, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 const repositoryFolder = join(packageFolder, "..", "..");
-const MANAGEMENT_OFFSET = 1_000;
 
 export interface SystemOptions extends Omit<InfrastructureOptions, "databases">, SupervisorOptions {
   /** `default`: those of the contract, or `NAME_PORT` of the environment; `free`: any. */
@@ -132,15 +132,15 @@ async function freePlace(name: string): Promise<Replica> {
 async function fixedPlace(name: ServiceName, environment: SystemOptions["environment"]): Promise<Replica> {
   const setting = `${name.toUpperCase()}_PORT`;
   const port = Number(environment[setting] || defaultPorts[name]);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535 - MANAGEMENT_OFFSET) {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535 - MANAGEMENT_PORT_OFFSET) {
     throw new SetupError(
-      `${setting}=${environment[setting]} is no port. Set it to a number from 1 to ${65_535 - MANAGEMENT_OFFSET}.`,
+      `${setting}=${environment[setting]} is no port. Set it to a number from 1 to ${65_535 - MANAGEMENT_PORT_OFFSET}.`,
     );
   }
-  const remedy = `set ${setting} to another port (its management port is ${MANAGEMENT_OFFSET} above)`;
+  const remedy = `set ${setting} to another port (its management port is ${MANAGEMENT_PORT_OFFSET} above)`;
   await requireFreePort(port, `the service ${name}`, remedy);
-  await requireFreePort(port + MANAGEMENT_OFFSET, `the service ${name} for its health and metrics`, remedy);
-  return placeAt(name, port, port + MANAGEMENT_OFFSET);
+  await requireFreePort(port + MANAGEMENT_PORT_OFFSET, `the service ${name} for its health and metrics`, remedy);
+  return placeAt(name, port, port + MANAGEMENT_PORT_OFFSET);
 }
 
 function placeAt(name: string, port: number, managementPort: number): Replica {

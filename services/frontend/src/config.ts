@@ -4,10 +4,8 @@ import { processSettings } from "@shop/service/settings";
 
 /** The settings of the frontend, each by its environment variable. */
 export const frontendSettings = {
-  ...processSettings,
+  ...processSettings("frontend"),
   ...edgeSettings,
-  PORT: processSettings.PORT.default(8080),
-  MANAGEMENT_PORT: processSettings.MANAGEMENT_PORT.default(9080),
   GATEWAY_URL: httpUrl.default("http://localhost:8000"),
   /** A little more than the gateway gives a service, so that the gateway's own answer comes first; still within 2 s. */
   UPSTREAM_TIMEOUT_MS: milliseconds.default(1_900),

@@ -4,12 +4,9 @@ import { processSettings, tokenSettings } from "@shop/service/settings";
 
 /** The settings of the gateway, each by its environment variable. */
 export const gatewaySettings = {
-  ...processSettings,
+  ...processSettings("gateway"),
   ...tokenSettings,
   ...edgeSettings,
-  PORT: processSettings.PORT.default(8000),
-  MANAGEMENT_PORT: processSettings.MANAGEMENT_PORT.default(9000),
-  JWKS_URL: tokenSettings.JWKS_URL.default("http://localhost:8001/.well-known/jwks.json"),
   USER_URL: httpUrl.default("http://localhost:8001"),
   ORDER_URL: httpUrl.default("http://localhost:8002"),
   PRODUCT_URL: httpUrl.default("http://localhost:8003"),

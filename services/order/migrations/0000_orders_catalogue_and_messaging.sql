@@ -46,13 +46,13 @@ CREATE TABLE "orders" (
 	"progress" text NOT NULL,
 	"cancel_reason" text,
 	"cancel_requested_at" timestamp with time zone,
-	"items" jsonb NOT NULL,
+	"items" json NOT NULL,
 	"total" bigint NOT NULL,
 	"currency" text NOT NULL,
 	"delivery_address" text NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	"updated_at" timestamp with time zone NOT NULL,
-	CONSTRAINT "orders_items_are_array" CHECK (jsonb_typeof("orders"."items") = 'array'),
+	CONSTRAINT "orders_items_are_array" CHECK (json_typeof("orders"."items") = 'array'),
 	CONSTRAINT "orders_cancelled_with_reason" CHECK (("orders"."status" = 'CANCELLED') = ("orders"."cancel_reason" is not null))
 );
 --> statement-breakpoint

@@ -1,13 +1,16 @@
 import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
-import { runProcess, startOrExplain } from "@shop/service/run";
+import { runProcess, startOrExplain } from "@shop/service/process";
 import { databaseSettings, processSettings, tokenSettings } from "@shop/service/settings";
 import { createUserService } from "./service.ts";
 
 const { TOKEN_ISSUER, TOKEN_AUDIENCE } = tokenSettings;
 
 startOrExplain(() => {
-  const config = loadConfig({ ...processSettings, ...databaseSettings, TOKEN_ISSUER, TOKEN_AUDIENCE }, process.env);
+  const config = loadConfig(
+    { ...processSettings("user"), ...databaseSettings, TOKEN_ISSUER, TOKEN_AUDIENCE },
+    process.env,
+  );
   runProcess({
     name: "user",
     settings: config,

@@ -10,7 +10,7 @@ import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import type { Built } from "@shop/service/run";
+import type { Built } from "@shop/service/process";
 import type { UserContext } from "./context.ts";
 import { createAccessTokens } from "./credentials/access-tokens.ts";
 import { createPasswords } from "./credentials/passwords.ts";

@@ -22,7 +22,7 @@ const TRANSIENT_CODES = new Set([
 ]);
 
 /** An error's own code, or that of its cause: Drizzle wraps what the driver threw. */
-export function errorCode(error: unknown): string | undefined {
+function errorCode(error: unknown): string | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
     if ("code" in current && typeof current.code === "string") return current.code;
   }
@@ -35,7 +35,7 @@ export function isTransient(error: unknown): boolean {
   return code !== undefined && (TRANSIENT_CODES.has(code) || TRANSIENT_SQLSTATE.test(code));
 }
 
-/** SQLSTATE 23505. */
-export function isUniqueViolation(error: unknown): boolean {
-  return errorCode(error) === "23505";
+/** SQLSTATE 57014: the server ended a statement that ran for too long. It is transient; but work that always takes too long must be cut up. */
+export function isStatementTimeout(error: unknown): boolean {
+  return errorCode(error) === "57014";
 }

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from "@shop/database/connect";
-import { isTransient } from "@shop/database/errors";
+import { isStatementTimeout, isTransient } from "@shop/database/errors";
 import { jsonRows } from "@shop/database/rows";
 import { inTransaction } from "@shop/database/transaction";
 import { backoffMs } from "@shop/runtime/backoff";
@@ -59,7 +59,8 @@ export function createInbox({ db, handlers, outbox, deadLetters, onCommitted, cl
         await apply(messages);
         return;
       } catch (error) {
-        if (isTransient(error)) {
+        const takesTooLong = isStatementTimeout(error) && attempt >= ATTEMPTS;
+        if (isTransient(error) && !takesTooLong) {
           if (attempt === 1 || attempt % 10 === 0) {
             logger.warn("messages wait: the database does not take them now; trying again", {
               messages: messages.length,

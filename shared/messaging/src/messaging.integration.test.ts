@@ -7,8 +7,13 @@ import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
 import { Kafka, logLevel, type Message } from "kafkajs";
+import { DecreaseProductCommand } from "@shop/contracts/messages/product";
+import { systemClock } from "@shop/runtime/clock";
+import { uuidV7 } from "@shop/runtime/ids";
 import type { Broker } from "./broker.ts";
 import { Refused } from "./handlers.ts";
+import { createOutbox } from "./outbox.ts";
+import { outgoing } from "./outgoing.ts";
 import { createEffects, effects, effectsByKey, type Node, startNode } from "./testing/node.ts";
 
 let database: TestDatabase;
@@ -64,6 +69,19 @@ describe("the outbox", () => {
     await eventually(async () => expect(await unsent()).toBe(0));
     expect(replicas.filter(({ metrics }) => metrics.expose().includes("outbox_published_total"))).toHaveLength(1);
   });
+
+  test("a backlog that is larger than what Kafka takes at once is published all the same", async () => {
+    const items = Array.from({ length: 50 }, (_, index) => ({ productId: key(index), quantity: 1 }));
+    await inTransaction(db, (tx) =>
+      createOutbox({ ids: uuidV7, clock: systemClock }).send(
+        tx,
+        upTo(1_500).map(() => outgoing(DecreaseProductCommand, key(1), { orderId: key(1), items }, undefined)),
+      ),
+    );
+    await start();
+    await untilApplied(1_500);
+    await eventually(async () => expect(await unsent()).toBe(0));
+  }, 30_000);
 
   test("a transaction that is rolled back sends nothing", async () => {
     const node = await start();

@@ -5,7 +5,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Broker } from "./broker.ts";
-import { openRelaySession, type RelaySession } from "./relay-session.ts";
+import { openRelaySession, type PendingRow, type RelaySession } from "./relay-session.ts";
 
 export interface RelayOptions {
   readonly databaseUrl: string;
@@ -31,10 +31,22 @@ export interface Relay {
 /** The channel on which a replica that commits rows wakes the one that publishes them. */
 const RELAY_CHANNEL = "outbox_committed";
 const BATCH = 1_000;
+/**
+ * The most that is published at once, in characters. Kafka refuses more than 1,048,588 bytes a partition (`message.max.bytes`), and all rows
+ * may be for one: half of it leaves room for what a record has around its value, and for characters of several bytes.
+ */
+const BATCH_CHARACTERS = 500_000;
 /** How soon a standby replica asks again whether the active one is gone, in milliseconds. */
 const STANDBY_INTERVAL_MS = 500;
 const RESTART_PAUSE_MS = 200;
 const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
+
+/** As many rows as may be published at once; one at least. The others are read again with the next batch. */
+function firstThatFit(rows: readonly PendingRow[]): readonly PendingRow[] {
+  let characters = 0;
+  const fitting = rows.findIndex(({ payload }) => (characters += payload.length) > BATCH_CHARACTERS);
+  return fitting === -1 ? rows : rows.slice(0, Math.max(1, fitting));
+}
 
 /**
  * Publishes the outbox. Of all replicas one at a time is active: the one whose session holds the advisory lock.
@@ -105,7 +117,7 @@ export function createRelay(options: RelayOptions): Relay {
   async function lead(session: RelaySession): Promise<void> {
     let published: readonly string[] = [];
     while (session.holds()) {
-      const rows = await session.markAndRead(published, BATCH);
+      const rows = firstThatFit(await session.markAndRead(published, BATCH));
       published = [];
       if (rows.length === 0) {
         if (stopping.signal.aborted) return;

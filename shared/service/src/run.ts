@@ -6,15 +6,13 @@ import { createParticipant, type Participant } from "./participant.ts";
 import { runProcess } from "./process.ts";
 import { databaseSettings, messagingSettings, processSettings, tokenSettings } from "./settings.ts";
 
-export { type Built, runProcess, startOrExplain } from "./process.ts";
-
 /** A participant's process, with the settings of its environment. */
 export function runParticipant(
   participant: Participant,
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   const config = loadConfig(
-    { ...processSettings, ...tokenSettings, ...databaseSettings, ...messagingSettings },
+    { ...processSettings(participant.name), ...tokenSettings, ...databaseSettings, ...messagingSettings },
     environment,
   );
   runProcess({

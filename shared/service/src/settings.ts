@@ -1,17 +1,22 @@
+import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/ports";
 import { commaSeparated, flag, httpUrl, port, wholeNumber } from "@shop/runtime/config";
 import { logLevels } from "@shop/runtime/logger";
 import { z } from "zod";
 
 /** Settings that every process has. */
-export const processSettings = {
-  PORT: port.describe("the public port; 0 picks a free one"),
-  MANAGEMENT_PORT: port.describe("the port of /livez, /readyz and /metrics, never published"),
+export const processSettings = (name: ProcessName) => ({
+  PORT: port.default(defaultPorts[name]).describe("the public port; 0 picks a free one"),
+  MANAGEMENT_PORT: port
+    .default(defaultPorts[name] + MANAGEMENT_PORT_OFFSET)
+    .describe("the port of /livez, /readyz and /metrics, never published"),
   LOG_LEVEL: z.enum(logLevels).default("info"),
-};
+});
 
 /** Settings of those that verify access tokens. */
 export const tokenSettings = {
-  JWKS_URL: httpUrl.describe("where the user service shows its keys, such as http://user:8001/.well-known/jwks.json"),
+  JWKS_URL: httpUrl
+    .default(`http://localhost:${defaultPorts.user}/.well-known/jwks.json`)
+    .describe("where the user service shows its keys, such as http://user:8001/.well-known/jwks.json"),
   TOKEN_ISSUER: z.string().default("order-delivery"),
   TOKEN_AUDIENCE: z.string().default("order-delivery"),
 };

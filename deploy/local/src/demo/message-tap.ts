@@ -14,27 +14,44 @@ export interface SeenMessage {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Listens to all topics beside the services, in a group of its own. */
-export async function tapMessages(
-  brokers: string,
-  onMessage: (message: SeenMessage) => void,
-): Promise<{ stop(): Promise<void> }> {
+interface TapOptions {
+  readonly brokers: string;
+  /** The services' `TOPIC_PREFIX`. */
+  readonly prefix: string;
+  readonly onMessage: (message: SeenMessage) => void;
+}
+
+/** Listens to all topics beside the services, in a group of its own, from now on. What is no message of ours is passed over. */
+export async function tapMessages({ brokers, prefix, onMessage }: TapOptions): Promise<{ stop(): Promise<void> }> {
   const kafka = new Kafka({ brokers: brokers.split(","), clientId: "tap", logLevel: logLevel.NOTHING });
-  const consumer = kafka.consumer({ groupId: `tap-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
+  const consumer = kafka.consumer({ groupId: `${prefix}tap-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
   await consumer.connect();
-  await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-  const joined = new Promise<void>((resolve) => consumer.on(consumer.events.GROUP_JOIN, () => resolve()));
+  await consumer.subscribe({ topics: topics.map((topic) => prefix + topic), fromBeginning: false });
+  // The first fetch has settled where "now" is.
+  const listening = new Promise<void>((resolve) => consumer.on(consumer.events.FETCH, () => resolve()));
   await consumer.run({
     eachMessage: ({ topic, message }) => {
-      const { type, subject, time, data } = CloudEvent.parse(JSON.parse(message.value?.toString() ?? ""));
-      onMessage({
-        ...{ type, topic, key: subject, writtenAt: Date.parse(time) },
-        sender: messagesByType.get(type)?.sender ?? "?",
-        data: data as SeenMessage["data"],
-      });
+      const event = parse(message.value);
+      if (event) {
+        const { type, subject, time, data } = event;
+        onMessage({
+          ...{ type, topic: topic.slice(prefix.length), key: subject, writtenAt: Date.parse(time) },
+          sender: messagesByType.get(type)?.sender ?? "?",
+          data: data as SeenMessage["data"],
+        });
+      }
       return Promise.resolve();
     },
   });
-  await joined;
+  await listening;
   return { stop: () => consumer.disconnect() };
+}
+
+function parse(value: Buffer | null): CloudEvent | undefined {
+  try {
+    return CloudEvent.safeParse(JSON.parse(value?.toString() ?? "")).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }

@@ -5,6 +5,9 @@ import type { SagaDefinition } from "./definition.ts";
 /** Every version of the order's saga that may still be in flight, the newest last. A version leaves when no saga runs under it any more. */
 const orderSagaVersions: readonly SagaDefinition<OrderSnapshot>[] = [orderSaga];
 
+/** The versions that this release can go on with; a saga of another one waits for the release that can. */
+export const knownVersions: readonly number[] = orderSagaVersions.map(({ version }) => version);
+
 /** Gives the definition that a saga goes on under: that of its own version, or the newest one for a saga that begins. */
 export function orderSagaOf(version: number | undefined): SagaDefinition<OrderSnapshot> {
   const definition =

@@ -4,7 +4,7 @@ import type { MessageHandlers } from "@shop/messaging/handlers";
 import type { Outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { advance, type SagaEvent } from "./advance.ts";
-import { orderSagaMessageTypes, orderSagaOf } from "./registry.ts";
+import { knownVersions, orderSagaMessageTypes, orderSagaOf } from "./registry.ts";
 import { hasEnded, type HistoryEntry } from "./state.ts";
 import { lockByOrder, lockDue, type OrderSagaState, type SagaToSave, save } from "./store.ts";
 
@@ -91,7 +91,7 @@ export async function runSagaTimers(context: ServiceContext, signal: AbortSignal
   while (!signal.aborted) {
     try {
       const woken = await inTransaction(db, async (tx) => {
-        const due = await lockDue(tx, clock.now(), TIMER_BATCH);
+        const due = await lockDue(tx, knownVersions, clock.now(), TIMER_BATCH);
         const sagas = new SagasInHand(context, new Map(due.map((state) => [state.orderId, state])));
         for (const { orderId } of due) sagas.apply(orderId, { kind: "timer" });
         await outbox.send(tx, await sagas.save(tx));

@@ -1,7 +1,7 @@
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { and, isNotNull, lte, sql } from "drizzle-orm";
+import { and, inArray, isNotNull, lte, sql } from "drizzle-orm";
 import { saga } from "../db/schema.ts";
 import type { HistoryEntry, SagaState } from "./state.ts";
 
@@ -24,12 +24,19 @@ export async function lockByOrder(tx: Transaction, orderIds: readonly string[]):
   return new Map(rows.map((row) => [row.orderId, toState(row)]));
 }
 
-/** Reads and locks sagas whose time has come, the longest overdue first, leaving out those that another replica holds. */
-export async function lockDue(tx: Transaction, now: number, limit: number): Promise<readonly OrderSagaState[]> {
+/** Reads and locks sagas of these versions whose time has come, the longest overdue first, leaving out those that another replica holds. */
+export async function lockDue(
+  tx: Transaction,
+  versions: readonly number[],
+  now: number,
+  limit: number,
+): Promise<readonly OrderSagaState[]> {
   const rows = await tx
     .select()
     .from(saga)
-    .where(and(isNotNull(saga.nextAttemptAt), lte(saga.nextAttemptAt, new Date(now))))
+    .where(
+      and(inArray(saga.version, [...versions]), isNotNull(saga.nextAttemptAt), lte(saga.nextAttemptAt, new Date(now))),
+    )
     .orderBy(saga.nextAttemptAt)
     .limit(limit)
     .for("update", { skipLocked: true });
@@ -51,7 +58,11 @@ export async function save(tx: Transaction, sagas: readonly SagaToSave[], now: n
   const begun = sagas.filter(({ readRevision }) => readRevision === undefined);
   const changed = sagas.filter(({ readRevision }) => readRevision !== undefined);
   // Sent one behind the other without waiting in between: one round trip instead of three.
-  const [inserted, updated] = await Promise.all([insertBegun(tx, begun, now), updateChanged(tx, changed, now), insertHistory(tx, sagas)]);
+  const [inserted, updated] = await Promise.all([
+    insertBegun(tx, begun, now),
+    updateChanged(tx, changed, now),
+    insertHistory(tx, sagas),
+  ]);
   if (inserted !== begun.length) throw new SagaChangedMeanwhile("another replica began one of these sagas");
   if (updated !== changed.length) throw new SagaChangedMeanwhile("another replica changed one of these sagas");
 }

@@ -64,7 +64,7 @@ class Saga {
   #apply(event: Parameters<typeof advance>[2]): readonly string[] {
     const advanced = advance(orderSaga, this.state, event, this.now, { id: "saga", orderId });
     if (advanced === null) return [];
-    this.state = advanced.state as OrderSagaState;
+    this.state = advanced.state;
     for (const { definition, data } of advanced.send) expect(definition.data.safeParse(data).success).toBe(true);
     this.lastCommand = advanced.send.at(-1) ?? this.lastCommand;
     return advanced.send.map(({ definition }) => definition.type);

@@ -13,7 +13,7 @@ export async function insertOrders(tx: Transaction, placed: readonly Order[]): P
     insert into orders (id, customer_id, status, progress, items, total, currency, delivery_address, created_at, updated_at)
     select id, "customerId", status, progress, items, total, currency, "deliveryAddress", "createdAt", "updatedAt"
     from json_to_recordset(${jsonRows(placed)}) as r(
-      id uuid, "customerId" uuid, status text, progress text, items jsonb, total bigint, currency text,
+      id uuid, "customerId" uuid, status text, progress text, items json, total bigint, currency text,
       "deliveryAddress" text, "createdAt" timestamptz, "updatedAt" timestamptz)`);
 }
 

@@ -7,7 +7,7 @@ import {
   check,
   index,
   integer,
-  jsonb,
+  json,
   pgTable,
   primaryKey,
   text,
@@ -29,7 +29,8 @@ export const orders = pgTable(
     progress: text("progress").$type<OrderProgress>().notNull(),
     cancelReason: text("cancel_reason").$type<CancelReason>(),
     cancelRequestedAt: instantColumn("cancel_requested_at"),
-    items: jsonb("items").$type<OrderItem[]>().notNull(),
+    /** `json`, not `jsonb`: an answer that is given again has its fields in the same order. */
+    items: json("items").$type<OrderItem[]>().notNull(),
     total: bigint("total", { mode: "number" }).notNull(),
     currency: text("currency").$type<"KRW">().notNull(),
     deliveryAddress: text("delivery_address").notNull(),
@@ -38,7 +39,7 @@ export const orders = pgTable(
   },
   (table) => [
     index("orders_of_customer").on(table.customerId, table.id),
-    check("orders_items_are_array", sql`jsonb_typeof(${table.items}) = 'array'`),
+    check("orders_items_are_array", sql`json_typeof(${table.items}) = 'array'`),
     check("orders_cancelled_with_reason", sql`(${table.status} = 'CANCELLED') = (${table.cancelReason} is not null)`),
   ],
 );

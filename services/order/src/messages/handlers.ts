@@ -9,9 +9,9 @@ import { byType, type MessageHandlers, on, onAny } from "@shop/messaging/handler
 import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { updateCatalogue } from "../db/catalogue.ts";
-import { news, progressTold } from "../domain/progress.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
 import { noteProgress } from "../use-cases/note-progress.ts";
+import { news, progressTold } from "./progress-news.ts";
 
 /** What the order service does with messages: the saga's two commands, the catalogue's changes, and news for the customer. */
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {

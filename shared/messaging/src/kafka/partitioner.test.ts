@@ -3,7 +3,9 @@ import { type PartitionerArgs, Partitioners } from "kafkajs";
 import { byKey } from "./partitioner.ts";
 
 test("a key has the partition that Kafka's own clients give it, whatever its length and bytes", () => {
-  const partitionMetadata = Array.from({ length: 7 }, (_, partitionId) => ({ partitionId })) as PartitionerArgs["partitionMetadata"];
+  const partitionMetadata = Array.from({ length: 7 }, (_, partitionId) => ({
+    partitionId,
+  })) as PartitionerArgs["partitionMetadata"];
   const [ours, theirs] = [byKey(), Partitioners.DefaultPartitioner()];
   for (let length = 1; length < 70; length += 1) {
     for (let time = 0; time < 20; time += 1) {
@@ -12,6 +14,10 @@ test("a key has the partition that Kafka's own clients give it, whatever its len
       expect(ours(record)).toBe(theirs(record));
     }
   }
-  const named = { topic: "t", partitionMetadata, message: { key: "01900000-0000-7000-8000-00000000000a", value: null } };
+  const named = {
+    topic: "t",
+    partitionMetadata,
+    message: { key: "01900000-0000-7000-8000-00000000000a", value: null },
+  };
   expect(ours(named)).toBe(theirs(named));
 });

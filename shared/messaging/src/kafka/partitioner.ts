@@ -9,7 +9,7 @@ const R = 24;
  * kafkajs has it too, in 64-bit numbers of its own make, at several times the cost; this is the hottest function of a relay.
  * @returns a signed 32-bit number
  */
-export function murmur2(key: Uint8Array): number {
+function murmur2(key: Uint8Array): number {
   const length = key.length;
   const view = new DataView(key.buffer, key.byteOffset, length);
   const whole = length & ~3;
@@ -33,4 +33,5 @@ const utf8 = new TextEncoder();
 export const byKey: ICustomPartitioner =
   () =>
   ({ message: { key }, partitionMetadata }) =>
-    (murmur2(typeof key === "string" ? utf8.encode(key) : (key ?? new Uint8Array())) & 0x7fffffff) % partitionMetadata.length;
+    (murmur2(typeof key === "string" ? utf8.encode(key) : (key ?? new Uint8Array())) & 0x7fffffff) %
+    partitionMetadata.length;

@@ -88,9 +88,9 @@ export async function startNode({
     byType(
       on(DecreaseProductCommand, async (tx, messages) => {
         for (const message of messages) onMessage?.(number(message), message.key);
-        const effects = messages.map((message) => ({ key: message.key, number: number(message) }));
+        const applied = messages.map((message) => ({ key: message.key, number: number(message) }));
         await tx.execute(sql`
-          insert into effect (key, number) select key, number from json_to_recordset(${jsonRows(effects)}) as r(key text, number int)`);
+          insert into effect (key, number) select key, number from json_to_recordset(${jsonRows(applied)}) as r(key text, number int)`);
         return [];
       }),
     ),
