@@ -38,12 +38,6 @@ export function testKafkaBrokers(): Promise<string> {
   return kafkaBrokers;
 }
 
-/** Both at once, for a test that needs both. */
-export async function testInfrastructure(): Promise<{ postgresUrl: string; kafkaBrokers: string }> {
-  const [url, brokers] = await Promise.all([testPostgresUrl(), testKafkaBrokers()]);
-  return { postgresUrl: url, kafkaBrokers: brokers };
-}
-
 async function folderPath(): Promise<string> {
   runFolder ??= dataFolder();
   return (await runFolder).path;

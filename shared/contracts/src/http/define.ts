@@ -3,7 +3,6 @@ import type { ServiceName } from "../messages/define.ts";
 
 export const roles = ["customer", "rider", "admin"] as const;
 export type Role = (typeof roles)[number];
-export const everyRole: readonly Role[] = roles;
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Instant, text, Uuid } from "../primitives.ts";
-import { defineEndpoint, everyRole } from "./define.ts";
+import { defineEndpoint, roles } from "./define.ts";
 import { IdFilter, pageOf, pageQuery } from "./page.ts";
 
 export const DeliveryStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED", "FAILED"]);
@@ -26,7 +26,7 @@ export const listDeliveries = defineEndpoint({
   method: "GET",
   path: "/api/deliveries",
   summary: "Deliveries, newest first; a customer sees those of their own orders",
-  access: everyRole,
+  access: roles,
   query: pageQuery({ status: DeliveryStatus.optional(), orderId: IdFilter }),
   success: { status: 200, schema: pageOf(Delivery) },
 });
@@ -37,7 +37,7 @@ export const getDelivery = defineEndpoint({
   method: "GET",
   path: "/api/deliveries/{id}",
   summary: "One delivery",
-  access: everyRole,
+  access: roles,
   success: { status: 200, schema: Delivery },
   refusals: { 404: "Unknown, or of another customer's order" },
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Instant, text, Uuid } from "../primitives.ts";
-import { defineEndpoint, everyRole, roles } from "./define.ts";
+import { defineEndpoint, roles } from "./define.ts";
 
 export const Username = z
   .string()
@@ -87,7 +87,7 @@ export const getMe = defineEndpoint({
   method: "GET",
   path: "/api/users/me",
   summary: "Who am I",
-  access: everyRole,
+  access: roles,
   success: { status: 200, schema: User },
 });
 
