@@ -3,7 +3,10 @@ import type { Clock } from "./clock.ts";
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Facts beside a log line's sentence. An `error` is written with its message, code and stack. */
+/**
+ * Facts beside a log line's sentence. An error is written with its name, message, code and cause; in a line of level `error`, which is about
+ * what should not happen, also with its stack.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Writes one JSON object a line. The message is a sentence that an operator can act on; what varies goes into the fields. */
@@ -33,7 +36,8 @@ export function createLogger({ service, level, clock, write = writeToStdout }: L
       (message: string, fields: LogFields = {}) => {
         if (logLevels.indexOf(lineLevel) < threshold) return;
         const time = new Date(clock.now()).toISOString();
-        write(JSON.stringify({ time, level: lineLevel, service, message, ...bound, ...fields }, readable));
+        const line = { time, level: lineLevel, service, message, ...bound, ...fields };
+        write(JSON.stringify(line, lineLevel === "error" ? readableWithStack : readable));
       };
     return {
       debug: log("debug"),
@@ -46,16 +50,25 @@ export function createLogger({ service, level, clock, write = writeToStdout }: L
   return build({});
 }
 
-function readable(_key: string, value: unknown): unknown {
-  if (value instanceof Error) return describeError(value);
+const readable = (_key: string, value: unknown) => asJson(value, false);
+const readableWithStack = (_key: string, value: unknown) => asJson(value, true);
+
+function asJson(value: unknown, withStack: boolean): unknown {
+  if (value instanceof Error) return describeError(value, withStack);
   if (typeof value === "bigint") return value.toString();
   return value;
 }
 
-function describeError(error: Error): Record<string, unknown> {
+function describeError(error: Error, withStack: boolean): Record<string, unknown> {
   const { name, message, stack, cause } = error;
   const code = "code" in error ? error.code : undefined;
-  return { name, message, code, stack, cause: cause instanceof Error ? describeError(cause) : cause };
+  return {
+    name,
+    message,
+    code,
+    ...(withStack ? { stack } : {}),
+    cause: cause instanceof Error ? describeError(cause, withStack) : cause,
+  };
 }
 
 function writeToStdout(line: string): void {

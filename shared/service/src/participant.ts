@@ -1,7 +1,4 @@
 import type { ServiceName, Topic } from "@shop/contracts/messages/define";
-import { connectDatabase } from "@shop/database/connect";
-import { isTransient } from "@shop/database/errors";
-import { migrate } from "@shop/database/migrate";
 import { createApp, type HttpApp } from "@shop/http/app";
 import type { Readiness } from "@shop/http/management";
 import type { TokenVerifier } from "@shop/http/token-verifier";
@@ -9,13 +6,12 @@ import type { Broker } from "@shop/messaging/broker";
 import type { MessageHandlers } from "@shop/messaging/handlers";
 import { createMessaging } from "@shop/messaging/messaging";
 import { defaultRetention } from "@shop/messaging/purge";
-import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { sql } from "drizzle-orm";
 import type { ServiceContext } from "./context.ts";
+import { inTime, ownDatabase } from "./own-database.ts";
 
 /** Work beside requests and messages, such as timers. It runs until `signal` is aborted. */
 export type BackgroundWork = (context: ServiceContext, signal: AbortSignal) => Promise<void>;
@@ -62,14 +58,12 @@ export interface RunningParticipant {
   stop(): Promise<void>;
 }
 
-const START_BACKOFF = { firstMs: 100, maxMs: 1_000 };
-const READY_CHECK_TIMEOUT_MS = 1_000;
-
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
   const { name, migrations, topics, background = [], readiness } = participant;
   const { databaseUrl, broker, verifier, clock, ids, logger, metrics } = dependencies;
-  const db = connectDatabase({ url: databaseUrl, applicationName: `${name} service` });
+  const database = ownDatabase({ name, url: databaseUrl, migrations, clock, logger });
+  const { db } = database;
   const retention = defaultRetention;
   const messaging = createMessaging({ db, databaseUrl, broker, groupId: name, retention, clock, ids, logger, metrics });
   const context: ServiceContext = {
@@ -82,7 +76,6 @@ export function createParticipant(participant: Participant, dependencies: Partic
     metrics,
   };
   const stopping = new AbortController();
-  let prepared = false;
   let working: Promise<void> | undefined;
 
   const app = createApp({
@@ -91,45 +84,21 @@ export function createParticipant(participant: Participant, dependencies: Partic
     clock,
     metrics,
     verifier,
-    // Before the migrations are through, a failing statement says nothing about the request.
-    isUnavailable: (error) => !prepared || isTransient(error),
+    isUnavailable: database.isUnavailable,
   });
   participant.routes(app, context);
 
-  async function prepare(): Promise<void> {
-    for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
-      try {
-        await migrate(databaseUrl, migrations);
-        if (dependencies.seedDemoData) await participant.seedDemoData?.(context);
-        prepared = true;
-        return;
-      } catch (error) {
-        // A migration that is wrong is no matter of waiting; the operator must see it at once.
-        if (!isTransient(error)) throw error;
-        if (attempt === 1 || attempt % 10 === 0) logger.warn("waiting for the database", { attempt, error });
-        await clock.sleep(backoffMs(START_BACKOFF, attempt), stopping.signal);
-      }
-    }
-  }
-
   async function work(): Promise<void> {
-    await prepare();
-    if (stopping.signal.aborted) return;
+    const seed = async () => (dependencies.seedDemoData ? participant.seedDemoData?.(context) : undefined);
+    if (!(await database.prepare(stopping.signal, seed))) return;
     messaging.start(topics, participant.handlers(context));
     await Promise.all(background.map((run) => run(context, stopping.signal)));
   }
 
-  /** What a check answers, or that it does not in time: a probe must not hang with what it probes. */
-  async function inTime(check: Promise<string>): Promise<string> {
-    const answer = check.catch((error: unknown) => `does not answer: ${String(error)}`);
-    return Promise.race([answer, clock.sleep(READY_CHECK_TIMEOUT_MS).then(() => "does not answer in time")]);
-  }
-
   async function checkAll(): Promise<Readonly<Record<string, string>>> {
-    if (!prepared) return { database: "waiting for the database and its migrations" };
-    const database = await inTime(db.execute(sql`select 1`).then(() => "ok"));
-    if (readiness === undefined) return { database };
-    return { database, [readiness.name]: await inTime(readiness.check(context)) };
+    const answer = await database.check();
+    if (answer !== "ok" || readiness === undefined) return { database: answer };
+    return { database: answer, [readiness.name]: await inTime(readiness.check(context), clock) };
   }
 
   return {
@@ -150,7 +119,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
       stopping.abort();
       await messaging.stop();
       await working;
-      await db.$client.end({ timeout: 2 });
+      await database.close();
     },
   };
 }

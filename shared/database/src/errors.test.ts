@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { isStatementTimeout, isTransient } from "./errors.ts";
+
+const withCode = (code: string) => Object.assign(new Error(code), { code });
+const wrapped = (code: string) => new Error("Failed query", { cause: withCode(code) });
+
+test("an absent, restarting, overloaded or deadlocked database is waited for, also when Drizzle has wrapped its error", () => {
+  for (const code of [
+    "ECONNREFUSED",
+    "CONNECTION_CLOSED",
+    "CONNECT_TIMEOUT",
+    "08006",
+    "40001",
+    "40P01",
+    "53300",
+    "53100",
+    "57P01",
+    "57P03",
+    "57014",
+    "58030",
+    "25006",
+  ]) {
+    expect(isTransient(withCode(code))).toBe(true);
+    expect(isTransient(wrapped(code))).toBe(true);
+  }
+});
+
+test("what is wrong with the work itself is not waited for", () => {
+  for (const code of ["23505", "23514", "22P02", "42P01", "TRANSACTION_ENDED"])
+    expect(isTransient(wrapped(code))).toBe(false);
+  for (const error of [new TypeError("a bug"), undefined, "text"]) expect(isTransient(error)).toBe(false);
+});
+
+test("a statement that ran for too long is told apart: its work must be cut up", () => {
+  expect([isStatementTimeout(wrapped("57014")), isStatementTimeout(wrapped("40001"))]).toEqual([true, false]);
+});

@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import { groupCommit } from "./group-commit.ts";
+
+/** Runs that end when the test says so. */
+function heldRuns() {
+  const runs: { readonly items: readonly number[]; readonly gate: PromiseWithResolvers<void> }[] = [];
+  const run = async (items: readonly number[]) => {
+    const gate = Promise.withResolvers<void>();
+    runs.push({ items, gate });
+    await gate.promise;
+    return items.map((item) => item * 10);
+  };
+  return { runs, run };
+}
+
+test("a lone item goes out at once; what comes meanwhile goes out together, each with its own result", async () => {
+  const { runs, run } = heldRuns();
+  const commit = groupCommit({ run, maxBatch: 3, maxInFlight: 1, isEveryonesFault: () => false });
+  const results = Promise.all([1, 2, 3, 4, 5].map(commit));
+  expect(runs.map(({ items }) => items)).toEqual([[1]]);
+  for (let index = 0; index < 3; index += 1) {
+    while (runs[index] === undefined) await Promise.resolve();
+    runs[index]?.gate.resolve();
+  }
+  expect(await results).toEqual([10, 20, 30, 40, 50]);
+  expect(runs.map(({ items }) => items)).toEqual([[1], [2, 3, 4], [5]]);
+});
+
+test("an item that fails fails alone: the others of its batch are run again without it", async () => {
+  const run = (items: readonly number[]) =>
+    items.includes(3) ? Promise.reject(new Error("three")) : Promise.resolve(items.map(String));
+  const commit = groupCommit({ run, maxBatch: 10, maxInFlight: 1, isEveryonesFault: () => false });
+  const results = await Promise.allSettled([1, 2, 3, 4].map(commit));
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+});
+
+test("an error that is no item's fault fails the whole batch at once", async () => {
+  let runs = 0;
+  const run = () => {
+    runs += 1;
+    return Promise.reject(new Error("the database is away"));
+  };
+  const commit = groupCommit<number, string>({ run, maxBatch: 10, maxInFlight: 1, isEveryonesFault: () => true });
+  const results = await Promise.allSettled([1, 2, 3, 4].map(commit));
+  expect(results.every(({ status }) => status === "rejected")).toBe(true);
+  expect(runs).toBe(2);
+});

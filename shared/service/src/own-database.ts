@@ -1,0 +1,77 @@
+import { connectDatabase, type Database } from "@shop/database/connect";
+import { isTransient } from "@shop/database/errors";
+import { migrate } from "@shop/database/migrate";
+import { backoffMs } from "@shop/runtime/backoff";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import { sql } from "drizzle-orm";
+
+interface OwnDatabaseOptions {
+  /** The service's name. */
+  readonly name: string;
+  readonly url: string;
+  /** The folder of its migrations. */
+  readonly migrations: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The one database that a service owns: waited for, migrated, and probed. */
+export interface OwnDatabase {
+  readonly db: Database;
+  /**
+   * Migrates and then runs `afterwards`, such as a seed; again and again while the database is away.
+   * @returns false when `signal` was aborted before it came to an end
+   * @throws what is wrong with a migration, which waiting does not mend
+   */
+  prepare(signal: AbortSignal, afterwards: () => Promise<void>): Promise<boolean>;
+  /** Whether an error says that the database cannot be used now. Before it is prepared every error does. */
+  isUnavailable(error: unknown): boolean;
+  /** `ok`, or what is wrong with it, for `/readyz`; within a second. */
+  check(): Promise<string>;
+  close(): Promise<void>;
+}
+
+const START_BACKOFF = { firstMs: 100, maxMs: 1_000 };
+
+export function ownDatabase({ name, url, migrations, clock, logger }: OwnDatabaseOptions): OwnDatabase {
+  const db = connectDatabase({ url, applicationName: `${name} service` });
+  let prepared = false;
+  return {
+    db,
+    async prepare(signal, afterwards) {
+      for (let attempt = 1; !signal.aborted; attempt += 1) {
+        try {
+          await migrate(url, migrations);
+          await afterwards();
+          prepared = true;
+          logger.info("the database is migrated; the work begins");
+          return true;
+        } catch (error) {
+          // A migration that is wrong is no matter of waiting; the operator must see it at once.
+          if (!isTransient(error)) throw error;
+          if (attempt === 1 || attempt % 10 === 0) logger.warn("waiting for the database", { attempt, error });
+          await clock.sleep(backoffMs(START_BACKOFF, attempt), signal);
+        }
+      }
+      return false;
+    },
+    isUnavailable: (error) => !prepared || isTransient(error),
+    async check() {
+      if (!prepared) return "waiting for the database and its migrations";
+      return inTime(
+        db.execute(sql`select 1`).then(() => "ok"),
+        clock,
+      );
+    },
+    close: () => db.$client.end({ timeout: 2 }),
+  };
+}
+
+const CHECK_TIMEOUT_MS = 1_000;
+
+/** What a check answers, or that it does not in time: a probe must not hang with what it probes. */
+export function inTime(check: Promise<string>, clock: Clock): Promise<string> {
+  const answer = check.catch((error: unknown) => `does not answer: ${String(error)}`);
+  return Promise.race([answer, clock.sleep(CHECK_TIMEOUT_MS).then(() => "does not answer in time")]);
+}
