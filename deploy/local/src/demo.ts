@@ -79,11 +79,13 @@ async function tell(system: System): Promise<void> {
     }[];
     await rider.call("PUT", `/api/deliveries/${deliveries[0]?.id}/complete`);
     await orderWith(customer, bought, "status", "COMPLETE");
+    await story.untilHeard("OrderCompleted");
     story.note("the order is COMPLETE");
 
     story.begin(`2. An order for "${soldOut.name}", of which there is none`);
     const refused = await placeOrder(customer, story, soldOut, 1);
     const { cancelReason } = await orderWith(customer, refused, "status", "CANCELLED");
+    await story.untilHeard("OrderCancelled");
     story.note(`the order is CANCELLED: ${String(cancelReason)}`);
     expectThat(
       cancelReason === "OUT_OF_STOCK",
@@ -95,6 +97,7 @@ async function tell(system: System): Promise<void> {
     await orderWith(customer, cancelled, "progress", "WAITING_FOR_RIDER");
     await customer.call("POST", `/api/orders/${cancelled}/cancel`);
     await orderWith(customer, cancelled, "status", "CANCELLED");
+    await story.untilHeard("OrderCancelled");
     story.note("the order is CANCELLED, and its stock is back");
 
     const books = await until(

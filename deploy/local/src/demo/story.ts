@@ -11,6 +11,7 @@ export class Story {
   #startedAt = Date.now();
   #orderId: string | undefined;
   readonly #early: SeenMessage[] = [];
+  readonly #heard = new Set<string>();
 
   constructor(say: Say) {
     this.#say = say;
@@ -20,6 +21,7 @@ export class Story {
   begin(title: string): void {
     this.#orderId = undefined;
     this.#early.length = 0;
+    this.#heard.clear();
     this.#startedAt = Date.now();
     this.#say(`\n${title}`);
   }
@@ -43,6 +45,7 @@ export class Story {
     if (this.#orderId === undefined) {
       this.#early.push(message);
     } else if (message.key === this.#orderId) {
+      this.#heard.add(message.type);
       const receiver = message.topic.endsWith(".commands")
         ? message.topic.slice(0, -".commands".length)
         : "orchestrator";
@@ -54,6 +57,15 @@ export class Story {
         `${message.type}${facts === "" ? "" : ` (${facts})`}`,
       );
     }
+  }
+
+  /** Waits until a message of this chapter's order has been shown. */
+  async untilHeard(type: string): Promise<void> {
+    await until(
+      `the message ${type}`,
+      () => Promise.resolve(this.#heard),
+      (heard) => heard.has(type),
+    );
   }
 
   note(text: string): void {
