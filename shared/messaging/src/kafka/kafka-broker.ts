@@ -1,10 +1,10 @@
-import type { Topic } from "@shop/contracts/messages/define";
 import { topics } from "@shop/contracts/messages/define";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { Kafka } from "kafkajs";
 import type { Broker } from "../broker.ts";
+import { prefixed } from "./naming.ts";
 import { createPublisher } from "./publisher.ts";
 import { kafkaLogCreator } from "./silent-logger.ts";
 import { createSubscription } from "./subscription.ts";
@@ -21,13 +21,6 @@ export interface KafkaBrokerOptions {
   readonly metrics: Metrics;
 }
 
-/** Names as Kafka knows them, and back. */
-export interface Naming {
-  readonly topic: (topic: Topic) => string;
-  readonly topicOf: (name: string) => Topic;
-  readonly group: (groupId: string) => string;
-}
-
 /** Apache Kafka through kafkajs. Nothing is connected before the first use. */
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const { brokers, clientId, prefix, partitions, replicationFactor, clock, logger, metrics } = options;
@@ -40,11 +33,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
     logCreator: kafkaLogCreator(logger),
   });
-  const naming: Naming = {
-    topic: (topic) => prefix + topic,
-    topicOf: (name) => name.slice(prefix.length) as Topic,
-    group: (groupId) => prefix + groupId,
-  };
+  const naming = prefixed(prefix);
 
   /** Creates the topics that are missing. kafkajs refuses to subscribe to a missing one, and Kafka's data may have been lost. */
   async function ensureTopics(): Promise<void> {

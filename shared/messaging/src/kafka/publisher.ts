@@ -1,7 +1,7 @@
 import { CLOUD_EVENT_CONTENT_TYPE } from "@shop/contracts/messages/cloud-event";
 import type { Kafka, Message, Producer } from "kafkajs";
 import type { RecordToPublish } from "../broker.ts";
-import type { Naming } from "./kafka-broker.ts";
+import type { Naming } from "./naming.ts";
 import { byKey } from "./partitioner.ts";
 
 interface PublisherOptions {

@@ -5,7 +5,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { BrokerRecord, SubscribeOptions, Subscription } from "../broker.ts";
-import type { Naming } from "./kafka-broker.ts";
+import type { Naming } from "./naming.ts";
 import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
 
 interface SubscriptionOptions extends SubscribeOptions {
