@@ -40,7 +40,7 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
           recordOffset: BigInt(offset),
           key: printable(key),
           payload: value,
-          headers,
+          headers: printableEntries(headers),
           failedAt: instant(clock),
         };
         for (let attempt = 1; ; attempt += 1) {
@@ -69,7 +69,11 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
   };
 }
 
-/** PostgreSQL's text cannot hold NUL; the payload itself is kept as bytes. */
+/** PostgreSQL's text and jsonb cannot hold NUL; the payload itself is kept as bytes. */
 function printable<Text extends string | null>(text: Text): Text {
   return (text?.replaceAll("\0", "\u{FFFD}").toWellFormed() ?? null) as Text;
+}
+
+function printableEntries(texts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).map(([name, value]) => [printable(name), printable(value)]));
 }

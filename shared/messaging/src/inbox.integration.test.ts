@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { DecreaseProductCommand } from "@shop/contracts/messages/product";
+import { connectDatabase, type Database } from "@shop/database/connect";
+import { systemClock } from "@shop/runtime/clock";
+import { uuidV7 } from "@shop/runtime/ids";
+import { createMetrics } from "@shop/runtime/metrics";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { capturedLogger } from "@shop/testing/logger";
+import { settled } from "@shop/testing/settled";
+import { sql } from "drizzle-orm";
+import type { BrokerRecord } from "./broker.ts";
+import { createDeadLetters } from "./dead-letters.ts";
+import { byType, on } from "./handlers.ts";
+import { createInbox } from "./inbox.ts";
+import { createOutbox } from "./outbox.ts";
+import { outgoing, toOutboxRow } from "./outgoing.ts";
+
+let database: TestDatabase;
+let db: Database;
+const ids = uuidV7;
+const clock = systemClock;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  db = connectDatabase({ url: database.url, applicationName: "test" });
+  await db.execute(sql`create table effect (key text primary key, times int not null)`);
+}, 120_000);
+beforeEach(async () => {
+  await db.execute(sql`truncate dead_letter, inbox, effect`);
+});
+afterAll(async () => {
+  await db.$client.end({ timeout: 2 });
+  await database.drop();
+});
+
+/** An inbox whose handler counts for each key how often it was applied. */
+function inboxOn(own: Database) {
+  const { logger } = capturedLogger();
+  const metrics = createMetrics();
+  return createInbox({
+    ...{ db: own, outbox: createOutbox({ ids, clock }), onCommitted: () => {}, clock, logger, metrics },
+    deadLetters: createDeadLetters({ db: own, ids, clock, logger, metrics }),
+    handlers: byType(
+      on(DecreaseProductCommand, async (tx, messages) => {
+        for (const { key } of messages) {
+          await tx.execute(
+            sql`insert into effect values (${key}, 1) on conflict (key) do update set times = effect.times + 1`,
+          );
+        }
+        return [];
+      }),
+    ),
+  });
+}
+
+let offset = 0;
+function recordOf(orderId: string, changes: Partial<BrokerRecord> = {}): BrokerRecord {
+  const data = { orderId, items: [{ productId: ids(), quantity: 1 }] };
+  const { topic, key, payload } = toOutboxRow(outgoing(DecreaseProductCommand, orderId, data, undefined), ids, clock);
+  offset += 1;
+  const value = Buffer.from(JSON.stringify(payload));
+  return { topic, key, value, partition: 0, offset: String(offset), headers: {}, ...changes };
+}
+
+const letters = async () => await db.execute<{ cause: string; headers: unknown }>(sql`select * from dead_letter`);
+const applied = async () => (await db.execute<{ key: string }>(sql`select key from effect`)).map(({ key }) => key);
+
+test("a record that cannot be decoded is kept whatever its headers are, and what stands behind it is applied", async () => {
+  const orderId = ids();
+  const poison = recordOf(ids(), { value: Buffer.from("{"), headers: { "na\0me": "va\0lue", half: "\ud800" } });
+  const stop = new AbortController();
+  await settled(inboxOn(db)([poison, recordOf(orderId)], stop.signal));
+  stop.abort();
+  expect(await letters()).toMatchObject([
+    { cause: "NOT_JSON", headers: { "na\u{FFFD}me": "va\u{FFFD}lue", half: "\u{FFFD}" } },
+  ]);
+  expect(await applied()).toEqual([orderId]);
+});
