@@ -12,8 +12,10 @@ export interface ConnectOptions {
   readonly applicationName: string;
   /** Connections at most. Ten is enough for two cores: the work comes in batches. */
   readonly max?: number;
-  /** A statement that runs longer is ended by the server, in milliseconds. */
+  /** A statement that runs longer is ended by the server, in milliseconds. One that waits for a lock is ended after half of that. */
   readonly statementTimeoutMs?: number;
+  /** A transaction that is silent for longer between two statements is ended by the server, in milliseconds, and with it its locks. */
+  readonly silentTransactionTimeoutMs?: number;
 }
 
 /** The time a new connection may take, in seconds: a call that needs the database is answered with 503 within two. */
@@ -34,6 +36,7 @@ export function connectDatabase({
   applicationName,
   max = 10,
   statementTimeoutMs = 15_000,
+  silentTransactionTimeoutMs = 5_000,
 }: ConnectOptions): Database {
   const client = postgres(url, {
     max,
@@ -42,7 +45,14 @@ export function connectDatabase({
     idle_timeout: 60,
     max_lifetime: 30 * 60,
     onnotice: () => undefined,
-    connection: { application_name: applicationName, statement_timeout: statementTimeoutMs },
+    connection: {
+      application_name: applicationName,
+      statement_timeout: statementTimeoutMs,
+      // Told apart from a statement that is slow by itself: whoever waits for another's lock has done nothing wrong.
+      lock_timeout: Math.floor(statementTimeoutMs / 2),
+      // A process that is frozen or cut off must not hold up all others with what it has locked.
+      idle_in_transaction_session_timeout: silentTransactionTimeoutMs,
+    },
   });
   const begin = client.begin.bind(client);
   // Drizzle calls these two, and gives no options: neither for the first nor for all texts to be prepared.

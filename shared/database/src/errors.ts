@@ -35,7 +35,7 @@ export function isTransient(error: unknown): boolean {
   return code !== undefined && (TRANSIENT_CODES.has(code) || TRANSIENT_SQLSTATE.test(code));
 }
 
-/** SQLSTATE 57014: the server ended a statement that ran for too long. It is transient; but work that always takes too long must be cut up. */
+/** SQLSTATE 57014: the server ended a statement that ran for too long, not one that waited for a lock. It is transient; but work that always takes too long must be cut up. */
 export function isStatementTimeout(error: unknown): boolean {
   return errorCode(error) === "57014";
 }

@@ -39,6 +39,31 @@ async function ids(): Promise<readonly string[]> {
   return (await operator<{ id: string }[]>`select id from orders`).map(({ id }) => id);
 }
 
+describe("a transaction that falls silent, as that of a frozen process does", () => {
+  test("gives back its locks, commits nothing more, and says so with an error after which it may be tried again", async () => {
+    const frozen = connectDatabase({ url: database.url, applicationName: "test", silentTransactionTimeoutMs: 200 });
+    const other = connectDatabase({ url: database.url, applicationName: "test" });
+    const id = crypto.randomUUID();
+    const { promise: locked, resolve: noticeLock } = Promise.withResolvers<void>();
+    const { promise: thawed, resolve: thaw } = Promise.withResolvers<void>();
+    const silent = inTransaction(frozen, async (tx) => {
+      await tx.execute(sql`insert into orders values (${id})`);
+      noticeLock();
+      await thawed;
+      await tx.execute(sql`insert into outbox values (${id})`);
+    });
+    const outcome = settled(silent, 5_000);
+    await locked;
+    expect(
+      await settled(inTransaction(other, (tx) => tx.execute(sql`insert into orders values (${id})`))),
+    ).toHaveProperty("count", 1);
+    thaw();
+    expect(isTransient(await outcome)).toBe(true);
+    expect(await operator`select 1 from outbox`).toHaveLength(0);
+    await Promise.all([frozen.$client.end(), other.$client.end()]);
+  });
+});
+
 describe("a transaction whose session the server ends", () => {
   test("between two statements, in an idle pool, commits nothing and does no harm to the process", async () => {
     const pool = postgres(database.url, { max: 2 });

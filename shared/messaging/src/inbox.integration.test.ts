@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { connectDatabase, type Database } from "@shop/database/connect";
+import { inTransaction } from "@shop/database/transaction";
 import { systemClock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
@@ -75,4 +76,26 @@ test("a record that cannot be decoded is kept whatever its headers are, and what
     { cause: "NOT_JSON", headers: { "na\u{FFFD}me": "va\u{FFFD}lue", half: "\u{FFFD}" } },
   ]);
   expect(await applied()).toEqual([orderId]);
+});
+
+test("a message whose rows another session holds for long is waited for, and is no dead letter", async () => {
+  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 200 });
+  const held = Promise.withResolvers<void>();
+  const letGo = Promise.withResolvers<void>();
+  const orderId = ids();
+  const holder = inTransaction(db, async (tx) => {
+    await tx.execute(sql`insert into effect values (${orderId}, 1)`);
+    held.resolve();
+    await letGo.promise;
+  });
+  await held.promise;
+  const handled = inboxOn(impatient)([recordOf(orderId), recordOf(ids())], new AbortController().signal);
+  // Longer than every attempt of the batch, of its halves and of each message.
+  await settled(handled, 2_000);
+  letGo.resolve();
+  await holder;
+  await handled;
+  expect(await letters()).toHaveLength(0);
+  expect(await applied()).toHaveLength(2);
+  await impatient.$client.end();
 });
