@@ -4,6 +4,11 @@ import type { RequestVariables } from "./request-id.ts";
 
 /** The largest body that is read, in bytes. */
 export const MAX_BODY_BYTES = 262_144;
+/**
+ * How much of a body that is too large is read and dropped. A connection that is closed while its caller still sends is
+ * reset, and the reset takes the answer with it; who sends without end has to live with that.
+ */
+const DROPPED_AT_MOST = { bytes: 64 * MAX_BODY_BYTES, ms: 1_000 } as const;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_BYTES} bytes.`);
@@ -42,24 +47,41 @@ export const readJsonBody: MiddlewareHandler<{ Variables: RequestVariables }> = 
   return next();
 };
 
-/** @returns the bytes of a body that did not tell its length, or undefined as soon as they are too many */
+/** @returns the bytes of a body that did not tell its length, or undefined when they are too many; its rest has been dropped then */
 export async function readBounded(
   body: ReadableStream<Uint8Array> | null,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  const reader = body.getReader();
+  const reader = readerOf(body);
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return Buffer.concat(chunks, length);
     length += value.length;
     if (length > MAX_BODY_BYTES) {
-      await reader.cancel();
+      await dropRest(reader);
       return undefined;
     }
     chunks.push(value);
   }
+}
+
+const readerOf = (body: ReadableStream<Uint8Array>) => body.getReader();
+
+async function dropRest(reader: ReturnType<typeof readerOf>): Promise<void> {
+  // Cancelling ends a read that waits for a slow sender.
+  const timer = setTimeout(() => void reader.cancel(), DROPPED_AT_MOST.ms);
+  try {
+    for (let bytes = 0; bytes < DROPPED_AT_MOST.bytes;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      bytes += value.length;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  await reader.cancel();
 }
 
 function refuseMediaType(headers: Headers): Refused | undefined {

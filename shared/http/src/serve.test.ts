@@ -62,7 +62,13 @@ const url = (path: string) => `http://127.0.0.1:${listening.port}${path}`;
 const managementUrl = (path: string) => `http://127.0.0.1:${listening.managementPort}${path}`;
 
 /** A client that writes its own bytes; `received` resolves as soon as what came matches. */
-function rawClient(): { send(text: string): void; received(pattern: RegExp): Promise<string>; closed: Promise<void> } {
+function rawClient(): {
+  send(text: string): void;
+  pause(): void;
+  resume(): void;
+  received(pattern: RegExp): Promise<string>;
+  closed: Promise<void>;
+} {
   const socket = connect(listening.port, "127.0.0.1");
   sockets.push(socket);
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -75,6 +81,8 @@ function rawClient(): { send(text: string): void; received(pattern: RegExp): Pro
   });
   return {
     send: (bytes) => socket.write(bytes),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
     received: (pattern) =>
       new Promise((resolve) => {
         look = () => {
@@ -122,6 +130,9 @@ describe("a stop", () => {
   });
 });
 
+const chunkedHead =
+  "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+
 describe("the public port", () => {
   test("a port in use is one clear sentence with the remedy", () => {
     const again = () =>
@@ -152,11 +163,24 @@ describe("the public port", () => {
     await client.closed;
   });
 
-  test("a body in chunks without end is refused as soon as it is too large", async () => {
+  test("a body in chunks that is too large is refused, and what its caller still sends does not cost it the answer", async () => {
+    const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`;
     const client = rawClient();
-    client.send(
-      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-    );
+    client.pause();
+    client.send(chunkedHead + chunk.repeat(5));
+    // Long enough for a server that would close the connection now.
+    await Bun.sleep(100);
+    for (let sent = 0; sent < 5; sent += 1) client.send(chunk.repeat(10));
+    client.send("0\r\n\r\n");
+    await Bun.sleep(100);
+    client.resume();
+    expect(await client.received(/BODY_TOO_LARGE/)).toStartWith("HTTP/1.1 413");
+    await client.closed;
+  });
+
+  test("a body in chunks without end is refused a second after it became too large", async () => {
+    const client = rawClient();
+    client.send(chunkedHead);
     for (let sent = 0; sent < 5; sent += 1) client.send(`10000\r\n${"x".repeat(65_536)}\r\n`);
     expect(await client.received(/BODY_TOO_LARGE/)).toStartWith("HTTP/1.1 413");
     await client.closed;
