@@ -19,6 +19,8 @@ import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
+import { settled } from "@shop/testing/settled";
+import { sql } from "drizzle-orm";
 import { runSagaTimers } from "./saga/run.ts";
 import { orchestratorService } from "./service.ts";
 
@@ -94,6 +96,16 @@ test("several messages of one order that come together are applied in their orde
   );
   expect(await types()).toEqual([DecreaseProductCommand.type, CreateDeliveryCommand.type, CancelDeliveryCommand.type]);
   expect(await sagaOf(order)).toMatchObject({ status: "COMPENSATING", step: "CANCEL_DELIVERY" });
+});
+
+test("a message whose key does not name its order to the letter is a dead letter, and the others go on", async () => {
+  const [order, other, next] = [newOrder(), newOrder(), newOrder()];
+  const shouted = outgoing(OrderCreated, order.orderId.toUpperCase(), order, undefined);
+  const misdirected = outgoing(OrderCreated, other.orderId, order, undefined);
+  expect(await settled(service.receive(created(order), shouted, misdirected, created(next)))).toBeUndefined();
+  expect((await service.takeSent()).map(({ key }) => key)).toEqual([order.orderId, next.orderId]);
+  const letters = await service.context.db.execute(sql`select cause from dead_letter`);
+  expect(letters.map(({ cause }) => cause)).toEqual(["REFUSED", "REFUSED"]);
 });
 
 test("two replicas that hear of the same orders at once begin each saga once and take each step once", async () => {

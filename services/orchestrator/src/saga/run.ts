@@ -1,6 +1,7 @@
 import { inTransaction } from "@shop/database/transaction";
 import type { Transaction } from "@shop/database/connect";
-import type { MessageHandlers } from "@shop/messaging/handlers";
+import type { Received } from "@shop/messaging/decode";
+import { type MessageHandlers, Refused } from "@shop/messaging/handlers";
 import type { Outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { advance, type SagaEvent } from "./advance.ts";
@@ -70,13 +71,24 @@ export function sagaHandlers(context: RunContext): MessageHandlers {
   return {
     types: orderSagaMessageTypes,
     async handle(tx, messages) {
-      const orderIds = [...new Set(messages.map(({ key }) => key))];
+      const orderIds = [...new Set(messages.map(orderIdOf))];
       const sagas = new SagasInHand(context, await lockByOrder(tx, orderIds));
       for (const { key, type, data, traceparent } of messages)
         sagas.apply(key, { kind: "message", type, data, traceparent });
       return sagas.save(tx);
     },
   };
+}
+
+/**
+ * The order that a message is about. PostgreSQL takes a UUID in any spelling, but a saga is found by the one in which it is stored.
+ * @throws Refused when key and data name different orders, or not to the letter
+ */
+function orderIdOf({ key, data, type }: Received): string {
+  const named = typeof data === "object" && data !== null && "orderId" in data ? data.orderId : undefined;
+  if (named !== key || key !== key.toLowerCase())
+    throw new Refused(`a ${type} with the key ${key} is about ${String(named)}`);
+  return key;
 }
 
 const TIMER_INTERVAL_MS = 500;
