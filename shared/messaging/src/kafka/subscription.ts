@@ -73,8 +73,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     });
     const queue = createWorkQueue({ handle, clock, logger, metrics });
     let lastFetchAt = clock.now();
-    const broken = Promise.withResolvers<never>();
-    consumer.on(consumer.events.CRASH, ({ payload }) => broken.reject(payload.error));
+    // What ends it is handed over as a value: it may come while the group is still being joined, before anybody waits for it.
+    const ended = Promise.withResolvers<Error | undefined>();
+    const end = () => ended.resolve(undefined);
+    consumer.on(consumer.events.CRASH, ({ payload }) => ended.resolve(payload.error));
     consumer.on(consumer.events.FETCH, () => {
       lastFetchAt = clock.now();
     });
@@ -87,13 +89,14 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     const watch = setInterval(() => {
       const silentForMs = clock.now() - lastFetchAt;
       if (silentForMs > SILENT_MS && queue.isEmpty())
-        broken.reject(new Error(`no fetch came back for ${silentForMs} ms`));
+        ended.resolve(new Error(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
-    const commit = setInterval(() => void commitHandled(consumer, queue), COMMIT_INTERVAL_MS);
-    const stopped = new Promise<void>((resolve) => {
-      if (stopping.signal.aborted) resolve();
-      stopping.signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    // One after the other: a commit that kafkajs tries again must not undo the one behind it.
+    let committed = Promise.resolve();
+    const commitNext = () => (committed = committed.then(() => commitHandled(consumer, queue)));
+    const commit = setInterval(() => void commitNext(), COMMIT_INTERVAL_MS);
+    if (stopping.signal.aborted) end();
+    stopping.signal.addEventListener("abort", end);
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: topics.map(naming.topic), fromBeginning: true });
@@ -104,12 +107,14 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         partitionsConsumedConcurrently: MAX_PARTITIONS_AT_ONCE,
         eachBatch: (payload) => enqueue(payload, queue),
       });
-      await Promise.race([broken.promise, stopped]);
+      const error = await ended.promise;
+      if (error) throw error;
     } finally {
+      stopping.signal.removeEventListener("abort", end);
       clearInterval(watch);
       clearInterval(commit);
       await queue.close();
-      await commitHandled(consumer, queue);
+      await commitNext();
       await disconnect(consumer);
     }
   }
