@@ -4,6 +4,7 @@ import { inTransaction } from "@shop/database/transaction";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
+import { settled } from "@shop/testing/settled";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
 import { Kafka, logLevel, type Message } from "kafkajs";
@@ -127,6 +128,33 @@ describe("the outbox", () => {
       ]),
     );
   });
+
+  test("a stop leaves to the next relay what is committed all the time, so that it comes to an end", async () => {
+    const outbox = createOutbox({ ids: uuidV7, clock: systemClock });
+    const commitOne = (quantity: number) =>
+      inTransaction(db, (tx) => {
+        const data = { orderId: key(1), items: [{ productId: key(1), quantity }] };
+        return outbox.send(tx, [outgoing(DecreaseProductCommand, key(1), data, undefined)]);
+      });
+    let number = 1;
+    const node = await start({
+      decorate: (broker) => ({
+        ...broker,
+        publish: async (records) => {
+          await broker.publish(records);
+          if (number < 5_000) await commitOne((number += 1));
+        },
+      }),
+    });
+    await commitOne(1);
+    await untilApplied(10);
+    expect(await settled(node.stop(), 8_000)).toBeUndefined();
+    nodes.splice(nodes.indexOf(node), 1);
+    expect(number).toBeLessThan(5_000);
+    await start();
+    await untilApplied(number);
+    expect((await effectsByKey(db)).get(key(1))).toEqual(upTo(number));
+  }, 60_000);
 
   test("when the active relay's session is ended, publishing goes on within seconds", async () => {
     const node = await start();

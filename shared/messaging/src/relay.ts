@@ -24,7 +24,7 @@ export interface Relay {
   /** Whether this replica is the one that publishes. */
   isActive(): boolean;
   start(): void;
-  /** Publishes what is in the outbox if the broker takes it, and lets another replica go on. */
+  /** Publishes what is in the outbox, for some seconds and if the broker takes it, and lets another replica go on. */
   stop(): Promise<void>;
 }
 
@@ -39,6 +39,8 @@ const BATCH_CHARACTERS = 500_000;
 /** How soon a standby replica asks again whether the active one is gone, in milliseconds. */
 const STANDBY_INTERVAL_MS = 500;
 const RESTART_PAUSE_MS = 200;
+/** How long a stop goes on publishing, in milliseconds: other replicas may commit faster than the outbox empties. */
+const STOP_PATIENCE_MS = 2_000;
 const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
 
 /** As many rows as may be published at once; one at least. The others are read again with the next batch. */
@@ -59,6 +61,7 @@ export function createRelay(options: RelayOptions): Relay {
   const { databaseUrl, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
   const stopping = new AbortController();
   let done: Promise<void> | undefined;
+  let leaveAt = Infinity;
   let active = false;
   let woken = false;
   let interruptWait: (() => void) | undefined;
@@ -119,8 +122,8 @@ export function createRelay(options: RelayOptions): Relay {
     while (session.holds()) {
       const rows = firstThatFit(await session.markAndRead(published, BATCH));
       published = [];
+      if (stopping.signal.aborted && (rows.length === 0 || clock.now() >= leaveAt)) return;
       if (rows.length === 0) {
-        if (stopping.signal.aborted) return;
         await untilWokenOr(sweepIntervalMs);
         continue;
       }
@@ -171,6 +174,7 @@ export function createRelay(options: RelayOptions): Relay {
       done ??= run();
     },
     async stop() {
+      leaveAt = clock.now() + STOP_PATIENCE_MS;
       stopping.abort();
       wakeHere();
       await done;

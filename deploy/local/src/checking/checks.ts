@@ -8,6 +8,8 @@ import { sumOf, type Tally, tallyOf } from "./tally.ts";
 
 export interface Check {
   readonly name: string;
+  /** Whether it runs only when it is named. */
+  readonly onRequest: boolean;
   run(): Promise<Tally>;
 }
 
@@ -111,8 +113,8 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
 
   return {
     all: [
-      ...TOOLS.map(([name, script]) => ({ name, run: () => runTool(script) })),
-      ...SUITES.map((suite) => ({ name: suite.name, run: () => runSuite(suite) })),
+      ...TOOLS.map(([name, script]) => ({ name, onRequest: false, run: () => runTool(script) })),
+      ...SUITES.map((suite) => ({ name: suite.name, onRequest: suite.onRequest, run: () => runSuite(suite) })),
     ],
     async stop() {
       await programs.stop();

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 /** Tests that run together. Every test file of the repository belongs to exactly one suite. */
 export interface Suite {
-  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "faults";
+  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "faults" | "containers";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
   /** For a test that states no time of its own. */
@@ -14,14 +14,26 @@ export interface Suite {
    * what another has left behind.
    */
   readonly fileByFile: boolean;
+  /** Whether it runs only when it is named: it needs what not every machine has, a Docker engine with the compose plugin. */
+  readonly onRequest: boolean;
 }
 
+const usual = { needsServers: true, fileByFile: true, onRequest: false };
+
 export const SUITES: readonly Suite[] = [
-  { name: "unit", needsServers: false, fileByFile: false, testTimeoutMs: 5_000, runTimeoutMs: 60_000 },
-  { name: "guards", needsServers: false, fileByFile: false, testTimeoutMs: 30_000, runTimeoutMs: 60_000 },
-  { name: "integration", needsServers: true, fileByFile: true, testTimeoutMs: 30_000, runTimeoutMs: 180_000 },
-  { name: "end-to-end", needsServers: true, fileByFile: true, testTimeoutMs: 60_000, runTimeoutMs: 180_000 },
-  { name: "faults", needsServers: true, fileByFile: true, testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
+  { ...usual, name: "unit", needsServers: false, fileByFile: false, testTimeoutMs: 5_000, runTimeoutMs: 60_000 },
+  { ...usual, name: "guards", needsServers: false, fileByFile: false, testTimeoutMs: 30_000, runTimeoutMs: 60_000 },
+  { ...usual, name: "integration", testTimeoutMs: 30_000, runTimeoutMs: 180_000 },
+  { ...usual, name: "end-to-end", testTimeoutMs: 60_000, runTimeoutMs: 180_000 },
+  { ...usual, name: "faults", testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
+  {
+    ...usual,
+    name: "containers",
+    needsServers: false,
+    onRequest: true,
+    testTimeoutMs: 240_000,
+    runTimeoutMs: 1_200_000,
+  },
 ];
 
 const FOLDERS = ["deploy", "services", "shared", "tests"];
@@ -31,6 +43,7 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/guards/")) return "guards";
   if (path.startsWith("tests/e2e/")) return "end-to-end";
   if (path.startsWith("tests/faults/")) return "faults";
+  if (path.startsWith("tests/containers/")) return "containers";
   return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";
 }
 
