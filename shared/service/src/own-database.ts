@@ -21,7 +21,7 @@ export interface OwnDatabase {
   readonly db: Database;
   /**
    * Migrates and then runs `afterwards`, such as a seed; again and again while the database is away.
-   * @returns false when `signal` was aborted before it came to an end
+   * @returns false when `signal` was aborted meanwhile: then no work may begin
    * @throws what is wrong with a migration, which waiting does not mend
    */
   prepare(signal: AbortSignal, afterwards: () => Promise<void>): Promise<boolean>;
@@ -45,6 +45,7 @@ export function ownDatabase({ name, url, migrations, clock, logger }: OwnDatabas
           await migrate(url, migrations);
           await afterwards();
           prepared = true;
+          if (signal.aborted) return false;
           logger.info("the database is migrated; the work begins");
           return true;
         } catch (error) {
