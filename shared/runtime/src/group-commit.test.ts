@@ -15,7 +15,7 @@ function heldRuns() {
 
 test("a lone item goes out at once; what comes meanwhile goes out together, each with its own result", async () => {
   const { runs, run } = heldRuns();
-  const commit = groupCommit({ run, maxBatch: 3, maxInFlight: 1, isEveryonesFault: () => false });
+  const commit = groupCommit({ run, maxBatch: 3, maxInFlight: 1, maxWaiting: 9, isEveryonesFault: () => false });
   const results = Promise.all([1, 2, 3, 4, 5].map(commit));
   expect(runs.map(({ items }) => items)).toEqual([[1]]);
   for (let index = 0; index < 3; index += 1) {
@@ -29,7 +29,7 @@ test("a lone item goes out at once; what comes meanwhile goes out together, each
 test("an item that fails fails alone: the others of its batch are run again without it", async () => {
   const run = (items: readonly number[]) =>
     items.includes(3) ? Promise.reject(new Error("three")) : Promise.resolve(items.map(String));
-  const commit = groupCommit({ run, maxBatch: 10, maxInFlight: 1, isEveryonesFault: () => false });
+  const commit = groupCommit({ run, maxBatch: 10, maxInFlight: 1, maxWaiting: 9, isEveryonesFault: () => false });
   const results = await Promise.allSettled([1, 2, 3, 4].map(commit));
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
 });
@@ -40,8 +40,29 @@ test("an error that is no item's fault fails the whole batch at once", async () 
     runs += 1;
     return Promise.reject(new Error("the database is away"));
   };
-  const commit = groupCommit<number, string>({ run, maxBatch: 10, maxInFlight: 1, isEveryonesFault: () => true });
+  const commit = groupCommit<number, string>({
+    run,
+    maxBatch: 10,
+    maxInFlight: 1,
+    maxWaiting: 9,
+    isEveryonesFault: () => true,
+  });
   const results = await Promise.allSettled([1, 2, 3, 4].map(commit));
   expect(results.every(({ status }) => status === "rejected")).toBe(true);
   expect(runs).toBe(2);
+});
+
+test("behind a run that hangs only so many items wait; one more is told to try again, and the others are not harmed", async () => {
+  const { runs, run } = heldRuns();
+  const commit = groupCommit({ run, maxBatch: 2, maxInFlight: 1, maxWaiting: 2, isEveryonesFault: () => false });
+  const results = Promise.allSettled([1, 2, 3, 4].map(commit));
+  runs[0]?.gate.resolve();
+  while (runs[1] === undefined) await Promise.resolve();
+  runs[1]?.gate.resolve();
+  expect(await results).toMatchObject([
+    { value: 10 },
+    { value: 20 },
+    { value: 30 },
+    { status: "rejected", reason: { name: "TooManyWaiting", code: "53000" } },
+  ]);
 });

@@ -8,8 +8,16 @@ export interface GroupCommitOptions<Item, Result> {
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
   readonly maxBatch: number;
   readonly maxInFlight: number;
+  /** As many items as may wait at once; one more is rejected with `TooManyWaiting`. What hangs behind `run` must not fill the memory. */
+  readonly maxWaiting: number;
   /** Whether an error is no fault of an item, such as an absent database: then the batch is not run again one by one, all of it fails. */
   readonly isEveryonesFault: (error: unknown) => boolean;
+}
+
+/** Its code is PostgreSQL's for insufficient resources: whoever asks is to try again, and nothing is wrong with the item. */
+class TooManyWaiting extends Error {
+  override readonly name = "TooManyWaiting";
+  readonly code = "53000";
 }
 
 interface Waiting<Item, Result> {
@@ -20,7 +28,7 @@ interface Waiting<Item, Result> {
 
 /** @returns a function that takes one item and resolves with its result, or rejects with what its own run threw */
 export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): (item: Item) => Promise<Result> {
-  const { run, maxBatch, maxInFlight, isEveryonesFault } = options;
+  const { run, maxBatch, maxInFlight, maxWaiting, isEveryonesFault } = options;
   const queue: Waiting<Item, Result>[] = [];
   let inFlight = 0;
 
@@ -48,6 +56,10 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
 
   return (item) =>
     new Promise<Result>((resolve, reject) => {
+      if (queue.length >= maxWaiting) {
+        reject(new TooManyWaiting(`${queue.length} items wait already`));
+        return;
+      }
       queue.push({ item, resolve, reject });
       pump();
     });

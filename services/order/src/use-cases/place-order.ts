@@ -31,6 +31,8 @@ export type Placed =
 /** As many requests as one transaction takes, and how many transactions are under way: more of either made nothing faster. */
 const MAX_BATCH = 500;
 const MAX_IN_FLIGHT = 2;
+/** Far more than are placed in the time within which a caller is answered. */
+const MAX_WAITING = 10_000;
 
 type Context = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">;
 
@@ -44,6 +46,7 @@ export function placeOrders(context: Context): (request: OrderRequest) => Promis
   return groupCommit<OrderRequest, Placed>({
     maxBatch: MAX_BATCH,
     maxInFlight: MAX_IN_FLIGHT,
+    maxWaiting: MAX_WAITING,
     isEveryonesFault: isTransient,
     run: async (requests) => {
       const results = await inTransaction(db, (tx) => placeAll(tx, context, requests));
