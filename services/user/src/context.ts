@@ -4,6 +4,7 @@ import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { AccessTokens } from "./credentials/access-tokens.ts";
+import type { GuessesInHand } from "./credentials/guesses-in-hand.ts";
 import type { Passwords } from "./credentials/passwords.ts";
 
 /** Everything that the use cases are built from. */
@@ -11,6 +12,7 @@ export interface UserContext {
   readonly db: Database;
   readonly accessTokens: AccessTokens;
   readonly passwords: Passwords;
+  readonly guesses: GuessesInHand;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;

@@ -9,6 +9,7 @@ import type { Built } from "@shop/service/process";
 import { ownDatabase } from "@shop/service/own-database";
 import type { UserContext } from "./context.ts";
 import { createAccessTokens } from "./credentials/access-tokens.ts";
+import { createGuessesInHand } from "./credentials/guesses-in-hand.ts";
 import { createPasswords } from "./credentials/passwords.ts";
 import { userRoutes } from "./http/routes.ts";
 import { loadSigningKeys, purge } from "./use-cases/keep-house.ts";
@@ -34,7 +35,8 @@ export function createUserService(dependencies: UserServiceDependencies): Built 
   const database = ownDatabase({ name: "user", url: databaseUrl, migrations: MIGRATIONS, clock, logger });
   const { db } = database;
   const accessTokens = createAccessTokens({ issuer, audience, clock, ids });
-  const context: UserContext = { db, accessTokens, passwords: createPasswords(clock), clock, ids, logger, metrics };
+  const [passwords, guesses] = [createPasswords(clock), createGuessesInHand()];
+  const context: UserContext = { db, accessTokens, passwords, guesses, clock, ids, logger, metrics };
   // The same verifier as everywhere else; it only has no way to go for the keys.
   const verifier = createTokenVerifier({
     jwksUrl: "the keys of this process",

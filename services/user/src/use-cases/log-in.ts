@@ -18,23 +18,32 @@ type Refusal =
   | { readonly kind: "refused"; readonly code: "TOO_MANY_FAILED_LOGINS"; readonly waitMs: number };
 type LogInResult = Refusal | { readonly kind: "loggedIn"; readonly tokens: TokenPair };
 
-const wrongCredentials: Refusal = { kind: "refused", code: "INVALID_CREDENTIALS" };
-
 /** Opens a session. An unknown name takes the same steps, and so the same time, as a wrong password. */
 export async function logIn(context: UserContext, credentials: Credentials): Promise<LogInResult> {
-  const { db, passwords, clock, ids } = context;
+  const { db, passwords, guesses, clock, ids } = context;
   const { username, password } = credentials;
   const user = await findUserByName(db, username);
-  // Counted when the turn has come: however many guesses arrive at once, only those in hand can get past the tenth failure.
-  const refusal = await passwords.takeTurn(async (): Promise<Refusal | undefined> => {
-    const waitMs = await throttledFor(context, username);
-    if (waitMs > 0) return { kind: "refused", code: "TOO_MANY_FAILED_LOGINS", waitMs };
-    if (await passwords.matches(password, user?.passwordHash)) return undefined;
-    await insertLoginFailure(db, { id: ids(), username, failedAt: new Date(clock.now()) });
-    return wrongCredentials;
-  });
-  if (refusal !== undefined) return refusal;
-  if (user === undefined) return wrongCredentials;
+  let waitMs = 0;
+  // Counted when the turn has come, together with what is compared now: however many guesses arrive at once, ten may fail.
+  const matched = await passwords.takeTurn(() =>
+    guesses.letIn(
+      username,
+      async () => {
+        const nowMs = clock.now();
+        const since = new Date(nowMs - FAILURE_WINDOW_MS);
+        const failures = await newestLoginFailures(db, { username, since, limit: MAX_FAILURES });
+        waitMs = throttledForMs(failures, nowMs);
+        return MAX_FAILURES - failures.length;
+      },
+      async () => {
+        if (await passwords.matches(password, user?.passwordHash)) return true;
+        await insertLoginFailure(db, { id: ids(), username, failedAt: new Date(clock.now()) });
+        return false;
+      },
+    ),
+  );
+  if (matched === undefined) return { kind: "refused", code: "TOO_MANY_FAILED_LOGINS", waitMs };
+  if (!matched || user === undefined) return { kind: "refused", code: "INVALID_CREDENTIALS" };
 
   const refreshToken = newRefreshToken();
   const nowMs = clock.now();
@@ -46,10 +55,4 @@ export async function logIn(context: UserContext, credentials: Credentials): Pro
   };
   await inTransaction(db, (tx) => insertSession(tx, session, token));
   return { kind: "loggedIn", tokens: await tokenPair(context, user, refreshToken) };
-}
-
-async function throttledFor({ db, clock }: UserContext, username: string): Promise<number> {
-  const nowMs = clock.now();
-  const since = new Date(nowMs - FAILURE_WINDOW_MS);
-  return throttledForMs(await newestLoginFailures(db, { username, since, limit: MAX_FAILURES }), nowMs);
 }
