@@ -11,7 +11,7 @@ type Handler = MiddlewareHandler<{ Variables: RequestVariables }>;
 export function validatorsOf(endpoint: Endpoint): readonly Handler[] {
   const validators: Handler[] = [];
   if (endpoint.body !== undefined) validators.push(validate("json", endpoint.body));
-  validators.push(endpoint.query === undefined ? refuseAnyQuery : validate("query", endpoint.query));
+  validators.push(refuseNameless, endpoint.query === undefined ? refuseAnyQuery : validate("query", endpoint.query));
   if (Object.keys(endpoint.headers).length > 0) validators.push(validate("header", headerSchema(endpoint.headers)));
   return validators;
 }
@@ -31,6 +31,12 @@ const validateNoQuery = validate("query", z.strictObject({}));
 
 /** Most calls without a query schema come without a query: nothing to parse then. */
 const refuseAnyQuery: Handler = (c, next) => (c.req.raw.url.includes("?") ? validateNoQuery(c, next) : next());
+
+const nameless = invalidRequest([{ path: "", message: "is not a known field" }]);
+
+/** A parameter without a name (`?=1`), which hono leaves out, is an unknown one too. */
+const refuseNameless: Handler = async (c, next) =>
+  /[?&]=/.test(c.req.raw.url) ? problemResponse(c, nameless) : next();
 
 function headerSchema(headers: Endpoint["headers"]): z.ZodObject {
   return z.object(Object.fromEntries(Object.entries(headers).map(([name, schema]) => [name, schema.optional()])));
