@@ -144,6 +144,14 @@ describe("tokens", () => {
     }
   });
 
+  test("the same signature spelled otherwise is worthless: padded, or with another last character", async () => {
+    const good = await goodToken();
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const others = [...alphabet].map((last) => good.slice(0, -1) + last).filter((token) => token !== good);
+    for (const token of [`${good}=`, `${good}==`, ...others]) expect(await verifier.verify(token)).toBeUndefined();
+    expect(await verifier.verify(good)).toBeDefined();
+  });
+
   test("a token of more than 4 KiB is not even looked at", async () => {
     expect(await verifier.verify(await goodToken({ more: "x".repeat(5_000) }))).toBeUndefined();
     expect(fetches).toBe(0);

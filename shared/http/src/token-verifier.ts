@@ -105,7 +105,7 @@ export function createTokenVerifier({
       }
       if (token.length > MAX_TOKEN_CHARACTERS) return undefined;
       const parts = readParts(token);
-      if (parts === undefined || !isCurrent(parts.claims, clock)) return undefined;
+      if (parts === undefined || !isSpelledOnce(token) || !isCurrent(parts.claims, clock)) return undefined;
       if (parts.claims.iss !== issuer || ![parts.claims.aud].flat().includes(audience)) return undefined;
       const key = await keySet.find(parts.kid);
       if (key === undefined) return undefined;
@@ -132,6 +132,15 @@ function isCurrent({ exp, iat, nbf }: Claims, clock: Clock): boolean {
     exp - iat <= MAX_LIFE_S + LEEWAY_S &&
     (nbf === undefined || nbf <= nowS + LEEWAY_S)
   );
+}
+
+/**
+ * Whether the signature is written in the one way that RFC 7515 has for it. A decoder also takes padding and ignores the
+ * bits that are left over in the last character, so that a changed token would pass as another one.
+ */
+function isSpelledOnce(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf(".") + 1);
+  return Buffer.from(signature, "base64url").toString("base64url") === signature;
 }
 
 /** What the token claims, before anything of it is proven. */
