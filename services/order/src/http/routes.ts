@@ -28,6 +28,7 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
           return problem(
             result.code,
             "This Idempotency-Key was used for another order. Use a new key for a new order.",
+            { errors: [{ path: "idempotency-key", message: "was used with another body" }] },
           );
         }
         return problem(result.code, "The order names a product that is not on sale.", {
