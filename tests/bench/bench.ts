@@ -93,6 +93,35 @@ async function batchSizes(system: System): Promise<string> {
   return sizes.join(", ");
 }
 
+interface Parts {
+  readonly place: (worker: number) => Promise<string>;
+  readonly pendingDeliveries: () => Promise<number>;
+}
+
+/** The intake while the saga's services are down, and then the saga on the backlog that this leaves, without any requests beside it. */
+async function measureApart(system: System, { place, pendingDeliveries }: Parts): Promise<void> {
+  const { supervisor } = system;
+  const sagaServices = ["orchestrator", "product", "delivery"];
+  const before = await pendingDeliveries();
+  for (const name of sagaServices) await supervisor.kill(name, "SIGTERM");
+  const startedAt = performance.now();
+  await atMost(inFlight, Array.from({ length: orders }), (_, worker) => place(worker));
+  const intake = perSecond(orders, performance.now() - startedAt);
+  const pg = await pgbenchOrdersPerSecond(system.databaseUrls.get("order") ?? "", { clients: 32, seconds: 3 });
+  for (const name of sagaServices) await supervisor.restart(name);
+  await until("the first of the backlog", pendingDeliveries, (n) => n > before);
+  const firstAt = performance.now();
+  const first = await pendingDeliveries();
+  await until("the backlog", pendingDeliveries, (n) => n >= before + orders);
+  say("Apart from each other");
+  say(
+    `  POST /api/orders while the saga's services are down ${intake} per s${pg === undefined ? "" : `; intake / pgbench = ${(intake / pg).toFixed(2)}`}`,
+  );
+  say(
+    `  order → delivery created, from the backlog       ${perSecond(before + orders - first, performance.now() - firstAt)} per s`,
+  );
+}
+
 async function measure(system: System): Promise<void> {
   const url = system.frontendUrl;
   const people = await customers(url, inFlight);
@@ -167,13 +196,9 @@ async function measure(system: System): Promise<void> {
     say(`  delivery complete → order COMPLETE              ${perSecond(orders, completeMs)} per s`);
     say(`  whole sagas                                     ${perSecond(orders, sagaMs + completeMs)} per s`);
     say(`  CPU per order to its delivery, ms               ${cpu.join(", ")}`);
-    if (pg !== undefined)
-      await count(
-        orderDb,
-        `with gone as (delete from outbox where key not in (select id::text from orders)), strangers as (delete from orders where delivery_address = 'Seoul') select 0 as n`,
-      );
   }
 
+  await measureApart(system, { place: (worker) => order(as(worker), any()), pendingDeliveries });
   say(`Records a transaction: ${await batchSizes(system)}`);
   const seen = new Seen();
   const tap = await tapMessages({

@@ -4,6 +4,8 @@ import type { SeenMessage } from "./message-tap.ts";
 type Say = (line: string) => void;
 
 const DEADLINE_MS = 15_000;
+/** How much is shown of what has not come about. */
+const SHOWN_CHARACTERS = 1_000;
 
 /** Tells what happens to one order after the other: each call and each message with its time since the order was placed. */
 export class Story {
@@ -97,7 +99,9 @@ export async function until<Value>(
     const value = await ask();
     if (isSo(value)) return value;
     if (Date.now() > deadline)
-      throw new Error(`${what} has not come about within ${DEADLINE_MS / 1_000} s: ${JSON.stringify(value)}`);
+      throw new Error(
+        `${what} has not come about within ${DEADLINE_MS / 1_000} s: ${JSON.stringify(value).slice(0, SHOWN_CHARACTERS)}`,
+      );
     await Bun.sleep(5);
   }
 }
