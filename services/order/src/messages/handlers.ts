@@ -11,13 +11,14 @@ import type { ServiceContext } from "@shop/service/context";
 import { updateCatalogue } from "../db/catalogue.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
 import { noteProgress } from "../use-cases/note-progress.ts";
+import { lockMixedBatch } from "./lock-mixed-batch.ts";
 import { news, progressTold } from "./progress-news.ts";
 
 /** What the order service does with messages: the saga's two commands, the catalogue's changes, and news for the customer. */
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {
   const now = () => new Date(clock.now());
 
-  return byType(
+  const handlers = byType(
     on(CompleteOrderCommand, async (tx, messages) => {
       await endOrders(
         tx,
@@ -56,4 +57,11 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
       return [];
     }),
   );
+  return {
+    types: handlers.types,
+    async handle(tx, messages) {
+      await lockMixedBatch(tx, messages);
+      return handlers.handle(tx, messages);
+    },
+  };
 }
