@@ -7,6 +7,9 @@ const RELAY_LOCK = 7_203_115;
  * or a cut network keeps the outbox waiting for at most this long. The session speaks up four times as often.
  */
 const SILENCE_MS = 4_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+/** When the server has not answered by then, the link to it is cut, though nobody says so: the session is given up. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
 
 export interface PendingRow {
   readonly id: string;
@@ -42,18 +45,35 @@ export function openRelaySession(databaseUrl: string): RelaySession {
     onclose: () => {
       lost = true;
     },
-    connection: { application_name: "outbox relay", idle_session_timeout: SILENCE_MS, statement_timeout: 10_000 },
+    connection: {
+      application_name: "outbox relay",
+      idle_session_timeout: SILENCE_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+    },
   });
   let keepAlive: ReturnType<typeof setInterval> | undefined;
 
+  async function answered<Rows>(statement: Promise<Rows>): Promise<Rows> {
+    const silence = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      lost = true;
+      silence.reject(new Error(`the database has not answered for ${ANSWER_TIMEOUT_MS} ms`));
+    }, ANSWER_TIMEOUT_MS);
+    try {
+      return await Promise.race([statement, silence.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   return {
     async tryToLead() {
-      const [row] = await client<{ locked: boolean; pid: number }[]>`
-        select pg_try_advisory_lock(${RELAY_LOCK}) as locked, pg_backend_pid() as pid`;
+      const [row] = await answered(client<{ locked: boolean; pid: number }[]>`
+        select pg_try_advisory_lock(${RELAY_LOCK}) as locked, pg_backend_pid() as pid`);
       if (row?.locked !== true) return false;
       lockedBy = row.pid;
       keepAlive = setInterval(() => {
-        client`select 1`.catch(() => {
+        answered(client`select 1`).catch(() => {
           lost = true;
         });
       }, SILENCE_MS / 4);
@@ -61,11 +81,11 @@ export function openRelaySession(databaseUrl: string): RelaySession {
     },
     holds: () => lockedBy !== undefined && !lost,
     async markAndRead(publishedIds, limit) {
-      const rows = await client<(PendingRow & { pid: number })[]>`
+      const rows = await answered(client<(PendingRow & { pid: number })[]>`
         with marked as (update outbox set sent_at = now() where id = any(${publishedIds}::bigint[]))
         select id::text, topic, key, payload::text, pg_backend_pid() as pid from outbox
         where sent_at is null and id <> all(${publishedIds}::bigint[])
-        order by outbox.id limit ${limit}`;
+        order by outbox.id limit ${limit}`);
       if (lost || rows.some(({ pid }) => pid !== lockedBy)) {
         lost = true;
         throw new Error("the session that held the relay's lock is gone");

@@ -133,20 +133,29 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
+  /** Lets other replicas wake this one. The sweep does without, so nothing waits for it and nothing fails with it. */
+  function listen(): { end(): void } {
+    const ignored = (error: unknown) => {
+      logger.debug("other replicas cannot wake this relay; its sweep will find their rows", { error });
+    };
+    const listening = db.$client.listen(RELAY_CHANNEL, wakeHere).catch(ignored);
+    return { end: () => void listening.then((listener) => listener?.unlisten()).catch(ignored) };
+  }
+
   /** Waits to be the active replica, and then is it until the session is lost or the relay is stopped. */
   async function serve(session: RelaySession): Promise<void> {
     while (!(await session.tryToLead())) {
       await clock.sleep(STANDBY_INTERVAL_MS, stopping.signal);
       if (stopping.signal.aborted) return;
     }
-    const listening = await db.$client.listen(RELAY_CHANNEL, wakeHere);
+    const listening = listen();
     try {
       active = true;
       logger.info("this replica publishes the outbox from now on");
       await lead(session);
     } finally {
       active = false;
-      await listening.unlisten();
+      listening.end();
     }
   }
 
