@@ -1,7 +1,7 @@
 import type { Order } from "@shop/contracts/http/order";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
-import { jsonRows } from "@shop/database/rows";
+import { jsonRows, uuidArray } from "@shop/database/rows";
 import { and, desc, eq, lt, sql } from "drizzle-orm";
 import { orders } from "./schema.ts";
 
@@ -15,6 +15,11 @@ export async function insertOrders(tx: Transaction, placed: readonly Order[]): P
     from json_to_recordset(${jsonRows(placed)}) as r(
       id uuid, "customerId" uuid, status text, progress text, items json, total bigint, currency text,
       "deliveryAddress" text, "createdAt" timestamptz, "updatedAt" timestamptz)`);
+}
+
+/** Keeps orders from being changed by others until the transaction ends. They are locked in the order of their ids: so no two transactions wait for each other. */
+export async function lockOrders(tx: Transaction, orderIds: readonly string[]): Promise<void> {
+  await tx.execute(sql`select from orders where id = any(${uuidArray(orderIds)}) order by id for update`);
 }
 
 /** @param customerId only this customer's, or anyone's */

@@ -1,9 +1,8 @@
 import { ProductChanged } from "@shop/contracts/messages/product";
-import { uuidArray } from "@shop/database/rows";
 import type { Transaction } from "@shop/database/connect";
 import type { Received } from "@shop/messaging/decode";
 import { isUuid } from "@shop/runtime/ids";
-import { sql } from "drizzle-orm";
+import { lockOrders } from "../db/orders.ts";
 
 /**
  * Locks every order that a batch is about, when it holds messages of several types. Each handler locks its own orders in the order of their
@@ -12,6 +11,5 @@ import { sql } from "drizzle-orm";
 export async function lockMixedBatch(tx: Transaction, messages: readonly Received[]): Promise<void> {
   const aboutOrders = messages.filter(({ type, key }) => type !== ProductChanged.type && isUuid(key));
   if (new Set(aboutOrders.map(({ type }) => type)).size < 2) return;
-  const orderIds = [...new Set(aboutOrders.map(({ key }) => key))];
-  await tx.execute(sql`select from orders where id = any(${uuidArray(orderIds)}) order by id for update`);
+  await lockOrders(tx, [...new Set(aboutOrders.map(({ key }) => key))]);
 }
