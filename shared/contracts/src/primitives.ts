@@ -17,6 +17,8 @@ export const Instant = z.iso.datetime().meta({ description: "RFC 3339, UTC", exa
 
 /** Control characters: C0, DEL and C1. A name, a reason or an address has no use for them, and logs and terminals are harmed by them. */
 const CONTROL = /\p{Cc}/u;
+/** The same rule and that of not being blank, for JSON Schema, whose readers do not all know `\p`. */
+const PRINTABLE_PATTERN = String.raw`^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$`;
 
 /** Text that a person typed: counted in code points, not blank, without control characters. */
 export const text = (maxCodePoints: number) =>
@@ -25,7 +27,7 @@ export const text = (maxCodePoints: number) =>
     .refine((value) => [...value].length <= maxCodePoints, { message: `must be at most ${maxCodePoints} characters` })
     .refine((value) => value.trim() !== "", { message: "must not be blank" })
     .refine((value) => !CONTROL.test(value), { message: "must not contain control characters" })
-    .meta({ minLength: 1, maxLength: maxCodePoints });
+    .meta({ minLength: 1, maxLength: maxCodePoints, pattern: PRINTABLE_PATTERN });
 
 export const Quantity = z.int().min(1).max(1000);
 

@@ -19,7 +19,8 @@ export type Product = z.infer<typeof Product>;
 const Description = z
   .string()
   .refine((value) => [...value].length <= 2000, { message: "must be at most 2000 characters" })
-  .refine((value) => !/[^\P{Cc}\n\t]/u.test(value), { message: "must not contain control characters" });
+  .refine((value) => !/[^\P{Cc}\n\t]/u.test(value), { message: "must not contain control characters" })
+  .meta({ maxLength: 2000, pattern: String.raw`^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$` });
 
 const ofProduct = { name: text(200), description: Description, price: Price, currency: Currency };
 

@@ -28,9 +28,10 @@ export const TokenPair = z
   .meta({ id: "TokenPair" });
 export type TokenPair = z.infer<typeof TokenPair>;
 
-export const NewPassword = z.string().refine((value) => [...value].length >= 10 && [...value].length <= 200, {
-  message: "must be 10 to 200 characters",
-});
+export const NewPassword = z
+  .string()
+  .refine((value) => [...value].length >= 10 && [...value].length <= 200, { message: "must be 10 to 200 characters" })
+  .meta({ minLength: 10, maxLength: 200, description: "Not among the most common ones" });
 
 export const createUser = defineEndpoint({
   name: "createUser",
