@@ -20,8 +20,10 @@ import {
 } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { settled } from "@shop/testing/settled";
+import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { orderService } from "./service.ts";
+import { purgeIdempotencyKeys } from "./use-cases/purge-idempotency-keys.ts";
 
 let database: TestDatabase;
 let service: ParticipantUnderTest;
@@ -208,6 +210,23 @@ describe("an idempotency key", () => {
     const refused = await call("POST", "/api/orders", { ...body, items: [{ productId: uuidV7(), quantity: 1 }] }, key);
     expect(refused.status).toBe(422);
     expect((await call("POST", "/api/orders", body, key)).status).toBe(201);
+    await service.takeSent();
+  });
+
+  test("is forgotten after 24 hours and not before", async () => {
+    const key = { "idempotency-key": uuidV7() };
+    const first = await call("POST", "/api/orders", body, key);
+    const stopping = new AbortController();
+    const purging = purgeIdempotencyKeys(service.context, stopping.signal);
+    await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+    await service.clock.advance(24 * 3_600_000 - 60_000);
+    expect((await call("POST", "/api/orders", body, key)).body.id).toBe(first.body.id);
+    await eventually(async () => {
+      await service.clock.advance(60_000);
+      expect((await call("POST", "/api/orders", body, key)).body.id).not.toBe(first.body.id);
+    });
+    stopping.abort();
+    await purging;
     await service.takeSent();
   });
 

@@ -38,3 +38,10 @@ test("an error shows its message, code and cause; its stack only where it should
   });
   expect(failed?.["error"]).toMatchObject({ message: "outer", stack: expect.stringContaining("logger.test") });
 });
+
+test("a failed query's parameters do not flood the log", () => {
+  const error = new Error(`Failed query: insert … params: ${"x".repeat(100_000)}`);
+  const [line] = logged("info", (logger) => logger.error("e", { error }));
+  expect(JSON.stringify(line).length).toBeLessThan(5_000);
+  expect(JSON.stringify(line)).toContain("Failed query: insert");
+});

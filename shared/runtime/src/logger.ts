@@ -59,14 +59,21 @@ function asJson(value: unknown, withStack: boolean): unknown {
   return value;
 }
 
+const MAX_MESSAGE_CHARACTERS = 500;
+
 function describeError(error: Error, withStack: boolean): Record<string, unknown> {
-  const { name, message, stack, cause } = error;
+  const { name, stack, cause } = error;
+  // A failed query has all its parameters in its message: a batch of orders with the addresses of their customers.
+  const message =
+    error.message.length > MAX_MESSAGE_CHARACTERS
+      ? `${error.message.slice(0, MAX_MESSAGE_CHARACTERS)}…`
+      : error.message;
   const code = "code" in error ? error.code : undefined;
   return {
     name,
     message,
     code,
-    ...(withStack ? { stack } : {}),
+    ...(withStack ? { stack: stack?.replace(error.message, message) } : {}),
     cause: cause instanceof Error ? describeError(cause, withStack) : cause,
   };
 }
