@@ -1,0 +1,60 @@
+import type { Role } from "@shop/contracts/http/define";
+
+/** One call of the contract's table, written down from the table and not from the code. */
+export interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly service: "user" | "product" | "order" | "delivery" | "orchestrator";
+  readonly who: "anyone" | readonly [Role, ...Role[]];
+  /** What one gets who may call, without a body: 415 where there must be one. */
+  readonly emptyAnswer: 200 | 404 | 415;
+  /** A body that breaks no rule of its schema, where the call takes one. */
+  readonly json?: unknown;
+}
+
+/** An id that nothing has. */
+export const UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000";
+
+const everyone = ["customer", "rider", "admin"] as const;
+const product = `/api/products/${UNKNOWN_ID}`;
+const order = `/api/orders/${UNKNOWN_ID}`;
+const delivery = `/api/deliveries/${UNKNOWN_ID}`;
+const newOrder = { items: [{ productId: UNKNOWN_ID, quantity: 1 }], deliveryAddress: "1 Sejong-daero, Seoul" };
+const user = { service: "user", who: "anyone", emptyAnswer: 415 } as const;
+const toProduct = { service: "product", who: ["admin"], emptyAnswer: 415 } as const;
+const toDelivery = { service: "delivery", who: ["rider"], emptyAnswer: 404 } as const;
+
+export const calls: readonly Call[] = [
+  { ...user, method: "POST", path: "/api/users", json: { username: "someone", password: "too easy to guess" } },
+  { ...user, method: "POST", path: "/login", json: { username: "nobody", password: "too easy to guess" } },
+  { ...user, method: "POST", path: "/login/refresh", json: { refreshToken: "unknown" } },
+  { ...user, method: "POST", path: "/logout", json: { refreshToken: "unknown" } },
+  { ...user, method: "GET", path: "/api/users/me", who: everyone, emptyAnswer: 200 },
+  { ...user, method: "GET", path: "/.well-known/jwks.json", emptyAnswer: 200 },
+  { ...toProduct, method: "GET", path: "/api/products", who: "anyone", emptyAnswer: 200 },
+  { ...toProduct, method: "GET", path: product, who: "anyone", emptyAnswer: 404 },
+  { ...toProduct, method: "POST", path: "/api/products", json: { name: "Tea", price: 1, currency: "KRW" } },
+  { ...toProduct, method: "PATCH", path: product, json: { price: 1 } },
+  { ...toProduct, method: "DELETE", path: product, emptyAnswer: 404 },
+  { ...toProduct, method: "POST", path: `${product}/stock`, json: { delta: 1 } },
+  { method: "POST", path: "/api/orders", service: "order", who: ["customer"], emptyAnswer: 415, json: newOrder },
+  { method: "GET", path: "/api/orders", service: "order", who: ["customer", "admin"], emptyAnswer: 200 },
+  { method: "GET", path: order, service: "order", who: ["customer", "admin"], emptyAnswer: 404 },
+  { method: "POST", path: `${order}/cancel`, service: "order", who: ["customer", "admin"], emptyAnswer: 404 },
+  { ...toDelivery, method: "GET", path: "/api/deliveries", who: everyone, emptyAnswer: 200 },
+  { ...toDelivery, method: "GET", path: delivery, who: everyone },
+  { ...toDelivery, method: "PUT", path: `${delivery}/claim` },
+  { ...toDelivery, method: "DELETE", path: `${delivery}/claim`, who: ["rider", "admin"] },
+  { ...toDelivery, method: "PUT", path: `${delivery}/complete` },
+  { ...toDelivery, method: "PUT", path: `${delivery}/fail`, emptyAnswer: 415, json: { reason: "nobody at home" } },
+  { method: "GET", path: "/api/sagas", service: "orchestrator", who: ["admin"], emptyAnswer: 200 },
+  { method: "GET", path: `/api/sagas/${UNKNOWN_ID}`, service: "orchestrator", who: ["admin"], emptyAnswer: 404 },
+];
+
+/** Each path with what it allows; HEAD where there is GET. */
+export const pathsWithMethods = [...new Set(calls.map(({ path }) => path))].map((path) => {
+  const here = calls.filter((call) => call.path === path);
+  const methods = here.map(({ method }) => method);
+  const allow: readonly string[] = methods.includes("GET") ? [...methods, "HEAD"] : methods;
+  return { path, allow, service: here[0]?.service ?? "user" };
+});
