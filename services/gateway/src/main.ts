@@ -14,10 +14,12 @@ startOrExplain(() => {
     build: (parts) => {
       warnOfFewRequests(config, parts.logger);
       const { JWKS_URL: jwksUrl, TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;
+      const verifier = createTokenVerifier({ ...parts, jwksUrl, issuer, audience });
+      void verifier.fetchKeysAhead();
       return createGateway({
         ...parts,
         ...addressRateLimit(config, parts.clock),
-        verifier: createTokenVerifier({ ...parts, jwksUrl, issuer, audience }),
+        verifier,
         rateLimit: createRateLimit({ ...parts, perSecond: config.RATE_LIMIT_PER_USER_PER_SECOND }),
         urls: {
           user: config.USER_URL,

@@ -25,7 +25,7 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Needed as soon as an endpoint is not for anyone. */
-  readonly verifier?: TokenVerifier;
+  readonly verifier?: Pick<TokenVerifier, "verify">;
   /** Per user, taken after the token was verified. */
   readonly rateLimit?: RateLimit;
   /** Per address, off unless given: behind a layer-4 balancer all clients share one. */

@@ -13,7 +13,7 @@ export interface Authenticate {
 }
 
 interface AuthenticationOptions {
-  readonly verifier?: TokenVerifier;
+  readonly verifier?: Pick<TokenVerifier, "verify">;
   readonly rateLimit?: RateLimit;
   readonly addressRateLimit?: { readonly limit: RateLimit; readonly addressOf: (c: Context) => string | undefined };
 }

@@ -12,6 +12,8 @@ export interface KeySet {
   find(kid: string): Promise<CryptoKey | undefined>;
   /** Starts a fetch in the background when the keys are older than five minutes. */
   refreshWhenOld(): void;
+  /** Tries once a second until the keys are there. */
+  fetchAhead(): Promise<void>;
 }
 
 interface KeySetOptions {
@@ -79,6 +81,13 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
     },
     refreshWhenOld() {
       if (clock.now() - fetchedAtMs > REFRESH_AFTER_MS) void refresh();
+    },
+    async fetchAhead() {
+      for (;;) {
+        await refresh();
+        if (keys !== undefined) return;
+        await clock.sleep(FETCH_AT_MOST_EVERY_MS);
+      }
     },
   };
 }

@@ -217,6 +217,17 @@ describe("keys", () => {
     expect(await verifier.verify(token)).toBeDefined();
   });
 
+  test("fetched ahead, as soon as they can be had, they serve the first token while the key set is away", async () => {
+    upstream.use(http.get(JWKS_URL, () => HttpResponse.error(), { once: true }));
+    const clock = { ...systemClock, now: () => nowMs, sleep: async (ms: number) => void (nowMs += ms) };
+    const logger = createLogger({ service: "test", level: "error", clock });
+    verifier = createTokenVerifier({ jwksUrl: JWKS_URL, issuer: ISSUER, audience: AUDIENCE, clock, logger });
+    await verifier.fetchKeysAhead();
+    expect(fetches).toBe(1);
+    upstream.use(http.get(JWKS_URL, () => HttpResponse.error()));
+    expect(await verifier.verify(await goodToken())).toBeDefined();
+  });
+
   test("a key set that never answers is given up in time", async () => {
     upstream.use(http.get(JWKS_URL, () => delay("infinite")));
     await expect(verifier.verify(await goodToken())).rejects.toBeInstanceOf(UnavailableError);

@@ -12,6 +12,11 @@ export interface TokenVerifier {
    * @throws UnavailableError when the keys could never be fetched
    */
   verify(token: string): Promise<Principal | undefined>;
+  /**
+   * Fetches the keys before a token needs them, once a second until they are there. From then on tokens are verified also
+   * while the user service is away.
+   */
+  fetchKeysAhead(): Promise<void>;
 }
 
 interface TokenVerifierOptions {
@@ -119,6 +124,7 @@ export function createTokenVerifier({
       remember(token, { principal, claims: parts.claims });
       return principal;
     },
+    fetchKeysAhead: () => keySet.fetchAhead(),
   };
 }
 

@@ -26,6 +26,7 @@ export function runParticipant(
         clock,
         logger,
       });
+      void verifier.fetchKeysAhead();
       const broker = createKafkaBroker({
         brokers: config.KAFKA_BROKERS,
         clientId: participant.name,
