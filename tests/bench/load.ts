@@ -1,4 +1,5 @@
-import { logIn, type ShopClient } from "@shop/local/demo/shop-client";
+import type { ShopClient } from "@shop/local/demo/shop-client";
+import { signUp } from "../support/sign-up.ts";
 
 /** Runs `work` for each item, at most `inFlight` at a time, and gives the results in the order of the items. */
 export async function atMost<Item, Result>(
@@ -19,17 +20,7 @@ export async function atMost<Item, Result>(
 /** Customers of their own, logged in. */
 export async function customers(baseUrl: string, count: number): Promise<readonly ShopClient[]> {
   const names = Array.from({ length: count }, (_, index) => `load-${index}-${Date.now() % 1e6}`);
-  return atMost(4, names, async (username) => {
-    const password = `${username}-secret-word`;
-    const response = await fetch(`${baseUrl}/api/users`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ username, password }),
-    });
-    if (response.status !== 201)
-      throw new Error(`sign-up was answered with ${response.status}: ${await response.text()}`);
-    return logIn(baseUrl, username, password);
-  });
+  return atMost(4, names, (username) => signUp(baseUrl, username));
 }
 
 /** The value below which a part of the values lie. */

@@ -1,11 +1,13 @@
 import { type Books, readBooks } from "@shop/local/books";
 import { areOrderable } from "@shop/local/demo/orderable";
 import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
+import { databaseOwners } from "@shop/local/services";
 import { startSystem, type System, type SystemOptions } from "@shop/local/system";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
+import { signUp } from "./sign-up.ts";
 
 /** A whole system of real processes for one test file. */
 export interface TestSystem {
@@ -25,8 +27,6 @@ export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "set
   readonly ownInfrastructure?: boolean;
 }
 
-const owners = ["user", "order", "product", "delivery", "orchestrator"] as const;
-
 /** Starts all services, with demo data, on free ports. */
 export async function startTestSystem({
   ownInfrastructure = false,
@@ -38,7 +38,7 @@ export async function startTestSystem({
   const shared: Record<string, string> = {};
   if (!ownInfrastructure) {
     shared["KAFKA_BROKERS"] = await testKafkaBrokers();
-    for (const owner of owners) {
+    for (const owner of databaseOwners) {
       const database = await createEmptyDatabase();
       databases.push(database);
       shared[`${owner.toUpperCase()}_DATABASE_URL`] = database.url;
@@ -63,13 +63,9 @@ export async function startTestSystem({
     logs,
     anyone: anyone(url),
     logIn: (name) => logIn(url, name, `${name}-password`),
-    async newCustomer() {
+    newCustomer() {
       signedUp += 1;
-      const username = `guest-${signedUp}-${Math.floor(Math.random() * 1e9)}`;
-      const password = `${username}-secret-word`;
-      const { status } = await anyone(url).call("POST", "/api/users", { username, password });
-      if (status !== 201) throw new Error(`sign-up was answered with ${status}`);
-      return logIn(url, username, password);
+      return signUp(url, `guest-${signedUp}-${Math.floor(Math.random() * 1e9)}`);
     },
     async booksBalance(deadlineMs = 30_000) {
       return eventually(
