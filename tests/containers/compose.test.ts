@@ -3,34 +3,15 @@ import { areOrderable } from "@shop/local/demo/orderable";
 import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
 import { eventually } from "@shop/testing/eventually";
 import { orderBecomes, placeOrder } from "../support/test-system.ts";
+import { type Container, composeProject, docker, serviceOf } from "./project.ts";
 
-const project = `order-delivery-test-${process.pid}`;
-const url = `http://127.0.0.1:${process.env["COMPOSE_TEST_PORT"] ?? "18080"}`;
+const { url, compose, containers } = composeProject({
+  name: "order-delivery-test",
+  port: Number(process.env["COMPOSE_TEST_PORT"] ?? 18_080),
+});
 let customer: ShopClient;
 let rider: ShopClient;
 let productId: string;
-
-/**
- * Runs docker compose on this project. `COMPOSE_OVERRIDE` names a further compose file, for a host whose builds need settings of their own.
- * @throws with what it wrote when it fails
- */
-async function compose(...words: readonly string[]): Promise<string> {
-  const override = process.env["COMPOSE_OVERRIDE"];
-  const files = ["-f", "compose.yaml", ...(override ? ["-f", override] : [])];
-  const run = Bun.spawn(["docker", "compose", "-p", project, ...files, ...words], {
-    cwd: `${import.meta.dir}/../..`,
-    env: { ...process.env, PORT: new URL(url).port },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, errors, code] = await Promise.all([
-    new Response(run.stdout).text(),
-    new Response(run.stderr).text(),
-    run.exited,
-  ]);
-  if (code !== 0) throw new Error(`docker compose ${words.join(" ")} failed: ${errors.slice(-2_000)}`);
-  return out;
-}
 
 beforeAll(async () => {
   await compose("up", "--build", "--wait", "--wait-timeout", "240");
@@ -63,6 +44,66 @@ test("the journey through load balancer, frontend and gateway: log in, order, de
   await complete(await waitingOrder());
 }, 60_000);
 
+const databaseOwners = ["user", "order", "product", "delivery", "orchestrator"];
+
+test("every container is read-only, without root, without capabilities and within a limit of memory", async () => {
+  const all = await containers();
+  expect(new Set(all.map(serviceOf)).size).toBe(19);
+  const lax = all.filter(({ Config: { User }, HostConfig: host }) => {
+    const strict =
+      host.ReadonlyRootfs &&
+      !host.Privileged &&
+      (host.CapAdd ?? []).length === 0 &&
+      host.CapDrop?.join() === "ALL" &&
+      host.SecurityOpt?.includes("no-new-privileges:true") === true &&
+      host.Memory > 0;
+    return !strict || ["", "0", "root"].includes(User.split(":")[0] ?? "");
+  });
+  expect(lax.map(serviceOf)).toEqual([]);
+});
+
+test("only the load balancer is published", async () => {
+  const published = (await containers()).filter(({ NetworkSettings: { Ports } }) =>
+    Object.values(Ports).some((bindings) => (bindings ?? []).length > 0),
+  );
+  expect(published.map(serviceOf)).toEqual(["nlb"]);
+});
+
+test("a database is reached by its own service and its migration, and by nothing else", async () => {
+  const members = Map.groupBy(
+    (await containers()).flatMap((container) =>
+      Object.keys(container.NetworkSettings.Networks).map((network) => ({ network, service: serviceOf(container) })),
+    ),
+    ({ network }) => network.replace(/^.*?_/, ""),
+  );
+  for (const owner of databaseOwners) {
+    const names = new Set(members.get(`${owner}-db`)?.map(({ service }) => service));
+    expect(names).toEqual(new Set([owner, `${owner}-db`, `${owner}-migration`]));
+  }
+  const [product] = (await containers()).filter((container) => serviceOf(container) === "product");
+  const tryFrom = (host: string) =>
+    docker([
+      ...["exec", product?.Id ?? "", "bun", "-e"],
+      `await Bun.connect({ hostname: "${host}", port: 5432, socket: { data() {} } }); process.exit(0)`,
+    ]);
+  await tryFrom("product-db");
+  await expect(tryFrom("order-db")).rejects.toThrow();
+});
+
+test("each migration ran as a step of its own and ended well before its service began", async () => {
+  const migrations = (await containers()).filter((container) => serviceOf(container).endsWith("-migration"));
+  const outcome = ({ State: { Status, ExitCode } }: Container) => `${Status} ${ExitCode}`;
+  expect(migrations.map(outcome)).toEqual(databaseOwners.map(() => "exited 0"));
+});
+
+test("a service started as production refuses the passwords of compose.yaml and demo data, with a sentence", async () => {
+  for (const service of databaseOwners) {
+    const start = compose("run", "--rm", "--no-deps", "-e", "ENVIRONMENT=production", service);
+    await expect(start).rejects.toThrow("has a password of development in production");
+    await expect(start).rejects.toThrow("SEED_DEMO_DATA is true in production");
+  }
+}, 60_000);
+
 test("orders go on after any of their services was killed in the middle and started again", async () => {
   for (const victim of ["orchestrator", "product", "delivery", "order"]) {
     const placed = await placeOrder(customer, productId, 1);
@@ -76,5 +117,6 @@ test("orders go on after any of their services was killed in the middle and star
 test("with more replicas of order and orchestrator every order is served", async () => {
   await compose("up", "--wait", "--no-recreate", "--scale", "order=3", "--scale", "orchestrator=2");
   const orderIds = await Promise.all(Array.from({ length: 50 }, waitingOrder));
-  await Promise.all(orderIds.map(complete));
+  // One after the other: all of them at once are more than one rider may ask for in a second.
+  for (const orderId of orderIds) await complete(orderId);
 }, 240_000);

@@ -1,7 +1,7 @@
 import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
 import { runProcess, startOrExplain } from "@shop/service/process";
-import { databaseSettings, processSettings, tokenSettings } from "@shop/service/settings";
+import { databaseRules, databaseSettings, processSettings, tokenSettings } from "@shop/service/settings";
 import { createUserService } from "./service.ts";
 
 const { TOKEN_ISSUER, TOKEN_AUDIENCE } = tokenSettings;
@@ -10,6 +10,7 @@ startOrExplain(() => {
   const config = loadConfig(
     { ...processSettings("user"), ...databaseSettings, TOKEN_ISSUER, TOKEN_AUDIENCE },
     process.env,
+    { rules: databaseRules },
   );
   runProcess({
     name: "user",
@@ -19,6 +20,7 @@ startOrExplain(() => {
         databaseUrl: config.DATABASE_URL,
         tokenIssuer: config.TOKEN_ISSUER,
         tokenAudience: config.TOKEN_AUDIENCE,
+        migrateAtStart: config.MIGRATE_AT_START,
         seedDemoData: config.SEED_DEMO_DATA,
         ids: uuidV7,
         ...parts,

@@ -55,6 +55,7 @@ async function startService(
     databaseUrl: options.url ?? database.url,
     tokenIssuer: ISSUER,
     tokenAudience: AUDIENCE,
+    migrateAtStart: true,
     seedDemoData: options.seedDemoData ?? false,
     clock,
     ids: uuidV7,

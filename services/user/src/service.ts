@@ -19,6 +19,8 @@ interface UserServiceDependencies {
   readonly databaseUrl: string;
   readonly tokenIssuer: string;
   readonly tokenAudience: string;
+  /** Whether it migrates its database itself; otherwise it waits until someone else has. */
+  readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -26,13 +28,22 @@ interface UserServiceDependencies {
   readonly metrics: Metrics;
 }
 
-const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
+/** The folder of the user service's migrations. */
+export const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
 const HOUSEKEEPING_EVERY_MS = 60_000;
 
 /** Builds the user service: users, logins, sessions and the keys of access tokens. Nothing is opened before `start`. */
 export function createUserService(dependencies: UserServiceDependencies): Built {
-  const { databaseUrl, tokenIssuer: issuer, tokenAudience: audience, clock, ids, logger, metrics } = dependencies;
-  const database = ownDatabase({ name: "user", url: databaseUrl, migrations: MIGRATIONS, clock, logger });
+  const { databaseUrl, migrateAtStart, tokenIssuer: issuer, tokenAudience: audience } = dependencies;
+  const { clock, ids, logger, metrics } = dependencies;
+  const database = ownDatabase({
+    name: "user",
+    url: databaseUrl,
+    migrations: MIGRATIONS,
+    migrateAtStart,
+    clock,
+    logger,
+  });
   const { db } = database;
   const accessTokens = createAccessTokens({ issuer, audience, clock, ids });
   const [passwords, guesses] = [createPasswords(clock), createGuessesInHand()];

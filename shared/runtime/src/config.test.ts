@@ -40,3 +40,30 @@ test("every setting that is missing or wrong is named at once, with what it is f
     expect(load).toThrow(words);
   }
 });
+
+test("a setting can be read from a file, without the line end at the end of the file", () => {
+  const files: Record<string, string> = { "/run/secrets/brokers": "a:1,b:2\n" };
+  const given = { PORT: "1", URL: "http://host", BROKERS_FILE: "/run/secrets/brokers" };
+  const config = loadConfig(shape, given, { readFile: (path) => files[path] ?? "" });
+  expect(config.BROKERS).toEqual(["a:1", "b:2"]);
+});
+
+test("a file that cannot be read, and a setting given in both ways, are named", () => {
+  const load = () =>
+    loadConfig(shape, {
+      ...{ PORT: "1", PORT_FILE: "/port", URL: "http://host" },
+      BROKERS_FILE: "/no/such/file",
+    });
+  expect(load).toThrow("PORT and PORT_FILE are both set: keep one of them");
+  expect(load).toThrow("BROKERS_FILE is wrong: ENOENT");
+  expect(load).not.toThrow("BROKERS is not set");
+});
+
+test("settings that do not go together are refused with the sentence of the rule", () => {
+  const rules = [
+    ({ SEED, COUNT }: { SEED: boolean; COUNT: number }) => (SEED && COUNT > 5 ? "too many to seed" : undefined),
+  ];
+  const given = { PORT: "1", URL: "http://host", BROKERS: "a:1", SEED: "true" };
+  expect(loadConfig(shape, given, { rules }).SEED).toBe(true);
+  expect(() => loadConfig(shape, { ...given, COUNT: "6" }, { rules })).toThrow("too many to seed");
+});

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 
 /** A setting is missing or wrong; the message names each and says what to do. */
@@ -5,32 +6,68 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * Reads a process's settings from its environment. An empty variable counts as not set.
+ * What settings must not be together.
+ * @returns a sentence that names the settings and says what to do, or nothing when all is well
+ */
+export type SettingRule<Config> = (config: Config) => string | undefined;
+
+interface Loading<Config> {
+  readonly rules?: readonly SettingRule<Config>[];
+  /** Reads a text file; may throw. */
+  readonly readFile?: (path: string) => string;
+}
+
+/**
+ * Reads a process's settings from its environment. An empty variable counts as not set. Instead of NAME, NAME_FILE may name a
+ * file that holds the value, such as a secret that Docker or Kubernetes mounts; a line end at its end does not belong to the value.
  * @param shape a zod schema per variable name
- * @throws ConfigError naming every variable that is missing or wrong
+ * @throws ConfigError naming every variable that is missing or wrong, and every rule that is broken
  */
 export function loadConfig<Shape extends z.ZodRawShape>(
   shape: Shape,
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
+  { rules = [], readFile = (path) => readFileSync(path, "utf8") }: Loading<z.infer<z.ZodObject<Shape>>> = {},
 ): z.infer<z.ZodObject<Shape>> {
+  const read = Object.keys(shape).map((name) => readSetting(name, environment, readFile));
+  const unreadable = read.flatMap((setting) => ("objection" in setting ? [setting] : []));
   const given = Object.fromEntries(
-    Object.keys(shape).flatMap((name) => {
-      const value = environment[name];
-      return value === undefined || value === "" ? [] : [[name, value]];
-    }),
+    read.flatMap((setting) =>
+      "value" in setting && setting.value !== undefined ? [[setting.name, setting.value]] : [],
+    ),
   );
   const result = z.object(shape).safeParse(given);
-  if (result.success) return result.data;
-  const lines = result.error.issues.map(({ path, message }) => {
+  const lines = (result.error?.issues ?? []).flatMap(({ path, message }) => {
     const name = String(path[0]);
+    if (unreadable.some((setting) => setting.name === name)) return [];
     const hint = (shape[name] as z.ZodType | undefined)?.description;
     const state = name in given ? `is wrong: ${message}` : "is not set";
-    return `  ${name} ${state}${hint ? ` (${hint})` : ""}`;
+    return [`${name} ${state}${hint ? ` (${hint})` : ""}`];
   });
+  lines.push(...unreadable.map(({ objection }) => objection));
+  if (result.success) lines.push(...rules.flatMap((rule) => rule(result.data) ?? []));
+  if (result.success && lines.length === 0) return result.data;
   throw new ConfigError(
-    `This process cannot start with these settings:\n${lines.join("\n")}\nSet them in its environment; README.md lists all settings.`,
+    `This process cannot start with these settings:\n${lines.map((line) => `  ${line}\n`).join("")}Set them in its environment; README.md lists all settings.`,
   );
+}
+
+type ReadSetting =
+  | { readonly name: string; readonly value: string | undefined }
+  | { readonly name: string; readonly objection: string };
+
+function readSetting(name: string, environment: Environment, readFile: (path: string) => string): ReadSetting {
+  const value = environment[name] || undefined;
+  const file = environment[`${name}_FILE`] || undefined;
+  if (file === undefined) return { name, value };
+  if (value !== undefined) return { name, objection: `${name} and ${name}_FILE are both set: keep one of them` };
+  try {
+    return { name, value: readFile(file).replace(/\r?\n$/, "") || undefined };
+  } catch (error) {
+    return { name, objection: `${name}_FILE is wrong: ${error instanceof Error ? error.message : String(error)}` };
+  }
 }
 
 /** A whole number within bounds, written in digits. */

@@ -1,6 +1,6 @@
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { isTransient } from "@shop/database/errors";
-import { migrate } from "@shop/database/migrate";
+import { isMigrated, migrate } from "@shop/database/migrate";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
@@ -12,6 +12,8 @@ interface OwnDatabaseOptions {
   readonly url: string;
   /** The folder of its migrations. */
   readonly migrations: string;
+  /** Whether `prepare` applies them; otherwise it waits until someone else has. */
+  readonly migrateAtStart: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -20,7 +22,7 @@ interface OwnDatabaseOptions {
 export interface OwnDatabase {
   readonly db: Database;
   /**
-   * Migrates and then runs `afterwards`, such as a seed; again and again while the database is away.
+   * Migrates, or waits for the migrations, and then runs `afterwards`, such as a seed; again and again while the database is away.
    * @returns false when `signal` was aborted meanwhile: then no work may begin
    * @throws what is wrong with a migration, which waiting does not mend
    */
@@ -34,23 +36,37 @@ export interface OwnDatabase {
 
 const START_BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
-export function ownDatabase({ name, url, migrations, clock, logger }: OwnDatabaseOptions): OwnDatabase {
+/** The database has not been migrated yet, which is another process's task. */
+class NotMigrated extends Error {
+  override readonly name = "NotMigrated";
+  constructor() {
+    super("the database lacks migrations of this release; run this service's src/migrate.ts");
+  }
+}
+
+export function ownDatabase({ name, url, migrations, migrateAtStart, clock, logger }: OwnDatabaseOptions): OwnDatabase {
   const db = connectDatabase({ url, applicationName: `${name} service` });
   let prepared = false;
+
+  async function bringUpToDate(): Promise<void> {
+    if (migrateAtStart) await migrate(url, migrations);
+    else if (!(await isMigrated(db, migrations))) throw new NotMigrated();
+  }
+
   return {
     db,
     async prepare(signal, afterwards) {
       for (let attempt = 1; !signal.aborted; attempt += 1) {
         try {
-          await migrate(url, migrations);
+          await bringUpToDate();
           await afterwards();
           prepared = true;
           if (signal.aborted) return false;
-          logger.info("the database is migrated; the work begins");
+          logger.info("the database is migrated");
           return true;
         } catch (error) {
           // A migration that is wrong is no matter of waiting; the operator must see it at once.
-          if (!isTransient(error)) throw error;
+          if (!isTransient(error) && !(error instanceof NotMigrated)) throw error;
           if (attempt === 1 || attempt % 10 === 0) logger.warn("waiting for the database", { attempt, error });
           await clock.sleep(backoffMs(START_BACKOFF, attempt), signal);
         }

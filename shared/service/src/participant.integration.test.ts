@@ -48,7 +48,7 @@ test("a service that is told to stop while it prepares its database does not beg
       },
     },
     {
-      ...{ databaseUrl: database.url, broker, clock, ids, logger, metrics, seedDemoData: true },
+      ...{ databaseUrl: database.url, broker, clock, ids, logger, metrics, seedDemoData: true, migrateAtStart: true },
       verifier: createTokenVerifier({
         ...{ jwksUrl: "http://localhost:1/jwks.json", issuer: ISSUER, audience: AUDIENCE, clock, logger },
       }),

@@ -46,6 +46,8 @@ export interface ParticipantDependencies {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Whether it migrates its database itself; otherwise it waits until someone else has. */
+  readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
 }
 
@@ -61,8 +63,8 @@ export interface RunningParticipant {
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
   const { name, migrations, topics, background = [], readiness } = participant;
-  const { databaseUrl, broker, verifier, clock, ids, logger, metrics } = dependencies;
-  const database = ownDatabase({ name, url: databaseUrl, migrations, clock, logger });
+  const { databaseUrl, migrateAtStart, broker, verifier, clock, ids, logger, metrics } = dependencies;
+  const database = ownDatabase({ name, url: databaseUrl, migrations, migrateAtStart, clock, logger });
   const { db } = database;
   const retention = defaultRetention;
   const messaging = createMessaging({ db, databaseUrl, broker, groupId: name, retention, clock, ids, logger, metrics });

@@ -4,7 +4,7 @@ import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createParticipant, type Participant } from "./participant.ts";
 import { runProcess } from "./process.ts";
-import { databaseSettings, messagingSettings, processSettings, tokenSettings } from "./settings.ts";
+import { databaseRules, databaseSettings, messagingSettings, processSettings, tokenSettings } from "./settings.ts";
 
 /** A participant's process, with the settings of its environment. */
 export function runParticipant(
@@ -14,6 +14,7 @@ export function runParticipant(
   const config = loadConfig(
     { ...processSettings(participant.name), ...tokenSettings, ...databaseSettings, ...messagingSettings },
     environment,
+    { rules: databaseRules },
   );
   runProcess({
     name: participant.name,
@@ -37,8 +38,12 @@ export function runParticipant(
         logger,
         metrics,
       });
-      const dependencies = { databaseUrl: config.DATABASE_URL, broker, verifier, clock, ids: uuidV7, logger, metrics };
-      return createParticipant(participant, { ...dependencies, seedDemoData: config.SEED_DEMO_DATA });
+      return createParticipant(participant, {
+        databaseUrl: config.DATABASE_URL,
+        migrateAtStart: config.MIGRATE_AT_START,
+        seedDemoData: config.SEED_DEMO_DATA,
+        ...{ broker, verifier, clock, ids: uuidV7, logger, metrics },
+      });
     },
   });
 }

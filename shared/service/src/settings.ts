@@ -1,5 +1,5 @@
 import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/ports";
-import { commaSeparated, flag, httpUrl, port, wholeNumber } from "@shop/runtime/config";
+import { commaSeparated, flag, httpUrl, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
 import { logLevels } from "@shop/runtime/logger";
 import { z } from "zod";
 
@@ -21,13 +21,38 @@ export const tokenSettings = {
   TOKEN_AUDIENCE: z.string().default("order-delivery"),
 };
 
+/** What ends like this is a password that everyone can read in compose.yaml. */
+const DEVELOPMENT_PASSWORD = /-development$/;
+
 /** Settings of those that own a database. */
 export const databaseSettings = {
+  ENVIRONMENT: z
+    .enum(["development", "production"])
+    .default("development")
+    .describe("production refuses demo data and the passwords of compose.yaml"),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .describe("this service's own database, such as postgres://user:password@host:5432/name"),
+  MIGRATE_AT_START: flag.default(true),
   SEED_DEMO_DATA: flag.default(false),
 };
+
+type DatabaseConfig = Pick<
+  z.infer<z.ZodObject<typeof databaseSettings>>,
+  "ENVIRONMENT" | "DATABASE_URL" | "SEED_DEMO_DATA"
+>;
+
+/** What makes a development system out of one that says it is in production. */
+export const databaseRules: readonly SettingRule<DatabaseConfig>[] = [
+  ({ ENVIRONMENT, SEED_DEMO_DATA }) =>
+    ENVIRONMENT === "production" && SEED_DEMO_DATA
+      ? "SEED_DEMO_DATA is true in production: it makes users whose passwords everyone knows. Set it to false, or ENVIRONMENT to development"
+      : undefined,
+  ({ ENVIRONMENT, DATABASE_URL }) =>
+    ENVIRONMENT === "production" && DEVELOPMENT_PASSWORD.test(new URL(DATABASE_URL).password)
+      ? "DATABASE_URL has a password of development in production: give the database one of its own, or set ENVIRONMENT to development"
+      : undefined,
+];
 
 /** Settings of those that take part in the messaging. */
 export const messagingSettings = {

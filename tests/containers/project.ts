@@ -1,0 +1,79 @@
+/** A compose project of a test: the system of compose.yaml under a name and on a port of its own. */
+export interface ComposeProject {
+  /** Where it is published. */
+  readonly url: string;
+  /**
+   * Runs docker compose on the project.
+   * @returns what it wrote to standard output
+   * @throws with what it wrote when it fails
+   */
+  compose(...words: readonly string[]): Promise<string>;
+  /** What the engine knows of its containers, those that have ended too. */
+  containers(): Promise<readonly Container[]>;
+}
+
+/** The part of `docker inspect` that tests look at. */
+export interface Container {
+  readonly Id: string;
+  readonly Name: string;
+  readonly State: { readonly Status: string; readonly ExitCode: number };
+  readonly Config: { readonly User: string; readonly Labels: Readonly<Record<string, string>> };
+  readonly HostConfig: {
+    readonly ReadonlyRootfs: boolean;
+    readonly CapAdd: readonly string[] | null;
+    readonly CapDrop: readonly string[] | null;
+    readonly SecurityOpt: readonly string[] | null;
+    readonly Memory: number;
+    readonly Privileged: boolean;
+  };
+  readonly NetworkSettings: {
+    readonly Ports: Readonly<Record<string, readonly unknown[] | null>>;
+    readonly Networks: Readonly<Record<string, unknown>>;
+  };
+}
+
+interface ProjectOptions {
+  readonly name: string;
+  readonly port: number;
+  /** Compose files after compose.yaml, from the root of the repository. */
+  readonly files?: readonly string[];
+}
+
+const root = `${import.meta.dir}/../..`;
+
+/** `COMPOSE_OVERRIDE` names a further compose file, for a host whose builds need settings of their own. */
+export function composeProject({ name, port, files = [] }: ProjectOptions): ComposeProject {
+  const override = process.env["COMPOSE_OVERRIDE"];
+  const fileWords = ["compose.yaml", ...files, ...(override ? [override] : [])].flatMap((file) => ["-f", file]);
+  const project = `${name}-${process.pid}`;
+  const compose = (...words: readonly string[]) =>
+    docker(["compose", "-p", project, ...fileWords, ...words], { PORT: String(port) });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    compose,
+    async containers() {
+      const ids = (await compose("ps", "--all", "--quiet")).split("\n").filter((id) => id !== "");
+      return JSON.parse(await docker(["inspect", ...ids])) as readonly Container[];
+    },
+  };
+}
+
+/** @throws with what it wrote when it fails */
+export async function docker(words: readonly string[], environment: Record<string, string> = {}): Promise<string> {
+  const run = Bun.spawn(["docker", ...words], {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, errors, code] = await Promise.all([
+    new Response(run.stdout).text(),
+    new Response(run.stderr).text(),
+    run.exited,
+  ]);
+  if (code !== 0) throw new Error(`docker ${words.join(" ")} failed: ${errors.slice(-2_000)}${out.slice(-1_000)}`);
+  return out;
+}
+
+/** The name that compose.yaml gives to a container's service. */
+export const serviceOf = ({ Config }: Container): string => Config.Labels["com.docker.compose.service"] ?? "";
