@@ -15,8 +15,9 @@ let productId: string;
 
 beforeAll(async () => {
   await compose("up", "--build", "--wait", "--wait-timeout", "240");
-  customer = await logIn(url, "customer", "customer-password");
-  rider = await logIn(url, "rider", "rider-password");
+  // Just started on a machine that is busy, a password may take longer than a call has.
+  customer = await eventually(() => logIn(url, "customer", "customer-password"));
+  rider = await eventually(() => logIn(url, "rider", "rider-password"));
   const { body } = await anyone(url).call("GET", "/api/products?limit=100");
   productId = (body["items"] as readonly { id: string; stock: number }[]).find(({ stock }) => stock > 100)?.id ?? "";
   await eventually(async () => expect(await areOrderable(customer, [productId])).toBe(true));

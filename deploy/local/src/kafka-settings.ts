@@ -35,3 +35,43 @@ export function brokerSettings({
     "broker.heartbeat.interval.ms": 500,
   };
 }
+
+interface SecureListeners {
+  /** Where clients connect, with TLS and SCRAM. */
+  readonly port: number;
+  /** Where the broker speaks to itself, in the clear. */
+  readonly internalPort: number;
+  readonly controllerPort: number;
+  /** A file with the broker's key and certificate, as PEM. */
+  readonly keystore: string;
+  /** A file with the certificates of authorities whose clients are let in, as PEM; every client without. */
+  readonly truststore: string | undefined;
+}
+
+/** Over `brokerSettings`: clients connect with TLS and a name and password (SCRAM-SHA-512). */
+export function secureSettings({
+  port,
+  internalPort,
+  controllerPort,
+  keystore,
+  truststore,
+}: SecureListeners): Readonly<Record<string, string | number | boolean>> {
+  const secure = {
+    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    "ssl.keystore.type": "PEM",
+    "ssl.keystore.location": keystore,
+    ...(truststore !== undefined && {
+      "ssl.truststore.type": "PEM",
+      "ssl.truststore.location": truststore,
+      "ssl.client.auth": "required",
+    }),
+  };
+  return {
+    listeners: `SECURE://127.0.0.1:${port},INTERNAL://127.0.0.1:${internalPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "advertised.listeners": `SECURE://127.0.0.1:${port},INTERNAL://127.0.0.1:${internalPort}`,
+    "listener.security.protocol.map": "SECURE:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "INTERNAL",
+    ...Object.fromEntries(Object.entries(secure).map(([name, value]) => [`listener.name.secure.${name}`, value])),
+  };
+}

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 import { describeExit, type GuardedProcess, startGuarded } from "./guarded-process.ts";
 import { downloadJars, findJava, hasJars, hasMaven, jarFolder } from "./kafka-jars.ts";
-import { brokerSettings } from "./kafka-settings.ts";
+import { brokerSettings, secureSettings } from "./kafka-settings.ts";
 import { whyNotReady } from "./kafka-readiness.ts";
 import { explainFailure, isDiskFull, SetupError } from "./setup-error.ts";
 
@@ -15,6 +15,15 @@ export interface KafkaOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A free one by default. */
   readonly port?: number;
+  /** Asks clients for TLS and SCRAM-SHA-512; otherwise they connect in the clear and without a name. */
+  readonly secure?: {
+    /** The broker's key and certificate, as PEM. */
+    readonly keyAndCertificate: string;
+    /** The authorities of clients' certificates, as PEM; without it clients need none. */
+    readonly clientAuthorities?: string;
+    /** Passwords by name. */
+    readonly users: Readonly<Record<string, string>>;
+  };
   /** Told of steps that take long, such as a download. */
   readonly progress?: (text: string) => void;
   /** Each line that the broker writes. */
@@ -52,6 +61,7 @@ export async function startKafka({
   dataDir,
   environment,
   port: wantedPort,
+  secure,
   progress = () => undefined,
   log,
 }: KafkaOptions): Promise<LocalKafka> {
@@ -65,6 +75,8 @@ export async function startKafka({
 
   const port = wantedPort ?? (await freePort());
   const controllerPort = await freePort();
+  /** Where this process asks the broker how it is, and the broker talks to itself. */
+  const internalPort = secure === undefined ? port : await freePort();
   const configFile = join(dataDir, "server.properties");
   await writeConfiguration();
   const java = (mainClass: string, ...rest: string[]) =>
@@ -90,6 +102,10 @@ export async function startKafka({
     newClusterId(),
     "--config",
     configFile,
+    ...Object.entries(secure?.users ?? {}).flatMap(([name, password]) => [
+      "--add-scram",
+      `SCRAM-SHA-512=[name=${name},password=${password}]`,
+    ]),
   );
   const exit = await format.exited;
   if (exit.code !== 0) throw explainFailure("Kafka", "could not set up its data folder", format.lastLines());
@@ -102,6 +118,7 @@ export async function startKafka({
         configFile,
         propertiesFile({
           ...brokerSettings({ port, controllerPort, listenHost: "127.0.0.1" }),
+          ...(await protection()),
           "log.dirs": join(dataDir, "logs"),
         }),
       );
@@ -112,9 +129,18 @@ export async function startKafka({
     }
   }
 
+  async function protection(): Promise<ReturnType<typeof brokerSettings>> {
+    if (secure === undefined) return {};
+    const keystore = join(dataDir, "broker.pem");
+    await writeFile(keystore, secure.keyAndCertificate, { mode: 0o600 });
+    const truststore = secure.clientAuthorities && join(dataDir, "clients.pem");
+    if (truststore !== undefined) await writeFile(truststore, secure.clientAuthorities ?? "");
+    return secureSettings({ port, internalPort, controllerPort, keystore, truststore });
+  }
+
   async function launch(): Promise<GuardedProcess> {
     const process = await java("kafka.Kafka", configFile);
-    await untilReady(process, `127.0.0.1:${port}`);
+    await untilReady(process, `127.0.0.1:${internalPort}`);
     return process;
   }
 

@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Whether a commit waits for the disk; `false` only for data that nobody misses. True by default. */
   readonly fsync?: boolean;
+  /** The server's key and certificate, as PEM: then it takes connections with TLS, too. */
+  readonly tls?: { readonly key: string; readonly certificate: string };
   /** Each line that the server writes. */
   readonly log?: (line: string) => void;
 }
@@ -42,6 +44,7 @@ export async function startPostgres({
   dataDir,
   port: wantedPort,
   fsync = true,
+  tls,
   log,
 }: PostgresOptions): Promise<LocalPostgres> {
   const runAs = await unprivilegedUser();
@@ -55,6 +58,15 @@ export async function startPostgres({
 
   const environment = { LC_ALL: "C", TZ: "UTC" };
   await initialise();
+  for (const [name, content] of [
+    ["server.key", tls?.key],
+    ["server.crt", tls?.certificate],
+  ] as const) {
+    if (content === undefined) continue;
+    const path = join(dataDir, name);
+    await writeFile(path, content, { mode: 0o600 });
+    if (runAs !== undefined) await chown(path, runAs.uid, runAs.gid);
+  }
   let server = await launch();
   await isolateSystemDatabases(url);
 
@@ -101,6 +113,8 @@ export async function startPostgres({
       fsync: fsync ? "on" : "off",
       synchronous_commit: fsync ? "on" : "off",
       full_page_writes: fsync ? "on" : "off",
+      // Found in the data folder, by their usual names.
+      ssl: tls === undefined ? "off" : "on",
     };
     const process = await startGuarded({
       command: [

@@ -1,12 +1,13 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import postgres from "postgres";
+import type postgres from "postgres";
+import { openClient } from "./client.ts";
 
 export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
 /** What a transaction callback is given: use it, and only it, for every statement that belongs to the transaction. */
 export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
 
 export interface ConnectOptions {
-  /** `postgres://user:password@host:port/database`; `sslmode` and other libpq parameters as postgres.js takes them. */
+  /** `postgres://user:password@host:port/database`, with TLS as `openClient` takes it. */
   readonly url: string;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
@@ -38,7 +39,7 @@ export function connectDatabase({
   statementTimeoutMs = 15_000,
   silentTransactionTimeoutMs = 5_000,
 }: ConnectOptions): Database {
-  const client = postgres(url, {
+  const client = openClient(url, {
     max,
     connect_timeout: CONNECT_TIMEOUT_S,
     backoff: () => RECONNECT_PAUSE_S,

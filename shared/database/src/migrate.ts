@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate as applyMigrations } from "drizzle-orm/postgres-js/migrator";
-import postgres from "postgres";
+import { openClient } from "./client.ts";
 import type { Database } from "./connect.ts";
 
 /** Any number, the same for all that migrate: the advisory lock's name. */
@@ -17,7 +17,7 @@ const LOCK_TIMEOUT = "3s";
  * @throws the driver's error when the database cannot be reached, or the failing statement's
  */
 export async function migrate(url: string, migrationsFolder: string): Promise<void> {
-  const client = postgres(url, { max: 1, connect_timeout: 2, onnotice: () => undefined });
+  const client = openClient(url, { max: 1, connect_timeout: 2, onnotice: () => undefined });
   try {
     const db = drizzle(client);
     await db.execute(sql`select pg_advisory_lock(${MIGRATION_LOCK})`);

@@ -1,4 +1,4 @@
-import postgres from "postgres";
+import { openClient } from "@shop/database/client";
 
 /** Any number, the same for all relays of a database: the advisory lock's name. */
 const RELAY_LOCK = 7_203_115;
@@ -36,7 +36,7 @@ export interface RelaySession {
 export function openRelaySession(databaseUrl: string): RelaySession {
   let lost = false;
   let lockedBy: number | undefined;
-  const client = postgres(databaseUrl, {
+  const client = openClient(databaseUrl, {
     max: 1,
     connect_timeout: 2,
     idle_timeout: 0,

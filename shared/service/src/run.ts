@@ -4,7 +4,15 @@ import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createParticipant, type Participant } from "./participant.ts";
 import { runProcess } from "./process.ts";
-import { databaseRules, databaseSettings, messagingSettings, processSettings, tokenSettings } from "./settings.ts";
+import {
+  databaseRules,
+  databaseSettings,
+  kafkaSecurity,
+  messagingRules,
+  messagingSettings,
+  processSettings,
+  tokenSettings,
+} from "./settings.ts";
 
 /** A participant's process, with the settings of its environment. */
 export function runParticipant(
@@ -14,7 +22,7 @@ export function runParticipant(
   const config = loadConfig(
     { ...processSettings(participant.name), ...tokenSettings, ...databaseSettings, ...messagingSettings },
     environment,
-    { rules: databaseRules },
+    { rules: [...databaseRules, ...messagingRules] },
   );
   runProcess({
     name: participant.name,
@@ -30,6 +38,7 @@ export function runParticipant(
       void verifier.fetchKeysAhead();
       const broker = createKafkaBroker({
         brokers: config.KAFKA_BROKERS,
+        security: kafkaSecurity(config),
         clientId: participant.name,
         prefix: config.TOPIC_PREFIX,
         partitions: config.KAFKA_PARTITIONS,

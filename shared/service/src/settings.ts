@@ -1,4 +1,6 @@
 import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/ports";
+import { objectionToAddress } from "@shop/database/client";
+import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
 import { commaSeparated, flag, httpUrl, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
 import { logLevels } from "@shop/runtime/logger";
 import { z } from "zod";
@@ -20,6 +22,8 @@ export const tokenSettings = {
   TOKEN_ISSUER: z.string().default("order-delivery"),
   TOKEN_AUDIENCE: z.string().default("order-delivery"),
 };
+
+const certificate = z.string().includes("-----BEGIN CERTIFICATE-----", { message: "must be certificates as PEM" });
 
 /** What ends like this is a password that everyone can read in compose.yaml. */
 const DEVELOPMENT_PASSWORD = /-development$/;
@@ -52,11 +56,27 @@ export const databaseRules: readonly SettingRule<DatabaseConfig>[] = [
     ENVIRONMENT === "production" && DEVELOPMENT_PASSWORD.test(new URL(DATABASE_URL).password)
       ? "DATABASE_URL has a password of development in production: give the database one of its own, or set ENVIRONMENT to development"
       : undefined,
+  ({ DATABASE_URL }) => {
+    const objection = objectionToAddress(DATABASE_URL);
+    return objection === undefined ? undefined : `DATABASE_URL ${objection}`;
+  },
 ];
 
 /** Settings of those that take part in the messaging. */
 export const messagingSettings = {
   KAFKA_BROKERS: commaSeparated.describe("host:port of one or more brokers, separated by commas"),
+  KAFKA_TLS: flag.default(false),
+  KAFKA_TLS_CA: certificate
+    .optional()
+    .describe("the certificates to trust instead of the system's; KAFKA_TLS_CA_FILE names a file"),
+  KAFKA_TLS_CERTIFICATE: certificate.optional().describe("this client's own; KAFKA_TLS_CERTIFICATE_FILE names a file"),
+  KAFKA_TLS_KEY: z
+    .string()
+    .includes("PRIVATE KEY-----", { message: "must be a private key as PEM" })
+    .optional()
+    .describe("of this client's certificate; KAFKA_TLS_KEY_FILE names a file"),
+  KAFKA_SASL_USERNAME: z.string().optional().describe("for SCRAM-SHA-512"),
+  KAFKA_SASL_PASSWORD: z.string().optional().describe("KAFKA_SASL_PASSWORD_FILE names a file"),
   KAFKA_PARTITIONS: wholeNumber(1, 1_000).default(6),
   KAFKA_REPLICATION_FACTOR: wholeNumber(1, 9).default(1),
   TOPIC_PREFIX: z
@@ -64,3 +84,31 @@ export const messagingSettings = {
     .regex(/^[A-Za-z0-9._-]*$/)
     .default(""),
 };
+
+type MessagingConfig = z.infer<z.ZodObject<typeof messagingSettings>>;
+
+/** What would leave a connection to Kafka less protected than its settings look. */
+export const messagingRules: readonly SettingRule<MessagingConfig>[] = [
+  ({ KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD }) =>
+    (KAFKA_SASL_USERNAME === undefined) === (KAFKA_SASL_PASSWORD === undefined)
+      ? undefined
+      : "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD belong together: set both, or none",
+  ({ KAFKA_TLS_CERTIFICATE, KAFKA_TLS_KEY }) =>
+    (KAFKA_TLS_CERTIFICATE === undefined) === (KAFKA_TLS_KEY === undefined)
+      ? undefined
+      : "KAFKA_TLS_CERTIFICATE and KAFKA_TLS_KEY belong together: set both, or none",
+  ({ KAFKA_TLS, KAFKA_TLS_CA, KAFKA_TLS_CERTIFICATE }) =>
+    !KAFKA_TLS && (KAFKA_TLS_CA ?? KAFKA_TLS_CERTIFICATE) !== undefined
+      ? "KAFKA_TLS_CA and KAFKA_TLS_CERTIFICATE are of no use without KAFKA_TLS=true: set it"
+      : undefined,
+];
+
+/** How the settings ask to connect to Kafka. */
+export function kafkaSecurity(config: MessagingConfig): KafkaSecurity {
+  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
+  const { KAFKA_TLS_CA: ca, KAFKA_TLS_CERTIFICATE, KAFKA_TLS_KEY: key } = config;
+  return {
+    ...(config.KAFKA_TLS && { tls: { ca, certificate: KAFKA_TLS_CERTIFICATE, key } }),
+    ...(username !== undefined && password !== undefined && { sasl: { username, password } }),
+  };
+}

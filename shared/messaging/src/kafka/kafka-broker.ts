@@ -2,15 +2,30 @@ import { topics } from "@shop/contracts/messages/define";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { Kafka } from "kafkajs";
+import { Kafka, type KafkaConfig } from "kafkajs";
 import type { Broker } from "../broker.ts";
 import { prefixed } from "./naming.ts";
 import { createPublisher } from "./publisher.ts";
 import { kafkaLogCreator } from "./silent-logger.ts";
 import { createSubscription } from "./subscription.ts";
 
+/** How a broker is sure of its clients, and they of it. */
+export interface KafkaSecurity {
+  /** Connections are encrypted, and the broker's certificate is verified. */
+  readonly tls?: {
+    /** The certificates to trust instead of the system's, as PEM. */
+    readonly ca?: string | undefined;
+    /** The client's own, for a broker that asks for it, as PEM. */
+    readonly certificate?: string | undefined;
+    readonly key?: string | undefined;
+  };
+  /** SCRAM-SHA-512. */
+  readonly sasl?: { readonly username: string; readonly password: string };
+}
+
 export interface KafkaBrokerOptions {
   readonly brokers: readonly string[];
+  readonly security?: KafkaSecurity;
   readonly clientId: string;
   /** Put before each topic's and group's name, so that several systems can share one Kafka; usually empty. */
   readonly prefix: string;
@@ -23,9 +38,11 @@ export interface KafkaBrokerOptions {
 
 /** Apache Kafka through kafkajs. Nothing is connected before the first use. */
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
-  const { brokers, clientId, prefix, partitions, replicationFactor, clock, logger, metrics } = options;
+  const { brokers, security = {}, clientId, prefix, partitions, replicationFactor } = options;
+  const { clock, logger, metrics } = options;
   const kafka = new Kafka({
     brokers: [...brokers],
+    ...clientSecurity(security),
     clientId,
     connectionTimeout: 2_000,
     requestTimeout: 10_000,
@@ -68,4 +85,18 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     },
     close: publisher.close,
   };
+}
+
+/** The same in the words of kafkajs. */
+function clientSecurity({ tls, sasl }: KafkaSecurity): Pick<KafkaConfig, "ssl" | "sasl"> {
+  return {
+    ...(tls && { ssl: { rejectUnauthorized: true, ...present({ ca: tls.ca, cert: tls.certificate, key: tls.key }) } }),
+    ...(sasl && { sasl: { mechanism: "scram-sha-512", ...sasl } }),
+  };
+}
+
+function present(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }

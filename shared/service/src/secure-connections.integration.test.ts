@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { connectDatabase } from "@shop/database/connect";
+import { freePort } from "@shop/local/free-port";
+import { dataFolder } from "@shop/local/infrastructure";
+import { type LocalKafka, startKafka } from "@shop/local/kafka";
+import { type LocalPostgres, startPostgres } from "@shop/local/postgres";
+import type { RunFolder } from "@shop/local/run-folder";
+import { type Authority, type Certificate, createAuthority } from "@shop/local/testing/certificates";
+import { createKafkaBroker, type KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
+import { systemClock as clock } from "@shop/runtime/clock";
+import { createMetrics } from "@shop/runtime/metrics";
+import { eventually } from "@shop/testing/eventually";
+import { capturedLogger } from "@shop/testing/logger";
+import { sql } from "drizzle-orm";
+
+const HERE = "DNS:localhost,IP:127.0.0.1";
+let folder: RunFolder;
+let authority: Authority;
+let stranger: Authority;
+let client: Certificate;
+let kafka: LocalKafka;
+let postgres: LocalPostgres;
+let databaseUrl: string;
+
+beforeAll(async () => {
+  [folder, authority, stranger] = await Promise.all([dataFolder(), createAuthority(), createAuthority()]);
+  const [broker, server] = [await authority.issue(HERE), await authority.issue(HERE)];
+  client = await authority.issue("DNS:order");
+  [kafka, postgres] = await Promise.all([
+    startKafka({
+      dataDir: join(folder.path, "kafka"),
+      environment: process.env,
+      secure: {
+        keyAndCertificate: broker.key + broker.certificate,
+        clientAuthorities: authority.certificate,
+        users: { order: "the-password-of-order" },
+      },
+    }),
+    startPostgres({ dataDir: join(folder.path, "postgres"), fsync: false, tls: server }),
+  ]);
+  databaseUrl = await postgres.createDatabase("order");
+}, 120_000);
+afterAll(async () => {
+  await Promise.all([kafka.stop(), postgres.stop(), authority.remove(), stranger.remove()]);
+  await folder.remove();
+});
+
+describe("PostgreSQL", () => {
+  async function isEncrypted(parameters: string, host = "localhost"): Promise<unknown> {
+    const url = `${databaseUrl.replace("127.0.0.1", host)}?${parameters}`;
+    const db = connectDatabase({ url, applicationName: "test", max: 1 });
+    try {
+      const [row] = await db.execute(sql`select ssl from pg_stat_ssl where pid = pg_backend_pid()`);
+      return row?.["ssl"];
+    } finally {
+      await db.$client.end({ timeout: 1 });
+    }
+  }
+
+  async function selectOne(url: string): Promise<unknown> {
+    const db = connectDatabase({ url, applicationName: "test", max: 1 });
+    try {
+      return (await db.execute(sql`select 1 as one`))[0]?.["one"];
+    } finally {
+      await db.$client.end({ timeout: 1 });
+    }
+  }
+
+  test("with verify-full and the right authority connections are encrypted, by name and by address", async () => {
+    expect(await isEncrypted(`sslmode=verify-full&sslrootcert=${authority.file}`)).toBe(true);
+    expect(await isEncrypted(`sslmode=verify-full&sslrootcert=${authority.file}`, "127.0.0.1")).toBe(true);
+    expect(await isEncrypted("sslmode=require")).toBe(true);
+    expect(await isEncrypted("sslmode=disable")).toBe(false);
+  });
+
+  test("another authority is refused with verify-full and with verify-ca, and so is the system's own list", async () => {
+    await expect(isEncrypted(`sslmode=verify-full&sslrootcert=${stranger.file}`)).rejects.toThrow();
+    await expect(isEncrypted(`sslmode=verify-ca&sslrootcert=${stranger.file}`)).rejects.toThrow();
+    await expect(isEncrypted("sslmode=verify-full")).rejects.toThrow();
+  });
+
+  test("a certificate for another name is refused with verify-full and taken with verify-ca", async () => {
+    const elsewhere = await authority.issue("DNS:order-db.example");
+    const server = await startPostgres({ dataDir: join(folder.path, "elsewhere"), fsync: false, tls: elsewhere });
+    try {
+      expect(await selectOne(`${server.url}?sslmode=verify-ca&sslrootcert=${authority.file}`)).toBe(1);
+      await expect(selectOne(`${server.url}?sslmode=verify-full&sslrootcert=${authority.file}`)).rejects.toThrow();
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+
+  test("a server without TLS is not spoken to in the clear when TLS is asked for", async () => {
+    const server = await startPostgres({ dataDir: join(folder.path, "plain"), fsync: false });
+    try {
+      await expect(selectOne(`${server.url}?sslmode=require`)).rejects.toThrow();
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+});
+
+describe("Kafka", () => {
+  const sasl = { username: "order", password: "the-password-of-order" };
+
+  function connect(security: KafkaSecurity) {
+    const { logger } = capturedLogger();
+    return createKafkaBroker({
+      ...{ brokers: [kafka.brokers], clientId: "test", prefix: "", partitions: 1, replicationFactor: 1 },
+      ...{ clock, logger, metrics: createMetrics(), security },
+    }).ping();
+  }
+  const tls = () => ({ ca: authority.certificate, ...client });
+
+  test("the right authority, name, password and client certificate are let in", async () => {
+    await connect({ tls: tls(), sasl });
+  });
+
+  test("a broker of another authority is refused", async () => {
+    await expect(connect({ tls: { ...tls(), ca: stranger.certificate }, sasl })).rejects.toThrow();
+  }, 30_000);
+
+  test("a wrong password, no password, no client certificate and no TLS are each refused", async () => {
+    await expect(connect({ tls: tls(), sasl: { ...sasl, password: "guessed" } })).rejects.toThrow("SASL");
+    await expect(connect({ tls: tls() })).rejects.toThrow();
+    await expect(connect({ tls: { ca: authority.certificate }, sasl })).rejects.toThrow();
+    await expect(connect({ sasl })).rejects.toThrow();
+  }, 60_000);
+});
+
+test("a service with all of it in its settings, secrets in files, works: every one of its sessions is encrypted", async () => {
+  const write = async (name: string, content: string) => {
+    const path = join(folder.path, name);
+    await Bun.write(path, `${content}\n`);
+    return path;
+  };
+  const managementPort = await freePort();
+  const service = Bun.spawn([process.execPath, "services/order/src/main.ts"], {
+    cwd: `${import.meta.dir}/../../..`,
+    env: {
+      PATH: process.env["PATH"],
+      ENVIRONMENT: "production",
+      PORT: String(await freePort()),
+      MANAGEMENT_PORT: String(managementPort),
+      DATABASE_URL_FILE: await write("url", `${databaseUrl}?sslmode=verify-full&sslrootcert=${authority.file}`),
+      KAFKA_BROKERS: kafka.brokers,
+      KAFKA_TLS: "true",
+      KAFKA_TLS_CA_FILE: authority.file,
+      KAFKA_TLS_CERTIFICATE_FILE: await write("certificate", client.certificate),
+      KAFKA_TLS_KEY_FILE: await write("key", client.key),
+      KAFKA_SASL_USERNAME: "order",
+      KAFKA_SASL_PASSWORD_FILE: await write("password", "the-password-of-order"),
+    },
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  const operator = connectDatabase({ url: postgres.url, applicationName: "operator", max: 1 });
+  try {
+    await eventually(
+      async () => {
+        const answer = await fetch(`http://127.0.0.1:${managementPort}/readyz`);
+        expect(((await answer.json()) as { checks: unknown }).checks).toMatchObject({ database: "ok", kafka: "ok" });
+      },
+      { deadlineMs: 40_000 },
+    );
+    const sessions = await operator.execute(
+      sql`select application_name, ssl from pg_stat_ssl join pg_stat_activity using (pid) where datname = 'order'`,
+    );
+    expect(new Set(sessions.map((row) => row["application_name"]))).toEqual(new Set(["order service", "outbox relay"]));
+    expect(sessions.every((row) => row["ssl"] === true)).toBe(true);
+  } finally {
+    service.kill("SIGTERM");
+    await service.exited;
+    await operator.$client.end({ timeout: 1 });
+  }
+}, 90_000);
