@@ -1,5 +1,6 @@
 import { CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
 import { messagesByType } from "@shop/contracts/messages/catalog";
+import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { BrokerRecord } from "./broker.ts";
 
 /** Why a message is a dead letter. */
@@ -39,8 +40,14 @@ export type Decoded =
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads a record as one of the system's messages, or says why it is none. It never throws. */
-export function decode(record: BrokerRecord): Decoded {
+/**
+ * Reads a record as one of the system's messages, or says why it is none. It never throws.
+ * Data of a version that is not the one sent comes out as the sent one's.
+ */
+export function decode(
+  record: BrokerRecord,
+  definitions: ReadonlyMap<string, MessageDefinition> = messagesByType,
+): Decoded {
   const undecodable = (cause: DeadLetterCause, detail: string, event?: CloudEvent): Decoded => ({
     kind: "undecodable",
     letter: { cause, detail: detail.slice(0, 2000), messageId: event?.id ?? null, type: event?.type ?? null, record },
@@ -56,16 +63,19 @@ export function decode(record: BrokerRecord): Decoded {
   const envelope = CloudEvent.safeParse(json);
   if (!envelope.success) return undecodable("NOT_A_CLOUD_EVENT", describe(envelope.error));
   const event = envelope.data;
-  const definition = messagesByType.get(event.type);
+  const definition = definitions.get(event.type);
   if (definition === undefined) return undecodable("UNKNOWN_TYPE", `no message has the type ${event.type}`, event);
   if (definition.topic !== record.topic) {
     return undecodable("WRONG_TOPIC", `${event.type} belongs to ${definition.topic}, not to ${record.topic}`, event);
   }
-  if (event.dataschema !== dataschemaOf(definition)) {
-    return undecodable("UNKNOWN_VERSION", `expected ${dataschemaOf(definition)}, got ${event.dataschema}`, event);
+  const readable = [definition, ...definition.alsoReads];
+  const read = readable.find(({ version }) => event.dataschema === dataschemaOf(definition, version));
+  if (read === undefined) {
+    const expected = readable.map(({ version }) => dataschemaOf(definition, version)).join(" or ");
+    return undecodable("UNKNOWN_VERSION", `expected ${expected}, got ${event.dataschema}`, event);
   }
   if (record.key === null || record.key === "") return undecodable("NO_KEY", "the record has no key", event);
-  const data = definition.data.safeParse(event.data);
+  const data = read.data.safeParse(event.data);
   if (!data.success) return undecodable("INVALID_DATA", describe(data.error), event);
   const { id, type, traceparent } = event;
   return { kind: "message", message: { id, type, key: record.key, data: data.data, traceparent, record } };

@@ -46,7 +46,7 @@ export function toOutboxRow({ definition, key, data, causedBy }: Outgoing, ids: 
       time: instant(clock),
       subject: key,
       datacontenttype: "application/json",
-      dataschema: dataschemaOf(definition),
+      dataschema: dataschemaOf(definition, definition.version),
       traceparent: childTraceparent(causedBy),
       data: definition.data.parse(data),
     },

@@ -23,6 +23,6 @@ export const CloudEvent = z.object({
 export type CloudEvent = z.infer<typeof CloudEvent>;
 
 /** The `dataschema` of a message: its type and version, so that a reader knows what it cannot read. */
-export function dataschemaOf(definition: MessageDefinition): string {
-  return `urn:order-delivery:${definition.type}:${definition.version}`;
+export function dataschemaOf({ type }: MessageDefinition, version: number): string {
+  return `urn:order-delivery:${type}:${version}`;
 }
