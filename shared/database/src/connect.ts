@@ -17,10 +17,18 @@ export interface ConnectOptions {
   readonly statementTimeoutMs?: number;
   /** A transaction that is silent for longer between two statements is ended by the server, in milliseconds, and with it its locks. */
   readonly silentTransactionTimeoutMs?: number;
+  /**
+   * A connection with statements under way from which not one byte came for this long, in milliseconds (up to a quarter more), is dropped:
+   * its link is cut, though nobody says so. They are rejected as transient, and the idle connections are given up with it.
+   * By default a second more than `statementTimeoutMs`: until then the server itself would have answered.
+   */
+  readonly answerTimeoutMs?: number;
 }
 
 /** The time a new connection may take, in seconds: a call that needs the database is answered with 503 within two. */
 const CONNECT_TIMEOUT_S = 1.5;
+/** After this long without a sign of life the kernel asks the other side for one, in seconds; here for connections that wait, on the server for all. */
+const KEEP_ALIVE_S = 15;
 /** The pause before the next try to connect, in seconds. The library's own grows to 20 s, which is how long a service would stay away after its database is back. */
 const RECONNECT_PAUSE_S = 0.1;
 
@@ -38,6 +46,7 @@ export function connectDatabase({
   max = 10,
   statementTimeoutMs = 15_000,
   silentTransactionTimeoutMs = 5_000,
+  answerTimeoutMs = statementTimeoutMs + 1_000,
 }: ConnectOptions): Database {
   const client = openClient(url, {
     max,
@@ -45,6 +54,8 @@ export function connectDatabase({
     backoff: () => RECONNECT_PAUSE_S,
     idle_timeout: 60,
     max_lifetime: 30 * 60,
+    keep_alive: KEEP_ALIVE_S,
+    answer_timeout: answerTimeoutMs / 1_000,
     onnotice: () => undefined,
     connection: {
       application_name: applicationName,
@@ -53,6 +64,10 @@ export function connectDatabase({
       lock_timeout: Math.floor(statementTimeoutMs / 2),
       // A process that is frozen or cut off must not hold up all others with what it has locked.
       idle_in_transaction_session_timeout: silentTransactionTimeoutMs,
+      // The server lets go of sessions that a cut network left behind, before they are too many for it.
+      tcp_keepalives_idle: KEEP_ALIVE_S,
+      tcp_keepalives_interval: 5,
+      tcp_keepalives_count: 3,
     },
   });
   const begin = client.begin.bind(client);
