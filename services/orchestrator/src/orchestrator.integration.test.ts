@@ -40,6 +40,7 @@ const newOrder = (): OrderSnapshot => ({
 const created = (order: OrderSnapshot) => outgoing(OrderCreated, order.orderId, order, undefined);
 const stockTaken = ({ orderId }: OrderSnapshot) =>
   outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
+const idsOf = (orders: readonly OrderSnapshot[]) => orders.map(({ orderId }) => orderId);
 const types = async () => (await service.takeSent()).map(({ type }) => type);
 
 async function sagaOf({ orderId }: OrderSnapshot): Promise<Saga> {
@@ -48,6 +49,16 @@ async function sagaOf({ orderId }: OrderSnapshot): Promise<Saga> {
   });
   const { items } = (await response.json()) as { items: unknown[] };
   return Saga.parse(items[0]);
+}
+
+/** What the timers of `service` do when they look once, `ms` from now. */
+async function wakeAfter(ms: number): Promise<void> {
+  await service.clock.advance(ms);
+  const stopping = new AbortController();
+  const timers = runSagaTimers(service.context, stopping.signal);
+  await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+  stopping.abort();
+  await timers;
 }
 
 beforeAll(async () => {
@@ -150,4 +161,41 @@ test("sagas are for admins only, and filters that are unknown are refused", asyn
   expect(await ask("/api/sagas?status=STUCK")).toBe(200);
   expect(await ask("/api/sagas?status=NONSENSE")).toBe(422);
   expect(await ask(`/api/sagas/${uuidV7()}`)).toBe(404);
+});
+
+test("a saga whose row is broken is stuck and holds up neither the messages nor the timers that come with it", async () => {
+  const [healthy, emptied, misplaced] = [newOrder(), newOrder(), newOrder()];
+  const all = [healthy, emptied, misplaced];
+  await service.receive(...all.map(created));
+  await types();
+  const { db } = service.context;
+  await db.execute(sql`update saga set data = '{}' where order_id = ${emptied.orderId}`);
+  await db.execute(sql`update saga set step = 'NO_SUCH_STEP' where order_id = ${misplaced.orderId}`);
+
+  await service.receive(...all.map(stockTaken));
+  expect((await service.takeSent()).map(({ type, key }) => [type, key])).toEqual([
+    [CreateDeliveryCommand.type, healthy.orderId],
+  ]);
+  const letters = await db.execute<{ key: string }>(sql`select key from dead_letter`);
+  expect(letters.filter(({ key }) => idsOf(all).includes(key))).toEqual([]);
+  const stuck = await sagaOf(emptied);
+  expect(stuck).toMatchObject({ status: "STUCK", step: "DECREASE_PRODUCT" });
+  expect(stuck.history.at(-1)).toMatchObject({ message: "ProductDecreased" });
+  expect(stuck.history.at(-1)?.detail).toStartWith("stuck: it cannot go on: ");
+
+  // All three are due by now: the healthy one asks again, the broken ones stay stuck without a further word.
+  await wakeAfter(600_000);
+  expect((await service.takeSent()).filter(({ key }) => idsOf(all).includes(key)).map(({ key }) => key)).toEqual([
+    healthy.orderId,
+  ]);
+  const told = service.lines.filter(
+    ({ message, orderId }) => message.includes("stuck") && idsOf(all).includes(String(orderId)),
+  );
+  expect(new Set(told.map(({ orderId }) => orderId))).toEqual(new Set([emptied.orderId, misplaced.orderId]));
+  expect(told.every(({ remedy }) => remedy !== undefined)).toBe(true);
+
+  // Repaired, it goes on by itself.
+  await db.execute(sql`update saga set data = ${JSON.stringify(emptied)}::jsonb where order_id = ${emptied.orderId}`);
+  await wakeAfter(60_000);
+  expect((await service.takeSent()).some(({ key }) => key === emptied.orderId)).toBe(true);
 });

@@ -90,7 +90,7 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: "the saga's rules",
-    files: /^services\/[^/]+\/src\/(?:sagas\/|saga\/(?:advance|definition|state)\.ts$)/,
+    files: /^services\/[^/]+\/src\/(?:sagas\/|saga\/(?:advance|definition|stall|state|versions)\.ts$)/,
     modules: ["./saga/", "./sagas/", "shared/runtime/src/backoff.ts", ...shared("contracts")],
     packages: [],
   },

@@ -98,14 +98,12 @@ function onTimer<Data>(change: Change<Data>): void {
   const { state, now } = change;
   if (state.nextAttemptAt === null || now < state.nextAttemptAt) return;
   const pastDeadline = state.deadline !== null && now >= state.deadline;
-  const index = change.forwardIndex();
-  if (pastDeadline && state.status === "RUNNING" && index <= change.pivotIndex) change.undoFrom(index, "TIMED_OUT");
+  if (pastDeadline && change.canTurnRound()) change.turnRound("TIMED_OUT");
   else change.askAgain(pastDeadline);
 }
 
 function onCancelRequest<Data>(change: Change<Data>, reason: CancelReason): void {
-  const index = change.forwardIndex();
-  if (change.state.status === "RUNNING" && index <= change.pivotIndex) change.undoFrom(index, reason);
+  if (change.canTurnRound()) change.turnRound(reason);
 }
 
 function onAnswerForward<Data>(change: Change<Data>, event: MessageEvent): void {
@@ -175,8 +173,16 @@ class Change<Data> {
     this.#message = message;
   }
 
+  /** Where a saga that goes forward is. */
   forwardIndex(): number {
-    return this.forward.findIndex(({ name }) => name === this.state.step);
+    const index = this.forward.findIndex(({ name }) => name === this.state.step);
+    if (index === -1) throw this.#unknownStep();
+    return index;
+  }
+
+  /** Whether it goes forward and has not passed the pivot. */
+  canTurnRound(): boolean {
+    return this.state.status === "RUNNING" && this.forwardIndex() <= this.pivotIndex;
   }
 
   /** Goes on to a step of the way forward, or to the end behind the last one. */
@@ -187,9 +193,9 @@ class Change<Data> {
       this.#enter({ ...this.state, status: "RUNNING", reason: null }, step, step.sendsOnEntering, `on to ${step.name}`);
   }
 
-  /** Turns round at a step that may or may not have been done, so that it is undone as well. */
-  undoFrom(index: number, reason: CancelReason): void {
-    this.undoBefore(index + 1, reason);
+  /** Goes back from the step that it is in, which may or may not have been done, so that it is undone as well. */
+  turnRound(reason: CancelReason): void {
+    this.undoBefore(this.forwardIndex() + 1, reason);
   }
 
   /**
@@ -255,9 +261,13 @@ class Change<Data> {
     const { undoable, cancelled } = this.definition;
     const all = [...this.forward, ...undoable.map(({ undo }) => undo), cancelled];
     const step = all.find(({ name }) => name === this.state.step);
-    if (step === undefined)
-      throw new Error(`saga ${this.definition.name} v${this.definition.version} has no step ${this.state.step}`);
+    if (step === undefined) throw this.#unknownStep();
     return step;
+  }
+
+  #unknownStep(): Error {
+    const { name, version } = this.definition;
+    return new Error(`saga ${name} v${version} has no step ${this.state.step}`);
   }
 
   #ask({ definition, build }: Command<Data>): void {

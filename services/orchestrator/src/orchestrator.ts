@@ -1,0 +1,16 @@
+import type { Participant } from "@shop/service/participant";
+import { sagaRoutes } from "./http/routes.ts";
+import { runSagaTimers, sagaHandlers } from "./saga/run.ts";
+import type { SagaVersions } from "./saga/versions.ts";
+
+/** An orchestrator that drives every order's saga from OrderCreated to its end, each under the version that it began with. */
+export function createOrchestrator(versions: SagaVersions): Participant {
+  return {
+    name: "orchestrator",
+    migrations: `${import.meta.dir}/../migrations`,
+    topics: ["order.events", "product.events", "delivery.events"],
+    handlers: (context) => sagaHandlers(context, versions),
+    routes: sagaRoutes,
+    background: [(context, signal) => runSagaTimers(context, signal, versions)],
+  };
+}

@@ -1,0 +1,136 @@
+import type { Transaction } from "@shop/database/connect";
+import type { Outgoing } from "@shop/messaging/outgoing";
+import type { ServiceContext } from "@shop/service/context";
+import { advance, type Advanced, type SagaEvent } from "./advance.ts";
+import { stall } from "./stall.ts";
+import { hasEnded, type HistoryEntry } from "./state.ts";
+import { type OrderSagaState, type SagaToSave, save } from "./store.ts";
+import type { SagaVersions } from "./versions.ts";
+
+export type RunContext = Pick<ServiceContext, "clock" | "ids" | "logger" | "metrics">;
+
+/** How soon a saga that this release does not know asks again, in milliseconds, after a message of it came to this release. */
+const LEFT_TO_OTHERS_MS = 5_000;
+
+/** The sagas of one transaction while events are applied to them. One that an event cannot be applied to does not hold up the others. */
+export class SagasInHand {
+  readonly #context: RunContext;
+  readonly #versions: SagaVersions;
+  readonly #now: number;
+  readonly #states: Map<string, OrderSagaState>;
+  readonly #readRevisions: ReadonlyMap<string, number>;
+  readonly #history = new Map<string, readonly HistoryEntry[]>();
+  readonly #outgoing: Outgoing[] = [];
+
+  /** @param states by order id, as they were read and locked */
+  constructor(context: RunContext, versions: SagaVersions, states: ReadonlyMap<string, OrderSagaState>) {
+    this.#context = context;
+    this.#versions = versions;
+    this.#now = context.clock.now();
+    this.#states = new Map(states);
+    this.#readRevisions = new Map([...states].map(([orderId, { revision }]) => [orderId, revision]));
+  }
+
+  /** @throws when a saga cannot begin with this message: then there is none that could be shown as stuck */
+  apply(orderId: string, event: SagaEvent): void {
+    const state = this.#states.get(orderId);
+    if (state && hasEnded(state)) return;
+    const definition = state === undefined ? this.#versions.newest : this.#versions.find(state.version);
+    if (definition === undefined) {
+      if (state) this.#leaveToOthers(state, event);
+      return;
+    }
+    let advanced: Advanced<OrderSagaState["data"]> | null;
+    try {
+      advanced = advance(definition, state, event, this.#now, { id: this.#context.ids(), orderId });
+      // What goes out is validated again by the outbox; there it would fail the whole batch.
+      for (const { definition: message, data } of advanced?.send ?? []) message.data.parse(data);
+    } catch (error) {
+      if (state === undefined) throw error;
+      this.#stall(state, event, error);
+      return;
+    }
+    if (advanced !== null) this.#take(orderId, state, event, advanced);
+    else if (state === undefined && event.kind === "message") this.#tellOfUnknown(orderId, event.type);
+  }
+
+  async save(tx: Transaction): Promise<readonly Outgoing[]> {
+    const changed: SagaToSave[] = [];
+    for (const [orderId, history] of this.#history) {
+      const state = this.#states.get(orderId);
+      if (state) changed.push({ state, readRevision: this.#readRevisions.get(orderId), history });
+    }
+    if (changed.length > 0) await save(tx, changed, this.#now);
+    return this.#outgoing;
+  }
+
+  #take(
+    orderId: string,
+    before: OrderSagaState | undefined,
+    event: SagaEvent,
+    { state, send, history }: Advanced<OrderSagaState["data"]>,
+  ): void {
+    const { logger, metrics } = this.#context;
+    this.#note(state, history);
+    const causedBy = (event.kind === "message" ? event.traceparent : undefined) ?? state.traceparent ?? undefined;
+    for (const { definition, data } of send) this.#outgoing.push({ definition, key: orderId, data, causedBy });
+    if (state.stuckSince !== null && before?.stuckSince === null) {
+      logger.warn("a saga is stuck: its participant has not answered within the deadline; it keeps asking", {
+        orderId,
+        sagaId: state.id,
+        step: state.step,
+        attempts: state.attempts,
+        remedy: "see that the service of this step runs and what its dead letters say; then POST /api/sagas/{id}/retry",
+      });
+    }
+    if (hasEnded(state)) metrics.count("saga_ended_total", { status: state.status });
+  }
+
+  #stall(state: OrderSagaState, event: SagaEvent, error: unknown): void {
+    const { logger, metrics } = this.#context;
+    const problem = error instanceof Error ? error.message : String(error);
+    const stalled = stall(state, event.kind === "message" ? event.type : null, problem, this.#now);
+    this.#note(stalled.state, stalled.history);
+    metrics.count("saga_stalled_total", { step: state.step });
+    if (state.stuckSince === null) {
+      logger.warn("a saga is stuck: an event cannot be applied to it; the others go on, and it is tried every minute", {
+        orderId: state.orderId,
+        sagaId: state.id,
+        version: state.version,
+        step: state.step,
+        event: event.kind === "message" ? event.type : event.kind,
+        error,
+        remedy: "compare the saga's row with its definition; a release that can go on with it does so by itself",
+      });
+    }
+  }
+
+  /** A rolling upgrade, or one that was taken back: another release has begun this saga. It is due soon, so that a release that knows it asks again. */
+  #leaveToOthers(state: OrderSagaState, event: SagaEvent): void {
+    const { logger, metrics } = this.#context;
+    const { orderId, version, revision } = state;
+    const soon = this.#now + LEFT_TO_OTHERS_MS;
+    if (state.nextAttemptAt === null || state.nextAttemptAt > soon)
+      this.#note({ ...state, nextAttemptAt: soon, revision: revision + 1 }, []);
+    metrics.count("saga_of_other_release_total");
+    logger.warn("a message for a saga that another release began; a release that knows its version asks again", {
+      orderId,
+      version,
+      type: event.kind === "message" ? event.type : event.kind,
+    });
+  }
+
+  #tellOfUnknown(orderId: string, type: string): void {
+    const { logger, metrics } = this.#context;
+    metrics.count("saga_unknown_total", { type });
+    logger.warn("a message about an order whose saga is not known; when the saga begins it asks again", {
+      orderId,
+      type,
+    });
+  }
+
+  #note(state: OrderSagaState, history: readonly HistoryEntry[]): void {
+    this.#states.set(state.orderId, state);
+    this.#history.set(state.orderId, [...(this.#history.get(state.orderId) ?? []), ...history]);
+  }
+}

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { CreateDeliveryCommand, DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
+import { CompleteOrderCommand, OrderCompleted, OrderCreated, type OrderSnapshot } from "@shop/contracts/messages/order";
+import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
+import { outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { sql } from "drizzle-orm";
+import type { SagaDefinition } from "./saga/definition.ts";
+import { runSagaTimers } from "./saga/run.ts";
+import { type SagaVersions, sagaVersions } from "./saga/versions.ts";
+import { orderSaga } from "./sagas/order.saga.ts";
+import { createOrchestrator } from "./orchestrator.ts";
+
+const version1 = orderSaga;
+/** A release after it, which creates the delivery first and takes the stock then. */
+const version2: SagaDefinition<OrderSnapshot> = {
+  ...orderSaga,
+  version: version1.version + 1,
+  undoable: orderSaga.undoable.toReversed(),
+};
+const oldRelease = sagaVersions([version1]);
+const newRelease = sagaVersions([version1, version2]);
+
+let database: TestDatabase;
+const running: ParticipantUnderTest[] = [];
+
+async function start(versions: SagaVersions): Promise<ParticipantUnderTest> {
+  const service = await participantUnderTest(createOrchestrator(versions), database.url);
+  await service.takeSent();
+  running.push(service);
+  return service;
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+}, 120_000);
+afterAll(async () => {
+  for (const service of running) await service.close();
+  await database.drop();
+});
+
+const newOrder = (): OrderSnapshot => ({
+  orderId: uuidV7(),
+  customerId: uuidV7(),
+  items: [{ productId: uuidV7(), quantity: 1 }],
+  total: 1_000,
+  currency: "KRW",
+  deliveryAddress: "1 Sejong-daero, Seoul",
+});
+const created = (order: OrderSnapshot) => outgoing(OrderCreated, order.orderId, order, undefined);
+const stockTaken = ({ orderId }: OrderSnapshot) =>
+  outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
+const delivery = ({ orderId }: OrderSnapshot) =>
+  outgoing(DeliveryCreated, orderId, { orderId, deliveryId: uuidV7() }, undefined);
+const delivered = ({ orderId }: OrderSnapshot) =>
+  outgoing(
+    DeliveryCompleted,
+    orderId,
+    { orderId, deliveryId: uuidV7(), riderId: uuidV7(), completedAt: new Date().toISOString() },
+    undefined,
+  );
+const completed = ({ orderId }: OrderSnapshot) => outgoing(OrderCompleted, orderId, { orderId }, undefined);
+const sentBy = async (service: ParticipantUnderTest) => (await service.takeSent()).map(({ type }) => type);
+const sagaOf = async (service: ParticipantUnderTest, { orderId }: OrderSnapshot) =>
+  (
+    await service.context.db.execute<{ version: number; status: string; step: string; due_in_ms: number }>(
+      sql`select version, status, step, extract(epoch from next_attempt_at) * 1000 - ${service.clock.now()}::float8 as due_in_ms
+          from saga where order_id = ${orderId}`,
+    )
+  )[0];
+
+/** Lets a replica's timers look once, after its clock has gone on. */
+async function wakeAfter(service: ParticipantUnderTest, versions: SagaVersions, ms: number): Promise<void> {
+  await service.clock.advance(ms);
+  const stopping = new AbortController();
+  const timers = runSagaTimers(service.context, stopping.signal, versions);
+  await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+  stopping.abort();
+  await timers;
+}
+
+test("over an upgrade a saga in flight goes on under the version it began with, and a new one begins under the new", async () => {
+  const old = newOrder();
+  const before = await start(oldRelease);
+  await before.receive(created(old));
+  expect(await sentBy(before)).toEqual([DecreaseProductCommand.type]);
+
+  const after = await start(newRelease);
+  const fresh = newOrder();
+  await after.receive(stockTaken(old), created(fresh));
+  // The same step is the first of the old way and the second of the new one.
+  expect(await sentBy(after)).toEqual([CreateDeliveryCommand.type, CreateDeliveryCommand.type]);
+  expect(await sagaOf(after, old)).toMatchObject({ version: 1, step: "CREATE_DELIVERY" });
+  expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, step: "CREATE_DELIVERY" });
+
+  await after.receive(delivery(old), delivery(fresh));
+  expect(await sentBy(after)).toEqual([DecreaseProductCommand.type]);
+  expect(await sagaOf(after, old)).toMatchObject({ version: 1, step: "WAIT_FOR_RIDER" });
+  expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, step: "DECREASE_PRODUCT" });
+
+  await after.receive(stockTaken(fresh));
+  await after.receive(delivered(old), delivered(fresh));
+  expect(await sentBy(after)).toEqual([CompleteOrderCommand.type, CompleteOrderCommand.type]);
+  await after.receive(completed(old), completed(fresh));
+  expect(await sagaOf(after, old)).toMatchObject({ version: 1, status: "COMPLETE" });
+  expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, status: "COMPLETE" });
+});
+
+test("the timers of both releases run side by side, and the old one leaves alone what the new one has begun", async () => {
+  const [old, fresh] = [newOrder(), newOrder()];
+  const [before, after] = [await start(oldRelease), await start(newRelease)];
+  await before.receive(created(old));
+  await after.receive(created(fresh));
+  await sentBy(after);
+  await wakeAfter(before, oldRelease, 5_000);
+  expect(await sentBy(after)).toEqual([DecreaseProductCommand.type]);
+  await wakeAfter(after, newRelease, 5_000);
+  expect(await sentBy(after)).toEqual([CreateDeliveryCommand.type]);
+});
+
+test("a message for a new saga that reaches the old release holds up nothing, is no dead letter, and is asked for again", async () => {
+  const [old, fresh] = [newOrder(), newOrder()];
+  const [before, after] = [await start(oldRelease), await start(newRelease)];
+  await before.receive(created(old));
+  await after.receive(created(fresh));
+  await after.receive(delivery(fresh), stockTaken(fresh));
+  expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, step: "WAIT_FOR_RIDER" });
+  await sentBy(after);
+
+  await before.receive(delivered(fresh), stockTaken(old));
+  expect(await sentBy(after)).toEqual([CreateDeliveryCommand.type]);
+  expect(await before.context.db.execute(sql`select from dead_letter`)).toHaveLength(0);
+  const left = await sagaOf(after, fresh);
+  expect(left).toMatchObject({ version: 2, status: "RUNNING", step: "WAIT_FOR_RIDER" });
+  expect(left?.due_in_ms).toBeLessThanOrEqual(5_000);
+
+  // The release that knows it asks for the delivery, and the delivery service answers with what its rider did.
+  await wakeAfter(after, newRelease, 5_000);
+  expect(await sentBy(after)).toContain(CreateDeliveryCommand.type);
+  await after.receive(delivered(fresh));
+  expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, step: "COMPLETE_ORDER" });
+});
