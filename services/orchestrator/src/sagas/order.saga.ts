@@ -22,6 +22,7 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
+import { STEP_DEADLINE_MS } from "@shop/contracts/patience";
 import type { CancelReason } from "@shop/contracts/primitives";
 import {
   cancelRequest,
@@ -39,7 +40,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
 /** A participant that is up answers within milliseconds; one that is down is back within minutes, or the order is taken back. */
-const answer: Patience = { firstMs: 5 * SECOND, maxMs: MINUTE, deadlineMs: 10 * MINUTE };
+const answer: Patience = { firstMs: 5 * SECOND, maxMs: MINUTE, deadlineMs: STEP_DEADLINE_MS };
 /** A rider may take hours. Asking for the delivery again brings back what the rider did, should its message have been lost. */
 const rider: Patience = { firstMs: 10 * MINUTE, maxMs: 60 * MINUTE, deadlineMs: null };
 

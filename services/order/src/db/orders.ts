@@ -3,6 +3,7 @@ import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { and, desc, eq, lt, sql } from "drizzle-orm";
+import { waitingOf } from "../domain/waiting.ts";
 import { orders } from "./schema.ts";
 
 export type OrderRow = typeof orders.$inferSelect;
@@ -62,6 +63,7 @@ export function toOrder(row: OrderRow): Order {
   const { id, customerId, status, progress, cancelReason, items, total, currency, deliveryAddress } = row;
   return {
     ...{ id, customerId, status, progress, cancelReason, items, total, currency, deliveryAddress },
+    waiting: waitingOf(progress, row.updatedAt),
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };

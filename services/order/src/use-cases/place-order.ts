@@ -12,6 +12,7 @@ import { readCatalogue } from "../db/catalogue.ts";
 import { findUsedKeys, type KeyOfCustomer, nameOfKey, takeKeys, type UsedKey } from "../db/idempotency-keys.ts";
 import { insertOrders, toSnapshot } from "../db/orders.ts";
 import { price } from "../domain/pricing.ts";
+import { waitingOf } from "../domain/waiting.ts";
 
 export interface OrderRequest {
   readonly customerId: string;
@@ -78,6 +79,7 @@ async function placeAll(
       customerId: request.customerId,
       status: "PENDING",
       progress: "CREATED",
+      waiting: waitingOf("CREATED", new Date(now)),
       cancelReason: null,
       items: [...pricing.items],
       total: pricing.total,

@@ -11,6 +11,15 @@ export const OrderProgress = z
   .meta({ description: "Where the saga is, in a word" });
 export type OrderProgress = z.infer<typeof OrderProgress>;
 
+export const OrderWaiting = z.object({
+  for: z.string().meta({ description: "In words, to be read after “waiting for”", examples: ["a rider"] }),
+  until: Instant.nullable().meta({
+    description:
+      "When the order is taken back if it still waits; null where it waits for as long as it takes. Once it is past, the shop is late, and the order goes on or is taken back as soon as it can be",
+  }),
+});
+export type OrderWaiting = z.infer<typeof OrderWaiting>;
+
 export const OrderItem = z.object({ productId: Uuid, name: z.string(), unitPrice: Price, quantity: Quantity });
 export type OrderItem = z.infer<typeof OrderItem>;
 
@@ -20,6 +29,7 @@ export const Order = z
     customerId: Uuid,
     status: OrderStatus,
     progress: OrderProgress,
+    waiting: OrderWaiting.nullable().meta({ description: "What the order waits for; null when it has ended" }),
     cancelReason: CancelReason.nullable(),
     items: z.array(OrderItem),
     total: z.int().min(0),
