@@ -74,7 +74,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "domain/",
     files: /^services\/[^/]+\/src\/domain\//,
-    modules: ["./domain/"],
+    modules: ["./domain/", "shared/contracts/src/patience.ts"],
     types: shared("contracts"),
     packages: [],
   },
