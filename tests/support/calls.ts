@@ -41,6 +41,7 @@ export const calls: readonly Call[] = [
   { method: "GET", path: "/api/orders", service: "order", who: ["customer", "admin"], emptyAnswer: 200 },
   { method: "GET", path: order, service: "order", who: ["customer", "admin"], emptyAnswer: 404 },
   { method: "POST", path: `${order}/cancel`, service: "order", who: ["customer", "admin"], emptyAnswer: 404 },
+  { method: "GET", path: `${order}/events`, service: "order", who: ["customer", "admin"], emptyAnswer: 404 },
   { ...toDelivery, method: "GET", path: "/api/deliveries", who: everyone, emptyAnswer: 200 },
   { ...toDelivery, method: "GET", path: delivery, who: everyone },
   { ...toDelivery, method: "PUT", path: `${delivery}/claim` },

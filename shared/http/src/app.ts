@@ -1,18 +1,19 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
-import type { Endpoint } from "@shop/contracts/http/define";
+import type { Endpoint, EventStreamEndpoint } from "@shop/contracts/http/define";
 import type { ServiceName } from "@shop/contracts/messages/define";
 import type { Clock } from "@shop/runtime/clock";
 import { isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { type Answer, problem, problemResponse } from "./answer.ts";
+import { type Answer, problem, problemResponse, type Refused } from "./answer.ts";
 import { createAuthentication, type Authenticate } from "./authentication.ts";
 import { readJsonBody } from "./body.ts";
 import { EndpointCall, RequestCall } from "./call.ts";
 import { withDeadline } from "./deadline.ts";
 import { UnavailableError } from "./errors.ts";
+import { EVENT_STREAM, eventStreamBody, type EventsAnswer, type NoMoreEvents } from "./event-stream.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { requestIdOf, type RequestVariables, type ShopContext, traceparentOf } from "./request-id.ts";
 import { createRouteTable, honoPath } from "./routes.ts";
@@ -61,6 +62,13 @@ export interface HttpApp {
     endpoint: Endpoint<Body, Query, Success>,
     handler: (call: EndpointCall<Body, Query>) => Returned<Answer<Parsed<Success>>>,
   ): void;
+  /** Answers an endpoint with a stream of events, after the same checks. Only the beginning of it has the deadline of an answer. */
+  handleEvents<Event extends z.ZodType>(
+    endpoint: EventStreamEndpoint<Event>,
+    handler: (
+      call: EndpointCall<undefined, undefined>,
+    ) => Returned<EventsAnswer<z.input<Event>> | NoMoreEvents | Refused>,
+  ): void;
   /** Answers with what `handler` returns, after the checks that need no body: 404 and 405, 401, 429, 403. */
   raw(route: RawRoute, handler: (call: RequestCall) => Returned<Response>): void;
   readonly fetch: (request: Request) => Response | Promise<Response>;
@@ -77,7 +85,7 @@ const notFound = problem("NOT_FOUND", "There is nothing here.");
 const internal = problem("INTERNAL", "Something went wrong here. The request id leads to the log.");
 
 export function createApp(options: AppOptions): HttpApp {
-  const { logger, metrics, isUnavailable = () => false, answerWithinMs = 1_500 } = options;
+  const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500 } = options;
   const hono = new Hono<{ Variables: RequestVariables }>();
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
@@ -127,37 +135,48 @@ export function createApp(options: AppOptions): HttpApp {
     hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], ...all);
   }
 
+  function answerWith<Body extends z.ZodType | undefined, Query extends z.ZodType | undefined, Value>(
+    endpoint: Endpoint<Body, Query>,
+    handler: (call: EndpointCall<Body, Query>) => Returned<Value>,
+    toResponse: (c: ShopContext, value: Value) => Response,
+  ): void {
+    const hasId = endpoint.path.includes("{");
+    register(endpoint, (authenticate) => [
+      authenticate.check,
+      ...(endpoint.body === undefined ? [] : [readJsonBody]),
+      ...validatorsOf(endpoint),
+      async (c) => {
+        const id = hasId ? (c.req.param("id") ?? "") : "";
+        if (hasId && !isUuid(id)) return problemResponse(c, notFound);
+        const call = new EndpointCall<Body, Query>(c, authenticate.principalOf(c), id.toLowerCase());
+        return toResponse(
+          c,
+          await withDeadline(handler(call), {
+            ms: answerWithinMs,
+            name: endpoint.name,
+            onLateFault: (error) =>
+              logger.error("a request failed after its caller was told to try again", {
+                endpoint: endpoint.name,
+                error,
+              }),
+          }),
+        );
+      },
+    ]);
+  }
+
   return {
-    handle(endpoint, handler) {
-      const hasId = endpoint.path.includes("{");
-      const answer = answerOf(endpoint);
-      register(endpoint, (authenticate) => [
-        authenticate.check,
-        ...(endpoint.body === undefined ? [] : [readJsonBody]),
-        ...validatorsOf(endpoint),
-        async (c) => {
-          const id = hasId ? (c.req.param("id") ?? "") : "";
-          if (hasId && !isUuid(id)) return problemResponse(c, notFound);
-          const call = new EndpointCall<typeof endpoint.body, typeof endpoint.query>(
-            c,
-            authenticate.principalOf(c),
-            id.toLowerCase(),
-          );
-          return answer(
-            c,
-            await withDeadline(handler(call), {
-              ms: answerWithinMs,
-              name: endpoint.name,
-              onLateFault: (error) =>
-                logger.error("a request failed after its caller was told to try again", {
-                  endpoint: endpoint.name,
-                  error,
-                }),
-            }),
-          );
-        },
-      ]);
-    },
+    handle: (endpoint, handler) => answerWith(endpoint, handler, answerOf(endpoint)),
+    handleEvents: (endpoint, handler) =>
+      answerWith(endpoint, handler, (c, answer) => {
+        if (answer.kind === "problem") return problemResponse(c, answer);
+        const headers = { "cache-control": "no-store", "x-request-id": requestIdOf(c) };
+        if (answer.kind === "noMoreEvents") return new Response(null, { status: 204, headers });
+        // `x-accel-buffering` keeps proxies of the nginx family from holding events back.
+        return new Response(eventStreamBody(answer.open, clock), {
+          headers: { ...headers, "content-type": EVENT_STREAM, "x-accel-buffering": "no" },
+        });
+      }),
     raw(route, handler) {
       register(route, (authenticate) => [
         authenticate.check,

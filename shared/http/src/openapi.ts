@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Endpoint } from "@shop/contracts/http/define";
 import { Problem, problemCodes } from "@shop/contracts/http/problem";
 import { PROBLEM_JSON } from "./answer.ts";
+import { EVENT_STREAM } from "./event-stream.ts";
 
 type Json = Record<string, unknown>;
 
@@ -115,9 +116,20 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
         headers: REQUEST_ID,
         ...(success.schema === undefined
           ? {}
-          : { content: { "application/json": { schema: schemaRef(success.schema, "output", schemas) } } }),
+          : { content: contentOf(success.stream === true, schemaRef(success.schema, "output", schemas)) }),
       },
+      ...(success.stream === true ? { 204: { description: "There are no more events", headers: REQUEST_ID } } : {}),
       ...errorsOf(endpoint, schemas),
+    },
+  };
+}
+
+function contentOf(isStream: boolean, schema: Json): Json {
+  if (!isStream) return { "application/json": { schema } };
+  const description = "Server-Sent Events; the `data` of each is JSON of this content schema, its `id` a whole number";
+  return {
+    [EVENT_STREAM]: {
+      schema: { type: "string", description, contentMediaType: "application/json", contentSchema: schema },
     },
   };
 }

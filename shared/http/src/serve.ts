@@ -1,6 +1,7 @@
 import { uuidV7 } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import { PROBLEM_JSON, problem, problemBody } from "./answer.ts";
+import { createOpenStreams } from "./open-streams.ts";
 
 /** What `Bun.serve` asks: an app of `createApp`, or a Hono. */
 interface Fetcher {
@@ -21,7 +22,7 @@ interface ServeOptions {
 export interface Listening {
   readonly port: number;
   readonly managementPort: number;
-  /** Not ready any more, then no new connections, then what is in flight is answered, then both ports are closed. */
+  /** Not ready any more, then no new connections, event streams end, what is in flight is answered, then both ports are closed. */
   stop(): Promise<void>;
 }
 
@@ -50,12 +51,13 @@ export function serve({
   drainMs = DRAIN_MS,
 }: ServeOptions): Listening {
   let draining = false;
+  const streams = createOpenStreams();
 
   const server = listen(
     "PORT",
     port,
     async (request) => {
-      const response = await app.fetch(request);
+      const response = streams.follow(await app.fetch(request));
       if (draining) response.headers.set("connection", "close");
       return response;
     },
@@ -78,6 +80,7 @@ export function serve({
   async function stop(): Promise<void> {
     draining = true;
     if (drainMs > 0) await Bun.sleep(drainMs);
+    streams.end();
     await server.stop();
     await management.stop(true);
   }

@@ -1,6 +1,7 @@
 import { PROBLEM_JSON } from "./answer.ts";
+import { EVENT_STREAM } from "./event-stream.ts";
 
-const JSON_TYPES = ["application/json", PROBLEM_JSON, "text/event-stream"];
+const JSON_TYPES = ["application/json", PROBLEM_JSON, EVENT_STREAM];
 /** An answer up to this size is read to its end before any of it goes out, so that one cut short is a 503 and not half an answer. */
 const READ_WHOLE_UP_TO_BYTES = 262_144;
 

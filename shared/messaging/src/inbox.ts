@@ -20,6 +20,8 @@ interface InboxOptions {
   readonly deadLetters: DeadLetters;
   /** Called when messages have been committed to the outbox. */
   readonly onCommitted: () => void;
+  /** Called with the keys of messages whose effects have been committed, each time. */
+  readonly onHandled?: (keys: readonly string[]) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -36,7 +38,17 @@ const FAILURE_BACKOFF = { firstMs: 100, maxMs: 1_000 };
  * @returns a function that resolves when every record is applied, known, of no concern, or a dead letter; while the database is
  * away it waits. It rejects only when `signal` is aborted, and then what it has not committed must be delivered again.
  */
-export function createInbox({ db, handlers, outbox, deadLetters, onCommitted, clock, logger, metrics }: InboxOptions) {
+export function createInbox({
+  db,
+  handlers,
+  outbox,
+  deadLetters,
+  onCommitted,
+  onHandled,
+  clock,
+  logger,
+  metrics,
+}: InboxOptions) {
   /** One attempt to apply messages in one transaction. */
   async function apply(messages: readonly Received[]): Promise<void> {
     const sent = await inTransaction(db, async (tx) => {
@@ -49,6 +61,7 @@ export function createInbox({ db, handlers, outbox, deadLetters, onCommitted, cl
     });
     metrics.count("messages_handled_total", {}, messages.length);
     if (sent > 0) onCommitted();
+    onHandled?.(messages.map(({ key }) => key));
   }
 
   /** Applies messages in order; splits a batch that fails until the message at fault stands alone. */

@@ -25,11 +25,16 @@ export interface MessagingOptions {
   readonly metrics: Metrics;
 }
 
+/** Told the keys of messages whose effects have just been committed. */
+export type HandledListener = (keys: readonly string[]) => void;
+
 /** What a service takes part in the messaging with. */
 export interface Messaging {
   readonly outbox: Outbox;
   /** Says that messages were committed to the outbox outside of a message handler. */
   wakeRelay(): void;
+  /** Registers who is told the keys of messages whose effects this process has committed. It must be quick and must not throw. */
+  onHandled(listener: HandledListener): void;
   /** Begins to publish the outbox and to consume. */
   start(topics: readonly Topic[], handlers: MessageHandlers): void;
   isHealthy(): boolean;
@@ -44,12 +49,14 @@ export function createMessaging(options: MessagingOptions): Messaging {
   const relay = createRelay({ databaseUrl, db, broker, clock, logger, metrics });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const stopping = new AbortController();
+  const handledListeners: HandledListener[] = [];
   let subscription: Subscription | undefined;
   let purging: Promise<void> | undefined;
 
   return {
     outbox,
     wakeRelay: relay.wake,
+    onHandled: (listener) => void handledListeners.push(listener),
     start(topics, handlers) {
       relay.start();
       purging = purgeUntil(stopping.signal, { db, clock, logger, retention });
@@ -59,6 +66,9 @@ export function createMessaging(options: MessagingOptions): Messaging {
         outbox,
         deadLetters,
         onCommitted: relay.wake,
+        onHandled: (keys) => {
+          for (const tell of handledListeners) tell(keys);
+        },
         clock,
         logger,
         metrics,

@@ -1,4 +1,5 @@
 import type { Database } from "@shop/database/connect";
+import type { HandledListener } from "@shop/messaging/messaging";
 import type { Outbox } from "@shop/messaging/outbox";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
@@ -11,6 +12,8 @@ export interface ServiceContext {
   readonly outbox: Outbox;
   /** To be called after a commit that wrote to the outbox outside of a message handler, so that the messages leave at once. */
   readonly wakeRelay: () => void;
+  /** Registers who is told, at once, the keys of messages whose effects this process has committed; other replicas' are not told. */
+  readonly onHandled: (listener: HandledListener) => void;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;

@@ -72,6 +72,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     db,
     outbox: messaging.outbox,
     wakeRelay: messaging.wakeRelay,
+    onHandled: messaging.onHandled,
     clock,
     ids,
     logger,

@@ -1,8 +1,8 @@
-import type { Order } from "@shop/contracts/http/order";
+import type { Order, OrderMilestone } from "@shop/contracts/http/order";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { and, desc, eq, lt, sql } from "drizzle-orm";
+import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
 import { waitingOf } from "../domain/waiting.ts";
 import { orders } from "./schema.ts";
 
@@ -24,13 +24,41 @@ export async function lockOrders(tx: Transaction, orderIds: readonly string[]): 
 }
 
 /** @param customerId only this customer's, or anyone's */
-export async function findOrder(db: Database, id: string, customerId: string | undefined): Promise<Order | undefined> {
+export async function findOrder(
+  db: Database,
+  id: string,
+  customerId: string | undefined,
+): Promise<OrderRow | undefined> {
   const [row] = await db
     .select()
     .from(orders)
     .where(and(eq(orders.id, id), customerId === undefined ? undefined : eq(orders.customerId, customerId)));
-  return row && toOrder(row);
+  return row;
 }
+
+/** An order that is watched, and how many of its changes are known. */
+export interface KnownChanges {
+  readonly id: string;
+  readonly changes: number;
+}
+
+/** Those of the orders that have more changes than are known of them. */
+export async function findChanged(db: Database, known: readonly KnownChanges[]): Promise<readonly OrderRow[]> {
+  const rows = await db
+    .select({ order: orders })
+    .from(orders)
+    .innerJoin(sql`json_to_recordset(${jsonRows(known)}) as known(id uuid, changes int)`, sql`known.id = ${orders.id}`)
+    .where(sql`jsonb_array_length(${orders.changes}) > known.changes`);
+  return rows.map(({ order }) => order);
+}
+
+/** An order's `changes` with one more at their end, for the statement that makes it. Text in, such as a parameter or a column. */
+export const changesWith = (milestone: SQL, at: Date): SQL =>
+  sql`orders.changes || jsonb_build_object('type', ${milestone}, 'at', ${at.toISOString()}::text)`;
+
+/** The milestone that an order has come to; those of before changes were kept have none but their progress, which is one as well. */
+export const reachedMilestone = ({ changes, progress }: Pick<OrderRow, "changes" | "progress">): OrderMilestone =>
+  changes.at(-1)?.type ?? progress;
 
 export interface OrdersToList {
   /** Only this customer's, or everyone's. */

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import type { OrderItem, OrderProgress, OrderStatus } from "@shop/contracts/http/order";
+import type { OrderItem, OrderMilestone, OrderProgress, OrderStatus } from "@shop/contracts/http/order";
 import type { CancelReason } from "@shop/contracts/primitives";
 import {
   bigint,
@@ -8,6 +8,7 @@ import {
   index,
   integer,
   json,
+  jsonb,
   pgTable,
   primaryKey,
   text,
@@ -18,6 +19,12 @@ import {
 export { deadLetter, inbox, outbox } from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+
+/** What happened to an order, and when, in RFC 3339 UTC. */
+export interface OrderChange {
+  readonly type: OrderMilestone;
+  readonly at: string;
+}
 
 /** Orders as they were placed, with where they stand. Items, total and address never change: names and prices are those at the time of the order. */
 export const orders = pgTable(
@@ -36,9 +43,18 @@ export const orders = pgTable(
     deliveryAddress: text("delivery_address").notNull(),
     createdAt: instantColumn("created_at").notNull(),
     updatedAt: instantColumn("updated_at").notNull(),
+    /**
+     * Every change since the order was placed, in its order, at most one of each kind: what watchers are told. It stands in the row and not in
+     * a table of its own because each change writes the row anyway, and so it costs no further row, index or statement.
+     */
+    changes: jsonb("changes")
+      .$type<readonly OrderChange[]>()
+      .notNull()
+      .default(sql`'[]'::jsonb`),
   },
   (table) => [
     index("orders_of_customer").on(table.customerId, table.id),
+    check("orders_changes_are_array", sql`jsonb_typeof(${table.changes}) = 'array'`),
     check("orders_items_are_array", sql`json_typeof(${table.items}) = 'array'`),
     check("orders_cancelled_with_reason", sql`(${table.status} = 'CANCELLED') = (${table.cancelReason} is not null)`),
   ],

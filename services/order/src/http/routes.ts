@@ -2,11 +2,14 @@ import * as calls from "@shop/contracts/http/order";
 import { toPage } from "@shop/contracts/http/page";
 import type { HttpApp } from "@shop/http/app";
 import { done, problem } from "@shop/http/answer";
+import { events, noMoreEvents } from "@shop/http/event-stream";
 import type { Principal } from "@shop/http/principal";
 import type { ServiceContext } from "@shop/service/context";
-import { findOrder, listOrders } from "../db/orders.ts";
+import { findOrder, listOrders, toOrder } from "../db/orders.ts";
 import { cancelOrder } from "../use-cases/cancel-order.ts";
+import { lastEventId, stateOf } from "../use-cases/order-events.ts";
 import { placeOrders } from "../use-cases/place-order.ts";
+import { watchOrders } from "../use-cases/watch-orders.ts";
 
 /** A customer sees their own orders, an admin everyone's. */
 const ownerSeenBy = ({ id, role }: Principal) => (role === "admin" ? undefined : id);
@@ -14,6 +17,8 @@ const notFound = () => problem("NOT_FOUND", "There is no such order.");
 
 export function orderRoutes(app: HttpApp, context: ServiceContext): void {
   const placeOrder = placeOrders(context);
+  const orderWatch = watchOrders(context);
+  context.onHandled((keys) => orderWatch.look(keys));
 
   app.handle(calls.createOrder, async ({ principal, body, headers, traceparent }) => {
     const idempotencyKey = headers["idempotency-key"];
@@ -51,12 +56,42 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
 
   app.handle(calls.getOrder, async ({ principal, id }) => {
     const order = await findOrder(context.db, id, ownerSeenBy(principal));
-    return order ? done(order) : notFound();
+    return order ? done(toOrder(order)) : notFound();
+  });
+
+  app.handleEvents(calls.watchOrder, async ({ principal, id, headers }) => {
+    const row = await findOrder(context.db, id, ownerSeenBy(principal));
+    if (row === undefined) return notFound();
+    const given = headers["last-event-id"];
+    const seen = given === undefined ? undefined : Number(given);
+    const last = lastEventId(row);
+    if (seen !== undefined && seen > last) {
+      return problem("INVALID_REQUEST", "Last-Event-ID names no event of this order.", {
+        errors: [{ path: "last-event-id", message: `must be at most ${last}, the last one that there is` }],
+      });
+    }
+    if (seen === last && row.status !== "PENDING") return noMoreEvents();
+    if (orderWatch.isFull) {
+      return problem("UNAVAILABLE", "As many orders are watched here as can be. Try again.", { retryAfterSeconds: 1 });
+    }
+    return events((sink) => {
+      if (seen === undefined) {
+        const state = stateOf(row);
+        sink.send({ id: state.id, data: state.event });
+      }
+      return orderWatch.watch(row, seen ?? last, {
+        tell: (eventId, event) => sink.send({ id: eventId, data: event }),
+        end: () => sink.end(),
+      });
+    });
   });
 
   app.handle(calls.cancelOrder, async ({ principal, id, traceparent }) => {
     const result = await cancelOrder(context, { orderId: id, customerId: ownerSeenBy(principal), traceparent });
-    if (result.kind === "requested") return done(result.order);
+    if (result.kind === "requested") {
+      orderWatch.look([id]);
+      return done(result.order);
+    }
     return result.code === "NOT_FOUND"
       ? notFound()
       : problem(result.code, "The order has ended; it cannot be cancelled any more.");

@@ -12,7 +12,7 @@ import { updateCatalogue } from "../db/catalogue.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
 import { noteProgress } from "../use-cases/note-progress.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
-import { news, progressTold } from "./progress-news.ts";
+import { milestoneTold, news } from "./progress-news.ts";
 
 /** What the order service does with messages: the saga's two commands, the catalogue's changes, and news for the customer. */
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {
@@ -52,8 +52,11 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
     }),
 
     onAny(news, async (tx, messages) => {
-      const told = messages.map((message) => ({ orderId: message.key, progress: progressTold(message) }));
-      await noteProgress(tx, told, now());
+      const told = messages.flatMap((message) => {
+        const milestone = milestoneTold(message);
+        return milestone === undefined ? [] : [{ orderId: message.key, milestone }];
+      });
+      if (told.length > 0) await noteProgress(tx, told, now());
       return [];
     }),
   );

@@ -3,10 +3,11 @@ import { OrderCancelRequested } from "@shop/contracts/messages/order";
 import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
-import { eq } from "drizzle-orm";
-import { toOrder, toSnapshot } from "../db/orders.ts";
+import { eq, sql } from "drizzle-orm";
+import { changesWith, reachedMilestone, toOrder, toSnapshot } from "../db/orders.ts";
 import { orders } from "../db/schema.ts";
 import { decideCancel } from "../domain/cancelling.ts";
+import { isAhead } from "../domain/milestones.ts";
 
 export interface CancelRequest {
   readonly orderId: string;
@@ -33,8 +34,13 @@ export async function cancelOrder(
     if (decision === "requestedAlready") return { kind: "requested", order: toOrder(row) };
 
     const now = new Date(clock.now());
-    const change = { cancelRequestedAt: now, progress: "CANCELLING", updatedAt: now } as const;
-    await tx.update(orders).set(change).where(eq(orders.id, orderId));
+    // An order that is further already, such as DELIVERED, does not go back to CANCELLING: the saga will tell.
+    const isNews = isAhead("CANCELLING", reachedMilestone(row));
+    const change = { cancelRequestedAt: now, updatedAt: now, ...(isNews ? ({ progress: "CANCELLING" } as const) : {}) };
+    await tx
+      .update(orders)
+      .set({ ...change, ...(isNews ? { changes: changesWith(sql`'CANCELLING'::text`, now) } : {}) })
+      .where(eq(orders.id, orderId));
     const reason = customerId === undefined ? "CANCELLED_BY_ADMIN" : "CANCELLED_BY_CUSTOMER";
     await outbox.send(tx, [outgoing(OrderCancelRequested, orderId, { ...toSnapshot(row), reason }, traceparent)]);
     return { kind: "requested", order: toOrder({ ...row, ...change }) };

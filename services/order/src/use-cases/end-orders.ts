@@ -4,6 +4,7 @@ import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { Refused } from "@shop/messaging/handlers";
 import { sql } from "drizzle-orm";
+import { changesWith } from "../db/orders.ts";
 
 export interface Ending {
   readonly orderId: string;
@@ -38,7 +39,8 @@ export async function endOrders(
   }
   if (open.length > 0) {
     await tx.execute(sql`
-      update orders set status = ${status}, progress = ${status}, cancel_reason = r.reason, updated_at = ${now.toISOString()}
+      update orders set status = ${status}, progress = ${status}, cancel_reason = r.reason, updated_at = ${now.toISOString()},
+        changes = ${changesWith(sql`${status}::text`, now)}
       from json_to_recordset(${jsonRows(open)}) as r("orderId" uuid, reason text)
       where orders.id = r."orderId" and orders.id = any(${uuidArray(open.map(({ orderId }) => orderId))})`);
   }

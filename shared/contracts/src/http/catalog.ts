@@ -23,6 +23,7 @@ export const allEndpoints: readonly Endpoint[] = [
   order.listOrders,
   order.getOrder,
   order.cancelOrder,
+  order.watchOrder,
   delivery.listDeliveries,
   delivery.getDelivery,
   delivery.claimDelivery,

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { ServiceName } from "../messages/define.ts";
 
 export const roles = ["customer", "rider", "admin"] as const;
@@ -28,8 +28,15 @@ export interface Endpoint<
   readonly query: Query;
   /** Optional request headers, by their lower-case name. */
   readonly headers: Readonly<Record<string, z.ZodType<string>>>;
-  /** The answer when all went well. `schema` is undefined where the answer has no body. */
-  readonly success: { readonly status: 200 | 201 | 202 | 204; readonly schema: Success };
+  /**
+   * The answer when all went well. `schema` is undefined where the answer has no body.
+   * With `stream` it is a stream of Server-Sent Events, and `schema` is that of the data of one.
+   */
+  readonly success: {
+    readonly status: 200 | 201 | 202 | 204;
+    readonly schema: Success;
+    readonly stream?: true;
+  };
   /** Statuses of this call's own refusals, beside those that every call can give. */
   readonly refusals: Readonly<Partial<Record<401 | 404 | 409 | 422 | 429, string>>>;
 }
@@ -57,4 +64,27 @@ export function defineEndpoint<
     body: given.body as Body,
     query: given.query as Query,
   };
+}
+
+/** A call that is answered with Server-Sent Events until there is nothing more to tell. */
+export type EventStreamEndpoint<Event extends z.ZodType = z.ZodType> = Endpoint<undefined, undefined, Event> & {
+  readonly success: { readonly stream: true };
+};
+
+/** The id of the last event that the caller has: the stream goes on behind it. Ids grow by one per event. */
+const LastEventId = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,8})$/, "must be the id of an event of this stream, or 0 for all of it")
+  .meta({ description: "The id of the last event seen: the stream resumes after it; 0 begins with the first one" });
+
+/** Defines a call whose answer is a stream of events that can be resumed by `Last-Event-ID`. */
+export function defineEventStream<Event extends z.ZodType>(
+  given: Omit<Given<undefined, undefined, Event>, "method" | "success" | "body" | "query" | "headers"> & {
+    readonly event: Event;
+  },
+): EventStreamEndpoint<Event> {
+  const { event, ...facts } = given;
+  const headers = { "last-event-id": LastEventId };
+  const success = { status: 200, schema: event, stream: true } as const;
+  return { ...defineEndpoint<Event>({ ...facts, method: "GET", headers, success }), success };
 }

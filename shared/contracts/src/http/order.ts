@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { CancelReason, Currency, Instant, ItemToTake, Price, Quantity, text, Uuid } from "../primitives.ts";
-import { defineEndpoint } from "./define.ts";
+import { defineEndpoint, defineEventStream } from "./define.ts";
 import { pageOf, pageQuery } from "./page.ts";
+import { SagaStep } from "./saga.ts";
 
 export const OrderStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED"]);
 export type OrderStatus = z.infer<typeof OrderStatus>;
@@ -106,4 +107,49 @@ export const cancelOrder = defineEndpoint({
   access: ["customer", "admin"],
   success: { status: 202, schema: Order },
   refusals: { 404: "Unknown, or another customer's", 409: "The order is COMPLETE or CANCELLED" },
+});
+
+export const OrderMilestone = z
+  .enum([
+    "CREATED",
+    "STOCK_TAKEN",
+    "WAITING_FOR_RIDER",
+    "CANCELLING",
+    "STOCK_REFUSED",
+    "DELIVERY_FAILED",
+    "DELIVERY_CANCELLED",
+    "STOCK_RETURNED",
+    "DELIVERED",
+    "COMPLETE",
+    "CANCELLED",
+  ])
+  .meta({ description: "What happened to an order or in its saga" });
+export type OrderMilestone = z.infer<typeof OrderMilestone>;
+
+/** How an order's saga stands, as far as the order service hears of it. The orchestrator's own view is `GET /api/sagas`. */
+export const SagaOfOrder = z.object({
+  status: z.enum(["RUNNING", "COMPENSATING", "COMPLETE", "CANCELLED"]),
+  step: SagaStep.nullable().meta({ description: "The step under way, or the last one; null where it is not known" }),
+});
+export type SagaOfOrder = z.infer<typeof SagaOfOrder>;
+
+export const OrderEvent = z
+  .object({
+    type: z.enum(["STATE", ...OrderMilestone.options]).meta({
+      description: "STATE: how the order is now, first in a stream that resumes after nothing; else what happened",
+    }),
+    order: Order,
+    saga: SagaOfOrder,
+  })
+  .meta({ id: "OrderEvent" });
+export type OrderEvent = z.infer<typeof OrderEvent>;
+
+export const watchOrder = defineEventStream({
+  name: "watchOrder",
+  service: "order",
+  path: "/api/orders/{id}/events",
+  summary: "The state of an order now, then every change of it and its saga until the last one",
+  access: ["customer", "admin"],
+  event: OrderEvent,
+  refusals: { 404: "Unknown, or another customer's" },
 });

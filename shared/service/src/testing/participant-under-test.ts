@@ -10,6 +10,7 @@ import { createTokenVerifier } from "@shop/http/token-verifier";
 import type { BrokerRecord } from "@shop/messaging/broker";
 import { createDeadLetters } from "@shop/messaging/dead-letters";
 import { createInbox } from "@shop/messaging/inbox";
+import type { HandledListener } from "@shop/messaging/messaging";
 import { createOutbox } from "@shop/messaging/outbox";
 import { type Outgoing, toOutboxRow } from "@shop/messaging/outgoing";
 import type { Clock } from "@shop/runtime/clock";
@@ -54,7 +55,9 @@ export async function participantUnderTest(
   const ids = uuidV7;
   const db = connectDatabase({ url: databaseUrl, applicationName: "under test" });
   const outbox = createOutbox({ ids, clock });
-  const context: ServiceContext = { db, outbox, wakeRelay: () => {}, clock, ids, logger, metrics };
+  const listeners: HandledListener[] = [];
+  const onHandled = (listener: HandledListener) => void listeners.push(listener);
+  const context: ServiceContext = { db, outbox, wakeRelay: () => {}, onHandled, clock, ids, logger, metrics };
 
   const signer = await createSigner();
   const verifier = createTokenVerifier({
@@ -72,6 +75,9 @@ export async function participantUnderTest(
     outbox,
     deadLetters,
     onCommitted: () => {},
+    onHandled: (keys) => {
+      for (const tell of listeners) tell(keys);
+    },
     clock,
     logger,
     metrics,
