@@ -153,6 +153,7 @@ export function createApp(options: AppOptions): HttpApp {
           c,
           await withDeadline(handler(call), {
             ms: answerWithinMs,
+            clock,
             name: endpoint.name,
             onLateFault: (error) =>
               logger.error("a request failed after its caller was told to try again", {

@@ -1,7 +1,9 @@
+import type { Clock } from "@shop/runtime/clock";
 import { UnavailableError } from "./errors.ts";
 
 interface Deadline {
   readonly ms: number;
+  readonly clock: Clock;
   /** What is being done, for the error. */
   readonly name: string;
   /** Told of a fault that came after the deadline, when nobody waits for the work any more. */
@@ -14,22 +16,24 @@ interface Deadline {
  */
 export function withDeadline<Value>(
   work: Value | Promise<Value>,
-  { ms, name, onLateFault }: Deadline,
+  { ms, clock, name, onLateFault }: Deadline,
 ): Value | Promise<Value> {
   if (!(work instanceof Promise)) return work;
   return new Promise<Value>((resolve, reject) => {
+    const done = new AbortController();
     let late = false;
-    const timer = setTimeout(() => {
+    void clock.sleep(ms, done.signal).then(() => {
+      if (done.signal.aborted) return;
       late = true;
       reject(new UnavailableError(`${name} was not done after ${ms} ms`));
-    }, ms);
+    });
     work.then(
       (value) => {
-        clearTimeout(timer);
+        done.abort();
         resolve(value);
       },
       (error: unknown) => {
-        clearTimeout(timer);
+        done.abort();
         if (late) onLateFault(error);
         else reject(error);
       },

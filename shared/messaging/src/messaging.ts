@@ -1,5 +1,6 @@
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Database } from "@shop/database/connect";
+import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
@@ -11,10 +12,13 @@ import { createInbox } from "./inbox.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { purgeUntil, type Retention } from "./purge.ts";
 import { createRelay } from "./relay.ts";
+import { openRelaySession } from "./relay-session.ts";
 
 export interface MessagingOptions {
   readonly db: Database;
   readonly databaseUrl: string;
+  /** PostgreSQL's by default. */
+  readonly driver?: DatabaseDriver;
   readonly broker: Broker;
   /** The consumer group: the service's name. */
   readonly groupId: string;
@@ -44,9 +48,16 @@ export interface Messaging {
 
 /** Wires outbox, relay, inbox and dead letters of one service's database to the broker. Nothing runs before `start`. */
 export function createMessaging(options: MessagingOptions): Messaging {
-  const { db, databaseUrl, broker, groupId, retention, clock, ids, logger, metrics } = options;
+  const { db, databaseUrl, driver = postgresDriver, broker, groupId, retention, clock, ids, logger, metrics } = options;
   const outbox = createOutbox({ ids, clock });
-  const relay = createRelay({ databaseUrl, db, broker, clock, logger, metrics });
+  const relay = createRelay({
+    openSession: () => openRelaySession({ databaseUrl, driver, clock }),
+    db,
+    broker,
+    clock,
+    logger,
+    metrics,
+  });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const stopping = new AbortController();
   const handledListeners: HandledListener[] = [];

@@ -2,12 +2,16 @@ import { expect, test } from "bun:test";
 import { createTestDatabase } from "@shop/testing/database";
 import { linkToDatabase } from "@shop/testing/link";
 import { settled } from "@shop/testing/settled";
+import { postgresDriver } from "@shop/database/driver";
+import { systemClock } from "@shop/runtime/clock";
 import { openRelaySession } from "./relay-session.ts";
+
+const common = { driver: postgresDriver, clock: systemClock };
 
 test("a session whose link is cut without a word is given up within seconds, and another one can lead", async () => {
   const database = await createTestDatabase({ service: "orchestrator" });
   const link = await linkToDatabase(database.url);
-  const session = openRelaySession(link.through(database.url));
+  const session = openRelaySession({ ...common, databaseUrl: link.through(database.url) });
   expect(await session.tryToLead()).toBe(true);
   link.cut();
   expect(await settled(session.markAndRead([], 1), 20_000)).toMatchObject({
@@ -15,7 +19,7 @@ test("a session whose link is cut without a word is given up within seconds, and
   });
   expect(session.holds()).toBe(false);
   expect(await settled(session.close())).toBeUndefined();
-  const next = openRelaySession(database.url);
+  const next = openRelaySession({ ...common, databaseUrl: database.url });
   expect(await next.tryToLead()).toBe(true);
   await next.close();
   link.close();

@@ -1,4 +1,5 @@
-import { openClient } from "@shop/database/client";
+import type { DatabaseDriver } from "@shop/database/driver";
+import type { Clock } from "@shop/runtime/clock";
 
 /** Any number, the same for all relays of a database: the advisory lock's name. */
 const RELAY_LOCK = 7_203_115;
@@ -32,11 +33,17 @@ export interface RelaySession {
   close(): Promise<void>;
 }
 
+interface RelaySessionOptions {
+  readonly databaseUrl: string;
+  readonly driver: DatabaseDriver;
+  readonly clock: Clock;
+}
+
 /** Opens a session of its own, not one of the pool's: the lock lives and dies with it. Nothing is sent before the first call. */
-export function openRelaySession(databaseUrl: string): RelaySession {
+export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOptions): RelaySession {
   let lost = false;
   let lockedBy: number | undefined;
-  const client = openClient(databaseUrl, {
+  const client = driver.openClient(databaseUrl, {
     max: 1,
     connect_timeout: 2,
     idle_timeout: 0,
@@ -51,18 +58,29 @@ export function openRelaySession(databaseUrl: string): RelaySession {
       statement_timeout: STATEMENT_TIMEOUT_MS,
     },
   });
-  let keepAlive: ReturnType<typeof setInterval> | undefined;
+  const closing = new AbortController();
 
-  async function answered<Rows>(statement: Promise<Rows>): Promise<Rows> {
-    const silence = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      lost = true;
-      silence.reject(new Error(`the database has not answered for ${ANSWER_TIMEOUT_MS} ms`));
-    }, ANSWER_TIMEOUT_MS);
+  async function answered<Rows extends object>(statement: Promise<Rows>): Promise<Rows> {
+    const answer = new AbortController();
+    const silence = clock.sleep(ANSWER_TIMEOUT_MS, answer.signal).then(() => undefined);
     try {
-      return await Promise.race([statement, silence.promise]);
+      const rows = await Promise.race([statement, silence]);
+      if (rows !== undefined) return rows;
+      lost = true;
+      throw new Error(`the database has not answered for ${ANSWER_TIMEOUT_MS} ms`);
     } finally {
-      clearTimeout(timer);
+      answer.abort();
+    }
+  }
+
+  /** Speaks up, so that the server does not take a quiet session for a dead one. */
+  async function keepAlive(): Promise<void> {
+    while (!lost) {
+      await clock.sleep(SILENCE_MS / 4, closing.signal);
+      if (closing.signal.aborted) return;
+      await answered(client`select 1`).catch(() => {
+        lost = true;
+      });
     }
   }
 
@@ -72,11 +90,7 @@ export function openRelaySession(databaseUrl: string): RelaySession {
         select pg_try_advisory_lock(${RELAY_LOCK}) as locked, pg_backend_pid() as pid`);
       if (row?.locked !== true) return false;
       lockedBy = row.pid;
-      keepAlive = setInterval(() => {
-        answered(client`select 1`).catch(() => {
-          lost = true;
-        });
-      }, SILENCE_MS / 4);
+      void keepAlive();
       return true;
     },
     holds: () => lockedBy !== undefined && !lost,
@@ -93,7 +107,7 @@ export function openRelaySession(databaseUrl: string): RelaySession {
       return rows;
     },
     async close() {
-      clearInterval(keepAlive);
+      closing.abort();
       await client.end({ timeout: 1 });
     },
   };

@@ -5,10 +5,11 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Broker } from "./broker.ts";
-import { openRelaySession, type PendingRow, type RelaySession } from "./relay-session.ts";
+import type { PendingRow, RelaySession } from "./relay-session.ts";
 
 export interface RelayOptions {
-  readonly databaseUrl: string;
+  /** Opens a session of this replica's own; a new one each time that the last was lost. */
+  readonly openSession: () => RelaySession;
   readonly db: Database;
   readonly broker: Broker;
   readonly clock: Clock;
@@ -58,7 +59,7 @@ function firstThatFit(rows: readonly PendingRow[]): readonly PendingRow[] {
  * keep their order. A replica that was frozen and thaws can publish only what had been published already.
  */
 export function createRelay(options: RelayOptions): Relay {
-  const { databaseUrl, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
+  const { openSession, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
   const stopping = new AbortController();
   let done: Promise<void> | undefined;
   let leaveAt = Infinity;
@@ -161,7 +162,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const session = openRelaySession(databaseUrl);
+      const session = openSession();
       try {
         await serve(session);
       } catch (error) {

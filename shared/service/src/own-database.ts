@@ -1,4 +1,5 @@
-import { connectDatabase, type Database } from "@shop/database/connect";
+import type { Database } from "@shop/database/connect";
+import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import { isTransient } from "@shop/database/errors";
 import { isMigrated, migrate } from "@shop/database/migrate";
 import { backoffMs } from "@shop/runtime/backoff";
@@ -10,6 +11,8 @@ interface OwnDatabaseOptions {
   /** The service's name. */
   readonly name: string;
   readonly url: string;
+  /** PostgreSQL's by default. */
+  readonly driver?: DatabaseDriver;
   /** The folder of its migrations. */
   readonly migrations: string;
   /** Whether `prepare` applies them; otherwise it waits until someone else has. */
@@ -44,8 +47,16 @@ class NotMigrated extends Error {
   }
 }
 
-export function ownDatabase({ name, url, migrations, migrateAtStart, clock, logger }: OwnDatabaseOptions): OwnDatabase {
-  const db = connectDatabase({ url, applicationName: `${name} service` });
+export function ownDatabase({
+  name,
+  url,
+  driver = postgresDriver,
+  migrations,
+  migrateAtStart,
+  clock,
+  logger,
+}: OwnDatabaseOptions): OwnDatabase {
+  const db = driver.connectDatabase({ url, applicationName: `${name} service` });
   let prepared = false;
 
   async function bringUpToDate(): Promise<void> {

@@ -3,6 +3,7 @@ import { createApp, type HttpApp } from "@shop/http/app";
 import type { Readiness } from "@shop/http/management";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import type { Broker } from "@shop/messaging/broker";
+import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import type { MessageHandlers } from "@shop/messaging/handlers";
 import { createMessaging } from "@shop/messaging/messaging";
 import { defaultRetention } from "@shop/messaging/purge";
@@ -40,6 +41,8 @@ export interface Participant {
 /** What a participant is built from. */
 export interface ParticipantDependencies {
   readonly databaseUrl: string;
+  /** How the database is reached; as PostgreSQL by default. */
+  readonly driver?: DatabaseDriver;
   readonly broker: Broker;
   readonly verifier: TokenVerifier;
   readonly clock: Clock;
@@ -63,11 +66,32 @@ export interface RunningParticipant {
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
   const { name, migrations, topics, background = [], readiness } = participant;
-  const { databaseUrl, migrateAtStart, broker, verifier, clock, ids, logger, metrics } = dependencies;
-  const database = ownDatabase({ name, url: databaseUrl, migrations, migrateAtStart, clock, logger });
+  const {
+    databaseUrl,
+    driver = postgresDriver,
+    migrateAtStart,
+    broker,
+    verifier,
+    clock,
+    ids,
+    logger,
+    metrics,
+  } = dependencies;
+  const database = ownDatabase({ name, url: databaseUrl, driver, migrations, migrateAtStart, clock, logger });
   const { db } = database;
   const retention = defaultRetention;
-  const messaging = createMessaging({ db, databaseUrl, broker, groupId: name, retention, clock, ids, logger, metrics });
+  const messaging = createMessaging({
+    db,
+    databaseUrl,
+    driver,
+    broker,
+    groupId: name,
+    retention,
+    clock,
+    ids,
+    logger,
+    metrics,
+  });
   const context: ServiceContext = {
     db,
     outbox: messaging.outbox,
