@@ -39,7 +39,11 @@ afterAll(async () => {
 beforeEach(async () => {
   skippedMs = 0;
   timers = new ManualClock();
-  clock = { now: () => timers.now() + skippedMs, sleep: (ms, signal) => timers.sleep(ms, signal) };
+  clock = {
+    now: () => timers.now() + skippedMs,
+    elapsed: () => timers.elapsed() + skippedMs,
+    sleep: (ms, signal) => timers.sleep(ms, signal),
+  };
   await sql`truncate users, sessions, refresh_tokens, login_failures, signing_keys`;
   app = (await startService()).app;
 });

@@ -53,7 +53,7 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       const fresh = await importKeys(Keys.parse(await response.json()).keys);
       const withdrawn = [...(keys?.keys() ?? [])].some((kid) => !fresh.has(kid));
       keys = fresh;
-      fetchedAtMs = clock.now();
+      fetchedAtMs = clock.elapsed();
       if (withdrawn) onWithdrawn();
     } catch (error) {
       logger.warn("the keys of access tokens could not be fetched; the last known ones stay", { url, error });
@@ -63,8 +63,8 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
   /** At most one fetch at a time and one a second, however many callers ask. */
   function refresh(): Promise<void> {
     if (fetching !== undefined) return fetching;
-    if (Math.abs(clock.now() - triedAtMs) < FETCH_AT_MOST_EVERY_MS) return Promise.resolve();
-    triedAtMs = clock.now();
+    if (clock.elapsed() - triedAtMs < FETCH_AT_MOST_EVERY_MS) return Promise.resolve();
+    triedAtMs = clock.elapsed();
     fetching = fetchKeys().finally(() => {
       fetching = undefined;
     });
@@ -80,7 +80,7 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       return keys.get(kid);
     },
     refreshWhenOld() {
-      if (clock.now() - fetchedAtMs > REFRESH_AFTER_MS) void refresh();
+      if (clock.elapsed() - fetchedAtMs > REFRESH_AFTER_MS) void refresh();
     },
     async fetchAhead() {
       for (;;) {

@@ -30,10 +30,9 @@ export function createRateLimit({
   const buckets = new Map<string, Bucket>();
   return {
     take(key) {
-      const nowMs = clock.now();
+      const nowMs = clock.elapsed();
       const bucket = buckets.get(key) ?? { tokens: burst, atMs: nowMs };
-      // A clock that steps back must not empty a bucket.
-      const gained = (Math.max(0, nowMs - bucket.atMs) / 1000) * perSecond;
+      const gained = ((nowMs - bucket.atMs) / 1000) * perSecond;
       bucket.tokens = Math.min(burst, bucket.tokens + gained);
       bucket.atMs = nowMs;
       buckets.delete(key);

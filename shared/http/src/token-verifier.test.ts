@@ -44,7 +44,7 @@ beforeEach(async () => {
 });
 
 function createVerifier(options: { maxRemembered?: number } = {}): TokenVerifier {
-  const clock = { ...systemClock, now: () => nowMs };
+  const clock = { ...systemClock, now: () => nowMs, elapsed: () => nowMs };
   const logger = createLogger({ service: "test", level: "error", clock });
   return createTokenVerifier({ jwksUrl: JWKS_URL, issuer: ISSUER, audience: AUDIENCE, clock, logger, ...options });
 }
@@ -219,7 +219,12 @@ describe("keys", () => {
 
   test("fetched ahead, as soon as they can be had, they serve the first token while the key set is away", async () => {
     upstream.use(http.get(JWKS_URL, () => HttpResponse.error(), { once: true }));
-    const clock = { ...systemClock, now: () => nowMs, sleep: async (ms: number) => void (nowMs += ms) };
+    const clock = {
+      ...systemClock,
+      now: () => nowMs,
+      elapsed: () => nowMs,
+      sleep: async (ms: number) => void (nowMs += ms),
+    };
     const logger = createLogger({ service: "test", level: "error", clock });
     verifier = createTokenVerifier({ jwksUrl: JWKS_URL, issuer: ISSUER, audience: AUDIENCE, clock, logger });
     await verifier.fetchKeysAhead();

@@ -123,7 +123,7 @@ export function createRelay(options: RelayOptions): Relay {
     while (session.holds()) {
       const rows = firstThatFit(await session.markAndRead(published, BATCH));
       published = [];
-      if (stopping.signal.aborted && (rows.length === 0 || clock.now() >= leaveAt)) return;
+      if (stopping.signal.aborted && (rows.length === 0 || clock.elapsed() >= leaveAt)) return;
       if (rows.length === 0) {
         await untilWokenOr(sweepIntervalMs);
         continue;
@@ -184,7 +184,7 @@ export function createRelay(options: RelayOptions): Relay {
       done ??= run();
     },
     async stop() {
-      leaveAt = clock.now() + STOP_PATIENCE_MS;
+      leaveAt = clock.elapsed() + STOP_PATIENCE_MS;
       stopping.abort();
       wakeHere();
       await done;

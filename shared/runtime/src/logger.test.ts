@@ -3,7 +3,7 @@ import { createLogger } from "./logger.ts";
 
 function logged(level: "info" | "warn" | "error", write: (logger: ReturnType<typeof createLogger>) => void) {
   const lines: string[] = [];
-  const clock = { now: () => 0, sleep: () => Promise.resolve() };
+  const clock = { now: () => 0, elapsed: () => 0, sleep: () => Promise.resolve() };
   write(createLogger({ service: "s", level, clock, write: (line) => lines.push(line) }));
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { createTokenVerifier } from "@shop/http/token-verifier";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
 import { loadConfig } from "@shop/runtime/config";
@@ -40,6 +41,7 @@ export function runParticipant(
         brokers: config.KAFKA_BROKERS,
         security: kafkaSecurity(config),
         clientId: participant.name,
+        instance: { host: hostname(), pid: process.pid },
         prefix: config.TOPIC_PREFIX,
         partitions: config.KAFKA_PARTITIONS,
         replicationFactor: config.KAFKA_REPLICATION_FACTOR,

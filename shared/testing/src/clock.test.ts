@@ -42,3 +42,14 @@ test("an aborted sleep ends at once and an already aborted one does not begin", 
   await clock.sleep(1_000, stop.signal);
   expect(clock.sleeperCount).toBe(0);
 });
+
+test("setting the time of day changes what time it is, and neither what has elapsed nor who wakes when", async () => {
+  const clock = new ManualClock(1_000_000);
+  let woken = false;
+  const sleeping = clock.sleep(100).then(() => (woken = true));
+  clock.setTimeOfDay(-3_600_000);
+  await clock.advance(99);
+  expect([clock.now(), clock.elapsed(), woken]).toEqual([1_000_099 - 3_600_000, 99, false]);
+  await clock.advance(1);
+  await sleeping;
+});

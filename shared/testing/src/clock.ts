@@ -7,11 +7,15 @@ interface Sleeper {
 
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {
+  readonly #startAt: number;
   #now: number;
+  /** By how much the time of day was set, in milliseconds. */
+  #setBy = 0;
   #sleepers: Sleeper[] = [];
 
   /** @param startAt milliseconds since the epoch; 2026-01-01T00:00:00Z by default */
   constructor(startAt: number = Date.UTC(2026, 0, 1)) {
+    this.#startAt = startAt;
     this.#now = startAt;
   }
 
@@ -21,7 +25,16 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#setBy;
+  }
+
+  elapsed(): number {
+    return this.#now - this.#startAt;
+  }
+
+  /** Sets the time of day forward, or back by less than 0, as an operator or a time server does: no time passes by it. */
+  setTimeOfDay(byMs: number): void {
+    this.#setBy += byMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

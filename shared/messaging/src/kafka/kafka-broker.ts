@@ -5,6 +5,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import { Kafka, type KafkaConfig } from "kafkajs";
 import type { Broker } from "../broker.ts";
 import { prefixed } from "./naming.ts";
+import { clientIdOf, type Instance, removeDeadMembers } from "./predecessor.ts";
 import { createPublisher } from "./publisher.ts";
 import { kafkaLogCreator } from "./silent-logger.ts";
 import { createSubscription } from "./subscription.ts";
@@ -27,6 +28,8 @@ export interface KafkaBrokerOptions {
   readonly brokers: readonly string[];
   readonly security?: KafkaSecurity;
   readonly clientId: string;
+  /** This process among the replicas of its service: with it, members that a killed process left behind in a group are taken out of it. */
+  readonly instance?: Instance;
   /** Put before each topic's and group's name, so that several systems can share one Kafka; usually empty. */
   readonly prefix: string;
   readonly partitions: number;
@@ -38,12 +41,12 @@ export interface KafkaBrokerOptions {
 
 /** Apache Kafka through kafkajs. Nothing is connected before the first use. */
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
-  const { brokers, security = {}, clientId, prefix, partitions, replicationFactor } = options;
+  const { brokers, security = {}, clientId, instance, prefix, partitions, replicationFactor } = options;
   const { clock, logger, metrics } = options;
   const kafka = new Kafka({
     brokers: [...brokers],
     ...clientSecurity(security),
-    clientId,
+    clientId: instance === undefined ? clientId : clientIdOf(clientId, instance),
     connectionTimeout: 2_000,
     requestTimeout: 10_000,
     // Short: whoever uses the client has a loop of its own, which goes on for as long as the broker is away.
@@ -73,7 +76,12 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   return {
     publish: publisher.publish,
     subscribe: (subscription) =>
-      createSubscription({ kafka, naming, ensureTopics, clock, logger, metrics, ...subscription }),
+      createSubscription({
+        ...{ kafka, naming, ensureTopics, clock, logger, metrics, ...subscription },
+        beforeFirstJoin: async (groupId) => {
+          if (instance) await removeDeadMembers(kafka, { service: clientId, instance, groupId }, logger);
+        },
+      }),
     async ping() {
       const admin = kafka.admin();
       await admin.connect();

@@ -15,6 +15,7 @@ test("a broker that freezes while the group is being joined does not end the pro
   const { logger, lines } = capturedLogger();
   const subscription = createSubscription({
     ...{ clock, logger, metrics: createMetrics(), naming: prefixed(""), ensureTopics: () => Promise.resolve() },
+    beforeFirstJoin: () => Promise.resolve(),
     kafka: new Kafka({
       brokers: [`127.0.0.1:${frozen.port}`],
       requestTimeout: 6_000,

@@ -12,6 +12,8 @@ interface SubscriptionOptions extends SubscribeOptions {
   readonly kafka: Kafka;
   readonly naming: Naming;
   readonly ensureTopics: () => Promise<void>;
+  /** Called with the group's name before the group is joined for the first time. */
+  readonly beforeFirstJoin: (groupId: string) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -39,14 +41,15 @@ const DISCONNECT_TIMEOUT_MS = 3_000;
  * everything since the last commit is fetched again, which the inbox absorbs.
  */
 export function createSubscription(options: SubscriptionOptions): Subscription {
-  const { kafka, naming, ensureTopics, groupId, topics, handle, clock, logger, metrics } = options;
+  const { kafka, naming, ensureTopics, beforeFirstJoin, groupId, topics, handle, clock, logger, metrics } = options;
   const stopping = new AbortController();
   let healthy = false;
+  let joinedBefore = false;
   const done = run();
 
   async function run(): Promise<void> {
     for (let failures = 0; !stopping.signal.aborted;) {
-      const startedAt = clock.now();
+      const startedAt = clock.elapsed();
       try {
         await consumeUntilBroken();
       } catch (error) {
@@ -54,7 +57,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       }
       healthy = false;
       metrics.count("consumer_rebuilt_total");
-      failures = clock.now() - startedAt > SILENT_MS ? 1 : failures + 1;
+      failures = clock.elapsed() - startedAt > SILENT_MS ? 1 : failures + 1;
       if (!stopping.signal.aborted) await clock.sleep(backoffMs(REBUILD_BACKOFF, failures), stopping.signal);
     }
   }
@@ -62,6 +65,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   /** The life of one consumer. Resolves when the subscription is stopped, rejects with what ended the consumer. */
   async function consumeUntilBroken(): Promise<void> {
     await ensureTopics();
+    if (!joinedBefore) await beforeFirstJoin(naming.group(groupId));
+    joinedBefore = true;
     const consumer = kafka.consumer({
       groupId: naming.group(groupId),
       sessionTimeout: SESSION_TIMEOUT_MS,
@@ -72,22 +77,22 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
     });
     const queue = createWorkQueue({ handle, clock, logger, metrics });
-    let lastFetchAt = clock.now();
+    let lastFetchAt = clock.elapsed();
     // What ends it is handed over as a value: it may come while the group is still being joined, before anybody waits for it.
     const ended = Promise.withResolvers<Error | undefined>();
     const end = () => ended.resolve(undefined);
     consumer.on(consumer.events.CRASH, ({ payload }) => ended.resolve(payload.error));
     consumer.on(consumer.events.FETCH, () => {
-      lastFetchAt = clock.now();
+      lastFetchAt = clock.elapsed();
     });
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       queue.startOver();
-      lastFetchAt = clock.now();
+      lastFetchAt = clock.elapsed();
       healthy = true;
       logger.info("joined the consumer group", { groupId, partitions: payload.memberAssignment });
     });
     const watch = setInterval(() => {
-      const silentForMs = clock.now() - lastFetchAt;
+      const silentForMs = clock.elapsed() - lastFetchAt;
       if (silentForMs > SILENT_MS && queue.isEmpty())
         ended.resolve(new Error(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);

@@ -12,6 +12,7 @@ import type { Broker } from "../broker.ts";
 import type { Received } from "../decode.ts";
 import { byType, on } from "../handlers.ts";
 import { createKafkaBroker } from "../kafka/kafka-broker.ts";
+import type { Instance } from "../kafka/predecessor.ts";
 import { createMessaging, type Messaging } from "../messaging.ts";
 import { outgoing } from "../outgoing.ts";
 import { defaultRetention } from "../purge.ts";
@@ -31,6 +32,8 @@ export interface Node {
 interface NodeOptions {
   readonly databaseUrl: string;
   readonly prefix: string;
+  /** This process, when it is to clear its group of dead members. */
+  readonly instance?: Instance;
   /** Puts something between the messaging and Kafka. */
   readonly decorate?: (broker: Broker) => Broker;
   /** Called with each message before it is applied; what it throws is the handler's error. */
@@ -47,6 +50,7 @@ export async function createEffects(db: Database): Promise<void> {
 export async function startNode({
   databaseUrl,
   prefix,
+  instance,
   decorate = (broker) => broker,
   onMessage,
 }: NodeOptions): Promise<Node> {
@@ -60,6 +64,7 @@ export async function startNode({
         brokers,
         prefix,
         clientId: "node",
+        ...(instance && { instance }),
         partitions: 6,
         replicationFactor: 1,
         clock: systemClock,
