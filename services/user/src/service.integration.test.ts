@@ -81,6 +81,12 @@ const post = (path: string, body: object, to: HttpApp = app) =>
 const signUp = (username: string, password = PASSWORD) => post("/api/users", { username, password });
 const logIn = (username: string, password = PASSWORD, to = app) => post("/login", { username, password }, to);
 const refresh = (refreshToken: string, to = app) => post("/login/refresh", { refreshToken }, to);
+const refreshWithKey = (refreshToken: string, key: string, to = app) =>
+  to.request("/login/refresh", {
+    method: "POST",
+    headers: { "content-type": "application/json", "idempotency-key": key },
+    body: JSON.stringify({ refreshToken }),
+  });
 const me = (accessToken: string, to = app) =>
   to.request("/api/users/me", { headers: { authorization: `Bearer ${accessToken}` } });
 const pairOf = async (response: Response | Promise<Response>) => (await (await response).json()) as TokenPair;
@@ -257,6 +263,42 @@ describe("refreshing", () => {
       for (const winner of winners) expect((await refresh((await pairOf(winner)).refreshToken)).status).toBe(401);
     }
     expect(await sql`select 1 from sessions`).toBeEmpty();
+  });
+
+  test("of many that ask for the same exchange with the same key, at once or within ten seconds, all get the same refresh token", async () => {
+    const second = (await startService()).app;
+    const { refreshToken } = await loggedIn();
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, n) => refreshWithKey(refreshToken, "one", n % 2 === 0 ? app : second)),
+    );
+    skip(10_000);
+    answers.push(await refreshWithKey(refreshToken, "one"));
+    expect(statusesOf(answers)).toEqual([200, 200, 200, 200, 200, 200, 200]);
+    const pairs = await Promise.all(answers.map(pairOf));
+    const [next = "", ...others] = new Set(pairs.map((pair) => pair.refreshToken));
+    expect(others).toEqual([]);
+    for (const { accessToken } of pairs) expect((await me(accessToken)).status).toBe(200);
+    expect((await refresh(next)).status).toBe(200);
+  });
+
+  test.each([
+    ["later than ten seconds", "one", async () => skip(10_001)],
+    ["with another key", "two", async () => {}],
+    ["after its token was spent too", "one", async (next: string) => void (await refresh(next))],
+  ])("an exchange that is asked for again %s ends the family", async (_how, key, meanwhile) => {
+    const first = await loggedIn();
+    const next = await pairOf(refreshWithKey(first.refreshToken, "one"));
+    await meanwhile(next.refreshToken);
+    expect((await refreshWithKey(first.refreshToken, key)).status).toBe(401);
+    expect((await refresh(next.refreshToken)).status).toBe(401);
+    expect(await sql`select 1 from sessions`).toBeEmpty();
+  });
+
+  test("an exchange without a key cannot be asked for again with one", async () => {
+    const first = await loggedIn();
+    const next = await pairOf(refresh(first.refreshToken));
+    expect((await refreshWithKey(first.refreshToken, "one")).status).toBe(401);
+    expect((await refresh(next.refreshToken)).status).toBe(401);
   });
 
   test("a token ends after thirty days without use, and housekeeping removes what has ended", async () => {

@@ -45,3 +45,6 @@ export const CancelReason = z.enum([
 ]);
 /** Why an order was taken back. */
 export type CancelReason = z.infer<typeof CancelReason>;
+
+/** By which a call that is sent again is known. */
+export const IdempotencyKey = z.string().regex(/^[\x21-\x7e]{1,200}$/, "must be 1 to 200 visible ASCII characters");

@@ -42,6 +42,8 @@ export const refreshTokens = pgTable(
       .references(() => sessions.id, { onDelete: "cascade" }),
     expiresAt: instantColumn("expires_at").notNull(),
     spentAt: instantColumn("spent_at"),
+    /** Of a token that was spent with an idempotency key: what its successor was made from, beside the token and the key, neither of which is stored. */
+    successorSeed: bytes("successor_seed"),
   },
   (table) => [index("refresh_tokens_by_session").on(table.sessionId)],
 );

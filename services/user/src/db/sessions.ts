@@ -1,4 +1,4 @@
-import { eq, inArray, lt } from "drizzle-orm";
+import { and, eq, inArray, isNull, lt } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { refreshTokens, sessions, users } from "./schema.ts";
@@ -15,6 +15,7 @@ export interface PresentedToken {
   readonly role: Role;
   readonly expiresAt: Date;
   readonly spentAt: Date | null;
+  readonly successorSeed: Buffer | null;
 }
 
 export async function insertSession(
@@ -41,18 +42,42 @@ export async function lockPresentedToken(tx: Transaction, tokenHash: Buffer): Pr
   if (session === undefined) return undefined;
   // A statement of its own, so that it sees what was committed while the first one waited.
   const [token] = await tx
-    .select({ expiresAt: refreshTokens.expiresAt, spentAt: refreshTokens.spentAt })
+    .select({
+      expiresAt: refreshTokens.expiresAt,
+      spentAt: refreshTokens.spentAt,
+      successorSeed: refreshTokens.successorSeed,
+    })
     .from(refreshTokens)
     .where(eq(refreshTokens.tokenHash, tokenHash));
   return token && { ...session, ...token };
 }
 
+interface SpentToken {
+  readonly tokenHash: Buffer;
+  readonly spentAt: Date;
+  readonly successorSeed: Buffer | null;
+}
+
 /** Spends one token of a session and gives the session its next one. */
-export async function replaceToken(tx: Transaction, spentHash: Buffer, next: NewToken, now: Date): Promise<void> {
+export async function replaceToken(
+  tx: Transaction,
+  { tokenHash: spentHash, spentAt, successorSeed }: SpentToken,
+  next: NewToken,
+): Promise<void> {
   const { sessionId, tokenHash, expiresAt } = next;
-  await tx.update(refreshTokens).set({ spentAt: now }).where(eq(refreshTokens.tokenHash, spentHash));
+  await tx.update(refreshTokens).set({ spentAt, successorSeed }).where(eq(refreshTokens.tokenHash, spentHash));
   await tx.insert(refreshTokens).values({ tokenHash, sessionId, expiresAt });
   await tx.update(sessions).set({ expiresAt }).where(eq(sessions.id, sessionId));
+}
+
+/** Whether a session has this token and it has not been spent. Its session must be locked. */
+export async function isUnspent(tx: Transaction, sessionId: string, tokenHash: Buffer): Promise<boolean> {
+  const ofSession = and(eq(refreshTokens.tokenHash, tokenHash), eq(refreshTokens.sessionId, sessionId));
+  const found = await tx
+    .select({ spentAt: refreshTokens.spentAt })
+    .from(refreshTokens)
+    .where(and(ofSession, isNull(refreshTokens.spentAt)));
+  return found.length > 0;
 }
 
 export async function endSession(tx: Transaction, sessionId: string): Promise<void> {

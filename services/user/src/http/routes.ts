@@ -30,8 +30,11 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
     });
   });
 
-  app.handle(calls.refreshLogin, async ({ body }) => {
-    const result = await refreshLogin(context, body.refreshToken);
+  app.handle(calls.refreshLogin, async ({ body, headers }) => {
+    const result = await refreshLogin(context, {
+      refreshToken: body.refreshToken,
+      idempotencyKey: headers["idempotency-key"],
+    });
     if (result.kind === "refreshed") return done(result.tokens);
     return problem(result.code, "The refresh token is unknown, expired or spent. Log in again.");
   });

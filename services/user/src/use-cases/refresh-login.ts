@@ -1,9 +1,16 @@
 import type { TokenPair } from "@shop/contracts/http/user";
+import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
-import { hashRefreshToken, newRefreshToken } from "../credentials/refresh-token.ts";
-import { endSession, lockPresentedToken, replaceToken } from "../db/sessions.ts";
+import { hashRefreshToken, newRefreshToken, newSuccessorSeed, successorOf } from "../credentials/refresh-token.ts";
+import { endSession, isUnspent, lockPresentedToken, type PresentedToken, replaceToken } from "../db/sessions.ts";
 import { REFRESH_TOKEN_LIFE_MS, tokenPair } from "./token-pair.ts";
+
+interface Presented {
+  readonly refreshToken: string;
+  /** By which a caller who did not get the answer, or another process of theirs, is known to mean the same exchange. */
+  readonly idempotencyKey: string | undefined;
+}
 
 type RefreshResult =
   | { readonly kind: "refreshed"; readonly tokens: TokenPair }
@@ -11,30 +18,55 @@ type RefreshResult =
 
 const refused = { kind: "refused", code: "INVALID_REFRESH_TOKEN" } as const;
 
+/** How long the same exchange may be asked for again: longer than a call and its second try take together. */
+const ASKED_AGAIN_WITHIN_MS = 10_000;
+
 /**
  * Exchanges a refresh token for a new pair. One that was spent before is in two hands, one of them a thief's:
- * the whole session ends, for both.
+ * the whole session ends, for both. Only the same exchange, asked for again shortly after, gives its refresh token again.
  */
-export async function refreshLogin(context: UserContext, presented: string): Promise<RefreshResult> {
+export async function refreshLogin(context: UserContext, presented: Presented): Promise<RefreshResult> {
   const { db, clock, logger, metrics } = context;
-  const presentedHash = hashRefreshToken(presented);
-  const refreshToken = newRefreshToken();
+  const presentedHash = hashRefreshToken(presented.refreshToken);
 
-  const user = await inTransaction(db, async (tx) => {
+  const exchanged = await inTransaction(db, async (tx) => {
     const token = await lockPresentedToken(tx, presentedHash);
     const now = new Date(clock.now());
     if (token === undefined || token.expiresAt <= now) return undefined;
     const { sessionId, userId, role } = token;
     if (token.spentAt !== null) {
+      const refreshToken = await givenBefore(tx, token, presented, now);
+      if (refreshToken !== undefined) return { user: { id: userId, role }, refreshToken };
       await endSession(tx, sessionId);
       metrics.count("refresh_token_reuse_total");
       logger.warn("a spent refresh token came again: its session is ended", { userId, sessionId });
       return undefined;
     }
+    const { refreshToken, seed: successorSeed } = nextToken(presented);
     const expiresAt = new Date(now.getTime() + REFRESH_TOKEN_LIFE_MS);
-    await replaceToken(tx, presentedHash, { tokenHash: hashRefreshToken(refreshToken), sessionId, expiresAt }, now);
-    return { id: userId, role };
+    const spent = { tokenHash: presentedHash, spentAt: now, successorSeed };
+    await replaceToken(tx, spent, { tokenHash: hashRefreshToken(refreshToken), sessionId, expiresAt });
+    return { user: { id: userId, role }, refreshToken };
   });
-  if (user === undefined) return refused;
-  return { kind: "refreshed", tokens: await tokenPair(context, user, refreshToken) };
+  if (exchanged === undefined) return refused;
+  return { kind: "refreshed", tokens: await tokenPair(context, exchanged.user, exchanged.refreshToken) };
+}
+
+function nextToken({ refreshToken, idempotencyKey }: Presented): { refreshToken: string; seed: Buffer | null } {
+  if (idempotencyKey === undefined) return { refreshToken: newRefreshToken(), seed: null };
+  const seed = newSuccessorSeed();
+  return { refreshToken: successorOf(refreshToken, idempotencyKey, seed), seed };
+}
+
+/** The refresh token that this very exchange gave before; undefined when it is another one, too long ago, or its token has been spent too. */
+async function givenBefore(
+  tx: Transaction,
+  { sessionId, spentAt, successorSeed }: PresentedToken,
+  { refreshToken: spent, idempotencyKey }: Presented,
+  now: Date,
+): Promise<string | undefined> {
+  if (idempotencyKey === undefined || successorSeed === null || spentAt === null) return undefined;
+  if (now.getTime() - spentAt.getTime() > ASKED_AGAIN_WITHIN_MS) return undefined;
+  const successor = successorOf(spent, idempotencyKey, successorSeed);
+  return (await isUnspent(tx, sessionId, hashRefreshToken(successor))) ? successor : undefined;
 }

@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { CancelReason, Currency, Instant, ItemToTake, Price, Quantity, text, Uuid } from "../primitives.ts";
+import {
+  CancelReason,
+  Currency,
+  IdempotencyKey,
+  Instant,
+  ItemToTake,
+  Price,
+  Quantity,
+  text,
+  Uuid,
+} from "../primitives.ts";
 import { defineEndpoint, defineEventStream } from "./define.ts";
 import { pageOf, pageQuery } from "./page.ts";
 import { SagaStep } from "./saga.ts";
@@ -42,11 +52,6 @@ export const Order = z
   .meta({ id: "Order" });
 export type Order = z.infer<typeof Order>;
 
-export const IdempotencyKey = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,200}$/, "must be 1 to 200 visible ASCII characters")
-  .meta({ description: "The same key and body give the first answer again for 24 hours" });
-
 export const createOrder = defineEndpoint({
   name: "createOrder",
   service: "order",
@@ -54,7 +59,11 @@ export const createOrder = defineEndpoint({
   path: "/api/orders",
   summary: "Place an order",
   access: ["customer"],
-  headers: { "idempotency-key": IdempotencyKey },
+  headers: {
+    "idempotency-key": IdempotencyKey.meta({
+      description: "The same key and body give the first answer again for 24 hours",
+    }),
+  },
   body: z.strictObject({
     items: z
       .array(z.strictObject(ItemToTake.shape))

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Instant, text, Uuid } from "../primitives.ts";
+import { IdempotencyKey, Instant, text, Uuid } from "../primitives.ts";
 import { defineEndpoint, roles } from "./define.ts";
 
 export const Username = z
@@ -66,6 +66,11 @@ export const refreshLogin = defineEndpoint({
   path: "/login/refresh",
   summary: "Exchange a refresh token for a new pair",
   access: "anyone",
+  headers: {
+    "idempotency-key": IdempotencyKey.meta({
+      description: "The same refresh token with the same key gives the same new one again, for 10 seconds",
+    }),
+  },
   body: RefreshToken,
   success: { status: 200, schema: TokenPair },
   refusals: { 401: "Unknown, expired or spent; a spent one ends every session that came from the same login" },
