@@ -22,7 +22,11 @@ for (const { name, run } of checks.all.filter((check) => chosen.has(check.name))
   tallies.push(tally);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   const outcome =
-    tally.failed > 0 ? `FAILED  ${tally.passed} passed, ${tally.failed} failed` : `${tally.passed} passed`;
+    tally.failed > 0
+      ? `FAILED  ${tally.passed} passed, ${tally.failed} failed`
+      : tally.passed > 0
+        ? `${tally.passed} passed`
+        : "NOT RUN";
   say(`${name.padEnd(12)} ${seconds.padStart(6)} s  ${outcome}`);
   for (const remark of tally.remarks) say(`${" ".repeat(23)}${remark}`);
 }

@@ -13,7 +13,7 @@ try {
     environment: process.env,
     ports: "default",
     watch: true,
-    settings: { SEED_DEMO_DATA: "true" },
+    settings: { SEED_DEMO_DATA: "true", REBUILD_PAGES: "true" },
     progress: say,
     onLine: (name, line) => {
       // What PostgreSQL and Kafka say of themselves is of interest when they fail, and is shown then.

@@ -16,6 +16,8 @@ startOrExplain(() => {
         ...addressRateLimit(config, parts.clock),
         gatewayUrl: config.GATEWAY_URL,
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
+        secure: config.COOKIES_SECURE,
+        rebuildPages: config.REBUILD_PAGES,
       });
     },
   });

@@ -1,47 +1,46 @@
 import { type AppOptions, createApp } from "@shop/http/app";
 import { createForward } from "@shop/http/proxy";
 import type { Built, ProcessParts } from "@shop/service/process";
-import { readProducts } from "./catalogue.ts";
-import { homePage, STYLE_SHEET } from "./pages/home.tsx";
+import { createPages } from "./pages/pages.ts";
+import { createSessionCookies } from "./session/cookie.ts";
+import { createLoginService } from "./session/login-service.ts";
+import { createSessions } from "./session/sessions.ts";
 
 interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit"> {
   readonly gatewayUrl: string;
   /** From a call being sent on to the first byte of its answer, in milliseconds. */
   readonly upstreamTimeoutMs: number;
+  /** Whether browsers come by https. */
+  readonly secure: boolean;
+  readonly rebuildPages: boolean;
 }
 
 /** What the gateway answers. It knows the methods of each. */
-const forwardedPaths = ["/login", "/login/refresh", "/logout", "/api/*", "/openapi.json", "/.well-known/jwks.json"];
+const forwardedPaths = ["/login", "/login/refresh", "/logout", "/openapi.json", "/.well-known/jwks.json"];
 
-/** Nothing from elsewhere, no script at all, and no other site may frame it. */
-const PAGE_HEADERS = {
-  "content-security-policy":
-    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "cache-control": "no-store",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-};
-const STYLE_HEADERS = {
-  "content-type": "text/css; charset=utf-8",
-  "cache-control": "public, max-age=3600",
-  "x-content-type-options": "nosniff",
-};
-
-/** The frontend: the pages, and the way of every call of the API to the gateway. */
-export function createFrontend({ gatewayUrl, upstreamTimeoutMs, ...parts }: FrontendDependencies): Built {
-  const app = createApp({ service: "frontend", ...parts });
+/** The frontend: the pages, the sessions of browsers, and the way of every call of the API to the gateway. */
+export function createFrontend(dependencies: FrontendDependencies): Built {
+  const { gatewayUrl, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
+  const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, ...parts });
   const forward = createForward({ ...parts, answerWithinMs: upstreamTimeoutMs, tooLarge: "tell" });
   const upstream = { name: "gateway", url: gatewayUrl };
+  const cookies = createSessionCookies({ secure });
+  const logins = createLoginService({ gatewayUrl, timeoutMs: upstreamTimeoutMs, clock: parts.clock });
+  const sessions = createSessions({ ...parts, cookies, logins });
+  const pages = createPages({ ...parts, cookies, secure, rebuild: rebuildPages });
 
-  app.raw({ method: "GET", path: "/", access: "anyone" }, async (call) => {
-    const products = await readProducts({ gatewayUrl, call, logger: parts.logger });
-    return call.c.html(homePage(products), 200, PAGE_HEADERS);
+  pages.routes(app);
+  sessions.routes(app);
+  app.raw({ method: "ANY", path: "/api/*", access: "anyone" }, async (call) => {
+    const caller = await sessions.authorize(call);
+    if (caller instanceof Response) return caller;
+    const { authorization } = caller;
+    const response = await forward(call, { upstream, takesBody: mayHaveBody(call.c.req.method), authorization });
+    const doubtful = authorization !== undefined && response.status === 401;
+    const setCookie = doubtful ? sessions.doubt(call) : caller.setCookie;
+    if (setCookie !== undefined) response.headers.append("set-cookie", setCookie);
+    return response;
   });
-  app.raw(
-    { method: "GET", path: "/style.css", access: "anyone" },
-    () => new Response(STYLE_SHEET, { headers: STYLE_HEADERS }),
-  );
-
   for (const path of forwardedPaths) {
     app.raw({ method: "ANY", path, access: "anyone" }, (call) =>
       forward(call, { upstream, takesBody: mayHaveBody(call.c.req.method) }),
@@ -53,9 +52,9 @@ export function createFrontend({ gatewayUrl, upstreamTimeoutMs, ...parts }: Fron
 
   return {
     app,
-    /** Ready as soon as it listens: without the gateway it still shows its page, and calls are told to come again. */
-    ready: async () => ({ ready: true, checks: { process: "ok" } }),
-    start: () => {},
+    /** Ready as soon as its pages are built: without the gateway it still shows them, and calls are told to come again. */
+    ready: async () => pages.ready(),
+    start: () => pages.start(),
     stop: async () => {},
   };
 }

@@ -23,6 +23,8 @@ export interface Forwarding {
   readonly takesBody: boolean;
   /** Media types that may come back beside JSON and events, such as `text/html`. */
   readonly mediaTypes?: readonly string[];
+  /** The `Authorization` of a caller who has shown who they are in another way than by this header. */
+  readonly authorization?: string | undefined;
 }
 
 /**
@@ -91,7 +93,7 @@ export function createForward({
     };
     const response = await proxy(upstream.url + pathAndQuery(raw.url), {
       method: raw.method,
-      headers: headersOf(call, body),
+      headers: headersOf(call, forwarding, body),
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
@@ -152,13 +154,14 @@ async function readBody(request: Request): Promise<RequestBody> {
   return (await readBounded(request.body)) ?? "too large";
 }
 
-function headersOf(call: RequestCall, body: RequestBody): Headers {
+function headersOf(call: RequestCall, { authorization }: Forwarding, body: RequestBody): Headers {
   const given = call.c.req.raw.headers;
   const headers = new Headers();
   for (const name of PASSED_ON) {
     const value = given.get(name);
     if (value !== null) headers.set(name, value);
   }
+  if (authorization !== undefined) headers.set("authorization", authorization);
   headers.set("x-request-id", call.requestId);
   headers.set("traceparent", call.traceparent);
   if (body === "too large") headers.set(BODY_TOO_LARGE, "1");

@@ -72,6 +72,13 @@ export const LAYERS: readonly Layer[] = [
   },
 
   {
+    name: "the pages in the browser",
+    files: /^services\/frontend\/src\/browser\//,
+    modules: ["./browser/", "./pages/paths.ts"],
+    types: ["./pages/preferences.ts", ...shared("contracts")],
+    packages: ["preact"],
+  },
+  {
     name: "domain/",
     files: /^services\/[^/]+\/src\/domain\//,
     modules: ["./domain/", "shared/contracts/src/patience.ts"],

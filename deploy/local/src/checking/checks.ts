@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
 import { type Infrastructure, startInfrastructure } from "../infrastructure.ts";
 import { ProgramRunner } from "./program.ts";
 import { filesOf, type Suite, SUITES } from "./suites.ts";
@@ -59,8 +60,15 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
   }
 
   async function runSuite(suite: Suite): Promise<Tally> {
+    const chromium = suite.needsChromium ? await findChromium(environment) : undefined;
+    if (suite.needsChromium && chromium === undefined) {
+      return { passed: 0, failed: 0, remarks: [`not run, as there is no Chromium here: ${HOW_TO_GET_CHROMIUM}`] };
+    }
     const files = await filesOf(suite.name, root);
-    const addresses = suite.needsServers && files.length > 0 ? await serverAddresses() : {};
+    const addresses = {
+      ...(suite.needsServers && files.length > 0 ? await serverAddresses() : {}),
+      ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
+    };
     const tallies: Tally[] = [];
     for (const run of suite.fileByFile && files.length > 0 ? files.map((file) => [file]) : [files]) {
       if (suite.fileByFile) say(`  ${run.join()}`);

@@ -9,6 +9,7 @@ describe("a test file", () => {
     ["deploy/local/src/postgres.integration.test.ts", "integration"],
     ["tests/guards/lint.test.ts", "guards"],
     ["tests/e2e/journey.test.ts", "end-to-end"],
+    ["tests/browser/customer.test.ts", "browser"],
     ["tests/faults/kill.test.ts", "faults"],
   ] as const)("%s is run with the suite %s", (path, suite) => {
     expect(suiteOf(path)).toBe(suite);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 /** Tests that run together. Every test file of the repository belongs to exactly one suite. */
 export interface Suite {
-  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "faults" | "containers";
+  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "browser" | "faults" | "containers";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
   /** For a test that states no time of its own. */
@@ -16,6 +16,8 @@ export interface Suite {
   readonly fileByFile: boolean;
   /** Whether it runs only when it is named: it needs what not every machine has, a Docker engine with the compose plugin. */
   readonly onRequest: boolean;
+  /** Whether its tests drive a Chromium. Where there is none, the suite is named as not run. */
+  readonly needsChromium?: true;
 }
 
 const usual = { needsServers: true, fileByFile: true, onRequest: false };
@@ -25,6 +27,7 @@ export const SUITES: readonly Suite[] = [
   { ...usual, name: "guards", needsServers: false, fileByFile: false, testTimeoutMs: 30_000, runTimeoutMs: 60_000 },
   { ...usual, name: "integration", testTimeoutMs: 30_000, runTimeoutMs: 180_000 },
   { ...usual, name: "end-to-end", testTimeoutMs: 60_000, runTimeoutMs: 180_000 },
+  { ...usual, name: "browser", needsChromium: true, testTimeoutMs: 60_000, runTimeoutMs: 240_000 },
   { ...usual, name: "faults", testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
   {
     ...usual,
@@ -42,6 +45,7 @@ const FOLDERS = ["deploy", "services", "shared", "tests"];
 export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/guards/")) return "guards";
   if (path.startsWith("tests/e2e/")) return "end-to-end";
+  if (path.startsWith("tests/browser/")) return "browser";
   if (path.startsWith("tests/faults/")) return "faults";
   if (path.startsWith("tests/containers/")) return "containers";
   return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";

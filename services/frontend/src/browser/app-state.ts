@@ -1,0 +1,44 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Product } from "@shop/contracts/http/product";
+import type { User } from "@shop/contracts/http/user";
+import type { Language } from "../pages/preferences.ts";
+import type { Format } from "./format.ts";
+import type { Texts } from "./i18n/en.ts";
+
+export interface CartLine {
+  readonly product: Product;
+  readonly quantity: number;
+}
+
+export type Theme = "light" | "dark" | "system";
+
+/** What every page knows. */
+export interface AppState {
+  readonly language: Language;
+  readonly texts: Texts;
+  readonly format: Format;
+  setLanguage(language: Language): void;
+  readonly theme: Theme;
+  setTheme(theme: Theme): void;
+  /** undefined: nobody is logged in. */
+  readonly user: User | undefined;
+  logIn(username: string, password: string): Promise<User>;
+  logOut(): Promise<void>;
+  /** The session has ended elsewhere: whoever is here must log in again. */
+  forgetUser(): void;
+  readonly cart: readonly CartLine[];
+  /** @param quantity 0 takes the product out */
+  putInCart(product: Product, quantity: number): void;
+  emptyCart(): void;
+  /** Says something for a moment, also to screen readers. */
+  announce(message: string): void;
+}
+
+export const AppContext = createContext<AppState | undefined>(undefined);
+
+export function useApp(): AppState {
+  const state = useContext(AppContext);
+  if (state === undefined) throw new Error("a page stands outside of the app");
+  return state;
+}

@@ -1,0 +1,157 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Product } from "@shop/contracts/http/product";
+import type { User } from "@shop/contracts/http/user";
+import type { Language } from "../pages/preferences.ts";
+import { ApiError, callApi, NoConnectionError } from "./api.ts";
+import { AppContext, type AppState, type CartLine, type Theme } from "./app-state.ts";
+import { createFormat } from "./format.ts";
+import { en } from "./i18n/en.ts";
+import { ko } from "./i18n/ko.ts";
+import { CurrentPage } from "./current-page.tsx";
+import { Frame } from "./parts/frame.tsx";
+import { routeOf } from "./router.ts";
+import { readStored, store } from "./storage.ts";
+
+const TEXTS = { en, ko } as const;
+const CART = "cart";
+const PREFERENCE_KEPT_FOR_S = 365 * 24 * 3_600;
+const ANNOUNCED_FOR_MS = 4_000;
+
+/** The whole of the pages: what all of them know, and the one that the address means. */
+export function App() {
+  const [path, setPath] = useState(location.pathname);
+  const [language, setLanguageState] = useState<Language>(document.documentElement.lang === "ko" ? "ko" : "en");
+  const [theme, setThemeState] = useState<Theme>((document.documentElement.dataset["theme"] as Theme) ?? "system");
+  const [user, setUser] = useState<User | undefined>(undefined);
+  const [settled, setSettled] = useState(document.documentElement.dataset["session"] !== "yes");
+  const [cart, setCart] = useState<readonly CartLine[]>(() => readStored<readonly CartLine[]>(CART, []));
+  const [announcement, setAnnouncement] = useState("");
+  const main = useRef<HTMLElement>(null);
+
+  useEffect(() => {
+    const onMove = () => setPath(location.pathname);
+    globalThis.addEventListener("popstate", onMove);
+    return () => globalThis.removeEventListener("popstate", onMove);
+  }, []);
+
+  useEffect(() => {
+    if (settled) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    /** Whoever has a session keeps it while the shop is away: only a refusal means that nobody is logged in. */
+    const ask = async () => {
+      try {
+        setUser(await callApi<User>("GET", "/api/users/me"));
+        setSettled(true);
+      } catch (error) {
+        if (error instanceof ApiError && error.problem.status === 401) setSettled(true);
+        else timer = setTimeout(() => void ask(), 2_000);
+      }
+    };
+    void ask();
+    return () => clearTimeout(timer);
+  }, []);
+
+  useEffect(() => {
+    if (announcement === "") return;
+    const timer = setTimeout(() => setAnnouncement(""), ANNOUNCED_FOR_MS);
+    return () => clearTimeout(timer);
+  }, [announcement]);
+
+  // Another tab of the same browser may have filled the cart.
+  useEffect(() => {
+    const onStorage = ({ key }: StorageEvent) => {
+      if (key === CART) setCart(readStored<readonly CartLine[]>(CART, []));
+    };
+    globalThis.addEventListener("storage", onStorage);
+    return () => globalThis.removeEventListener("storage", onStorage);
+  }, []);
+
+  const changeCart = useCallback((change: (lines: readonly CartLine[]) => readonly CartLine[]) => {
+    setCart((lines) => {
+      const changed = change(lines);
+      store(CART, changed);
+      return changed;
+    });
+  }, []);
+
+  const texts = TEXTS[language];
+  const state = useMemo<AppState>(
+    () => ({
+      language,
+      texts,
+      format: createFormat(language),
+      setLanguage(chosen) {
+        keepPreference("language", chosen);
+        document.documentElement.lang = chosen;
+        setLanguageState(chosen);
+      },
+      theme,
+      setTheme(chosen) {
+        keepPreference("theme", chosen);
+        document.documentElement.dataset["theme"] = chosen;
+        const scheme = chosen === "system" ? "light dark" : chosen;
+        document.querySelector('meta[name="color-scheme"]')?.setAttribute("content", scheme);
+        setThemeState(chosen);
+      },
+      user,
+      async logIn(username, password) {
+        await callApi("POST", "/session", { body: { username, password } });
+        const person = await callApi<User>("GET", "/api/users/me");
+        setUser(person);
+        setSettled(true);
+        setAnnouncement(texts.account.welcome(person.displayName));
+        return person;
+      },
+      async logOut() {
+        try {
+          await callApi("DELETE", "/session");
+          setAnnouncement(texts.account.signedOut);
+        } catch (error) {
+          // The cookie is gone when the server answered at all.
+          if (error instanceof NoConnectionError) throw error;
+          setAnnouncement(texts.account.signedOutHere);
+        }
+        setUser(undefined);
+      },
+      forgetUser: () => setUser(undefined),
+      cart,
+      putInCart(product: Product, quantity: number) {
+        changeCart((lines) => {
+          const line = { product, quantity };
+          if (quantity === 0) return lines.filter((one) => one.product.id !== product.id);
+          return lines.some((one) => one.product.id === product.id)
+            ? lines.map((one) => (one.product.id === product.id ? line : one))
+            : [...lines, line];
+        });
+      },
+      emptyCart: () => changeCart(() => []),
+      announce: setAnnouncement,
+    }),
+    [language, theme, user, cart],
+  );
+
+  const route = routeOf(path);
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (isFirst.current) {
+      isFirst.current = false;
+      return;
+    }
+    // As after a full load: the page begins at its top, and a screen reader at its beginning.
+    globalThis.scrollTo(0, 0);
+    main.current?.focus({ preventScroll: true });
+  }, [path]);
+
+  return (
+    <AppContext.Provider value={state}>
+      <Frame route={route} mainRef={main} announcement={announcement}>
+        <CurrentPage route={route} isSettled={settled} />
+      </Frame>
+    </AppContext.Provider>
+  );
+}
+
+/** Kept in a cookie, so that the document comes in the right language and colours from the first byte. */
+function keepPreference(name: "language" | "theme", value: string): void {
+  document.cookie = `${name}=${value}; Max-Age=${PREFERENCE_KEPT_FOR_S}; Path=/; SameSite=Lax`;
+}

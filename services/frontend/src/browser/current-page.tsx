@@ -1,0 +1,94 @@
+import { useEffect } from "preact/hooks";
+import type { Role } from "@shop/contracts/http/define";
+import type { PageName } from "../pages/paths.ts";
+import { SignInPage, SignUpPage } from "./account.tsx";
+import { homeOf } from "./addresses.ts";
+import { useApp } from "./app-state.ts";
+import { CartPage } from "./customer/cart.tsx";
+import { OrderPage } from "./customer/order.tsx";
+import { OrdersPage } from "./customer/orders.tsx";
+import { ShopPage } from "./customer/shop.tsx";
+import { Link } from "./parts/link.tsx";
+import { Empty, Skeleton } from "./parts/states.tsx";
+import { RiderPage } from "./rider/rider.tsx";
+import { navigate, pathTo, type Route } from "./router.ts";
+
+/** Who a page is for; undefined: for anyone. */
+const FOR: Readonly<Partial<Record<PageName, Role>>> = {
+  orders: "customer",
+  order: "customer",
+  rider: "rider",
+  overview: "admin",
+  adminOrders: "admin",
+  sagas: "admin",
+  saga: "admin",
+  deadLetters: "admin",
+  products: "admin",
+};
+
+interface CurrentPageProps {
+  readonly route: Route | undefined;
+  /** Whether it is known who is logged in. */
+  readonly isSettled: boolean;
+}
+
+/** The page that the address means, for those whom it is for. */
+export function CurrentPage({ route, isSettled }: CurrentPageProps) {
+  const { texts, user } = useApp();
+  const home = homeOf(user?.role);
+  const isElsewhere = route?.page === "shop" && home !== pathTo("shop");
+  useEffect(() => {
+    if (isElsewhere) navigate(home, { replace: true });
+  }, [isElsewhere, home]);
+
+  if (route === undefined) {
+    return (
+      <Empty title={texts.notFound.title} text={texts.notFound.text}>
+        <Link to={home} class="button">
+          {texts.backHome}
+        </Link>
+      </Empty>
+    );
+  }
+  const role = FOR[route.page];
+  if (!isSettled && role !== undefined) return <Skeleton rows={3} />;
+  if (role !== undefined && user === undefined) return <SignInPage isGate />;
+  if (role !== undefined && user?.role !== role) {
+    return (
+      <Empty title={texts.wrongRole}>
+        <Link to={home} class="button">
+          {texts.backHome}
+        </Link>
+      </Empty>
+    );
+  }
+  return isElsewhere ? null : <PageOf route={route} />;
+}
+
+function PageOf({ route: { page, id } }: { readonly route: Route }) {
+  switch (page) {
+    case "shop":
+      return <ShopPage />;
+    case "signIn":
+      return <SignInPage />;
+    case "signUp":
+      return <SignUpPage />;
+    case "cart":
+      return <CartPage />;
+    case "orders":
+      return <OrdersPage />;
+    case "order":
+      return <OrderPage id={id} />;
+    case "rider":
+      return <RiderPage />;
+    case "overview":
+    case "adminOrders":
+    case "sagas":
+    case "saga":
+    case "deadLetters":
+    case "products":
+      return null;
+    default:
+      return page satisfies never;
+  }
+}

@@ -1,0 +1,147 @@
+import { useEffect, useState } from "preact/hooks";
+import type { Order } from "@shop/contracts/http/order";
+import { callApi } from "../api.ts";
+import { useApp } from "../app-state.ts";
+import { shortId } from "../format.ts";
+import { useLoad } from "../load.ts";
+import { Dialog } from "../parts/dialog.tsx";
+import { OrderPill } from "../parts/pills.tsx";
+import { ErrorNotice, errorText, Skeleton } from "../parts/states.tsx";
+import { Tile } from "../parts/tile.tsx";
+import { usePageTitle } from "../parts/title.ts";
+import { watchOrder } from "../watch-order.ts";
+import { Timeline } from "./timeline.tsx";
+import { type OrderMoment, withMoment } from "./moments.ts";
+
+const ASKED_EVERY_MS = 2_000;
+
+/** One order, which moves on the screen as its saga moves. */
+export function OrderPage({ id }: { readonly id: string }) {
+  const { texts, format, forgetUser } = useApp();
+  const t = texts.order;
+  usePageTitle(texts.orders.order(shortId(id)));
+  const [isLive, setLive] = useState(false);
+  const [moments, setMoments] = useState<readonly OrderMoment[]>([]);
+  // Events bring the news; while they cannot come, the order is asked for.
+  const hasEnded = moments.some(({ progress }) => progress === "COMPLETE" || progress === "CANCELLED");
+  const options = isLive || hasEnded ? {} : { everyMs: ASKED_EVERY_MS };
+  const { value: order, error, reload, replace } = useLoad(id, readOrder, options);
+  const isKnown = order !== undefined;
+
+  async function readOrder(signal: AbortSignal): Promise<Order> {
+    const read = await callApi<Order>("GET", `/api/orders/${id}`, { signal });
+    setMoments((known) => withMoment(known, read));
+    return read;
+  }
+
+  useEffect(() => {
+    if (!isKnown) return;
+    const leaving = new AbortController();
+    void watchOrder(id, leaving.signal, {
+      onEvent(event) {
+        replace(() => event.order);
+        setMoments((known) => withMoment(known, event.order));
+      },
+      onConnection: setLive,
+      onRefused: forgetUser,
+    });
+    return () => leaving.abort();
+  }, [id, isKnown]);
+
+  if (order === undefined) {
+    return error === undefined ? <Skeleton rows={4} /> : <ErrorNotice error={error} onRetry={reload} />;
+  }
+  const setOrder = (answer: Order) => replace(() => answer);
+  return (
+    <>
+      <header class="page-head">
+        <h1>{texts.orders.order(shortId(id))}</h1>
+        <OrderPill order={order} />
+        {hasEnded ? null : (
+          <span class={isLive ? "live" : "live lost"} role="status">
+            {isLive ? t.live : error === undefined ? t.asking : t.reconnecting}
+          </span>
+        )}
+      </header>
+      <div class="two-columns">
+        <section class="card" aria-label={t.timeline}>
+          <Timeline order={order} moments={moments} />
+          {hasEnded ? null : <CancelButton order={order} onAnswer={setOrder} />}
+        </section>
+        <aside class="card">
+          <h2>{t.items}</h2>
+          <ul class="bought">
+            {order.items.map(({ productId, name, unitPrice, quantity }) => (
+              <li key={productId}>
+                <Tile id={productId} small />
+                <span>
+                  {name}
+                  <small class="quiet">
+                    {format.number(quantity)} × {format.money(unitPrice, order.currency)}
+                  </small>
+                </span>
+                <b>{format.money(unitPrice * quantity, order.currency)}</b>
+              </li>
+            ))}
+          </ul>
+          <p class="sum">
+            <span>{t.total}</span>
+            <b>{format.money(order.total, order.currency)}</b>
+          </p>
+          <dl class="facts-list">
+            <dt>{t.address}</dt>
+            <dd>{order.deliveryAddress}</dd>
+            <dt>{t.placedAt}</dt>
+            <dd>{format.day(order.createdAt)}</dd>
+          </dl>
+        </aside>
+      </div>
+    </>
+  );
+}
+
+interface CancelButtonProps {
+  readonly order: Order;
+  onAnswer(order: Order): void;
+}
+
+function CancelButton({ order, onAnswer }: CancelButtonProps) {
+  const { texts, announce } = useApp();
+  const t = texts.order;
+  const [isAsking, setAsking] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+
+  async function cancel(): Promise<void> {
+    setBusy(true);
+    try {
+      onAnswer(await callApi<Order>("POST", `/api/orders/${order.id}/cancel`));
+      announce(t.cancelAsked);
+    } catch (error) {
+      announce(errorText(texts, error));
+    }
+    setBusy(false);
+    setAsking(false);
+  }
+
+  if (order.progress === "CANCELLING" || order.progress === "DELIVERED") return null;
+  return (
+    <>
+      <button type="button" class="button danger" onClick={() => setAsking(true)}>
+        {t.cancel}
+      </button>
+      {isAsking && (
+        <Dialog title={t.cancelTitle} onClose={() => setAsking(false)}>
+          <p>{t.cancelText}</p>
+          <div class="dialog-actions">
+            <button type="button" class="button" onClick={() => setAsking(false)}>
+              {t.cancelNo}
+            </button>
+            <button type="button" class="button danger solid" disabled={isBusy} onClick={() => void cancel()}>
+              {t.cancelYes}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}

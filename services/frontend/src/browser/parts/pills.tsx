@@ -1,0 +1,11 @@
+import type { Order } from "@shop/contracts/http/order";
+import { useApp } from "../app-state.ts";
+
+const ORDER_TONES = { PENDING: "busy", COMPLETE: "good", CANCELLED: "bad" } as const;
+
+/** Where an order is, in a word. */
+export function OrderPill({ order: { status, progress } }: { readonly order: Order }) {
+  const { texts } = useApp();
+  const text = status === "PENDING" ? texts.progress[progress] : texts.orderStatus[status];
+  return <span class={`pill ${ORDER_TONES[status]}`}>{text}</span>;
+}

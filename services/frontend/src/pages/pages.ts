@@ -1,0 +1,72 @@
+import type { HttpApp } from "@shop/http/app";
+import { problem, problemResponse } from "@shop/http/answer";
+import type { Readiness } from "@shop/http/management";
+import type { Logger } from "@shop/runtime/logger";
+import type { SessionCookies } from "../session/cookie.ts";
+import { type Assets, buildAssets } from "./assets.ts";
+import { pagePaths } from "./paths.ts";
+import { preferencesOf } from "./preferences.ts";
+import { securityHeaders } from "./security-headers.ts";
+import { shell } from "./shell.ts";
+
+interface PagesOptions {
+  readonly cookies: SessionCookies;
+  readonly secure: boolean;
+  /** Builds the pages anew for each visit, for who works on them. */
+  readonly rebuild: boolean;
+  readonly logger: Logger;
+}
+
+export interface Pages {
+  routes(app: HttpApp): void;
+  /** Builds the script and the style sheet; a visitor who comes meanwhile waits. */
+  start(): void;
+  ready(): Readiness;
+}
+
+export function createPages({ cookies, secure, rebuild, logger }: PagesOptions): Pages {
+  const headers = securityHeaders({ secure });
+  let state = "being built";
+  let built: Promise<Assets> | undefined;
+
+  function assets(): Promise<Assets> {
+    built ??= build();
+    return built;
+  }
+
+  async function build(): Promise<Assets> {
+    try {
+      const made = await buildAssets();
+      state = "ok";
+      return made;
+    } catch (error) {
+      state = "could not be built";
+      logger.error("the pages could not be built", { error });
+      throw error;
+    }
+  }
+
+  return {
+    routes(app) {
+      for (const path of Object.values(pagePaths)) {
+        app.raw({ method: "GET", path, access: "anyone" }, async ({ c }) => {
+          if (rebuild) built = undefined;
+          const given = c.req.raw.headers;
+          const hasSession = cookies.read(given.get("cookie")) !== undefined;
+          const page = shell({ ...preferencesOf(given), assets: await assets(), hasSession });
+          return c.html(page, 200, { ...headers, vary: "Accept-Language, Cookie" });
+        });
+      }
+      app.raw({ method: "GET", path: "/assets/{file}", access: "anyone" }, async ({ c }) => {
+        const { path, raw } = c.req;
+        const response = (await assets()).serve(path, raw.headers.get("accept-encoding"));
+        return response ?? problemResponse(c, problem("NOT_FOUND", "There is nothing here."));
+      });
+    },
+    start() {
+      // A failure has been told to the log, and is told to each visitor.
+      assets().catch(() => undefined);
+    },
+    ready: () => ({ ready: state === "ok", checks: { pages: state } }),
+  };
+}

@@ -1,0 +1,11 @@
+/**
+ * Whether a page of this very site made the request. Browsers say so in `Sec-Fetch-Site`, old ones in `Origin`, and no page can forge either.
+ * A request that says neither is no browser's: it has no business with a session cookie.
+ */
+export function isSameOrigin(headers: Headers): boolean {
+  const site = headers.get("sec-fetch-site");
+  if (site !== null) return site === "same-origin";
+  const origin = headers.get("origin");
+  // Only the host: TLS may have ended in front of this process, which then sees http.
+  return origin !== null && URL.canParse(origin) && new URL(origin).host === headers.get("host");
+}

@@ -1,0 +1,251 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { createMetrics } from "@shop/runtime/metrics";
+import { ManualClock } from "@shop/testing/clock";
+import { capturedLogger } from "@shop/testing/logger";
+import { createFrontend } from "../service.ts";
+
+const GATEWAY = "http://gateway.test";
+const OURS = { "sec-fetch-site": "same-origin" };
+const upstream = setupServer();
+let clock: ManualClock;
+let frontend: ReturnType<typeof createFrontend>;
+/** What reached the gateway: its path, and who it was for. */
+let received: string[];
+let exchanges: { readonly token: string; readonly key: string | null }[];
+
+beforeAll(() => upstream.listen({ onUnhandledRequest: "error" }));
+afterEach(() => upstream.resetHandlers());
+afterAll(() => upstream.close());
+beforeEach(() => {
+  clock = new ManualClock();
+  received = [];
+  exchanges = [];
+  frontend = build();
+  const pair = (number: number) => ({
+    accessToken: `head.body${number}.signature`,
+    tokenType: "Bearer",
+    expiresIn: 900,
+    refreshToken: `refresh-${number}`,
+  });
+  upstream.use(
+    http.post(`${GATEWAY}/login`, () => HttpResponse.json(pair(1))),
+    http.post(`${GATEWAY}/login/refresh`, async ({ request }) => {
+      const { refreshToken } = (await request.json()) as { refreshToken: string };
+      exchanges.push({ token: refreshToken, key: request.headers.get("idempotency-key") });
+      await Bun.sleep(5);
+      return HttpResponse.json(pair(exchanges.length + 1));
+    }),
+    http.post(`${GATEWAY}/logout`, () => new HttpResponse(null, { status: 204 })),
+    http.all(`${GATEWAY}/*`, ({ request }) => {
+      received.push(`${new URL(request.url).pathname} ${request.headers.get("authorization") ?? "nobody"}`);
+      expect(request.headers.get("cookie")).toBeNull();
+      return HttpResponse.json({ ok: true });
+    }),
+  );
+});
+
+function build(secure = false): ReturnType<typeof createFrontend> {
+  const parts = { clock, logger: capturedLogger().logger, metrics: createMetrics() };
+  return createFrontend({ ...parts, secure, rebuildPages: false, gatewayUrl: GATEWAY, upstreamTimeoutMs: 200 });
+}
+
+const call = (path: string, init: RequestInit = {}) => frontend.app.request(path, init);
+const logIn = (headers: Record<string, string> = OURS) =>
+  call("/session", {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify({ username: "customer", password: "customer-password" }),
+  });
+const cookieOf = (response: Response) => (response.headers.get("set-cookie") ?? "").split(";", 1)[0] ?? "";
+const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
+
+async function loggedIn(): Promise<string> {
+  return cookieOf(await logIn());
+}
+
+describe("logging a browser in", () => {
+  test("gives it one cookie that scripts cannot read, and no token besides", async () => {
+    const response = await logIn();
+    expect([response.status, await response.text()]).toEqual([204, ""]);
+    const cookie = response.headers.get("set-cookie") ?? "";
+    expect(cookie).toStartWith("session=refresh-1.");
+    expect(cookie).toEndWith("; Max-Age=2592000; Path=/; HttpOnly; SameSite=Strict");
+  });
+
+  test("gives it a cookie for https and for this host only, where browsers come by https", async () => {
+    frontend = build(true);
+    const cookie = (await logIn()).headers.get("set-cookie") ?? "";
+    expect(cookie).toStartWith("__Host-session=");
+    expect(cookie).toEndWith("; Path=/; HttpOnly; SameSite=Strict; Secure");
+    expect((await call("/")).headers.get("strict-transport-security")).toBe("max-age=31536000");
+  });
+
+  test("passes a refusal on, with the time to wait", async () => {
+    upstream.use(
+      http.post(`${GATEWAY}/login`, () => {
+        const refusal = { type: "t", title: "t", status: 429, detail: "Too many.", instance: "/login", requestId: "r" };
+        return HttpResponse.json(
+          { ...refusal, code: "TOO_MANY_FAILED_LOGINS" },
+          { status: 429, headers: { "retry-after": "7" } },
+        );
+      }),
+    );
+    const response = await logIn();
+    expect([response.headers.get("retry-after"), response.headers.get("set-cookie")]).toEqual(["7", null]);
+    expect(await codeOf(response)).toEqual([429, "TOO_MANY_FAILED_LOGINS"]);
+  });
+
+  test("is 503 while the gateway is away", async () => {
+    upstream.use(http.post(`${GATEWAY}/login`, () => HttpResponse.error()));
+    expect(await codeOf(await logIn())).toEqual([503, "UNAVAILABLE"]);
+  });
+
+  test.each([
+    [{ "sec-fetch-site": "cross-site" }],
+    [{ "sec-fetch-site": "same-site" }],
+    [{ origin: "https://evil.example", host: "shop.example" }],
+    [{}],
+  ])("is refused to another site's page: %o", async (headers) => {
+    expect(await codeOf(await logIn(headers))).toEqual([403, "FORBIDDEN"]);
+  });
+
+  test("is granted to an old browser that tells its origin only", async () => {
+    expect((await logIn({ origin: "https://shop.example", host: "shop.example" })).status).toBe(204);
+  });
+});
+
+describe("a call with a session", () => {
+  test("goes on with its access token", async () => {
+    const cookie = await loggedIn();
+    expect((await call("/api/orders", { headers: { cookie } })).headers.get("set-cookie")).toBeNull();
+    expect(received).toEqual(["/api/orders Bearer head.body1.signature"]);
+  });
+
+  test("of a caller with an Authorization of their own has nothing to do with the cookie, even a bad one", async () => {
+    const cookie = await loggedIn();
+    await call("/api/orders", { headers: { cookie, authorization: "Bearer theirs" } });
+    await call("/api/orders", { headers: { cookie, authorization: "nonsense" } });
+    expect(received).toEqual(["/api/orders Bearer theirs", "/api/orders nonsense"]);
+  });
+
+  test.each(["POST", "PUT", "PATCH", "DELETE"])("%s is refused when another site's page caused it", async (method) => {
+    const cookie = await loggedIn();
+    for (const headers of [{ cookie }, { cookie, "sec-fetch-site": "cross-site" }]) {
+      expect(await codeOf(await call("/api/orders/x/cancel", { method, headers }))).toEqual([403, "FORBIDDEN"]);
+    }
+    expect(received).toEqual([]);
+    expect((await call("/api/orders/x/cancel", { method, headers: { cookie, ...OURS } })).status).toBe(200);
+  });
+
+  test("that anyone may make goes on without it, and needs no refresh", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    await call("/api/products", { headers: { cookie } });
+    expect([received, exchanges]).toEqual([["/api/products nobody"], []]);
+  });
+
+  test("refreshes before the access token ends, and the browser keeps the new pair", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(870_000);
+    const response = await call("/api/orders", { headers: { cookie } });
+    expect(cookieOf(response)).toStartWith("session=refresh-2.");
+    await call("/api/orders", { headers: { cookie: cookieOf(response) } });
+    expect(received).toEqual(["/api/orders Bearer head.body2.signature", "/api/orders Bearer head.body2.signature"]);
+    expect(exchanges.map(({ token }) => token)).toEqual(["refresh-1"]);
+  });
+
+  test("shares one exchange with all that come with the same cookie, also shortly after", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    const together = await Promise.all(Array.from({ length: 8 }, () => call("/api/orders", { headers: { cookie } })));
+    await clock.advance(9_000);
+    const late = await call("/api/orders", { headers: { cookie } });
+    expect(exchanges).toHaveLength(1);
+    expect(new Set([...together, late].map(cookieOf)).size).toBe(1);
+  });
+
+  test("means the same exchange in every replica, so that two at once are no theft", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    const other = build();
+    await Promise.all([
+      call("/api/orders", { headers: { cookie } }),
+      other.app.request("/api/orders", { headers: { cookie } }),
+    ]);
+    expect(exchanges).toHaveLength(2);
+    expect(new Set(exchanges.map(({ key }) => key)).size).toBe(1);
+    expect(exchanges[0]?.key).toMatch(/^browser-[0-9a-f]{64}$/);
+  });
+
+  test("goes on as nobody's when its session has ended, and the browser forgets it", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    const refusal = { type: "t", title: "t", status: 401, detail: "Spent.", instance: "/", requestId: "r" };
+    upstream.use(
+      http.post(`${GATEWAY}/login/refresh`, () =>
+        HttpResponse.json({ ...refusal, code: "INVALID_REFRESH_TOKEN" }, { status: 401 }),
+      ),
+    );
+    const response = await call("/api/orders", { headers: { cookie } });
+    expect(response.headers.get("set-cookie")).toStartWith("session=; Max-Age=0;");
+    expect(received).toEqual(["/api/orders nobody"]);
+  });
+
+  test("is 503 while it cannot be refreshed, and the browser keeps it for later", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    upstream.use(http.post(`${GATEWAY}/login/refresh`, () => HttpResponse.error(), { once: true }));
+    const response = await call("/api/orders", { headers: { cookie } });
+    expect([response.status, response.headers.get("set-cookie")]).toEqual([503, null]);
+    expect((await call("/api/orders", { headers: { cookie } })).status).toBe(200);
+  });
+
+  test("whose token is refused refreshes at the next call", async () => {
+    const cookie = await loggedIn();
+    upstream.use(http.get(`${GATEWAY}/api/orders`, () => HttpResponse.json({}, { status: 401 }), { once: true }));
+    const refused = await call("/api/orders", { headers: { cookie } });
+    expect(refused.status).toBe(401);
+    await call("/api/orders", { headers: { cookie: cookieOf(refused) } });
+    expect([exchanges.length, received]).toEqual([1, ["/api/orders Bearer head.body2.signature"]]);
+  });
+
+  test.each(["", "session=", "session=a.b", "session=a.1.b.c", "session=a b.1.b.c.d", "other=a.1.b.c.d"])(
+    "with the cookie %j is nobody's",
+    async (cookie) => {
+      await call("/api/orders", { headers: { cookie } });
+      expect(received).toEqual(["/api/orders nobody"]);
+    },
+  );
+});
+
+describe("logging a browser out", () => {
+  const logOut = (cookie: string, headers: Record<string, string> = OURS) =>
+    call("/session", { method: "DELETE", headers: { cookie, ...headers } });
+
+  test("ends the session at the user service, and the browser forgets it", async () => {
+    let ended: unknown;
+    upstream.use(
+      http.post(`${GATEWAY}/logout`, async ({ request }) => {
+        ended = await request.json();
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+    const response = await logOut(await loggedIn());
+    expect([response.status, ended]).toEqual([204, { refreshToken: "refresh-1" }]);
+    expect(response.headers.get("set-cookie")).toStartWith("session=; Max-Age=0;");
+  });
+
+  test("lets the browser forget it while the user service is away, too, and says so", async () => {
+    const cookie = await loggedIn();
+    upstream.use(http.post(`${GATEWAY}/logout`, () => HttpResponse.error()));
+    const response = await logOut(cookie);
+    expect(response.headers.get("set-cookie")).toStartWith("session=; Max-Age=0;");
+    expect(await codeOf(response)).toEqual([503, "UNAVAILABLE"]);
+  });
+
+  test("is refused to another site's page", async () => {
+    expect((await logOut(await loggedIn(), { "sec-fetch-site": "cross-site" })).status).toBe(403);
+  });
+});

@@ -1,0 +1,120 @@
+import { allEndpoints } from "@shop/contracts/http/catalog";
+import { defineEndpoint } from "@shop/contracts/http/define";
+import { login } from "@shop/contracts/http/user";
+import { done, problem, problemResponse } from "@shop/http/answer";
+import type { HttpApp } from "@shop/http/app";
+import type { RequestCall } from "@shop/http/call";
+import { UnavailableError } from "@shop/http/errors";
+import { createRouteTable } from "@shop/http/routes";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { SessionCookies } from "./cookie.ts";
+import type { LoginService } from "./login-service.ts";
+import { createRefreshOnce } from "./refresh-once.ts";
+import { isSameOrigin } from "./same-origin.ts";
+
+interface SessionsOptions {
+  readonly cookies: SessionCookies;
+  readonly logins: LoginService;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Who a forwarded call is made for. */
+interface Authorized {
+  /** What goes to the gateway as `Authorization`; undefined leaves the caller's own. */
+  readonly authorization: string | undefined;
+  /** What the browser is to keep or forget from now on. */
+  readonly setCookie: string | undefined;
+}
+
+export interface Sessions {
+  /** `POST /session` and `DELETE /session`. */
+  routes(app: HttpApp): void;
+  /**
+   * The browser's session as a token for the gateway, refreshed when it is time. A caller with an `Authorization` of their own is left alone.
+   * @returns a 403 when another site's page caused the call
+   * @throws UnavailableError when the session must be refreshed and cannot be now
+   */
+  authorize(call: RequestCall): Promise<Authorized | Response>;
+  /** The `Set-Cookie` after a 401 for a session's token: the next call refreshes. */
+  doubt(call: RequestCall): string | undefined;
+}
+
+const openSession = defineEndpoint({
+  name: "openSession",
+  service: "user",
+  method: "POST",
+  path: "/session",
+  summary: "Log this browser in",
+  access: "anyone",
+  body: login.body,
+  success: { status: 204, schema: undefined },
+});
+
+const openCalls = createRouteTable();
+for (const { method, path, access } of allEndpoints) if (access === "anyone") openCalls.add(method, path);
+
+const nobody: Authorized = { authorization: undefined, setCookie: undefined };
+const crossSite = problem("FORBIDDEN", "Another site's page made this call; a session is for our own pages.");
+const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
+
+export function createSessions({ cookies, logins, clock, logger }: SessionsOptions): Sessions {
+  const refreshOnce = createRefreshOnce<Awaited<ReturnType<LoginService["refresh"]>>>(clock);
+  const sessionOf = ({ c }: RequestCall) => cookies.read(c.req.raw.headers.get("cookie"));
+
+  async function closeSession(call: RequestCall): Promise<Response> {
+    if (!isSameOrigin(call.c.req.raw.headers)) return problemResponse(call.c, crossSite);
+    const session = sessionOf(call);
+    const headers = { "set-cookie": cookies.forget, "cache-control": "no-store" };
+    try {
+      if (session !== undefined) await logins.logOut(call, session.refreshToken);
+      return new Response(null, { status: 204, headers });
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      // Whoever leaves a shared computer is logged out there in any case: only this cookie knows the tokens.
+      logger.warn("a browser was logged out, but its session could not be ended", {
+        requestId: call.requestId,
+        reason: error.message,
+      });
+      const refusal = problem("UNAVAILABLE", "This browser is logged out. The session itself could not be ended now.");
+      return problemResponse(call.c, refusal, headers);
+    }
+  }
+
+  return {
+    routes(app) {
+      app.handle(openSession, async (call) => {
+        if (!isSameOrigin(call.c.req.raw.headers)) return crossSite;
+        const result = await logins.logIn(call, call.body);
+        if (result.kind === "problem") return result;
+        return done(undefined, { "set-cookie": cookies.keep(result.session) });
+      });
+      app.raw({ method: "DELETE", path: openSession.path, access: "anyone" }, closeSession);
+    },
+
+    async authorize(call) {
+      const { raw, path, method } = call.c.req;
+      if (raw.headers.has("authorization") || openCalls.methodsOf(path).includes(method)) return nobody;
+      const session = sessionOf(call);
+      if (session === undefined) return nobody;
+      if (!SAFE_METHODS.includes(method) && !isSameOrigin(raw.headers)) return problemResponse(call.c, crossSite);
+      if (clock.now() < session.accessUntilMs) {
+        return { authorization: `Bearer ${session.accessToken}`, setCookie: undefined };
+      }
+      const { refreshToken } = session;
+      const result = await refreshOnce(refreshToken, () => logins.refresh(call, refreshToken));
+      if (result.kind === "problem") {
+        if (result.code !== "INVALID_REFRESH_TOKEN")
+          throw new UnavailableError(`a refresh was refused: ${result.code}`);
+        return { authorization: undefined, setCookie: cookies.forget };
+      }
+      return { authorization: `Bearer ${result.session.accessToken}`, setCookie: cookies.keep(result.session) };
+    },
+
+    doubt(call) {
+      const session = sessionOf(call);
+      return session && cookies.keep({ ...session, accessUntilMs: 0 });
+    },
+  };
+}

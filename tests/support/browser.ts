@@ -1,0 +1,81 @@
+import axe from "axe-core";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { findChromium, HOW_TO_GET_CHROMIUM } from "@shop/local/chromium";
+
+/** Nothing of it is kept by git; CI keeps it as an artefact. */
+const SCREENSHOTS = join(import.meta.dir, "..", "browser", "screenshots");
+const FLAGS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+];
+
+const DESK = { width: 1440, height: 900 } as const;
+
+/** One person's browser: its cookies and storage are nobody else's. */
+export interface Visitor {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** What the browser complained of: errors of scripts, and whatever the content security policy refused. */
+  readonly complaints: readonly string[];
+  signIn(name: string): Promise<void>;
+  /** Keeps a picture of what is seen, for people to look at. */
+  picture(name: string): Promise<void>;
+  /** Serious and critical findings of axe on what is seen now, in words. */
+  accessibilityFindings(): Promise<readonly string[]>;
+}
+
+export interface TestBrowser {
+  /** A new person at the shop; by default with an English browser at a desk. */
+  visit(options?: BrowserContextOptions): Promise<Visitor>;
+  stop(): Promise<void>;
+}
+
+/** Starts a Chromium for one test file. */
+export async function startBrowser(baseURL: string): Promise<TestBrowser> {
+  const executablePath = await findChromium(process.env);
+  if (executablePath === undefined) throw new Error(`There is no Chromium here: ${HOW_TO_GET_CHROMIUM}.`);
+  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  await mkdir(SCREENSHOTS, { recursive: true });
+  return {
+    visit: (options = {}) => visit(browser, { baseURL, locale: "en-GB", viewport: DESK, ...options }),
+    stop: () => browser.close(),
+  };
+}
+
+async function visit(browser: Browser, options: BrowserContextOptions): Promise<Visitor> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    // The browser also notes each answer of 4xx and 5xx, which are the pages' to show.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+      complaints.push(message.text());
+    }
+  });
+  return {
+    page,
+    context,
+    complaints,
+    async signIn(name) {
+      await page.goto("/sign-in");
+      await page.locator("input[name=username]").fill(name);
+      await page.locator("input[name=password]").fill(`${name}-password`);
+      await page.locator("form button.primary").click();
+      await page.waitForURL((url) => url.pathname !== "/sign-in");
+    },
+    async picture(name) {
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, animations: "disabled" });
+    },
+    async accessibilityFindings() {
+      // Out of the pages' own policy: a test may run what a page may not.
+      await page.evaluate(axe.source);
+      const results = await page.evaluate<axe.AxeResults>("axe.run()");
+      return results.violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+    },
+  };
+}
