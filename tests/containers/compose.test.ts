@@ -3,7 +3,7 @@ import { areOrderable } from "@shop/local/demo/orderable";
 import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
 import { eventually } from "@shop/testing/eventually";
 import { orderBecomes, placeOrder } from "../support/test-system.ts";
-import { type Container, composeProject, docker, serviceOf } from "./project.ts";
+import { type Container, composeProject, docker, serviceOf } from "../support/compose-project.ts";
 
 const { url, compose, containers } = composeProject({
   name: "order-delivery-test",
@@ -27,9 +27,13 @@ afterAll(async () => {
 }, 120_000);
 
 async function waitingOrder(): Promise<string> {
-  const { status, body } = await placeOrder(customer, productId, 1);
-  expect(status).toBe(201);
-  const orderId = String(body["id"]);
+  const key = { "idempotency-key": crypto.randomUUID() };
+  // A busy machine may answer 503; the client asks again with the same key.
+  const orderId = await eventually(async () => {
+    const { status, body } = await placeOrder(customer, productId, 1, key);
+    expect(status).toBe(201);
+    return String(body["id"]);
+  });
   await orderBecomes(customer, orderId, "progress", "WAITING_FOR_RIDER", 30_000);
   return orderId;
 }

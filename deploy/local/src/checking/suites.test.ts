@@ -11,6 +11,9 @@ describe("a test file", () => {
     ["tests/e2e/journey.test.ts", "end-to-end"],
     ["tests/browser/customer.test.ts", "browser"],
     ["tests/faults/kill.test.ts", "faults"],
+    ["tests/containers/compose.test.ts", "containers"],
+    ["tests/cluster/cluster.test.ts", "cluster"],
+    ["tests/manifests/kubernetes.test.ts", "manifests"],
   ] as const)("%s is run with the suite %s", (path, suite) => {
     expect(suiteOf(path)).toBe(suite);
   });

@@ -2,7 +2,16 @@ import { join } from "node:path";
 
 /** Tests that run together. Every test file of the repository belongs to exactly one suite. */
 export interface Suite {
-  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "browser" | "faults" | "containers";
+  readonly name:
+    | "unit"
+    | "guards"
+    | "integration"
+    | "end-to-end"
+    | "browser"
+    | "faults"
+    | "containers"
+    | "cluster"
+    | "manifests";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
   /** For a test that states no time of its own. */
@@ -14,7 +23,7 @@ export interface Suite {
    * what another has left behind.
    */
   readonly fileByFile: boolean;
-  /** Whether it runs only when it is named: it needs what not every machine has, a Docker engine with the compose plugin. */
+  /** Whether it runs only when it is named: it needs what not every machine has: a Docker engine with the compose plugin, or kubectl, Terraform and Python. */
   readonly onRequest: boolean;
   /** Whether its tests drive a Chromium. Where there is none, the suite is named as not run. */
   readonly needsChromium?: true;
@@ -37,6 +46,15 @@ export const SUITES: readonly Suite[] = [
     testTimeoutMs: 240_000,
     runTimeoutMs: 1_200_000,
   },
+  {
+    ...usual,
+    name: "cluster",
+    needsServers: false,
+    onRequest: true,
+    testTimeoutMs: 240_000,
+    runTimeoutMs: 1_200_000,
+  },
+  { ...usual, name: "manifests", needsServers: false, onRequest: true, testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
 ];
 
 const FOLDERS = ["deploy", "services", "shared", "tests"];
@@ -48,6 +66,8 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/browser/")) return "browser";
   if (path.startsWith("tests/faults/")) return "faults";
   if (path.startsWith("tests/containers/")) return "containers";
+  if (path.startsWith("tests/cluster/")) return "cluster";
+  if (path.startsWith("tests/manifests/")) return "manifests";
   return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";
 }
 

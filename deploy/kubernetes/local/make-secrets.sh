@@ -1,0 +1,17 @@
+#!/bin/sh
+# Writes the secrets of the local overlay, each database with a password made just now; nothing of it is in the repository.
+#   kubectl create namespace shop; deploy/kubernetes/local/make-secrets.sh | kubectl apply -f -
+# Run it once: a database keeps the password that it was first started with.
+set -eu
+for name in user order product delivery orchestrator; do
+  password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+  cat <<SECRET
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: $name-database, namespace: shop }
+stringData:
+  password: "$password"
+  url: "postgres://$name:$password@$name-db:5432/$name"
+SECRET
+done

@@ -1,0 +1,169 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { objections } from "./kubernetes-validate.ts";
+import { run } from "./program.ts";
+
+/** The parts of a manifest that tests look at. */
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: Record<string, never> & {
+    readonly template?: { readonly metadata: { readonly labels: Labels }; readonly spec: PodSpec };
+    readonly podSelector?: Selector;
+    readonly policyTypes?: readonly string[];
+    readonly ingress?: readonly Rule[];
+    readonly egress?: readonly Rule[];
+    readonly selector?: { readonly matchLabels?: Labels };
+    readonly scaleTargetRef?: { readonly name: string };
+  };
+}
+type Labels = Readonly<Record<string, string>>;
+interface Selector {
+  readonly matchLabels?: Labels;
+  readonly matchExpressions?: readonly { readonly key: string; readonly values: readonly string[] }[];
+}
+interface Rule {
+  readonly from?: readonly { readonly podSelector?: Selector; readonly namespaceSelector?: Selector }[];
+  readonly to?: readonly { readonly podSelector?: Selector; readonly namespaceSelector?: Selector }[];
+  readonly ports?: readonly { readonly port: string | number }[];
+}
+interface PodSpec {
+  readonly automountServiceAccountToken: boolean;
+  readonly terminationGracePeriodSeconds: number;
+  readonly securityContext: { readonly runAsNonRoot: boolean; readonly seccompProfile: { readonly type: string } };
+  readonly containers: readonly {
+    readonly startupProbe?: object;
+    readonly readinessProbe?: object;
+    readonly livenessProbe?: object;
+    readonly lifecycle?: { readonly preStop?: { readonly sleep?: { readonly seconds: number } } };
+    readonly resources: { readonly requests: object; readonly limits: { readonly memory: string } };
+    readonly securityContext: {
+      readonly allowPrivilegeEscalation: boolean;
+      readonly readOnlyRootFilesystem: boolean;
+      readonly capabilities: { readonly drop: readonly string[] };
+    };
+  }[];
+}
+
+const owners = ["user", "order", "product", "delivery", "orchestrator"];
+const services = [...owners, "gateway", "frontend"];
+/** A process may take this long to finish what it holds (shared/runtime/src/shutdown.ts). */
+const STOP_S = 10;
+
+const rendered: Record<string, { text: string; manifests: readonly Manifest[] }> = {};
+beforeAll(async () => {
+  for (const overlay of ["local", "aws"]) {
+    const text = await run(["kubectl", "kustomize", `deploy/kubernetes/${overlay}`]);
+    rendered[overlay] = { text, manifests: Bun.YAML.parse(text) as Manifest[] };
+  }
+}, 60_000);
+
+const manifestsOf = (overlay: string, ...kinds: readonly string[]) =>
+  (rendered[overlay]?.manifests ?? []).filter(({ kind }) => kinds.includes(kind));
+const namesOf = (overlay: string, kind: string) => manifestsOf(overlay, kind).map(({ metadata }) => metadata.name);
+
+describe.each(["local", "aws"])("the overlay %s", (overlay) => {
+  test("is what the schema of Kubernetes allows, without a field that it does not know", async () => {
+    const found = await objections(rendered[overlay]?.text ?? "");
+    // The kinds of the External Secrets Operator and of the AWS Load Balancer Controller are not Kubernetes' own.
+    expect(
+      found.filter(
+        (line) => !/Couldn't find schema for kind (ExternalSecret|SecretStore|TargetGroupBinding) /.test(line),
+      ),
+    ).toEqual([]);
+  }, 180_000);
+
+  test("has no secret in it", () => {
+    expect(manifestsOf(overlay, "Secret")).toEqual([]);
+    expect(rendered[overlay]?.text).not.toMatch(/postgres:\/\/[^:{]+:[^@{]+@/);
+  });
+
+  test("confines every container and bounds its memory", () => {
+    const pods = manifestsOf(overlay, "Deployment", "StatefulSet", "Job");
+    expect(pods.length).toBeGreaterThanOrEqual(12);
+    const lax = pods.filter(({ spec }) => {
+      const pod = spec.template?.spec;
+      if (pod === undefined || pod.automountServiceAccountToken || !pod.securityContext.runAsNonRoot) return true;
+      return pod.containers.some(({ securityContext, resources }) => {
+        const { allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities } = securityContext;
+        const strict = !allowPrivilegeEscalation && readOnlyRootFilesystem && capabilities.drop.includes("ALL");
+        return !strict || resources.limits.memory === "" || Object.keys(resources.requests).length !== 2;
+      });
+    });
+    expect(lax.map(({ metadata }) => metadata.name)).toEqual([]);
+  });
+
+  test("gives each service probes, a stop without haste, a budget of disruptions and an autoscaler", () => {
+    const expected = services.map((name) => `${name}-service`).toSorted();
+    expect(namesOf(overlay, "Deployment").toSorted()).toEqual(expected);
+    expect(namesOf(overlay, "PodDisruptionBudget").toSorted()).toEqual(expected);
+    const scaled = manifestsOf(overlay, "HorizontalPodAutoscaler").map(({ spec }) => spec.scaleTargetRef?.name ?? "");
+    expect(scaled.toSorted()).toEqual(expected);
+    for (const { spec } of manifestsOf(overlay, "Deployment")) {
+      const pod = spec.template?.spec;
+      const [container] = pod?.containers ?? [];
+      expect([container?.startupProbe, container?.readinessProbe, container?.livenessProbe]).not.toContain(undefined);
+      const pause = container?.lifecycle?.preStop?.sleep?.seconds ?? 0;
+      expect(pause).toBeGreaterThan(0);
+      expect(pod?.terminationGracePeriodSeconds).toBeGreaterThan(pause + STOP_S);
+    }
+  });
+
+  test("migrates each database by a job of its own", () => {
+    expect(namesOf(overlay, "Job").toSorted()).toEqual(owners.map((name) => `${name}-migration`).toSorted());
+  });
+
+  test("lets each pod reach what its compose networks let it reach, and nothing else of ours", () => {
+    expect(reach(overlay)).toEqual(overlay === "local" ? [...calls, ...storage].toSorted() : calls.toSorted());
+  });
+});
+
+/** Who may call whom: the networks of compose.yaml, with the direction added. */
+const calls = [
+  "frontend → gateway",
+  ...owners.map((name) => `gateway → ${name}`),
+  ...["order", "product", "delivery", "orchestrator"].map((name) => `${name} → user`),
+];
+const storage = [
+  ...owners.flatMap((name) => [`${name} → ${name} database`, `${name} migration → ${name} database`]),
+  ...["order", "product", "delivery", "orchestrator", "kafka"].map((name) => `${name} → kafka`),
+];
+
+function fits({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
+  return (
+    Object.entries(matchLabels).every(([name, value]) => labels[name] === value) &&
+    matchExpressions.every(({ key, values }) => values.includes(labels[key] ?? ""))
+  );
+}
+
+function reach(overlay: string): readonly string[] {
+  const pods = manifestsOf(overlay, "Deployment", "StatefulSet", "Job").map(({ spec }) => {
+    const labels = spec.template?.metadata.labels ?? {};
+    const component = labels["app.kubernetes.io/component"];
+    const name = labels["app.kubernetes.io/name"] ?? "";
+    return { labels, name: component === "service" || component === undefined ? name : `${name} ${component}` };
+  });
+  const policies = manifestsOf(overlay, "NetworkPolicy").map(({ spec }) => spec);
+  /** Whether a policy for `pod` has a rule in this direction that names `other`. */
+  const allows = (direction: "ingress" | "egress", pod: Labels, other: Labels) =>
+    policies.some(
+      (policy) =>
+        fits(policy.podSelector ?? {}, pod) &&
+        (policy[direction] ?? []).some((rule) =>
+          ((direction === "ingress" ? rule.from : rule.to) ?? []).some(
+            (peer) =>
+              peer.namespaceSelector === undefined && peer.podSelector !== undefined && fits(peer.podSelector, other),
+          ),
+        ),
+    );
+  const denied = policies.some(
+    ({ podSelector, policyTypes = [] }) => Object.keys(podSelector ?? {}).length === 0 && policyTypes.length === 2,
+  );
+  if (!denied) return ["everyone → everyone"];
+  return pods
+    .flatMap((from) =>
+      pods
+        .filter((to) => allows("egress", from.labels, to.labels) && allows("ingress", to.labels, from.labels))
+        .map((to) => `${from.name} → ${to.name}`),
+    )
+    .toSorted();
+}
