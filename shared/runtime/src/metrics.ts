@@ -1,18 +1,24 @@
 type Labels = Readonly<Record<string, string>>;
 
+/** One of several values of a gauge. */
+export interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
 /** Counters and gauges of one process, shown in Prometheus' text format on its management port. */
 export interface Metrics {
   /** Adds to a counter; its name ends in `_total`. */
   count(name: string, labels?: Labels, by?: number): void;
   /** A value read each time the metrics are shown. */
-  gauge(name: string, help: string, read: () => number): void;
+  gauge(name: string, help: string, read: () => number | readonly Sample[]): void;
   /** The text exposition format, version 0.0.4. */
   expose(): string;
 }
 
 export function createMetrics(): Metrics {
   const counters = new Map<string, Map<string, number>>();
-  const gauges = new Map<string, { help: string; read: () => number }>();
+  const gauges = new Map<string, { help: string; read: () => number | readonly Sample[] }>();
 
   return {
     count(name, labels = {}, by = 1) {
@@ -31,7 +37,10 @@ export function createMetrics(): Metrics {
         for (const [labels, value] of series) lines.push(`${name}${labels} ${value}`);
       }
       for (const [name, { help, read }] of gauges) {
-        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${read()}`);
+        const given = read();
+        const samples = typeof given === "number" ? [{ labels: {}, value: given }] : given;
+        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`);
+        for (const { labels, value } of samples) lines.push(`${name}${formatLabels(labels)} ${value}`);
       }
       return `${lines.join("\n")}\n`;
     },

@@ -1,7 +1,7 @@
 import type { Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
 import type { Database } from "@shop/database/connect";
 import { uuidArray } from "@shop/database/rows";
-import { and, asc, desc, eq, isNotNull, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { saga, sagaHistory } from "./schema.ts";
 
 export interface SagasToList {
@@ -18,18 +18,12 @@ export async function listSagas(
   db: Database,
   { status, step, orderId, afterId, limit }: SagasToList,
 ): Promise<readonly Saga[]> {
-  const hasStatus =
-    status === undefined
-      ? undefined
-      : status === "STUCK"
-        ? isNotNull(saga.stuckSince)
-        : and(eq(saga.status, status), isNull(saga.stuckSince));
   const rows = await db
     .select()
     .from(saga)
     .where(
       and(
-        hasStatus,
+        status === undefined ? undefined : hasStatus(status),
         step === undefined ? undefined : eq(saga.step, step),
         orderId === undefined ? undefined : eq(saga.orderId, orderId),
         afterId === undefined ? undefined : lt(saga.id, afterId),
@@ -44,6 +38,33 @@ export async function findSaga(db: Database, id: string): Promise<Saga | undefin
   const rows = await db.select().from(saga).where(eq(saga.id, id));
   const [found] = await withHistory(db, rows);
   return found;
+}
+
+/** Sagas that have not ended, by the status that an admin sees. */
+export interface OpenSagas {
+  readonly byStatus: Readonly<Record<"RUNNING" | "COMPENSATING" | "STUCK", number>>;
+  /** Milliseconds since the epoch; null when none is stuck. */
+  readonly oldestStuckSince: number | null;
+}
+
+/** Counts by the index of sagas that are due some time: those that have ended, which are most, are not looked at. */
+export async function countOpenSagas(db: Database): Promise<OpenSagas> {
+  const counted = (status: SagaStatus) => sql<number>`(count(*) filter (where ${hasStatus(status)}))::int`;
+  const [row] = await db
+    .select({
+      RUNNING: counted("RUNNING"),
+      COMPENSATING: counted("COMPENSATING"),
+      STUCK: counted("STUCK"),
+      oldest: sql<number | null>`(extract(epoch from min(${saga.stuckSince})) * 1000)::float8`,
+    })
+    .from(saga)
+    .where(isNotNull(saga.nextAttemptAt));
+  const { oldest = null, ...byStatus } = row ?? { RUNNING: 0, COMPENSATING: 0, STUCK: 0 };
+  return { byStatus, oldestStuckSince: oldest };
+}
+
+function hasStatus(status: SagaStatus): SQL | undefined {
+  return status === "STUCK" ? isNotNull(saga.stuckSince) : and(eq(saga.status, status), isNull(saga.stuckSince));
 }
 
 async function withHistory(db: Database, rows: readonly (typeof saga.$inferSelect)[]): Promise<readonly Saga[]> {

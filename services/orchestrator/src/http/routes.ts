@@ -2,10 +2,18 @@ import { toPage } from "@shop/contracts/http/page";
 import * as calls from "@shop/contracts/http/saga";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
+import type { RequestCall } from "@shop/http/call";
 import type { ServiceContext } from "@shop/service/context";
 import { findSaga, listSagas } from "../db/sagas.ts";
+import type { AdminRequest } from "../saga/advance.ts";
+import { intervene } from "../saga/intervene.ts";
+import type { SagaVersions } from "../saga/versions.ts";
 
-export function sagaRoutes(app: HttpApp, { db }: ServiceContext): void {
+const notFound = () => problem("NOT_FOUND", "There is no such saga.");
+
+export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: SagaVersions): void {
+  const { db } = context;
+
   app.handle(calls.listSagas, async ({ query: { limit, cursor, status, step, orderId } }) => {
     const rows = await listSagas(db, { status, step, orderId, afterId: cursor, limit: limit + 1 });
     return done(toPage(rows, limit));
@@ -13,6 +21,18 @@ export function sagaRoutes(app: HttpApp, { db }: ServiceContext): void {
 
   app.handle(calls.getSaga, async ({ id }) => {
     const saga = await findSaga(db, id);
-    return saga ? done(saga) : problem("NOT_FOUND", "There is no such saga.");
+    return saga ? done(saga) : notFound();
   });
+
+  const intervention =
+    (asks: AdminRequest) => async (call: Pick<RequestCall, "principal" | "traceparent"> & { readonly id: string }) => {
+      const { principal, id, traceparent } = call;
+      const result = await intervene(context, versions, { sagaId: id, asks, by: principal.id, traceparent });
+      if (result.kind === "refused")
+        return result.code === "NOT_FOUND" ? notFound() : problem(result.code, result.detail);
+      const saga = await findSaga(db, id);
+      return saga ? done(saga) : notFound();
+    };
+  app.handle(calls.retrySaga, intervention("retry"));
+  app.handle(calls.cancelSaga, intervention("cancel"));
 }

@@ -4,7 +4,7 @@ import { backoffMs } from "@shop/runtime/backoff";
 import type { Answer, Command, Patience, RetriableStep, SagaDefinition, UndoableStep } from "./definition.ts";
 import { type HistoryEntry, hasEnded, type SagaState } from "./state.ts";
 
-/** What can happen to a saga: a message came, or the time that it waits until. */
+/** What can happen to a saga: a message came, or the time that it waits until, or an admin steps in. */
 export type SagaEvent =
   | {
       readonly kind: "message";
@@ -12,7 +12,17 @@ export type SagaEvent =
       readonly data: unknown;
       readonly traceparent: string | undefined;
     }
-  | { readonly kind: "timer" };
+  | { readonly kind: "timer" }
+  | {
+      readonly kind: "admin";
+      readonly asks: AdminRequest;
+      /** The admin's id, for the history. */
+      readonly by: string;
+      readonly traceparent: string;
+    };
+
+/** `retry`: ask the current step again now, as if for the first time. `cancel`: take the order back, if no rider was first. */
+export type AdminRequest = "retry" | "cancel";
 
 export interface CommandToSend {
   readonly definition: MessageDefinition;
@@ -50,13 +60,22 @@ export function advance<Data>(
 ): Advanced<Data> | null {
   if (state === undefined) return event.kind === "message" ? begin(definition, event, now, beginning) : null;
   if (hasEnded(state)) return null;
-  const change = new Change(definition, state, event.kind === "message" ? event.type : null, now);
+  const change = new Change(definition, state, event, now);
   if (event.kind === "timer") onTimer(change);
+  else if (event.kind === "admin") onAdmin(change, event.asks);
   else if (event.type === definition.cancels.definition.type)
     onCancelRequest(change, definition.cancels.reason(event.data));
   else if (state.status === "RUNNING") onAnswerForward(change, event);
   else onAnswerBackward(change, event);
   return change.result();
+}
+
+/** Whether the saga has passed the pivot: it can only go forward. */
+export function isPastPivot<Data>(
+  { retriable }: SagaDefinition<Data>,
+  { status, step }: Pick<SagaState<Data>, "status" | "step">,
+): boolean {
+  return status === "RUNNING" && retriable.some(({ name }) => name === step);
 }
 
 type MessageEvent = Extract<SagaEvent, { kind: "message" }>;
@@ -87,7 +106,7 @@ function begin<Data>(
     traceparent: event.traceparent ?? null,
     revision: 0,
   };
-  const change = new Change(definition, blank, event.type, now);
+  const change = new Change(definition, blank, event, now);
   // A cancel that comes before its order finds nothing to undo, and the order that comes later finds the saga.
   if (isCancel) change.undoBefore(0, definition.cancels.reason(event.data));
   else change.enterForward(0);
@@ -100,6 +119,13 @@ function onTimer<Data>(change: Change<Data>): void {
   const pastDeadline = state.deadline !== null && now >= state.deadline;
   if (pastDeadline && change.canTurnRound()) change.turnRound("TIMED_OUT");
   else change.askAgain(pastDeadline);
+}
+
+/** A saga that is being taken back already is not cancelled twice; but one that is stuck on its way back is asked for again. */
+function onAdmin<Data>(change: Change<Data>, asks: AdminRequest): void {
+  if (asks === "retry") change.askAnew();
+  else if (change.canTurnRound()) change.turnRound("CANCELLED_BY_ADMIN");
+  else if (change.state.status === "COMPENSATING" && change.state.stuckSince !== null) change.askAnew();
 }
 
 function onCancelRequest<Data>(change: Change<Data>, reason: CancelReason): void {
@@ -139,6 +165,9 @@ function find(answers: readonly Answer[] | undefined, type: string): Answer | un
   return answers?.find((answer) => answer.type === type);
 }
 
+/** Two requests to ask again that come within this time, in milliseconds, are one. */
+const MOMENT_MS = 1_000;
+
 interface ForwardStep<Data> {
   readonly name: SagaState<Data>["step"];
   readonly send: Command<Data>;
@@ -156,10 +185,11 @@ class Change<Data> {
   readonly now: number;
   state: SagaState<Data>;
   readonly #message: string | null;
+  readonly #by: string;
   readonly #send: CommandToSend[] = [];
   readonly #history: HistoryEntry[] = [];
 
-  constructor(definition: SagaDefinition<Data>, state: SagaState<Data>, message: string | null, now: number) {
+  constructor(definition: SagaDefinition<Data>, state: SagaState<Data>, event: SagaEvent, now: number) {
     const asking = (step: UndoableStep<Data> | RetriableStep<Data>) => ({ ...step, sendsOnEntering: true });
     this.definition = definition;
     this.forward = [
@@ -170,7 +200,8 @@ class Change<Data> {
     this.pivotIndex = definition.undoable.length;
     this.state = state;
     this.now = now;
-    this.#message = message;
+    this.#message = event.kind === "message" ? event.type : null;
+    this.#by = event.kind === "admin" ? `, by admin ${event.by}` : "";
   }
 
   /** Where a saga that goes forward is. */
@@ -227,6 +258,24 @@ class Change<Data> {
     );
   }
 
+  /** Sends the step's command at once and lets its attempts and its deadline begin anew. Asked for twice in a moment it is sent once. */
+  askAnew(): void {
+    const step = this.#current();
+    const { firstMs, deadlineMs } = step.patience;
+    const { attempts, nextAttemptAt, stuckSince } = this.state;
+    const askedAt = nextAttemptAt === null ? 0 : nextAttemptAt - firstMs;
+    if (attempts === 1 && stuckSince === null && askedAt > this.now - MOMENT_MS) return;
+    this.state = {
+      ...this.state,
+      attempts: 1,
+      nextAttemptAt: this.now + firstMs,
+      deadline: deadlineMs === null ? null : this.now + deadlineMs,
+      stuckSince: null,
+    };
+    this.#ask(step.send);
+    this.#note("asked again at once");
+  }
+
   end(status: "COMPLETE" | "CANCELLED"): void {
     this.state = { ...this.state, status, nextAttemptAt: null, deadline: null, stuckSince: null };
     this.#note(status === "COMPLETE" ? "the order is complete" : `${this.state.reason}: the order is cancelled`);
@@ -275,6 +324,6 @@ class Change<Data> {
   }
 
   #note(detail: string): void {
-    this.#history.push({ at: this.now, step: this.state.step, message: this.#message, detail });
+    this.#history.push({ at: this.now, step: this.state.step, message: this.#message, detail: detail + this.#by });
   }
 }

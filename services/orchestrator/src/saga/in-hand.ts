@@ -31,7 +31,7 @@ export class SagasInHand {
     this.#readRevisions = new Map([...states].map(([orderId, { revision }]) => [orderId, revision]));
   }
 
-  /** @throws when a saga cannot begin with this message: then there is none that could be shown as stuck */
+  /** @throws when a saga cannot begin with this message: then there is none that could be shown as stuck; or what an admin asks for cannot be done */
   apply(orderId: string, event: SagaEvent): void {
     const state = this.#states.get(orderId);
     if (state && hasEnded(state)) return;
@@ -46,7 +46,7 @@ export class SagasInHand {
       // What goes out is validated again by the outbox; there it would fail the whole batch.
       for (const { definition: message, data } of advanced?.send ?? []) message.data.parse(data);
     } catch (error) {
-      if (state === undefined) throw error;
+      if (state === undefined || event.kind === "admin") throw error;
       this.#stall(state, event, error);
       return;
     }
@@ -72,7 +72,7 @@ export class SagasInHand {
   ): void {
     const { logger, metrics } = this.#context;
     this.#note(state, history);
-    const causedBy = (event.kind === "message" ? event.traceparent : undefined) ?? state.traceparent ?? undefined;
+    const causedBy = (event.kind === "timer" ? undefined : event.traceparent) ?? state.traceparent ?? undefined;
     for (const { definition, data } of send) this.#outgoing.push({ definition, key: orderId, data, causedBy });
     if (state.stuckSince !== null && before?.stuckSince === null) {
       logger.warn("a saga is stuck: its participant has not answered within the deadline; it keeps asking", {

@@ -32,7 +32,7 @@ export interface SagaState<Data> {
 export interface HistoryEntry {
   readonly at: number;
   readonly step: SagaStep;
-  /** The type of the message that came; null for a timer. */
+  /** The type of the message that came; null for a timer or an admin. */
   readonly message: string | null;
   readonly detail: string;
 }

@@ -1,7 +1,7 @@
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { and, inArray, isNotNull, lte, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, isNull, lte, notInArray, sql } from "drizzle-orm";
 import { saga } from "../db/schema.ts";
 import type { HistoryEntry, SagaState } from "./state.ts";
 
@@ -22,6 +22,31 @@ export async function lockByOrder(tx: Transaction, orderIds: readonly string[]):
     .orderBy(saga.orderId)
     .for("update");
   return new Map(rows.map((row) => [row.orderId, toState(row)]));
+}
+
+/** Reads one saga and locks it until the transaction ends. */
+export async function lockById(tx: Transaction, id: string): Promise<OrderSagaState | undefined> {
+  const [row] = await tx.select().from(saga).where(eq(saga.id, id)).for("update");
+  return row && toState(row);
+}
+
+/** Reads and locks sagas that nobody has woken since a time, because they are of none of these versions, and that are not shown as stuck yet. */
+export async function lockAbandoned(
+  tx: Transaction,
+  versions: readonly number[],
+  since: number,
+  limit: number,
+): Promise<readonly OrderSagaState[]> {
+  const rows = await tx
+    .select()
+    .from(saga)
+    .where(
+      and(notInArray(saga.version, [...versions]), isNull(saga.stuckSince), lte(saga.nextAttemptAt, new Date(since))),
+    )
+    .orderBy(saga.nextAttemptAt)
+    .limit(limit)
+    .for("update", { skipLocked: true });
+  return rows.map(toState);
 }
 
 /** Reads and locks sagas of these versions whose time has come, the longest overdue first, leaving out those that another replica holds. */

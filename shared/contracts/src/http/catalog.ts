@@ -32,4 +32,6 @@ export const allEndpoints: readonly Endpoint[] = [
   delivery.failDelivery,
   saga.listSagas,
   saga.getSaga,
+  saga.retrySaga,
+  saga.cancelSaga,
 ];

@@ -20,7 +20,7 @@ export type SagaStep = z.infer<typeof SagaStep>;
 export const SagaHistoryEntry = z.object({
   at: Instant,
   step: SagaStep,
-  message: z.string().nullable().meta({ description: "The message that came, or null for a timer" }),
+  message: z.string().nullable().meta({ description: "The message that came, or null for a timer or an admin" }),
   detail: z.string(),
 });
 
@@ -57,4 +57,30 @@ export const getSaga = defineEndpoint({
   access: ["admin"],
   success: { status: 200, schema: Saga },
   refusals: { 404: "Unknown" },
+});
+
+export const retrySaga = defineEndpoint({
+  name: "retrySaga",
+  service: "orchestrator",
+  method: "POST",
+  path: "/api/sagas/{id}/retry",
+  summary: "Ask the current step again at once; its attempts and its deadline begin anew, and it is not stuck any more",
+  access: ["admin"],
+  success: { status: 202, schema: Saga },
+  refusals: { 404: "Unknown", 409: "The saga has ended, or this release cannot go on with it" },
+});
+
+export const cancelSaga = defineEndpoint({
+  name: "cancelSaga",
+  service: "orchestrator",
+  method: "POST",
+  path: "/api/sagas/{id}/cancel",
+  summary:
+    "Take the order back unless it has been delivered; one that is being taken back already, and is stuck, is tried again",
+  access: ["admin"],
+  success: { status: 202, schema: Saga },
+  refusals: {
+    404: "Unknown",
+    409: "The saga has ended, the order has been delivered, or this release cannot go on with it",
+  },
 });

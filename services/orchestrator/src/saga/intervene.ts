@@ -1,0 +1,68 @@
+import { inTransaction } from "@shop/database/transaction";
+import type { ServiceContext } from "@shop/service/context";
+import { type AdminRequest, isPastPivot } from "./advance.ts";
+import { SagasInHand } from "./in-hand.ts";
+import { hasEnded } from "./state.ts";
+import { lockById, type OrderSagaState } from "./store.ts";
+import type { SagaVersions } from "./versions.ts";
+
+export interface Intervention {
+  readonly sagaId: string;
+  readonly asks: AdminRequest;
+  /** The admin's id. */
+  readonly by: string;
+  readonly traceparent: string;
+}
+
+export type InterventionResult =
+  | { readonly kind: "taken" }
+  | { readonly kind: "refused"; readonly code: "NOT_FOUND" }
+  | {
+      readonly kind: "refused";
+      readonly code: "SAGA_ENDED" | "SAGA_PAST_PIVOT" | "SAGA_CANNOT_GO_ON";
+      /** A sentence for the admin: why, and what to do instead. */
+      readonly detail: string;
+    };
+
+/** Lets an admin step in: an event like a message, under the same lock and with the same outbox, so that it races with nothing. */
+export async function intervene(
+  context: ServiceContext,
+  versions: SagaVersions,
+  { sagaId, asks, by, traceparent }: Intervention,
+): Promise<InterventionResult> {
+  const { db, outbox, wakeRelay } = context;
+  const result = await inTransaction(db, async (tx): Promise<InterventionResult> => {
+    const state = await lockById(tx, sagaId);
+    if (state === undefined) return { kind: "refused", code: "NOT_FOUND" };
+    const refused = refusalOf(state, asks, versions);
+    if (refused) return refused;
+    const sagas = new SagasInHand(context, versions, new Map([[state.orderId, state]]));
+    try {
+      sagas.apply(state.orderId, { kind: "admin", asks, by, traceparent });
+    } catch (error) {
+      return cannotGoOn(error instanceof Error ? error.message : String(error));
+    }
+    await outbox.send(tx, await sagas.save(tx));
+    return { kind: "taken" };
+  });
+  if (result.kind === "taken") wakeRelay();
+  return result;
+}
+
+function refusalOf(state: OrderSagaState, asks: AdminRequest, versions: SagaVersions): InterventionResult | undefined {
+  if (hasEnded(state)) return { kind: "refused", code: "SAGA_ENDED", detail: `The saga has ended: ${state.status}.` };
+  const definition = versions.find(state.version);
+  if (definition === undefined) return cannotGoOn(`its version ${state.version} is not known to this release`);
+  if (asks === "cancel" && isPastPivot(definition, state)) {
+    const detail =
+      "The order has been delivered, and a delivery cannot be undone: it can only become COMPLETE. If the saga is stuck, retry it.";
+    return { kind: "refused", code: "SAGA_PAST_PIVOT", detail };
+  }
+  return undefined;
+}
+
+const cannotGoOn = (problem: string): InterventionResult => ({
+  kind: "refused",
+  code: "SAGA_CANNOT_GO_ON",
+  detail: `This release cannot go on with the saga: ${problem}. Put its row right, or start the release that can.`,
+});

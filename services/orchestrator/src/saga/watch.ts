@@ -1,0 +1,57 @@
+import { inTransaction } from "@shop/database/transaction";
+import type { ServiceContext } from "@shop/service/context";
+import { countOpenSagas, type OpenSagas } from "../db/sagas.ts";
+import { stall } from "./stall.ts";
+import { lockAbandoned, save } from "./store.ts";
+import type { SagaVersions } from "./versions.ts";
+
+/** How often a replica counts the sagas that have not ended, in milliseconds: about as often as metrics are asked for. */
+const INTERVAL_MS = 15_000;
+/** A saga that is overdue for this long, in milliseconds, has no release that goes on with it: timers look every 500 ms. */
+const ABANDONED_AFTER_MS = 60_000;
+const BATCH = 200;
+
+/** Counts the sagas that have not ended for the metrics, and shows those that no running release goes on with as stuck. Runs until `signal` is aborted. */
+export async function watchSagas(context: ServiceContext, signal: AbortSignal, versions: SagaVersions): Promise<void> {
+  const { db, clock, logger, metrics } = context;
+  let open: OpenSagas = { byStatus: { RUNNING: 0, COMPENSATING: 0, STUCK: 0 }, oldestStuckSince: null };
+  metrics.gauge("sagas", "Sagas that have not ended, by status", () =>
+    Object.entries(open.byStatus).map(([status, value]) => ({ labels: { status }, value })),
+  );
+  metrics.gauge("sagas_stuck", "Sagas that wait for an operator", () => open.byStatus.STUCK);
+  metrics.gauge("sagas_stuck_oldest_seconds", "How long the saga that is stuck the longest has been so", () =>
+    open.oldestStuckSince === null ? 0 : Math.max(0, (clock.now() - open.oldestStuckSince) / 1_000),
+  );
+  while (!signal.aborted) {
+    try {
+      await showAbandoned(context, versions);
+      open = await countOpenSagas(db);
+    } catch (error) {
+      logger.warn("sagas could not be counted; it is tried again, and metrics show the last count", { error });
+    }
+    await clock.sleep(INTERVAL_MS, signal);
+  }
+}
+
+async function showAbandoned({ db, clock, logger }: ServiceContext, versions: SagaVersions): Promise<void> {
+  const now = clock.now();
+  const abandoned = await inTransaction(db, async (tx) => {
+    const states = await lockAbandoned(tx, versions.known, now - ABANDONED_AFTER_MS, BATCH);
+    const stalled = states.map((before) => {
+      const problem = `no release that runs knows its version ${before.version}`;
+      const { state, history } = stall(before, null, problem, now);
+      return { state, readRevision: before.revision, history };
+    });
+    if (stalled.length > 0) await save(tx, stalled, now);
+    return states;
+  });
+  for (const { id, orderId, version, step } of abandoned) {
+    logger.warn("a saga is stuck: no release that runs knows its version; it waits for the one that does", {
+      orderId,
+      sagaId: id,
+      version,
+      step,
+      remedy: "start the release that began it; it goes on by itself",
+    });
+  }
+}
