@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { Delivery } from "@shop/contracts/http/delivery";
+import { DeliveriesTold, TellDeliveriesCommand } from "@shop/contracts/messages/audit";
+import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { recordOf } from "@shop/service/testing/participant-under-test";
+import { recordOf, sent } from "@shop/service/testing/participant-under-test";
 import {
   asRider,
   cancel,
@@ -150,4 +152,24 @@ describe("cancelling a delivery", () => {
       }
     }
   });
+});
+
+test("the audit is told how the deliveries of orders stand, and of no others", async () => {
+  const { service } = replicas();
+  const [waiting, taken, unknown] = [uuidV7(), uuidV7(), uuidV7()];
+  await service.receive(create(waiting), create(taken));
+  await service.receive(cancel(taken));
+  await service.takeSent();
+  const auditId = uuidV7();
+  const question = { auditId, orderIds: [waiting, taken, unknown] };
+  await service.receive(outgoing(TellDeliveriesCommand, auditId, question, undefined));
+  const [answer] = await service.takeSent();
+  const { deliveries } = DeliveriesTold.data.parse(answer?.data);
+  expect(answer).toEqual(sent(DeliveriesTold, auditId, { auditId, deliveries }));
+  expect(new Map(deliveries.map(({ orderId, status }) => [orderId, status]))).toEqual(
+    new Map([
+      [waiting, "PENDING"],
+      [taken, "CANCELLED"],
+    ]),
+  );
 });

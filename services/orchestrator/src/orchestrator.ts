@@ -1,20 +1,24 @@
+import { together } from "@shop/messaging/handlers";
 import type { Participant } from "@shop/service/participant";
 import { sagaRoutes } from "./http/routes.ts";
+import { auditHandlers } from "./messages/audit-handlers.ts";
 import { runSagaTimers, sagaHandlers } from "./saga/run.ts";
 import type { SagaVersions } from "./saga/versions.ts";
 import { watchSagas } from "./saga/watch.ts";
+import { auditBooks } from "./use-cases/audit-books.ts";
 
-/** An orchestrator that drives every order's saga from OrderCreated to its end, each under the version that it began with. */
+/** An orchestrator that drives every order's saga from OrderCreated to its end, each under the version that it began with, and audits the books. */
 export function createOrchestrator(versions: SagaVersions): Participant {
   return {
     name: "orchestrator",
     migrations: `${import.meta.dir}/../migrations`,
     topics: ["order.events", "product.events", "delivery.events"],
-    handlers: (context) => sagaHandlers(context, versions),
+    handlers: (context) => together(sagaHandlers(context, versions), auditHandlers(context)),
     routes: (app, context) => sagaRoutes(app, context, versions),
     background: [
       (context, signal) => runSagaTimers(context, signal, versions),
       (context, signal) => watchSagas(context, signal, versions),
+      auditBooks,
     ],
   };
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Order } from "@shop/contracts/http/order";
+import { OrdersTold, TellOrdersCommand } from "@shop/contracts/messages/audit";
 import { DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
 import {
   CancelOrderCommand,
@@ -322,6 +323,22 @@ describe("the saga's commands", () => {
     await service.receiveRecords(Array.from({ length: 100 }, () => record));
     expect(await service.takeSent()).toHaveLength(1);
   });
+});
+
+test("the audit is told how orders stand, and of no others", async () => {
+  const [pending, taken] = [await placed(), await placed()];
+  const reason = "TIMED_OUT";
+  await service.receive(outgoing(CancelOrderCommand, taken.id, { orderId: taken.id, reason }, undefined));
+  await service.takeSent();
+  const auditId = uuidV7();
+  const question = { auditId, orderIds: [pending.id, taken.id, uuidV7()] };
+  await service.receive(outgoing(TellOrdersCommand, auditId, question, undefined));
+  const [answer] = await service.takeSent();
+  const { orders } = OrdersTold.data.parse(answer?.data);
+  expect(answer).toEqual(sent(OrdersTold, auditId, { auditId, orders }));
+  expect(orders).toHaveLength(2);
+  expect(orders).toContainEqual({ orderId: pending.id, status: "PENDING", cancelReason: null });
+  expect(orders).toContainEqual({ orderId: taken.id, status: "CANCELLED", cancelReason: reason });
 });
 
 test("replicas that hear commands and news of the same orders, crossed over, never wait for each other in a circle", async () => {

@@ -1,6 +1,7 @@
 import type { Participant } from "@shop/service/participant";
 import { productRoutes } from "./http/routes.ts";
 import { productHandlers } from "./messages/handlers.ts";
+import { auditStock } from "./use-cases/audit-stock.ts";
 import { seedDemoProducts } from "./use-cases/seed-demo-products.ts";
 
 /** The product service: what is on sale, and the stock that orders take and give back. */
@@ -10,5 +11,6 @@ export const productService: Participant = {
   topics: ["product.commands"],
   handlers: productHandlers,
   routes: productRoutes,
+  background: [auditStock],
   seedDemoData: seedDemoProducts,
 };

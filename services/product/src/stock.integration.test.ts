@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { ReservationsTold, TellReservationsCommand } from "@shop/contracts/messages/audit";
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import {
   DecreaseProductCommand,
@@ -16,9 +17,12 @@ import {
   sent,
 } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
 import { eq, sql } from "drizzle-orm";
+import { imbalances } from "./db/products.ts";
 import { product } from "./db/schema.ts";
 import { productService } from "./service.ts";
+import { auditStock } from "./use-cases/audit-stock.ts";
 import { changeStock } from "./use-cases/change-stock.ts";
 import { createProduct } from "./use-cases/create-product.ts";
 import { withdrawProduct } from "./use-cases/withdraw-product.ts";
@@ -56,17 +60,6 @@ async function stockOf(id: string): Promise<number | undefined> {
   return row?.stock;
 }
 
-/** Products whose stock is not what its changes and the orders that hold some of it explain. */
-async function unexplained(): Promise<readonly unknown[]> {
-  return service.context.db.execute(sql`
-    select product.id, stock, taken, changed, held from product
-    cross join lateral (select coalesce(sum(delta), 0) as changed from stock_change where product_id = product.id) as changes
-    cross join lateral (
-      select coalesce(sum((item ->> 'quantity')::int), 0) as held from reservation, jsonb_array_elements(items) as item
-      where status = 'TAKEN' and (item ->> 'productId')::uuid = product.id) as holds
-    where stock <> changed - held or taken <> held`);
-}
-
 beforeAll(async () => {
   database = await createTestDatabase({ service: "product" });
   service = await participantUnderTest(productService, database.url);
@@ -76,7 +69,7 @@ beforeEach(async () => {
   await service.takeSent();
 });
 afterAll(async () => {
-  const drift = await unexplained();
+  const drift = await imbalances(service.context.db);
   await service.close();
   await twin.close();
   await database.drop();
@@ -261,3 +254,34 @@ async function deadlocks(): Promise<number> {
   );
   return row?.deadlocks ?? 0;
 }
+
+describe("the audit", () => {
+  test("is told what orders hold, and of no others", async () => {
+    const tea = await onSale(10);
+    const [buyer, returner, refusedOne, stranger] = orders(4) as [string, string, string, string];
+    await service.receive(take(buyer, { [tea]: 2 }), take(returner, { [tea]: 3 }), take(refusedOne, { [tea]: 1_000 }));
+    await service.receive(giveBack(returner));
+    await service.takeSent();
+    const auditId = uuidV7();
+    const question = { auditId, orderIds: [buyer, returner, refusedOne, stranger] };
+    await service.receive(outgoing(TellReservationsCommand, auditId, question, traceparent));
+    const reservations = [{ orderId: buyer, items: [{ productId: tea, quantity: 2 }] }];
+    expect(await service.takeSent()).toEqual([sent(ReservationsTold, auditId, { auditId, reservations })]);
+  });
+
+  test("names a product whose stock was changed behind the books", async () => {
+    const tea = await onSale(10);
+    await service.receive(take(uuidV7(), { [tea]: 2 }));
+    await service.context.db.update(product).set({ stock: 9 }).where(eq(product.id, tea));
+    const stopping = new AbortController();
+    const auditing = auditStock(service.context, stopping.signal);
+    await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+    stopping.abort();
+    await auditing;
+    expect(service.lines.filter(({ level }) => level === "error")).toMatchObject([
+      { productId: tea, broughtIn: 10, stock: 9, taken: 2, held: 2 },
+    ]);
+    expect(service.context.metrics.expose()).toContain("\nbooks_drift_products 1\n");
+    await service.context.db.update(product).set({ stock: 8 }).where(eq(product.id, tea));
+  });
+});

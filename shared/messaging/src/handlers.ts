@@ -59,6 +59,21 @@ export function byType(...routes: readonly Route[]): MessageHandlers {
   };
 }
 
+/** The handlers of one service that have nothing to do with each other: no key has messages for two of them. */
+export function together(...all: readonly MessageHandlers[]): MessageHandlers {
+  return {
+    types: new Set(all.flatMap(({ types }) => [...types])),
+    async handle(tx, messages) {
+      const sent: Outgoing[] = [];
+      for (const { types, handle } of all) {
+        const own = messages.filter(({ type }) => types.has(type));
+        if (own.length > 0) sent.push(...(await handle(tx, own)));
+      }
+      return sent;
+    },
+  };
+}
+
 interface Group {
   readonly route: Route;
   readonly members: Received[];

@@ -10,6 +10,7 @@ import { createDeadLetters } from "./dead-letters.ts";
 import type { MessageHandlers } from "./handlers.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
+import { watchOutboxAge } from "./outbox-age.ts";
 import { purgeUntil, type Retention } from "./purge.ts";
 import { createRelay } from "./relay.ts";
 import { openRelaySession } from "./relay-session.ts";
@@ -62,7 +63,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
   const stopping = new AbortController();
   const handledListeners: HandledListener[] = [];
   let subscription: Subscription | undefined;
-  let purging: Promise<void> | undefined;
+  let housekeeping: Promise<unknown> | undefined;
 
   return {
     outbox,
@@ -70,7 +71,10 @@ export function createMessaging(options: MessagingOptions): Messaging {
     onHandled: (listener) => void handledListeners.push(listener),
     start(topics, handlers) {
       relay.start();
-      purging = purgeUntil(stopping.signal, { db, clock, logger, retention });
+      housekeeping = Promise.all([
+        purgeUntil(stopping.signal, { db, clock, logger, retention }),
+        watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
+      ]);
       const handle = createInbox({
         db,
         handlers,
@@ -91,7 +95,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
       stopping.abort();
       await subscription?.stop();
       await relay.stop();
-      await purging;
+      await housekeeping;
       await broker.close();
     },
   };

@@ -1,6 +1,6 @@
 import type { Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import type { Database, Transaction } from "@shop/database/connect";
-import { jsonRows } from "@shop/database/rows";
+import { jsonRows, uuidArray } from "@shop/database/rows";
 import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
 import type { Standing } from "../domain/riding.ts";
 import { delivery } from "./schema.ts";
@@ -153,4 +153,15 @@ export function toDelivery(row: DeliveryRow): Delivery {
     createdAt: row.createdAt.toISOString(),
     completedAt: row.completedAt?.toISOString() ?? null,
   };
+}
+
+/** How the deliveries of orders stand, those that have one. It locks nothing. */
+export async function statusesOf(
+  tx: Transaction,
+  orderIds: readonly string[],
+): Promise<Pick<DeliveryRow, "orderId" | "status">[]> {
+  return tx
+    .select({ orderId: delivery.orderId, status: delivery.status })
+    .from(delivery)
+    .where(sql`${delivery.orderId} = any(${uuidArray(orderIds)})`);
 }

@@ -1,11 +1,14 @@
+import { DeliveriesTold, TellDeliveriesCommand } from "@shop/contracts/messages/audit";
 import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
+import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
+import { statusesOf } from "../db/deliveries.ts";
 import { cancelDeliveries } from "../use-cases/cancel-deliveries.ts";
 import { createDeliveries } from "../use-cases/create-deliveries.ts";
 import { answersToCreate, answerToCancel } from "./answers.ts";
 
-/** What the delivery service does with messages: the saga's two commands. */
+/** What the delivery service does with messages: the saga's two commands, and the audit's question. */
 export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">): MessageHandlers {
   return byType(
     on(CreateDeliveryCommand, async (tx, messages) => {
@@ -25,6 +28,14 @@ export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">)
       );
       return messages.map(({ data, traceparent }) => answerToCancel(known(deliveries, data.orderId), traceparent));
     }),
+
+    on(TellDeliveriesCommand, (tx, messages) =>
+      Promise.all(
+        messages.map(async ({ key, data: { auditId, orderIds }, traceparent }) =>
+          outgoing(DeliveriesTold, key, { auditId, deliveries: await statusesOf(tx, orderIds) }, traceparent),
+        ),
+      ),
+    ),
   );
 }
 

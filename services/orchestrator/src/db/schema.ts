@@ -2,7 +2,20 @@ import { sql } from "drizzle-orm";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { SagaStep } from "@shop/contracts/http/saga";
 import type { CancelReason } from "@shop/contracts/primitives";
-import { bigint, check, index, integer, jsonb, pgTable, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
+import type { AskedSaga, BooksTold } from "../domain/books.ts";
 import type { SagaDirection } from "../saga/state.ts";
 
 export { deadLetter, inbox, outbox } from "@shop/messaging/schema";
@@ -55,3 +68,30 @@ export const sagaHistory = pgTable(
   },
   (table) => [primaryKey({ columns: [table.sagaId, table.seq] })],
 );
+
+/** The audit's one row: how far it has come, and the round that is under way. */
+export const audit = pgTable(
+  "audit",
+  {
+    one: smallint("one").primaryKey().default(1),
+    /** The audit walks from the newest saga to the oldest; null when it begins anew. */
+    beforeSagaId: uuid("before_saga_id"),
+    /** The round under way; null when there is none. */
+    auditId: uuid("audit_id"),
+    askedAt: instantColumn("asked_at"),
+    asked: jsonb("asked").$type<AskedSaga[]>().notNull().default([]),
+    told: jsonb("told").$type<Partial<BooksTold>>().notNull().default({}),
+  },
+  (table) => [check("audit_has_one_row", sql`${table.one} = 1`)],
+);
+
+/** Orders on which the services do not agree. */
+export const auditFinding = pgTable("audit_finding", {
+  orderId: uuid("order_id").primaryKey(),
+  detail: text("detail").notNull(),
+  /** The saga's revision when it was found. */
+  revision: integer("revision").notNull(),
+  foundAt: instantColumn("found_at").notNull(),
+  /** When it was found a second time with nothing changed in between: then it is no message on its way. */
+  confirmedAt: instantColumn("confirmed_at"),
+});

@@ -115,3 +115,14 @@ export function toSnapshot({
     deliveryAddress,
   };
 }
+
+/** How orders stand, those that are known. It locks nothing. */
+export async function statusesOf(
+  tx: Transaction,
+  orderIds: readonly string[],
+): Promise<(Pick<OrderRow, "status" | "cancelReason"> & { readonly orderId: string })[]> {
+  return tx
+    .select({ orderId: orders.id, status: orders.status, cancelReason: orders.cancelReason })
+    .from(orders)
+    .where(sql`${orders.id} = any(${uuidArray(orderIds)})`);
+}

@@ -1,3 +1,4 @@
+import { OrdersTold, TellOrdersCommand } from "@shop/contracts/messages/audit";
 import {
   CancelOrderCommand,
   CompleteOrderCommand,
@@ -9,12 +10,13 @@ import { byType, type MessageHandlers, on, onAny } from "@shop/messaging/handler
 import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { updateCatalogue } from "../db/catalogue.ts";
+import { statusesOf } from "../db/orders.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
 import { noteProgress } from "../use-cases/note-progress.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
 import { milestoneTold, news } from "./progress-news.ts";
 
-/** What the order service does with messages: the saga's two commands, the catalogue's changes, and news for the customer. */
+/** What the order service does with messages: the saga's two commands, the catalogue's changes, news for the customer, and the audit's question. */
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {
   const now = () => new Date(clock.now());
 
@@ -50,6 +52,14 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
       );
       return [];
     }),
+
+    on(TellOrdersCommand, (tx, messages) =>
+      Promise.all(
+        messages.map(async ({ key, data: { auditId, orderIds }, traceparent }) =>
+          outgoing(OrdersTold, key, { auditId, orders: await statusesOf(tx, orderIds) }, traceparent),
+        ),
+      ),
+    ),
 
     onAny(news, async (tx, messages) => {
       const told = messages.flatMap((message) => {

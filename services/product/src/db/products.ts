@@ -77,3 +77,27 @@ export function productChanged(row: Announced, causedBy: string | undefined): Ou
   };
   return outgoing(ProductChanged, productId, data, causedBy);
 }
+
+/** A product whose stock its books do not explain: `broughtIn` must be `stock` and `taken` together, and `taken` what orders hold. */
+export interface Imbalance {
+  readonly productId: string;
+  readonly name: string;
+  readonly broughtIn: number;
+  readonly stock: number;
+  readonly taken: number;
+  readonly held: number;
+}
+
+/** Compares each product with its stock changes and with the orders that hold some of it, all as of one moment. */
+export async function imbalances(db: Database): Promise<readonly Imbalance[]> {
+  return db.execute<Imbalance & Record<string, unknown>>(sql`
+    with changes as (select product_id, sum(delta) as total from stock_change group by product_id),
+    holds as (
+      select item."productId" as product_id, sum(item.quantity) as total
+      from reservation, jsonb_to_recordset(items) as item("productId" uuid, quantity int)
+      where status = 'TAKEN' group by 1)
+    select id as "productId", name, coalesce(changes.total, 0)::float8 as "broughtIn", stock, taken,
+      coalesce(holds.total, 0)::float8 as held
+    from product left join changes on changes.product_id = id left join holds on holds.product_id = id
+    where stock + taken <> coalesce(changes.total, 0) or taken <> coalesce(holds.total, 0)`);
+}

@@ -1,8 +1,9 @@
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import type { Item, ReservationStatus } from "../domain/stock.ts";
+import { reservation } from "./schema.ts";
 
 export interface NewReservation {
   readonly orderId: string;
@@ -64,4 +65,15 @@ export async function productsHeldBy(tx: Transaction, orderIds: readonly string[
     select distinct item."productId" from reservation, jsonb_to_recordset(items) as item("productId" uuid)
     where order_id = any(${uuidArray(orderIds)}) and status = 'TAKEN'`);
   return rows.map(({ productId }) => productId);
+}
+
+/** What orders hold, as far as they hold anything. It locks nothing. */
+export async function heldByOrders(
+  tx: Transaction,
+  orderIds: readonly string[],
+): Promise<{ readonly orderId: string; readonly items: Item[] }[]> {
+  return tx
+    .select({ orderId: reservation.orderId, items: reservation.items })
+    .from(reservation)
+    .where(and(eq(reservation.status, "TAKEN"), sql`${reservation.orderId} = any(${uuidArray(orderIds)})`));
 }

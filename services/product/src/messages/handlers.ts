@@ -1,3 +1,4 @@
+import { ReservationsTold, TellReservationsCommand } from "@shop/contracts/messages/audit";
 import {
   AnnounceProductsCommand,
   DecreaseProductCommand,
@@ -8,12 +9,13 @@ import {
 import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
+import { heldByOrders } from "../db/reservations.ts";
 import { announceProducts } from "../use-cases/announce-products.ts";
 import { returnStock } from "../use-cases/return-stock.ts";
 import { takeStock } from "../use-cases/take-stock.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
 
-/** What the product service does with messages: the saga's two commands, and telling of its products when it is asked to. */
+/** What the product service does with messages: the saga's two commands, telling of its products when it is asked to, and the audit's question. */
 export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox" | "clock">): MessageHandlers {
   const now = () => new Date(clock.now());
 
@@ -49,6 +51,14 @@ export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox"
       await announceProducts(tx, outbox, messages[0]?.traceparent);
       return [];
     }),
+
+    on(TellReservationsCommand, (tx, messages) =>
+      Promise.all(
+        messages.map(async ({ key, data: { auditId, orderIds }, traceparent }) =>
+          outgoing(ReservationsTold, key, { auditId, reservations: await heldByOrders(tx, orderIds) }, traceparent),
+        ),
+      ),
+    ),
   );
 
   return {

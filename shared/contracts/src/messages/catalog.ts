@@ -1,3 +1,4 @@
+import * as audit from "./audit.ts";
 import type { MessageDefinition } from "./define.ts";
 import * as delivery from "./delivery.ts";
 import * as order from "./order.ts";
@@ -23,6 +24,12 @@ export const allMessages: readonly MessageDefinition[] = [
   delivery.DeliveryFailed,
   delivery.CancelDeliveryCommand,
   delivery.DeliveryCancelled,
+  audit.TellOrdersCommand,
+  audit.OrdersTold,
+  audit.TellReservationsCommand,
+  audit.ReservationsTold,
+  audit.TellDeliveriesCommand,
+  audit.DeliveriesTold,
 ];
 
 export const messagesByType: ReadonlyMap<string, MessageDefinition> = new Map(

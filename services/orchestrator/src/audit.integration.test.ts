@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { DeliveriesTold, OrdersTold, ReservationsTold, TellOrdersCommand } from "@shop/contracts/messages/audit";
+import { DeliveryCreated } from "@shop/contracts/messages/delivery";
+import { OrderCreated, type OrderSnapshot } from "@shop/contracts/messages/order";
+import { ProductDecreased } from "@shop/contracts/messages/product";
+import { outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { orchestratorService } from "./service.ts";
+import { auditBooks } from "./use-cases/audit-books.ts";
+
+let database: TestDatabase;
+let service: ParticipantUnderTest;
+let stopping: AbortController;
+let auditing: Promise<void>;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  service = await participantUnderTest(orchestratorService, database.url);
+  stopping = new AbortController();
+}, 120_000);
+afterAll(async () => {
+  stopping.abort();
+  await auditing;
+  await service.close();
+  await database.drop();
+});
+
+const newOrder = (): OrderSnapshot => ({
+  orderId: uuidV7(),
+  customerId: uuidV7(),
+  items: [{ productId: uuidV7(), quantity: 1 }],
+  total: 1_000,
+  currency: "KRW",
+  deliveryAddress: "1 Sejong-daero, Seoul",
+});
+
+/** Takes an order to where it waits for a rider. */
+async function waitForRider(order: OrderSnapshot): Promise<void> {
+  const { orderId } = order;
+  await service.receive(outgoing(OrderCreated, orderId, order, undefined));
+  await service.receive(outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined));
+  await service.receive(outgoing(DeliveryCreated, orderId, { orderId, deliveryId: uuidV7() }, undefined));
+}
+
+interface Question {
+  readonly auditId: string;
+  readonly orderIds: readonly string[];
+}
+
+/** Lets the audit look again, and gives its question about orders, if it has one. */
+async function look(): Promise<Question | undefined> {
+  await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+  await service.clock.advance(5_000);
+  await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+  const sent = (await service.takeSent()).find(({ type }) => type === TellOrdersCommand.type);
+  return sent && TellOrdersCommand.data.parse(sent.data);
+}
+
+/** The next question within `ms`. */
+async function question(ms: number): Promise<Question> {
+  for (let waited = 0; waited < ms; waited += 5_000) {
+    const asked = await look();
+    if (asked) return asked;
+  }
+  throw new Error(`the audit has not asked within ${ms} ms`);
+}
+
+/** What the three services tell of orders that wait for a rider. `holding` are those whose stock is taken. */
+async function answer(
+  auditId: string,
+  orders: readonly OrderSnapshot[],
+  holding: readonly OrderSnapshot[],
+): Promise<void> {
+  const told = { auditId };
+  await service.receive(
+    outgoing(
+      OrdersTold,
+      auditId,
+      { ...told, orders: orders.map(({ orderId }) => ({ orderId, status: "PENDING" as const, cancelReason: null })) },
+      undefined,
+    ),
+    outgoing(
+      DeliveriesTold,
+      auditId,
+      { ...told, deliveries: orders.map(({ orderId }) => ({ orderId, status: "PENDING" as const })) },
+      undefined,
+    ),
+  );
+  await service.receive(outgoing(ReservationsTold, auditId, { ...told, reservations: [...holding] }, undefined));
+}
+
+const drift = () => /^books_drift_orders (\d+)$/m.exec(service.context.metrics.expose())?.[1];
+const errors = () => service.lines.filter(({ level }) => level === "error");
+
+test("an order on which the services do not agree is reported once, by its id, and forgotten when they agree again", async () => {
+  const [sound, broken] = [newOrder(), newOrder()];
+  await waitForRider(sound);
+  await waitForRider(broken);
+  await service.takeSent();
+  auditing = auditBooks(service.context, stopping.signal);
+
+  expect(await look()).toBeUndefined();
+  const first = await question(65_000);
+  expect(first.orderIds.toSorted()).toEqual([sound.orderId, broken.orderId].toSorted());
+  await answer(first.auditId, [sound, broken], [sound]);
+  expect(errors()).toEqual([]);
+
+  const second = await question(5_000);
+  expect(second.orderIds).toEqual([broken.orderId]);
+  await answer(second.auditId, [broken], []);
+  expect(errors()).toHaveLength(1);
+  expect(errors()[0]).toMatchObject({
+    orderId: broken.orderId,
+    detail: "the saga is WAITING_FOR_RIDER, but the order holds no stock",
+  });
+
+  const third = await question(5_000);
+  expect(drift()).toBe("1");
+  await answer(third.auditId, [broken], []);
+  expect(errors()).toHaveLength(1);
+
+  const fourth = await question(5_000);
+  await answer(fourth.auditId, [broken], [broken]);
+  await look();
+  expect(drift()).toBe("0");
+}, 60_000);
+
+test("a round that nobody answers is asked again, and what is told of it late is ignored", async () => {
+  const unanswered = await question(65_000);
+  expect(unanswered.orderIds).toHaveLength(2);
+  expect(await look()).toBeUndefined();
+  const again = await question(65_000);
+  expect(again.orderIds).toEqual(unanswered.orderIds);
+  await answer(unanswered.auditId, [], []);
+  await look();
+  expect(drift()).toBe("0");
+}, 60_000);

@@ -1,0 +1,152 @@
+import type { Database, Transaction } from "@shop/database/connect";
+import { jsonRows, uuidArray } from "@shop/database/rows";
+import { count, desc, eq, inArray, isNotNull, lt, or, sql } from "drizzle-orm";
+import type { AskedSaga, BooksTold } from "../domain/books.ts";
+import { audit, auditFinding, saga } from "./schema.ts";
+
+export type AuditRow = typeof audit.$inferSelect;
+
+/** The audit's row, locked; undefined when another replica is at it. */
+export async function claimAudit(tx: Transaction): Promise<AuditRow | undefined> {
+  await tx.insert(audit).values({}).onConflictDoNothing();
+  const [row] = await tx.select().from(audit).for("update", { skipLocked: true });
+  return row;
+}
+
+export interface NewRound {
+  /** Null when there is nobody to ask about: the walk goes on with the next look. */
+  readonly auditId: string | null;
+  readonly asked: readonly AskedSaga[];
+  readonly beforeSagaId: string | null;
+  readonly askedAt: Date | null;
+}
+
+export async function beginRound(tx: Transaction, { asked, ...round }: NewRound): Promise<void> {
+  await tx.update(audit).set({ ...round, asked: [...asked], told: {} });
+}
+
+/** Adds what a service told. @returns the round with all that is told by now, locked; undefined when it is over already */
+export async function addTold(
+  tx: Transaction,
+  auditId: string,
+  told: Partial<BooksTold>,
+): Promise<AuditRow | undefined> {
+  const [row] = await tx
+    .update(audit)
+    .set({ told: sql`${audit.told} || ${JSON.stringify(told)}::jsonb` })
+    .where(eq(audit.auditId, auditId))
+    .returning();
+  return row;
+}
+
+export async function endRound(tx: Transaction): Promise<void> {
+  await tx.update(audit).set({ auditId: null, askedAt: null, asked: [], told: {} });
+}
+
+export interface Walked {
+  readonly sagas: readonly AskedSaga[];
+  /** Where the walk goes on; null when it has come to its end. */
+  readonly beforeSagaId: string | null;
+}
+
+export interface Step {
+  /** Where the last step ended; null for the newest saga. */
+  readonly beforeSagaId: string | null;
+  readonly maxSagas: number;
+  readonly maxItems: number;
+  /** Only sagas that have been at rest since then are asked about. */
+  readonly restSince: Date;
+}
+
+/** The next sagas on the walk from the newest to the oldest, those of them that are at rest. */
+export async function walk(tx: Transaction, { beforeSagaId, maxSagas, maxItems, restSince }: Step): Promise<Walked> {
+  const rows = await tx
+    .select()
+    .from(saga)
+    .where(beforeSagaId === null ? undefined : lt(saga.id, beforeSagaId))
+    .orderBy(desc(saga.id))
+    .limit(maxSagas);
+  let items = 0;
+  const tooMany = rows.findIndex(({ data }) => (items += data.items.length) > maxItems);
+  const taken = tooMany === -1 ? rows : rows.slice(0, tooMany);
+  return {
+    sagas: taken.filter((row) => isAtRest(row) && row.updatedAt <= restSince).map(toAsked),
+    beforeSagaId: tooMany === -1 && rows.length < maxSagas ? null : (taken.at(-1)?.id ?? null),
+  };
+}
+
+/** The sagas of orders on which the services did not agree, those of them that are at rest. */
+export async function suspects(tx: Transaction, limit: number): Promise<readonly AskedSaga[]> {
+  const rows = await tx
+    .select({ saga })
+    .from(auditFinding)
+    .innerJoin(saga, eq(saga.orderId, auditFinding.orderId))
+    .where(or(inArray(saga.status, ["COMPLETE", "CANCELLED"]), eq(saga.step, "WAIT_FOR_RIDER")))
+    .orderBy(auditFinding.foundAt)
+    .limit(limit);
+  return rows.map((row) => toAsked(row.saga));
+}
+
+/** Which of these sagas are still as they were when the others were asked. */
+export async function unchanged(tx: Transaction, asked: readonly AskedSaga[]): Promise<readonly AskedSaga[]> {
+  const rows = await tx
+    .select({ orderId: saga.orderId, revision: saga.revision })
+    .from(saga)
+    .where(sql`${saga.orderId} = any(${uuidArray(asked.map(({ orderId }) => orderId))})`);
+  const revisionOf = new Map(rows.map(({ orderId, revision }) => [orderId, revision]));
+  return asked.filter(({ orderId, revision }) => revisionOf.get(orderId) === revision);
+}
+
+export interface Finding {
+  readonly orderId: string;
+  readonly revision: number;
+  readonly detail: string;
+}
+
+/**
+ * Notes findings. One that was noted before, of the same revision of its saga, is confirmed.
+ * @returns those that were confirmed just now
+ */
+export async function noteFindings(
+  tx: Transaction,
+  findings: readonly Finding[],
+  now: Date,
+): Promise<readonly Finding[]> {
+  if (findings.length === 0) return [];
+  const rows = await tx.execute<Finding & { isNews: boolean } & Record<string, unknown>>(sql`
+    insert into audit_finding as known (order_id, detail, revision, found_at)
+    select "orderId", detail, revision, ${now.toISOString()}
+    from json_to_recordset(${jsonRows(findings)}) as r("orderId" uuid, detail text, revision int)
+    on conflict (order_id) do update set
+      detail = excluded.detail,
+      revision = excluded.revision,
+      found_at = excluded.found_at,
+      confirmed_at = case when known.revision = excluded.revision then coalesce(known.confirmed_at, excluded.found_at) end
+    returning order_id as "orderId", detail, revision, confirmed_at = found_at as "isNews"`);
+  return rows.filter(({ isNews }) => isNews);
+}
+
+/** Forgets the findings about orders on which the services agree. @returns those that had been confirmed */
+export async function forgetFindings(tx: Transaction, orderIds: readonly string[]): Promise<readonly string[]> {
+  const rows = await tx
+    .delete(auditFinding)
+    .where(sql`${auditFinding.orderId} = any(${uuidArray(orderIds)})`)
+    .returning({ orderId: auditFinding.orderId, confirmedAt: auditFinding.confirmedAt });
+  return rows.filter(({ confirmedAt }) => confirmedAt !== null).map(({ orderId }) => orderId);
+}
+
+/** How many orders the services do not agree on, as far as that is confirmed. */
+export async function countFindings(db: Database): Promise<number> {
+  const [row] = await db.select({ n: count() }).from(auditFinding).where(isNotNull(auditFinding.confirmedAt));
+  return row?.n ?? 0;
+}
+
+type SagaRow = typeof saga.$inferSelect;
+
+const isAtRest = ({ status, step }: Pick<SagaRow, "status" | "step">) =>
+  status === "COMPLETE" || status === "CANCELLED" || (status === "RUNNING" && step === "WAIT_FOR_RIDER");
+
+function toAsked({ orderId, revision, status, reason, data }: SagaRow): AskedSaga {
+  const rest = status === "COMPLETE" || status === "CANCELLED" ? status : "WAITING_FOR_RIDER";
+  return { orderId, revision, rest, reason, items: data.items };
+}

@@ -1,0 +1,88 @@
+import {
+  AUDIT_ROUND,
+  AUDIT_ROUND_ITEMS,
+  TellDeliveriesCommand,
+  TellOrdersCommand,
+  TellReservationsCommand,
+} from "@shop/contracts/messages/audit";
+import type { Transaction } from "@shop/database/connect";
+import { inTransaction } from "@shop/database/transaction";
+import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import type { ServiceContext } from "@shop/service/context";
+import { beginRound, claimAudit, countFindings, suspects, walk } from "../db/audits.ts";
+
+/** The pause between two rounds, in milliseconds: with 500 orders in each, eight million orders a day are audited. */
+const PAUSE_MS = 5_000;
+/** The pause between the end of a walk over all sagas and the next walk, in milliseconds. */
+const WALK_PAUSE_MS = 60_000;
+/** Younger changes may still be on their way to the other services, in milliseconds. */
+const REST_MS = 10_000;
+/** A round that has not been answered for this long, in milliseconds, is given up: a service or Kafka is away. */
+const ROUND_PATIENCE_MS = 60_000;
+/** As many orders that were found before as a round asks about again. With fifty items each they take half of a round's. */
+const SUSPECTS = 50;
+
+/**
+ * Audits the books for as long as the process runs: asks the other services, round after round, how they see orders whose sagas have come to
+ * rest. What they tell is compared by `hearBooks`. Of all replicas one at a time begins a round; nothing but the audit's own row is locked.
+ */
+export async function auditBooks(context: ServiceContext, signal: AbortSignal): Promise<void> {
+  const { db, outbox, wakeRelay, clock, logger, metrics } = context;
+  let drifting = 0;
+  metrics.gauge("books_drift_orders", "Orders on which the services do not agree", () => drifting);
+  let walkAgainAt = 0;
+  while (!signal.aborted) {
+    try {
+      const now = clock.now();
+      const round = await inTransaction(db, async (tx) => {
+        const begun = await beginNext(tx, context, now, now >= walkAgainAt);
+        await outbox.send(tx, begun.questions);
+        return begun;
+      });
+      if (round.questions.length > 0) wakeRelay();
+      if (round.endsWalk) walkAgainAt = now + WALK_PAUSE_MS;
+      drifting = await countFindings(db);
+    } catch (error) {
+      logger.warn("the books could not be audited; it is tried again", { error });
+    }
+    await clock.sleep(PAUSE_MS, signal);
+  }
+}
+
+interface Begun {
+  readonly questions: readonly Outgoing[];
+  readonly endsWalk: boolean;
+}
+
+/** Begins the next round unless one is under way; without `walks` only about orders that were found before. */
+async function beginNext(
+  tx: Transaction,
+  { ids }: Pick<ServiceContext, "ids">,
+  now: number,
+  walks: boolean,
+): Promise<Begun> {
+  const audit = await claimAudit(tx);
+  const isUnderWay = audit?.askedAt && now - audit.askedAt.getTime() < ROUND_PATIENCE_MS;
+  if (audit === undefined || isUnderWay) return { questions: [], endsWalk: false };
+
+  const again = await suspects(tx, SUSPECTS);
+  const step = {
+    beforeSagaId: audit.beforeSagaId,
+    maxSagas: AUDIT_ROUND - SUSPECTS,
+    maxItems: AUDIT_ROUND_ITEMS / 2,
+    restSince: new Date(now - REST_MS),
+  };
+  const page = walks ? await walk(tx, step) : { sagas: [], beforeSagaId: audit.beforeSagaId };
+  const known = new Set(again.map(({ orderId }) => orderId));
+  const asked = [...again, ...page.sagas.filter(({ orderId }) => !known.has(orderId))];
+  const auditId = asked.length === 0 ? null : ids();
+  const askedAt = auditId === null ? null : new Date(now);
+  await beginRound(tx, { auditId, asked, beforeSagaId: page.beforeSagaId, askedAt });
+  const endsWalk = walks && page.beforeSagaId === null;
+  if (auditId === null) return { questions: [], endsWalk };
+  const question = { auditId, orderIds: asked.map(({ orderId }) => orderId) };
+  const questions = [TellOrdersCommand, TellReservationsCommand, TellDeliveriesCommand].map((definition) =>
+    outgoing(definition, auditId, question, undefined),
+  );
+  return { questions, endsWalk };
+}

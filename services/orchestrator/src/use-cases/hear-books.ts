@@ -1,0 +1,38 @@
+import type { Transaction } from "@shop/database/connect";
+import type { ServiceContext } from "@shop/service/context";
+import { addTold, endRound, forgetFindings, noteFindings, unchanged } from "../db/audits.ts";
+import { type BooksTold, disagreements } from "../domain/books.ts";
+
+/**
+ * Takes what one service told of a round of the audit. With the last of them the books are compared: an order on which the services do not
+ * agree is asked about again in the next round, and reported when nothing has changed by then.
+ */
+export async function hearBooks(
+  tx: Transaction,
+  { clock, logger, metrics }: Pick<ServiceContext, "clock" | "logger" | "metrics">,
+  auditId: string,
+  news: Partial<BooksTold>,
+): Promise<void> {
+  const round = await addTold(tx, auditId, news);
+  if (round === undefined) return;
+  const { orders, reservations, deliveries } = round.told;
+  if (orders === undefined || reservations === undefined || deliveries === undefined) return;
+
+  const asked = await unchanged(tx, round.asked);
+  const found = disagreements(asked, { orders, reservations, deliveries });
+  const findings = asked.flatMap(({ orderId, revision }) => {
+    const detail = found.get(orderId);
+    return detail === undefined ? [] : [{ orderId, revision, detail }];
+  });
+  const confirmed = await noteFindings(tx, findings, new Date(clock.now()));
+  const settled = await forgetFindings(
+    tx,
+    asked.filter(({ orderId }) => !found.has(orderId)).map(({ orderId }) => orderId),
+  );
+  await endRound(tx);
+
+  metrics.count("books_audited_orders_total", {}, asked.length);
+  for (const { orderId, detail } of confirmed)
+    logger.error("the books do not balance: the services do not agree on an order", { orderId, detail });
+  for (const orderId of settled) logger.info("the services agree on an order again", { orderId });
+}

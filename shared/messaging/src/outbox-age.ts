@@ -1,0 +1,34 @@
+import type { Database } from "@shop/database/connect";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import { sql } from "drizzle-orm";
+
+const LOOK_INTERVAL_MS = 5_000;
+
+interface OutboxAgeOptions {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Shows as a metric for how long the oldest message has waited in the outbox: minutes mean that the broker is away. Runs until `signal` is aborted. */
+export async function watchOutboxAge(
+  signal: AbortSignal,
+  { db, clock, logger, metrics }: OutboxAgeOptions,
+): Promise<void> {
+  let seconds = 0;
+  metrics.gauge("outbox_oldest_unsent_seconds", "How long the oldest message waits to be published", () => seconds);
+  while (!signal.aborted) {
+    try {
+      // The ages of committed rows are the database's own: no other clock tells when they were written.
+      const [row] = await db.execute<{ seconds: number }>(sql`
+        select coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as seconds from outbox where sent_at is null`);
+      seconds = row?.seconds ?? 0;
+    } catch (error) {
+      logger.debug("the age of the outbox could not be read; the metric stands still", { error });
+    }
+    await clock.sleep(LOOK_INTERVAL_MS, signal);
+  }
+}
