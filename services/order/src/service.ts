@@ -3,6 +3,7 @@ import { orderRoutes } from "./http/routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
 import { askForCatalogueUntilFilled, catalogueReadiness } from "./use-cases/ask-for-catalogue.ts";
 import { purgeIdempotencyKeys } from "./use-cases/purge-idempotency-keys.ts";
+import { tellAgain } from "./use-cases/tell-again.ts";
 
 /** The order service: takes orders, tells of them, and ends them when the saga says so. */
 export const orderService: Participant = {
@@ -12,5 +13,5 @@ export const orderService: Participant = {
   handlers: orderHandlers,
   routes: orderRoutes,
   readiness: { name: "catalogue", check: catalogueReadiness },
-  background: [askForCatalogueUntilFilled, purgeIdempotencyKeys],
+  background: [askForCatalogueUntilFilled, purgeIdempotencyKeys, tellAgain],
 };

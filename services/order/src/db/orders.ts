@@ -2,7 +2,8 @@ import type { Order, OrderMilestone } from "@shop/contracts/http/order";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, lt, lte, type SQL, sql } from "drizzle-orm";
+import { TELL_AGAIN_MS } from "../domain/telling.ts";
 import { waitingOf } from "../domain/waiting.ts";
 import { orders } from "./schema.ts";
 
@@ -11,8 +12,9 @@ export type OrderRow = typeof orders.$inferSelect;
 /** Stores orders that have just been placed: PENDING, CREATED. */
 export async function insertOrders(tx: Transaction, placed: readonly Order[]): Promise<void> {
   await tx.execute(sql`
-    insert into orders (id, customer_id, status, progress, items, total, currency, delivery_address, created_at, updated_at)
-    select id, "customerId", status, progress, items, total, currency, "deliveryAddress", "createdAt", "updatedAt"
+    insert into orders (id, customer_id, status, progress, items, total, currency, delivery_address, created_at, updated_at, tell_again_at)
+    select id, "customerId", status, progress, items, total, currency, "deliveryAddress", "createdAt", "updatedAt",
+      "createdAt" + ${TELL_AGAIN_MS}::int * interval '1 millisecond'
     from json_to_recordset(${jsonRows(placed)}) as r(
       id uuid, "customerId" uuid, status text, progress text, items json, total bigint, currency text,
       "deliveryAddress" text, "createdAt" timestamptz, "updatedAt" timestamptz)`);
@@ -21,6 +23,27 @@ export async function insertOrders(tx: Transaction, placed: readonly Order[]): P
 /** Keeps orders from being changed by others until the transaction ends. They are locked in the order of their ids: so no two transactions wait for each other. */
 export async function lockOrders(tx: Transaction, orderIds: readonly string[]): Promise<void> {
   await tx.execute(sql`select from orders where id = any(${uuidArray(orderIds)}) order by id for update`);
+}
+
+/** Orders of which the saga is to be told again by now, locked, without those that another replica tells of. */
+export async function lockUnheard(tx: Transaction, now: Date, limit: number): Promise<readonly OrderRow[]> {
+  return tx
+    .select()
+    .from(orders)
+    .where(lte(orders.tellAgainAt, now))
+    .orderBy(orders.tellAgainAt)
+    .limit(limit)
+    .for("update", { skipLocked: true });
+}
+
+export async function setTellAgainAt(
+  tx: Transaction,
+  times: readonly { readonly id: string; readonly tellAgainAt: Date }[],
+): Promise<void> {
+  await tx.execute(sql`
+    update orders set tell_again_at = r."tellAgainAt"
+    from json_to_recordset(${jsonRows(times)}) as r(id uuid, "tellAgainAt" timestamptz)
+    where orders.id = r.id and orders.id = any(${uuidArray(times.map(({ id }) => id))})`);
 }
 
 /** @param customerId only this customer's, or anyone's */

@@ -8,6 +8,7 @@ import { changesWith, reachedMilestone, toOrder, toSnapshot } from "../db/orders
 import { orders } from "../db/schema.ts";
 import { decideCancel } from "../domain/cancelling.ts";
 import { isAhead } from "../domain/milestones.ts";
+import { TELL_AGAIN_MS } from "../domain/telling.ts";
 
 export interface CancelRequest {
   readonly orderId: string;
@@ -36,12 +37,14 @@ export async function cancelOrder(
     const now = new Date(clock.now());
     // An order that is further already, such as DELIVERED, does not go back to CANCELLING: the saga will tell.
     const isNews = isAhead("CANCELLING", reachedMilestone(row));
-    const change = { cancelRequestedAt: now, updatedAt: now, ...(isNews ? ({ progress: "CANCELLING" } as const) : {}) };
+    const reason = customerId === undefined ? "CANCELLED_BY_ADMIN" : "CANCELLED_BY_CUSTOMER";
+    const tellAgainAt = new Date(now.getTime() + TELL_AGAIN_MS);
+    const request = { cancelRequestedAt: now, cancelRequestReason: reason, tellAgainAt } as const;
+    const change = { ...request, updatedAt: now, ...(isNews ? ({ progress: "CANCELLING" } as const) : {}) };
     await tx
       .update(orders)
       .set({ ...change, ...(isNews ? { changes: changesWith(sql`'CANCELLING'::text`, now) } : {}) })
       .where(eq(orders.id, orderId));
-    const reason = customerId === undefined ? "CANCELLED_BY_ADMIN" : "CANCELLED_BY_CUSTOMER";
     await outbox.send(tx, [outgoing(OrderCancelRequested, orderId, { ...toSnapshot(row), reason }, traceparent)]);
     return { kind: "requested", order: toOrder({ ...row, ...change }) };
   });

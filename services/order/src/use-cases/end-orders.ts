@@ -39,7 +39,7 @@ export async function endOrders(
   }
   if (open.length > 0) {
     await tx.execute(sql`
-      update orders set status = ${status}, progress = ${status}, cancel_reason = r.reason, updated_at = ${now.toISOString()},
+      update orders set status = ${status}, progress = ${status}, cancel_reason = r.reason, tell_again_at = null, updated_at = ${now.toISOString()},
         changes = ${changesWith(sql`${status}::text`, now)}
       from json_to_recordset(${jsonRows(open)}) as r("orderId" uuid, reason text)
       where orders.id = r."orderId" and orders.id = any(${uuidArray(open.map(({ orderId }) => orderId))})`);

@@ -18,7 +18,7 @@ export async function noteProgress(tx: Transaction, news: readonly ProgressNews[
     with locked as (
       select id from orders where id = any(${uuidArray(news.map(({ orderId }) => orderId))}) and status = 'PENDING'
       order by id for no key update)
-    update orders set progress = r.progress, updated_at = ${now.toISOString()}, changes = ${changesWith(sql`r.milestone`, now)}
+    update orders set progress = r.progress, tell_again_at = null, updated_at = ${now.toISOString()}, changes = ${changesWith(sql`r.milestone`, now)}
     from locked join json_to_recordset(${jsonRows(rows)}) as r("orderId" uuid, milestone text, progress text)
       on locked.id = r."orderId"
     where orders.id = locked.id and array_position(${milestones}, r.milestone) >
