@@ -1,3 +1,5 @@
+import type { Clock } from "./clock.ts";
+
 /**
  * Natural group commit: what has piled up goes out as one call of `run`, while at most `maxInFlight` calls are under way.
  * Nothing waits on purpose: a lone item goes out at once, and under load the batches grow by themselves.
@@ -10,17 +12,29 @@ export interface GroupCommitOptions<Item, Result> {
   readonly maxInFlight: number;
   /** As many items as may wait at once; one more is rejected with `TooManyWaiting`. What hangs behind `run` must not fill the memory. */
   readonly maxWaiting: number;
+  /**
+   * An item that has waited for longer, in milliseconds, is rejected with `WaitedTooLong` and not worked on: nobody waits for its result any more.
+   * While the oldest one is that old, further items are rejected at once.
+   */
+  readonly maxWaitMs: number;
+  readonly clock: Pick<Clock, "elapsed">;
   /** Whether an error is no fault of an item, such as an absent database: then the batch is not run again one by one, all of it fails. */
   readonly isEveryonesFault: (error: unknown) => boolean;
 }
 
-/** Its code is PostgreSQL's for insufficient resources: whoever asks is to try again, and nothing is wrong with the item. */
+/** Its code, as that of `WaitedTooLong`, is PostgreSQL's for insufficient resources: whoever asks is to try again, and nothing is wrong with the item. */
 class TooManyWaiting extends Error {
   override readonly name = "TooManyWaiting";
   readonly code = "53000";
 }
 
+class WaitedTooLong extends Error {
+  override readonly name = "WaitedTooLong";
+  readonly code = "53000";
+}
+
 interface Waiting<Item, Result> {
+  readonly sinceMs: number;
   readonly item: Item;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
@@ -28,7 +42,7 @@ interface Waiting<Item, Result> {
 
 /** @returns a function that takes one item and resolves with its result, or rejects with what its own run threw */
 export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): (item: Item) => Promise<Result> {
-  const { run, maxBatch, maxInFlight, maxWaiting, isEveryonesFault } = options;
+  const { run, maxBatch, maxInFlight, maxWaiting, maxWaitMs, clock, isEveryonesFault } = options;
   const queue: Waiting<Item, Result>[] = [];
   let inFlight = 0;
 
@@ -44,10 +58,22 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
     }
   }
 
+  const isLate = ({ sinceMs }: { readonly sinceMs: number }) => clock.elapsed() - sinceMs > maxWaitMs;
+
+  /** The next ones to work on, after those that have waited for too long. */
+  function takeBatch(): readonly Waiting<Item, Result>[] {
+    const firstInTime = queue.findIndex((waiting) => !isLate(waiting));
+    for (const { reject } of queue.splice(0, firstInTime === -1 ? queue.length : firstInTime))
+      reject(new WaitedTooLong(`an item waited for more than ${maxWaitMs} ms`));
+    return queue.splice(0, maxBatch);
+  }
+
   function pump(): void {
-    while (inFlight < maxInFlight && queue.length > 0) {
+    while (inFlight < maxInFlight) {
+      const batch = takeBatch();
+      if (batch.length === 0) return;
       inFlight += 1;
-      void runBatch(queue.splice(0, maxBatch)).finally(() => {
+      void runBatch(batch).finally(() => {
         inFlight -= 1;
         pump();
       });
@@ -60,7 +86,12 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
         reject(new TooManyWaiting(`${queue.length} items wait already`));
         return;
       }
-      queue.push({ item, resolve, reject });
+      const [oldest] = queue;
+      if (oldest && isLate(oldest)) {
+        reject(new WaitedTooLong("items wait for too long already"));
+        return;
+      }
+      queue.push({ sinceMs: clock.elapsed(), item, resolve, reject });
       pump();
     });
 }

@@ -34,6 +34,8 @@ const MAX_BATCH = 500;
 const MAX_IN_FLIGHT = 2;
 /** Far more than are placed in the time within which a caller is answered. */
 const MAX_WAITING = 10_000;
+/** The gateway gives up after 1.8 s: an order that comes to its turn later would be placed for a caller who was told that it was not. */
+const MAX_WAIT_MS = 1_000;
 
 type Context = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">;
 
@@ -48,6 +50,8 @@ export function placeOrders(context: Context): (request: OrderRequest) => Promis
     maxBatch: MAX_BATCH,
     maxInFlight: MAX_IN_FLIGHT,
     maxWaiting: MAX_WAITING,
+    maxWaitMs: MAX_WAIT_MS,
+    clock: context.clock,
     isEveryonesFault: isTransient,
     run: async (requests) => {
       const results = await inTransaction(db, (tx) => placeAll(tx, context, requests));
