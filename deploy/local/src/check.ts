@@ -36,12 +36,12 @@ const { passed, failed } = sumOf(tallies);
 say(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
-/** What `--only` names; by default everything that every machine can run. */
+/** What `--only` names; by default everything that every machine can run, and what `--with` names besides. */
 function chosenNames(): ReadonlySet<string> {
-  const { values } = parseArgs({ options: { only: { type: "string" } } });
-  if (values.only === undefined)
-    return new Set(checks.all.filter(({ onRequest }) => !onRequest).map(({ name }) => name));
-  const wanted = values.only.split(",").map((name) => name.trim());
+  const { values } = parseArgs({ options: { only: { type: "string" }, with: { type: "string" } } });
+  const named = (list = "") => list.split(",").flatMap((name) => name.trim() || []);
+  const usual = checks.all.filter(({ onRequest }) => !onRequest).map(({ name }) => name);
+  const wanted = [...(values.only === undefined ? usual : named(values.only)), ...named(values.with)];
   const unknown = wanted.filter((name) => !names.includes(name));
   if (unknown.length === 0) return new Set(wanted);
   say(`There is no check ${unknown.join(", ")}. There are ${names.join(", ")}.`);

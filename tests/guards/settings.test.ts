@@ -1,0 +1,16 @@
+import { expect, test } from "bun:test";
+
+const root = `${import.meta.dir}/../..`;
+/** Where settings are declared, each as a property in capitals. */
+const SOURCES = ["shared/service/src/{settings,edge}.ts", "services/*/src/config.ts"];
+
+test("README.md lists every setting that a process reads", async () => {
+  const files = (await Promise.all(SOURCES.map((glob) => Array.fromAsync(new Bun.Glob(glob).scan(root))))).flat();
+  const sources = await Promise.all(files.map((path) => Bun.file(`${root}/${path}`).text()));
+  const settings = sources.flatMap((source) =>
+    Array.from(source.matchAll(/^ {2}([A-Z][A-Z_]+)[:,]/gm), ([, name]) => name),
+  );
+  expect(settings).toContain("KAFKA_TLS_CA");
+  const readme = await Bun.file(`${root}/README.md`).text();
+  expect(settings.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+});
