@@ -24,13 +24,15 @@ const ANY = "any";
 const PLATFORM = ["bun", "node:"];
 const shared = (...names: readonly string[]) => names.map((name) => `shared/${name}/src/`);
 const ALL_SHARED = shared("contracts", "runtime", "database", "http", "messaging", "service");
+/** What a program outside of the system uses, pages among them. */
+const CLIENT = shared("client");
 
 /** The first layer that fits a file is its layer. A file that fits none may import nothing. */
 export const LAYERS: readonly Layer[] = [
   {
     name: "a test",
     files: /^tests\/|\.test\.tsx?$|\/src\/testing\//,
-    modules: ["./", ...ALL_SHARED, ...shared("testing"), "deploy/local/"],
+    modules: ["./", ...ALL_SHARED, ...CLIENT, ...shared("testing"), "deploy/local/"],
     packages: ANY,
     isTest: true,
   },
@@ -41,10 +43,18 @@ export const LAYERS: readonly Layer[] = [
     packages: ANY,
     isTest: true,
   },
-  { name: "deploy/", files: /^deploy\//, modules: ["./", ...ALL_SHARED], packages: ANY },
+  { name: "deploy/", files: /^deploy\//, modules: ["./", ...ALL_SHARED, ...CLIENT], packages: ANY },
   { name: "the settings of migrations", files: /\/drizzle\.config\.ts$/, modules: [], packages: ["drizzle-kit"] },
 
   { name: "shared/contracts", files: /^shared\/contracts\//, modules: ["./"], packages: ["zod"] },
+  {
+    name: "shared/client",
+    files: /^shared\/client\//,
+    // It runs in browsers as well: no schemas, and nothing of Bun's or Node's.
+    modules: ["./", "shared/runtime/src/backoff.ts", "shared/runtime/src/clock.ts"],
+    types: shared("contracts"),
+    packages: ["zod"],
+  },
   { name: "shared/runtime", files: /^shared\/runtime\//, modules: ["./"], packages: ["zod", ...PLATFORM] },
   {
     name: "shared/database",

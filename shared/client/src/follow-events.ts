@@ -1,0 +1,73 @@
+import { backoffMs } from "@shop/runtime/backoff";
+import type { Clock } from "@shop/runtime/clock";
+import type { Numbered, WatchOptions } from "./calls.ts";
+import { eventParser } from "./event-parser.ts";
+import { NoAnswerError, ProblemError } from "./problem-error.ts";
+import type { Transport } from "./transport.ts";
+
+interface FollowOptions extends WatchOptions {
+  readonly send: Transport;
+  readonly clock: Clock;
+  readonly path: string;
+}
+
+/** The server sends a comment every 5 s: a stream that is quiet for longer than this is dead, in milliseconds. */
+const QUIET_MS = 15_000;
+const RECONNECT = { firstMs: 250, maxMs: 5_000 };
+/** How often in a row a stream may break soon and without having told anything, before its reader hears of it. */
+const BREAKS = 10;
+
+/**
+ * The events of a stream until there are no more. A stream that breaks, or that a server ends because it stops, is gone on with behind the last event, so
+ * that none is missed or told twice.
+ * @throws ProblemError when the stream is refused; NoAnswerError when ten connections in a row told nothing; the signal's reason
+ */
+export async function* followEvents<Event extends object>(options: FollowOptions): AsyncGenerator<Numbered<Event>> {
+  const { send, clock, path, signal } = options;
+  let last = options.lastEventId;
+  for (let breaks = 0; ;) {
+    const connection = new AbortController();
+    const connectedAt = clock.now();
+    const leave = () => connection.abort(signal?.reason);
+    signal?.addEventListener("abort", leave, { once: true });
+    try {
+      signal?.throwIfAborted();
+      const headers: Record<string, string> = last === undefined ? {} : { "last-event-id": String(last) };
+      const response = await send({ method: "GET", path, headers, body: undefined, signal: connection.signal });
+      if (response.status === 204 || response.body === null) return;
+      const parse = eventParser();
+      for await (const piece of textOf(response.body, clock, leave)) {
+        for (const { id, data } of parse(piece)) {
+          breaks = 0;
+          last = Number(id);
+          yield { ...(JSON.parse(data) as Event), id: last };
+        }
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof ProblemError && error.problem.status !== 503) throw error;
+      if (breaks >= BREAKS) throw new NoAnswerError(`${path} broke ${BREAKS} times`, { cause: error });
+    } finally {
+      signal?.removeEventListener("abort", leave);
+      connection.abort();
+    }
+    breaks = clock.now() - connectedAt > QUIET_MS ? 1 : breaks + 1;
+    // Those whom one server's end has sent away do not all come back at the same moment.
+    await clock.sleep(backoffMs(RECONNECT, breaks) * (0.5 + Math.random() / 2), signal);
+  }
+}
+
+/** The pieces of a body as text; cut off when nothing has come for too long. */
+async function* textOf(body: ReadableStream<Uint8Array>, clock: Clock, cut: () => void): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  for (;;) {
+    const arrived = new AbortController();
+    void clock.sleep(QUIET_MS, arrived.signal).then(() => {
+      if (!arrived.signal.aborted) cut();
+    });
+    const { done, value } = await reader.read().finally(() => arrived.abort());
+    if (done) return;
+    yield decoder.decode(value, { stream: true });
+  }
+}

@@ -1,0 +1,244 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import type { Order, OrderEvent } from "@shop/contracts/http/order";
+import { ManualClock } from "@shop/testing/clock";
+import { browserSession } from "./authentication.ts";
+import type { Tokens } from "./bearer-session.ts";
+import { isProblem, NoAnswerError, ProblemError } from "./problem-error.ts";
+import { callsOf, connectShop, type Shop } from "./shop.ts";
+
+type Answer = (request: Request, init: RequestInit) => Response | Promise<Response>;
+
+let clock: ManualClock;
+let received: { readonly method: string; readonly path: string; readonly headers: Headers; readonly body: string }[];
+let answers: Answer[];
+let otherwise: Answer;
+let saved: (Tokens | undefined)[];
+let shop: Shop;
+
+const asJson = (body: unknown, status = 200, headers = {}) => Response.json(body, { status, headers });
+const problem = (status: number, code: string, headers = {}) =>
+  new Response(JSON.stringify({ status, code, title: code, detail: "", instance: "/", type: "/", requestId: "r" }), {
+    status,
+    headers: { "content-type": "application/problem+json", ...headers },
+  });
+let pairs = 0;
+const pair = () => {
+  pairs += 1;
+  return asJson({ accessToken: `a${pairs}`, tokenType: "Bearer", expiresIn: 900, refreshToken: `r${pairs}` });
+};
+
+async function fetchStub(url: string, init: RequestInit): Promise<Response> {
+  const request = new Request(url, init);
+  const { method, headers } = request;
+  received.push({ method, path: url.replace("http://shop.test", ""), headers, body: await request.text() });
+  const answer = answers.shift() ?? otherwise;
+  return answer(request, init);
+}
+
+beforeEach(() => {
+  pairs = 0;
+  clock = new ManualClock();
+  received = [];
+  answers = [];
+  saved = [];
+  otherwise = () => asJson({ items: [], nextCursor: null });
+  const store = { load: () => undefined, save: (tokens: Tokens | undefined) => void saved.push(tokens) };
+  shop = connectShop({ baseUrl: "http://shop.test", fetch: fetchStub, clock, store });
+});
+
+/** Lets the clock run until a promise is settled. */
+async function settle<Value>(promise: Promise<Value>): Promise<Value> {
+  let isSettled = false;
+  const settled = promise.finally(() => (isSettled = true));
+  settled.catch(() => undefined);
+  for (let turn = 0; !isSettled && turn < 1_000; turn += 1) await clock.advance(100);
+  return settled;
+}
+
+const item = { productId: "01939e6a-7c00-7000-8000-000000000010", quantity: 1 };
+const newOrder = { items: [item], deliveryAddress: "1 Sejong-daero" };
+
+describe("a call", () => {
+  test("puts id, query and body where the contract has them", async () => {
+    await shop.listOrders({ limit: 5 });
+    await shop.getOrder("one/two");
+    await shop.failDelivery("d", { reason: "nobody at home" });
+    expect(received.map(({ method, path, body }) => `${method} ${path} ${body}`)).toEqual([
+      "GET /api/orders?limit=5 ",
+      "GET /api/orders/one%2Ftwo ",
+      'PUT /api/deliveries/d/fail {"reason":"nobody at home"}',
+    ]);
+  });
+
+  test("that is refused throws the problem, told apart by its code", async () => {
+    otherwise = () => problem(409, "ORDER_ENDED");
+    const error: unknown = await shop.cancelOrder("o").catch((reason: unknown) => reason);
+    expect(isProblem(error, "ORDER_ENDED")).toBe(true);
+    if (!(error instanceof ProblemError) || error.problem.code !== "ORDER_ENDED") throw new Error("not a problem");
+    // A compile-time check: the code has told the status.
+    const status: 409 = error.problem.status;
+    expect(status).toBe(409);
+  });
+
+  test("that something else answers for the shop is no answer", async () => {
+    otherwise = () => new Response("<html>", { status: 502 });
+    expect(settle(shop.changeStock("p", { delta: 1 }))).rejects.toBeInstanceOf(NoAnswerError);
+  });
+});
+
+describe("making a call again", () => {
+  test("an order is placed once, however often its answer is lost: every attempt has the same key", async () => {
+    answers = [
+      () => Promise.reject(new Error("connection reset")),
+      () => problem(503, "UNAVAILABLE", { "retry-after": "1" }),
+    ];
+    otherwise = () => asJson({ id: "o" }, 201);
+    expect((await settle(shop.createOrder(newOrder))).id).toBe("o");
+    const keys = received.map(({ headers }) => headers.get("idempotency-key"));
+    expect(keys).toHaveLength(3);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toMatch(/^[\x21-\x7e]{1,200}$/);
+  });
+
+  test("waits as long as Retry-After says", async () => {
+    answers = [() => problem(429, "TOO_MANY_REQUESTS", { "retry-after": "7" })];
+    const startedAt = clock.now();
+    await settle(shop.listProducts());
+    expect(clock.now() - startedAt).toBeGreaterThanOrEqual(7_000);
+  });
+
+  test("is not done where it could do something twice, and not for ever", async () => {
+    otherwise = () => problem(503, "UNAVAILABLE");
+    expect(settle(shop.changeStock("p", { delta: 1 }))).rejects.toThrow(ProblemError);
+    await settle(Promise.resolve());
+    expect(received).toHaveLength(1);
+    received = [];
+    await settle(shop.listProducts().catch(() => undefined));
+    expect(received).toHaveLength(4);
+  });
+
+  test("ends when the caller's signal does", async () => {
+    otherwise = () => Promise.reject(new Error("refused"));
+    const leaving = new AbortController();
+    const call = shop.listProducts({}, { signal: leaving.signal });
+    leaving.abort(new Error("the page was left"));
+    expect(settle(call)).rejects.toThrow("the page was left");
+  });
+});
+
+describe("a session", () => {
+  const token = ({ headers }: { headers: Headers }) => headers.get("authorization");
+
+  test("adds its token, refreshes it before its end, and tells its store", async () => {
+    answers = [pair];
+    await shop.logIn("customer", "customer-password");
+    await shop.getMe();
+    await clock.advance(880_000);
+    answers = [pair];
+    await shop.getMe();
+    expect(received.map((each) => `${each.path} ${token(each)}`)).toEqual([
+      "/login null",
+      "/api/users/me Bearer a1",
+      "/login/refresh null",
+      "/api/users/me Bearer a2",
+    ]);
+    await shop.logOut();
+    expect(received.at(-1)?.body).toBe('{"refreshToken":"r2"}');
+    expect(saved.map((tokens) => tokens?.accessToken)).toEqual(["a1", "a2", undefined]);
+  });
+
+  test("many calls that find their token refused share one refresh", async () => {
+    answers = [pair];
+    await shop.logIn("customer", "customer-password");
+    otherwise = (request) => {
+      if (request.url.endsWith("/login/refresh")) return pair();
+      return token(request) === "Bearer a1" ? problem(401, "UNAUTHENTICATED") : asJson({ id: "me" });
+    };
+    const answered = await Promise.all(Array.from({ length: 10 }, () => shop.getMe()));
+    expect(answered.map(({ id }) => id)).toEqual(Array.from({ length: 10 }, () => "me"));
+    expect(received.filter(({ path }) => path === "/login/refresh")).toHaveLength(1);
+  });
+
+  test("whose refresh token is no good any more has ended, and the caller hears so", async () => {
+    answers = [pair, () => problem(401, "UNAUTHENTICATED"), () => problem(401, "INVALID_REFRESH_TOKEN")];
+    await shop.logIn("customer", "customer-password");
+    const error: unknown = await shop.getMe().catch((reason: unknown) => reason);
+    expect(isProblem(error, "INVALID_REFRESH_TOKEN")).toBe(true);
+    expect(saved.at(-1)).toBeUndefined();
+  });
+
+  test("of a browser sends no token, only its cookie to its own site", async () => {
+    let seen: RequestInit | undefined;
+    otherwise = (_request, init) => {
+      seen = init;
+      return asJson({});
+    };
+    await callsOf({ baseUrl: "http://shop.test", fetch: fetchStub, clock }, browserSession).getMe();
+    expect([seen?.credentials, token(received[0] as { headers: Headers })]).toEqual(["same-origin", null]);
+  });
+});
+
+describe("events", () => {
+  const text = (id: number, type: OrderEvent["type"]) =>
+    `id: ${id}\ndata: ${JSON.stringify({ type, order: { id: "o" } as Order, saga: { status: "RUNNING", step: null } })}\n\n`;
+  const stream = (...pieces: readonly string[]) =>
+    new Response(
+      new ReadableStream({
+        start(controller) {
+          for (const piece of pieces) controller.enqueue(new TextEncoder().encode(piece));
+          controller.close();
+        },
+      }),
+      { headers: { "content-type": "text/event-stream" } },
+    );
+
+  async function collect(): Promise<string[]> {
+    const seen: string[] = [];
+    for await (const { id, type } of shop.watchOrder("o")) seen.push(`${id} ${type}`);
+    return seen;
+  }
+
+  test("come in order, also when cut anywhere, and go on behind the last one after a break, until there are no more", async () => {
+    const two = text(2, "STOCK_TAKEN");
+    answers = [
+      () =>
+        stream(
+          "retry: 1000\n\n",
+          text(1, "STATE"),
+          two.slice(0, 9),
+          two.slice(9),
+          ": still here\n\n",
+          text(3, "DELIVERED").slice(0, 30),
+        ),
+      () => Promise.reject(new Error("refused")),
+      () => problem(503, "UNAVAILABLE"),
+      () => stream(text(3, "WAITING_FOR_RIDER"), text(4, "COMPLETE")),
+      () => new Response(null, { status: 204 }),
+    ];
+    expect(await settle(collect())).toEqual(["1 STATE", "2 STOCK_TAKEN", "3 WAITING_FOR_RIDER", "4 COMPLETE"]);
+    expect(received.map(({ headers }) => headers.get("last-event-id"))).toEqual([null, "2", "2", "2", "4"]);
+  });
+
+  test("of a stream that has fallen silent are asked for anew", async () => {
+    answers = [
+      (_request, { signal }) =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue(new TextEncoder().encode(text(1, "STATE")));
+              signal?.addEventListener("abort", () => controller.error(new Error("aborted")));
+            },
+          }),
+        ),
+      () => new Response(null, { status: 204 }),
+    ];
+    const startedAt = clock.now();
+    expect(await settle(collect())).toEqual(["1 STATE"]);
+    expect(clock.now() - startedAt).toBeGreaterThanOrEqual(15_000);
+  });
+
+  test("of an order that is not there throw the problem", () => {
+    otherwise = () => problem(404, "NOT_FOUND");
+    expect(settle(collect())).rejects.toThrow(ProblemError);
+  });
+});

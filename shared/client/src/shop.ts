@@ -1,0 +1,84 @@
+import { type Clock, systemClock } from "@shop/runtime/clock";
+import { type Authentication, nobody } from "./authentication.ts";
+import { bearerSession, type TokenStore } from "./bearer-session.ts";
+import type { CallName, CallOptions, Calls, WatchOptions } from "./calls.ts";
+import { followEvents } from "./follow-events.ts";
+import { type Route, routes } from "./routes.ts";
+import { type AnswerListener, createTransport, type Fetch, type Transport } from "./transport.ts";
+
+export interface ShopOptions {
+  /** Where the shop is, without a slash at the end; empty for the site that a page comes from. */
+  readonly baseUrl: string;
+  readonly fetch?: Fetch;
+  readonly clock?: Clock;
+  /** How often a call is made at most, when making it again can do no harm; 4 by default. */
+  readonly attempts?: number;
+  readonly onAnswer?: AnswerListener;
+}
+
+/** Every call of the API, made by somebody who says who they are in this way. */
+export function callsOf(options: ShopOptions, authentication: Authentication): Calls {
+  const { baseUrl, clock = systemClock, attempts = 4, onAnswer } = options;
+  const send = createTransport({
+    ...{ baseUrl, clock, attempts, onAnswer, authentication },
+    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+  });
+  const names = Object.keys(routes) as readonly CallName[];
+  const calls: Partial<Record<CallName, unknown>> = {};
+  for (const name of names) calls[name] = callOf(routes[name], send, clock);
+  // Their types are those of the contract, which the routes are generated from.
+  return calls as Calls;
+}
+
+/** A shop and a session with it. */
+export interface Shop extends Omit<Calls, "login" | "refreshLogin" | "logout"> {
+  /** @throws ProblemError INVALID_CREDENTIALS, TOO_MANY_FAILED_LOGINS */
+  logIn(username: string, password: string): Promise<void>;
+  /** Ends the session, here and at the shop. */
+  logOut(): Promise<void>;
+}
+
+/** Connects to a shop. Tokens are kept in memory, and in `store` if there is one; they are refreshed without the caller noticing. */
+export function connectShop(options: ShopOptions & { readonly store?: TokenStore }): Shop {
+  const { clock = systemClock, store } = options;
+  const { logIn, logOut, ...authentication } = bearerSession({ calls: callsOf(options, nobody), clock, store });
+  const { login: _login, refreshLogin: _refreshLogin, logout: _logout, ...calls } = callsOf(options, authentication);
+  return { ...calls, logIn, logOut };
+}
+
+type Given = readonly unknown[];
+
+/** One call as a function: `(id?, body or query?, options?)`, as far as it takes them. */
+function callOf({ method, path, takes, stream, key }: Route, send: Transport, clock: Clock) {
+  const hasId = path.includes("{id}");
+  const pathFor = (given: Given) => (hasId ? path.replace("{id}", encodeURIComponent(String(given[0]))) : path);
+  const behindId = hasId ? 1 : 0;
+  if (stream) {
+    return (...given: Given) =>
+      followEvents({ ...(given[behindId] as WatchOptions | undefined), send, clock, path: pathFor(given) });
+  }
+  return async (...given: Given): Promise<unknown> => {
+    const content = takes === "nothing" ? undefined : given[behindId];
+    const { signal, idempotencyKey = crypto.randomUUID() } = (given[behindId + (takes === "nothing" ? 0 : 1)] ??
+      {}) as CallOptions;
+    const response = await send({
+      method,
+      path: pathFor(given) + (takes === "query" ? queryOf(content as Query | undefined) : ""),
+      headers: {
+        ...(takes === "body" ? { "content-type": "application/json" } : {}),
+        ...(key ? { "idempotency-key": idempotencyKey } : {}),
+      },
+      body: takes === "body" ? JSON.stringify(content) : undefined,
+      signal,
+    });
+    return response.status === 204 ? undefined : response.json();
+  };
+}
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+function queryOf(query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
+  return parameters.size === 0 ? "" : `?${parameters.toString()}`;
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { runShop } from "@shop/local/shop/program";
+import { newProduct, placeOrder, startTestSystem, type TestSystem } from "../support/test-system.ts";
+
+let shop: TestSystem;
+let orderId: string;
+
+beforeAll(async () => {
+  shop = await startTestSystem();
+  const { body } = await placeOrder(await shop.logIn("customer"), await newProduct(shop, 10), 1);
+  orderId = String(body["id"]);
+}, 180_000);
+afterAll(async () => {
+  await shop.stop();
+}, 30_000);
+
+async function run(command: string, environment: Readonly<Record<string, string>> = {}) {
+  const out: string[] = [];
+  const errors: string[] = [];
+  const code = await runShop(command.split(" "), {
+    environment: { SHOP_URL: shop.system.frontendUrl, SHOP_PASSWORD: "admin-password", ...environment },
+    readLine: () => Promise.resolve(undefined),
+    out: (line) => void out.push(line),
+    error: (line) => void errors.push(line),
+  });
+  return { code, out, errors: errors.join("\n") };
+}
+
+test("an operator finds an order, takes it back, follows it to its end and reads its saga", async () => {
+  const orders = await run("orders --limit 1");
+  expect([orders.code, orders.out.length, orders.out[1]?.split(/ +/)[0]]).toEqual([0, 2, orderId]);
+  expect((await run(`cancel ${orderId}`)).code).toBe(0);
+  const watched = await run(`watch ${orderId} --after 0 --json`);
+  const events = watched.out.map((line) => (JSON.parse(line) as { type: string }).type);
+  expect([watched.code, events[0], events.at(-1)]).toEqual([0, "CREATED", "CANCELLED"]);
+  const sagas = await run(`sagas --order ${orderId} --json`);
+  const { id, status } = JSON.parse(sagas.out[0] ?? "{}") as { id: string; status: string };
+  expect(["COMPENSATING", "CANCELLED"]).toContain(status);
+  expect((await run(`saga ${id}`)).out[0]).toMatch(/^AT +STEP +MESSAGE +DETAIL/);
+  await run(`watch ${orderId}`);
+  expect(await run(`retry ${id}`)).toMatchObject({ code: 1, errors: expect.stringContaining("ended") });
+  expect((await run(`take-back ${id}`)).code).toBe(1);
+  expect((await run("stuck")).out).toEqual(["Nothing."]);
+}, 60_000);
+
+test("the code tells what went wrong, and a sentence what to do", async () => {
+  expect((await run("--help")).out.join("\n")).toContain("Usage: bun run shop");
+  expect((await run("nonsense")).code).toBe(2);
+  expect((await run("sagas --status LOST")).errors).toContain("--status is one of RUNNING");
+  expect((await run("orders --limit 0")).code).toBe(2);
+  expect((await run("orders", { SHOP_PASSWORD: "" })).errors).toContain("SHOP_PASSWORD");
+  expect((await run("orders", { SHOP_PASSWORD: "wrong password" })).code).toBe(1);
+  expect((await run("orders", { SHOP_USER: "customer", SHOP_PASSWORD: "customer-password" })).code).toBe(0);
+  expect((await run("sagas", { SHOP_USER: "customer", SHOP_PASSWORD: "customer-password" })).code).toBe(1);
+  const away = await run("orders --url http://127.0.0.1:9");
+  expect([away.code, away.errors]).toEqual([3, expect.stringContaining("cannot be reached")]);
+}, 60_000);
