@@ -45,12 +45,53 @@ export interface Books {
 
 const participants = ["order", "product", "delivery", "orchestrator"] as const;
 
+/** What the databases say of stock, orders, deliveries and sagas, as it stands in them. */
+export interface Accounts {
+  readonly orders: readonly OrderRow[];
+  readonly reservations: readonly ReservationRow[];
+  readonly products: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly stock: number;
+    readonly broughtIn: number;
+  }[];
+  readonly deliveries: readonly DeliveryRow[];
+  readonly sagas: readonly SagaRow[];
+  /** How often the OrderCreated of each order stands in the outbox. */
+  readonly created: readonly { readonly key: string; readonly n: number }[];
+  readonly unsent: number;
+  readonly deadLetters: readonly string[];
+}
+
+/** What breaks a rule: that of the balance of a product's stock, or that every order ends, in agreement among the services. */
+export interface Finding {
+  readonly about: "stock" | "order" | "outbox";
+  /** The order that breaks it, when it is one. */
+  readonly orderId?: string;
+  readonly text: string;
+}
+
 /**
  * Compares the databases of a system that has come to rest: stock against orders, deliveries and sagas. It only reads.
  * While messages are still on their way it finds what they would have settled; ask again until nothing changes.
  * @param databaseUrls by service
  */
 export async function readBooks(databaseUrls: ReadonlyMap<string, string>): Promise<Books> {
+  const accounts = await readAccounts(databaseUrls);
+  const { orders, products, deadLetters, unsent } = accounts;
+  const ordered = stockHeld(accounts);
+  const count = (status: OrderRow["status"]) => orders.filter((order) => order.status === status).length;
+  return {
+    products: products.map((product) => ({ ...product, ordered: ordered.get(product.id) ?? 0 })),
+    orders: { PENDING: count("PENDING"), COMPLETE: count("COMPLETE"), CANCELLED: count("CANCELLED") },
+    deadLetters,
+    unsent,
+    findings: judgeAccounts(accounts).map(({ text }) => text),
+  };
+}
+
+/** @param databaseUrls by service */
+export async function readAccounts(databaseUrls: ReadonlyMap<string, string>): Promise<Accounts> {
   const clients = new Map(
     participants.map((name) => {
       const url = databaseUrls.get(name);
@@ -60,16 +101,16 @@ export async function readBooks(databaseUrls: ReadonlyMap<string, string>): Prom
   );
   const on = (name: (typeof participants)[number]): postgres.Sql => clients.get(name) as postgres.Sql;
   try {
-    const [orders, reservations, accounts, deliveries, sagas] = await Promise.all([
+    const [orders, reservations, products, deliveries, sagas] = await Promise.all([
       on("order")<OrderRow[]>`select id, status, items from orders`,
       on("product")<ReservationRow[]>`select order_id, status, items from reservation`,
-      on("product")<{ id: string; name: string; stock: number; brought_in: number }[]>`
-        select p.id, p.name, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as brought_in
+      on("product")<Accounts["products"][number][]>`
+        select p.id, p.name, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as "broughtIn"
         from product p order by p.id`,
       on("delivery")<DeliveryRow[]>`select order_id, status from delivery`,
       on("orchestrator")<SagaRow[]>`select order_id, status, step, stuck_since is not null as stuck from saga`,
     ]);
-    const created = await on("order")<{ key: string; n: number }[]>`
+    const created = await on("order")<Accounts["created"][number][]>`
       select key, count(*)::int as n from outbox where payload->>'type' = 'OrderCreated' group by key`;
     let unsent = 0;
     const deadLetters: string[] = [];
@@ -82,57 +123,57 @@ export async function readBooks(databaseUrls: ReadonlyMap<string, string>): Prom
         ...letters.map(({ cause, type, key, detail }) => `${name}: ${cause} ${type ?? ""} ${key ?? ""} ${detail}`),
       );
     }
-
-    const findings: string[] = [];
-    const taken = new Map(reservations.filter(({ status }) => status === "TAKEN").map((row) => [row.order_id, row]));
-    const ordered = new Map<string, number>();
-    for (const { items } of taken.values()) {
-      for (const { productId, quantity } of items) ordered.set(productId, (ordered.get(productId) ?? 0) + quantity);
-    }
-    for (const { id, name, stock, brought_in } of accounts) {
-      const held = ordered.get(id) ?? 0;
-      if (stock < 0) findings.push(`product ${name}: its stock is ${stock}`);
-      if (brought_in - stock !== held) {
-        findings.push(`product ${name} (${id}): ${brought_in} came in, ${stock} are left, but orders hold ${held}`);
-      }
-    }
-    const deliveryOf = new Map(deliveries.map((row) => [row.order_id, row]));
-    if (deliveryOf.size !== deliveries.length) findings.push("an order has more than one delivery");
-    const sagaOf = new Map(sagas.map((row) => [row.order_id, row]));
-    const createdOf = new Map(created.map(({ key, n }) => [key, n]));
-    for (const order of orders)
-      findings.push(
-        ...judge(
-          order,
-          taken.get(order.id),
-          deliveryOf.get(order.id),
-          sagaOf.get(order.id),
-          createdOf.get(order.id) ?? 0,
-        ),
-      );
-    const known = new Set(orders.map(({ id }) => id));
-    for (const id of new Set([...taken.keys(), ...deliveryOf.keys(), ...sagaOf.keys(), ...createdOf.keys()])) {
-      if (!known.has(id)) findings.push(`order ${id} is known to another service, but not to its own`);
-    }
-    if (unsent > 0) findings.push(`${unsent} messages are still in an outbox`);
-
-    const count = (status: OrderRow["status"]) => orders.filter((order) => order.status === status).length;
-    return {
-      products: accounts.map(({ id, name, stock, brought_in }) => ({
-        id,
-        name,
-        broughtIn: brought_in,
-        stock,
-        ordered: ordered.get(id) ?? 0,
-      })),
-      orders: { PENDING: count("PENDING"), COMPLETE: count("COMPLETE"), CANCELLED: count("CANCELLED") },
-      deadLetters,
-      unsent,
-      findings,
-    };
+    return { orders, reservations, products, deliveries, sagas, created, unsent, deadLetters };
   } finally {
     await Promise.all([...clients.values()].map((client) => client.end({ timeout: 2 })));
   }
+}
+
+/** What in these accounts contradicts itself; nothing when the books balance. */
+export function judgeAccounts(accounts: Accounts): readonly Finding[] {
+  const { orders, reservations, products, deliveries, sagas, created, unsent } = accounts;
+  const findings: Finding[] = [];
+  const ordered = stockHeld(accounts);
+  for (const { id, name, stock, broughtIn } of products) {
+    const held = ordered.get(id) ?? 0;
+    if (stock < 0) findings.push({ about: "stock", text: `product ${name}: its stock is ${stock}` });
+    if (broughtIn - stock !== held) {
+      findings.push({
+        about: "stock",
+        text: `product ${name} (${id}): ${broughtIn} came in, ${stock} are left, but orders hold ${held}`,
+      });
+    }
+  }
+  const taken = new Map(reservations.filter(({ status }) => status === "TAKEN").map((row) => [row.order_id, row]));
+  const deliveryOf = new Map(deliveries.map((row) => [row.order_id, row]));
+  if (deliveryOf.size !== deliveries.length)
+    findings.push({ about: "order", text: "an order has more than one delivery" });
+  const sagaOf = new Map(sagas.map((row) => [row.order_id, row]));
+  const createdOf = new Map(created.map(({ key, n }) => [key, n]));
+  for (const order of orders) {
+    const { id } = order;
+    const wrong = judge(order, taken.get(id), deliveryOf.get(id), sagaOf.get(id), createdOf.get(id) ?? 0);
+    findings.push(...wrong.map((text): Finding => ({ about: "order", orderId: id, text })));
+  }
+  const known = new Set(orders.map(({ id }) => id));
+  for (const id of new Set([...taken.keys(), ...deliveryOf.keys(), ...sagaOf.keys(), ...createdOf.keys()])) {
+    if (!known.has(id))
+      findings.push({
+        about: "order",
+        orderId: id,
+        text: `order ${id} is known to another service, but not to its own`,
+      });
+  }
+  if (unsent > 0) findings.push({ about: "outbox", text: `${unsent} messages are still in an outbox` });
+  return findings;
+}
+
+/** How many of each product orders hold. */
+function stockHeld({ reservations }: Accounts): ReadonlyMap<string, number> {
+  const held = new Map<string, number>();
+  for (const { productId, quantity } of reservations.flatMap(({ status, items }) => (status === "TAKEN" ? items : [])))
+    held.set(productId, (held.get(productId) ?? 0) + quantity);
+  return held;
 }
 
 /** What is wrong with one order, seen from all services. */

@@ -1,12 +1,19 @@
 /** Names the jars, their cache and the container image. */
 export const KAFKA_VERSION = "4.3.1";
 
+/** A further way to the broker: clients that come through it are sent back to `advertisedPort`, where a proxy may stand. */
+export interface ExtraListener {
+  readonly port: number;
+  readonly advertisedPort: number;
+}
+
 interface Listeners {
   /** Where clients connect, from this machine. */
   readonly port: number;
   readonly controllerPort: number;
   /** The address that the broker binds: any inside a container. */
   readonly listenHost: string;
+  readonly extra?: readonly ExtraListener[];
 }
 
 /** One broker that is its own controller, for data that one machine holds: every internal topic has one replica. */
@@ -14,15 +21,18 @@ export function brokerSettings({
   port,
   controllerPort,
   listenHost,
+  extra = [],
 }: Listeners): Readonly<Record<string, string | number | boolean>> {
+  const more = (place: (listener: ExtraListener) => string) =>
+    extra.map((listener, index) => `,EXTRA${index + 1}${place(listener)}`).join("");
   return {
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://${listenHost}:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `PLAINTEXT://${listenHost}:${port},CONTROLLER://127.0.0.1:${controllerPort}${more((at) => `://${listenHost}:${at.port}`)}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${more((at) => `://127.0.0.1:${at.advertisedPort}`)}`,
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${more(() => ":PLAINTEXT")}`,
     "auto.create.topics.enable": false,
     "offsets.topic.replication.factor": 1,
     "offsets.topic.num.partitions": 4,

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 import { describeExit, type GuardedProcess, startGuarded } from "./guarded-process.ts";
 import { downloadJars, findJava, hasJars, hasMaven, jarFolder } from "./kafka-jars.ts";
-import { brokerSettings, secureSettings } from "./kafka-settings.ts";
+import { brokerSettings, type ExtraListener, secureSettings } from "./kafka-settings.ts";
 import { whyNotReady } from "./kafka-readiness.ts";
 import { explainFailure, isDiskFull, SetupError } from "./setup-error.ts";
 
@@ -24,6 +24,8 @@ export interface KafkaOptions {
     /** Passwords by name. */
     readonly users: Readonly<Record<string, string>>;
   };
+  /** Further ways to it, by a proxy. */
+  readonly extraListeners?: readonly ExtraListener[];
   /** Told of steps that take long, such as a download. */
   readonly progress?: (text: string) => void;
   /** Each line that the broker writes. */
@@ -56,15 +58,22 @@ export async function whyNoLocalKafka(environment: KafkaOptions["environment"]):
   return missing.length === 0 ? undefined : missing.join(" and ");
 }
 
+/** One that runs from its jars, so that its data lies in a folder of ours. */
+export interface KafkaProcess extends LocalKafka {
+  /** Ends it (SIGKILL), throws away all of its data, topics and offsets included, and starts it on the same port. */
+  wipe(): Promise<void>;
+}
+
 /** @throws SetupError in a person's words when this machine cannot run it */
 export async function startKafka({
   dataDir,
   environment,
   port: wantedPort,
   secure,
+  extraListeners = [],
   progress = () => undefined,
   log,
-}: KafkaOptions): Promise<LocalKafka> {
+}: KafkaOptions): Promise<KafkaProcess> {
   const found = await findJava(environment);
   if ("missing" in found)
     throw new SetupError(
@@ -78,6 +87,7 @@ export async function startKafka({
   /** Where this process asks the broker how it is, and the broker talks to itself. */
   const internalPort = secure === undefined ? port : await freePort();
   const configFile = join(dataDir, "server.properties");
+  const logFolder = join(dataDir, "logs");
   await writeConfiguration();
   const java = (mainClass: string, ...rest: string[]) =>
     startGuarded({
@@ -95,21 +105,26 @@ export async function startKafka({
       onLine: log,
     });
 
-  const format = await java(
-    "kafka.tools.StorageTool",
-    "format",
-    "--cluster-id",
-    newClusterId(),
-    "--config",
-    configFile,
-    ...Object.entries(secure?.users ?? {}).flatMap(([name, password]) => [
+  await format();
+  let broker = await launch();
+
+  async function format(): Promise<void> {
+    const command = [
+      "kafka.tools.StorageTool",
+      "format",
+      "--cluster-id",
+      newClusterId(),
+      "--config",
+      configFile,
+    ] as const;
+    const users = Object.entries(secure?.users ?? {}).flatMap(([name, password]) => [
       "--add-scram",
       `SCRAM-SHA-512=[name=${name},password=${password}]`,
-    ]),
-  );
-  const exit = await format.exited;
-  if (exit.code !== 0) throw explainFailure("Kafka", "could not set up its data folder", format.lastLines());
-  let broker = await launch();
+    ]);
+    const formatting = await java(...command, ...users);
+    const exit = await formatting.exited;
+    if (exit.code !== 0) throw explainFailure("Kafka", "could not set up its data folder", formatting.lastLines());
+  }
 
   async function writeConfiguration(): Promise<void> {
     try {
@@ -117,9 +132,9 @@ export async function startKafka({
       await writeFile(
         configFile,
         propertiesFile({
-          ...brokerSettings({ port, controllerPort, listenHost: "127.0.0.1" }),
+          ...brokerSettings({ port, controllerPort, listenHost: "127.0.0.1", extra: extraListeners }),
           ...(await protection()),
-          "log.dirs": join(dataDir, "logs"),
+          "log.dirs": logFolder,
         }),
       );
       await writeFile(join(dataDir, "log4j2.properties"), LOGGING);
@@ -151,6 +166,12 @@ export async function startKafka({
     },
     async restart() {
       await broker.stop("SIGTERM", STOP_TIMEOUT_MS);
+      broker = await launch();
+    },
+    async wipe() {
+      await broker.stop("SIGKILL", 0);
+      await rm(logFolder, { recursive: true });
+      await format();
       broker = await launch();
     },
     async stop() {

@@ -12,10 +12,14 @@ const repositoryFolder = join(packageFolder, "..", "..");
 export interface SystemOptions extends Omit<InfrastructureOptions, "databases">, SupervisorOptions {
   /** `default`: those of the contract, or `NAME_PORT` of the environment; `free`: any. */
   readonly ports: "free" | "default";
-  /** How many processes of a service; one by default. The others reach the first one only; all of them work on the same topics and database. */
+  /** How many processes of a service; one by default. All of them work on the same topics and database; see `frontDoor` for who takes requests. */
   readonly replicas?: Partial<Record<ServiceName, number>>;
   /** Settings for every service, which win over those of `environment`: `SEED_DEMO_DATA`, `TOPIC_PREFIX`, … */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Settings of one replica alone, which win over all others. */
+  readonly settingsOf?: (replica: Replica, service: ServiceName) => Readonly<Record<string, string>>;
+  /** Where the others reach a service: a load balancer before its replicas. By default at the first of them. */
+  readonly frontDoor?: (service: ServiceName, replicas: readonly Replica[]) => Promise<string>;
   /** Starts a service again when its code changes. */
   readonly watch?: boolean;
 }
@@ -28,8 +32,9 @@ export interface Replica {
 }
 
 export interface RunningService {
-  /** Those of the first replica. */
+  /** Where the others reach it. */
   readonly url: string;
+  /** That of the first replica. */
   readonly managementUrl: string;
   readonly replicas: readonly Replica[];
   /** Of the replicas that run now. */
@@ -64,7 +69,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     return stopping;
   };
   try {
-    const urls = new Map([...replicas].map(([name, [first]]) => [name, first.url]));
+    const urls = new Map<ServiceName, string>();
+    for (const [name, all] of replicas) urls.set(name, (await options.frontDoor?.(name, all)) ?? all[0].url);
     const { databaseUrls, kafkaBrokers } = infrastructure;
     const specs = serviceNames.flatMap((name) =>
       (replicas.get(name) ?? []).map((replica) =>
@@ -74,6 +80,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
             ...withoutAddresses(environment),
             ...options.settings,
             ...surroundingsOf(name, { databaseUrls, kafkaBrokers, urls }),
+            ...options.settingsOf?.(replica, name),
           },
         }),
       ),
@@ -85,7 +92,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       [...replicas].map(([name, all]): [string, RunningService] => [
         name,
         {
-          url: all[0].url,
+          url: urls.get(name) ?? all[0].url,
           managementUrl: all[0].managementUrl,
           replicas: all,
           pids: () => all.flatMap((replica) => supervisor.pids().get(replica.name) ?? []),
