@@ -4,7 +4,8 @@ import type { ShopClient } from "@shop/local/demo/shop-client";
 import { eventually } from "@shop/testing/eventually";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { Kafka, logLevel, type Message } from "kafkajs";
-import { expectKept, type Journal, runLoad, seeded } from "../support/journal.ts";
+import { expectKept, type Journal, runLoad } from "../support/journal.ts";
+import { seeded } from "../support/seeded.ts";
 import { newProduct, startTestSystem, type TestSystem } from "../support/test-system.ts";
 
 let shop: TestSystem;

@@ -1,6 +1,7 @@
 import type { Answer, ShopClient } from "@shop/local/demo/shop-client";
 import { expect } from "bun:test";
 import { eventually } from "@shop/testing/eventually";
+import { seeded } from "./seeded.ts";
 import { deliveryAddress } from "./test-system.ts";
 
 /** What clients did and what they were told, to be held against what became of it. */
@@ -28,15 +29,6 @@ export interface LoadOptions {
   readonly seed: number;
   /** Told after each order, so that a fault can come at a certain one. */
   readonly onPlaced?: (count: number) => void;
-}
-
-/** Random numbers from 0 to 1 that a seed repeats: a linear congruential generator with the constants of "Numerical Recipes". */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 /**
