@@ -1,0 +1,27 @@
+import { EVERYTHING, type Fault } from "./fault.ts";
+import { repeatedPosts, riders, rush } from "./faults/clients.ts";
+import { duplicates, poison, replayed } from "./faults/messages.ts";
+import { frozen, orchestratorKilled, rebalances, stopped } from "./faults/processes.ts";
+import { backendsTerminated, brokerAway, brokerKilled, kafkaWiped, postgresKilled } from "./faults/servers.ts";
+import type { Plan } from "./plan.ts";
+
+/** Every fault that can be brought about here, by its number. */
+export const catalogue: readonly Fault[] = [
+  ...[orchestratorKilled, frozen, rebalances, stopped],
+  ...[postgresKilled, backendsTerminated, brokerKilled, brokerAway, kafkaWiped],
+  ...[duplicates, replayed, poison],
+  ...[rush, repeatedPosts, riders],
+].toSorted((one, other) => one.number - other.number);
+
+export function planOf(fault: Fault, seed: number, forMs: number): Plan {
+  const { name, rules, needs } = fault;
+  return { name, faults: [fault], rules, needs, seed, forMs };
+}
+
+/** Turns of all faults that mix, in one run. */
+export function mixOf(seed: number, forMs: number): Plan {
+  const [first, ...others] = catalogue.filter(({ mixes }) => mixes);
+  if (first === undefined) throw new Error("no fault of the catalogue mixes");
+  const needs = { links: [first, ...others].some((fault) => fault.needs.links === true) };
+  return { name: "a mix", faults: [first, ...others], rules: EVERYTHING, needs, seed, forMs };
+}

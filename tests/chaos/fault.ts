@@ -1,0 +1,49 @@
+import type { Habits } from "./load/load.ts";
+import type { Rule } from "./rules/rules.ts";
+import type { Needs, Stage } from "./stage/stage.ts";
+
+/** One kind of harm, by its number in the list of faults. */
+export interface Fault {
+  readonly number: number;
+  /** A word or two. */
+  readonly name: string;
+  /** A sentence: what is done to whom. */
+  readonly what: string;
+  /** What must hold nevertheless. */
+  readonly rules: readonly Rule[];
+  readonly needs: Needs;
+  /** Whether it can be mixed with others in one run, each for a few seconds. */
+  readonly mixes: boolean;
+  /** How long a turn is, and the calm after it, in milliseconds; 5 s each by default. */
+  readonly onMs?: number;
+  readonly offMs?: number;
+  readonly habits?: Partial<Habits>;
+  /** Stocks of the products that are ordered; three with plenty and one with little by default. */
+  readonly stocks?: readonly number[];
+  /** What this machine lacks for it, as a sentence; nothing when it can be run. */
+  readonly missing?: () => string | undefined;
+  /** What of the answers breaks a rule of this fault alone. */
+  readonly answers?: "no server errors" | "orders are always taken";
+  /** Does harm for one turn and undoes it before it resolves. */
+  strike(stage: Stage, turn: Turn): Promise<void>;
+}
+
+/** One turn of a fault. */
+export interface Turn {
+  /** From 0 to 1, by the seed. */
+  readonly random: () => number;
+  pick<Item>(items: readonly Item[]): Item;
+  readonly onMs: number;
+  /** Aborted when the turn is over. */
+  readonly over: AbortSignal;
+  /** Sleeps, or until the turn is over. */
+  wait(ms: number): Promise<void>;
+  /** Writes down what is done, and counts it. */
+  did(what: string): void;
+  /** A record of the harness that must become a dead letter of each of its readers. */
+  planted(place: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
+  /** A message that the harness has brought before those that went before it. */
+  broughtForward(messageId: string): void;
+}
+
+export const EVERYTHING: readonly Rule[] = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8"];

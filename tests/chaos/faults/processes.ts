@@ -1,0 +1,78 @@
+import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
+import { participants, type Stage } from "../stage/stage.ts";
+
+/** Kills a replica, and starts it again after a while. */
+export async function killOne({ system }: Stage, turn: Turn, replica: string): Promise<void> {
+  turn.did(`kill -9 ${replica}`);
+  await system.supervisor.kill(replica, "SIGKILL");
+  await turn.wait(turn.random() * 1_000);
+  await system.supervisor.restart(replica);
+}
+
+export const orchestratorKilled: Fault = {
+  number: 1,
+  name: "orchestrator killed",
+  what: "kill -9 of one of two orchestrators at random moments, again and again",
+  rules: EVERYTHING,
+  needs: {},
+  mixes: true,
+  async strike(stage, turn) {
+    while (!turn.over.aborted) {
+      await killOne(stage, turn, turn.pick(stage.replicasOf("orchestrator")));
+      await turn.wait(turn.random() * 1_000);
+    }
+  },
+};
+
+export const frozen: Fault = {
+  number: 4,
+  name: "zombie",
+  what: "SIGSTOP of a participant for 40 s, longer than its session in the group, then SIGCONT",
+  rules: EVERYTHING,
+  needs: {},
+  mixes: false,
+  onMs: 40_000,
+  async strike(stage, turn) {
+    const replica = turn.pick(participants.flatMap((name) => stage.replicasOf(name)));
+    turn.did(`SIGSTOP ${replica}`);
+    await stage.system.supervisor.kill(replica, "SIGSTOP");
+    await turn.wait(turn.onMs);
+    await stage.system.supervisor.kill(replica, "SIGCONT");
+  },
+};
+
+export const rebalances: Fault = {
+  number: 16,
+  name: "rebalances",
+  what: "replicas of the participants leave (SIGTERM) and come back, one every 3 s",
+  rules: EVERYTHING,
+  needs: {},
+  mixes: true,
+  async strike(stage, turn) {
+    while (!turn.over.aborted) {
+      const replica = turn.pick(participants.flatMap((name) => stage.replicasOf(name)));
+      turn.did(`${replica} leaves and comes back`);
+      const next = turn.wait(3_000);
+      await stage.system.supervisor.restart(replica);
+      await next;
+    }
+  },
+};
+
+export const stopped: Fault = {
+  number: 25,
+  name: "orderly stops",
+  what: "SIGTERM under load, one replica after the other, behind load balancers on layer 4: nobody may notice",
+  rules: ["I2", "I6", "I7", "I8"],
+  needs: { edgeReplicas: 2 },
+  mixes: false,
+  answers: "no server errors",
+  async strike(stage, turn) {
+    const services = [...participants, "user", "gateway", "frontend"] as const;
+    for (const replica of services.flatMap((name) => stage.replicasOf(name))) {
+      if (turn.over.aborted) return;
+      turn.did(`SIGTERM ${replica}`);
+      await stage.system.supervisor.restart(replica);
+    }
+  },
+};

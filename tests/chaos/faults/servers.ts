@@ -1,0 +1,100 @@
+import { databaseOwners } from "@shop/local/services";
+import postgres from "postgres";
+import { EVERYTHING, type Fault } from "../fault.ts";
+
+export const postgresKilled: Fault = {
+  number: 5,
+  name: "PostgreSQL killed",
+  what: "PostgreSQL of one service after the other stopped at once (SIGKILL), away for 0 to 2 s",
+  rules: EVERYTHING,
+  needs: {},
+  mixes: true,
+  async strike(stage, turn) {
+    while (!turn.over.aborted) {
+      const owner = turn.pick(databaseOwners);
+      const server = stage.databases.get(owner as "order");
+      if (server === undefined) throw new Error(`${owner} has no PostgreSQL`);
+      turn.did(`PostgreSQL of ${owner} killed`);
+      await server.kill();
+      await turn.wait(turn.random() * 2_000);
+      await server.restart();
+      await turn.wait(3_000);
+    }
+  },
+};
+
+export const backendsTerminated: Fault = {
+  number: 6,
+  name: "backends terminated",
+  what: "pg_terminate_backend on random backends of all databases, twenty a second",
+  rules: EVERYTHING,
+  needs: {},
+  mixes: true,
+  async strike(stage, turn) {
+    const servers = databaseOwners.map((owner) =>
+      postgres(stage.superuserUrl(owner as "order"), { max: 1, onnotice: () => undefined }),
+    );
+    let count = 0;
+    while (!turn.over.aborted) {
+      await turn.pick(servers)`
+        select pg_terminate_backend(pid) from (
+          select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+          order by random() limit 1) as victims`;
+      count += 1;
+      await turn.wait(50);
+    }
+    turn.did(`${count} backends terminated`);
+    await Promise.all(servers.map((sql) => sql.end()));
+  },
+};
+
+export const brokerKilled: Fault = {
+  number: 8,
+  name: "broker killed",
+  what: "Kafka killed (SIGKILL) and back after 1 to 10 s",
+  rules: EVERYTHING,
+  needs: {},
+  mixes: true,
+  // After each return the groups need some seconds to form again.
+  offMs: 12_000,
+  onMs: 1_000,
+  async strike(stage, turn) {
+    const awayMs = 1_000 + turn.random() * 9_000;
+    turn.did(`Kafka killed for ${Math.round(awayMs)} ms`);
+    await stage.kafka.kill();
+    await Bun.sleep(awayMs);
+    await stage.kafka.restart();
+  },
+};
+
+export const brokerAway: Fault = {
+  number: 9,
+  name: "broker away",
+  what: "Kafka away for as long as half of the run, and at least 30 s, while orders go on: each is still answered with 201",
+  rules: ["I2", "I3", "I5", "I7", "I8"],
+  needs: {},
+  mixes: false,
+  onMs: 30_000,
+  answers: "orders are always taken",
+  async strike(stage, turn) {
+    turn.did(`Kafka away for ${turn.onMs} ms`);
+    await stage.kafka.kill();
+    await turn.wait(turn.onMs);
+    await stage.kafka.restart();
+  },
+};
+
+export const kafkaWiped: Fault = {
+  number: 21,
+  name: "Kafka wiped",
+  what: "Kafka killed and all of its data thrown away, topics and offsets, while sagas are in flight",
+  rules: ["I1", "I2", "I3", "I4"],
+  needs: {},
+  mixes: false,
+  onMs: 1_000,
+  offMs: 30_000,
+  async strike(stage, turn) {
+    turn.did("Kafka wiped");
+    await stage.kafka.wipe();
+  },
+};

@@ -1,0 +1,66 @@
+import { parseArgs } from "node:util";
+
+export interface Options {
+  readonly seed: number;
+  readonly forMs: number;
+  /** Numbers of faults; undefined for all. */
+  readonly faults: readonly number[] | undefined;
+  readonly mix: boolean;
+  readonly list: boolean;
+  readonly help: boolean;
+  /** A Markdown file whose table takes the results. */
+  readonly report: string | undefined;
+  readonly out: string;
+}
+
+export const USAGE = `Faults on real PostgreSQL, Kafka and service processes while orders flow; then the books, the topics and every answer are checked.
+
+  bun run chaos [--faults 1,5,8] [--seed N] [--for 60s]
+  bun run chaos --mix            turns of many faults in one run, as \`bun run check\` does it
+
+  --faults NUMBERS   those of --list, separated by commas; all by default, each on a system of its own
+  --seed N           a whole number that repeats the load and the script of the faults; that of the day by default
+  --for TIME         how long orders come and harm is done for each fault: 60s (the default), 2m
+  --report FILE      writes the results into the table of a Markdown file, in place of older ones of the same fault
+  --out FOLDER       for the journal of every answer, the script and the processes' last lines; .data/chaos by default
+  --list             the faults and the rules that must hold under each
+  --help             this
+
+Ends with 0 when every rule held, with 1 when one was broken or a fault could not be brought about here, with 2 for a wrong option.
+`;
+
+/**
+ * @param today picks the seed when none is given
+ * @throws Error with a sentence for whoever called
+ */
+export function readOptions(argv: readonly string[], today: Date): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      ...{ seed: { type: "string" }, for: { type: "string", default: "60s" }, faults: { type: "string" } },
+      ...{ mix: { type: "boolean", default: false }, list: { type: "boolean", default: false } },
+      ...{ help: { type: "boolean", default: false }, report: { type: "string" } },
+      out: { type: "string", default: ".data/chaos" },
+    },
+  });
+  const { mix, list, help, report, out } = values;
+  const seed = values.seed === undefined ? seedOf(today) : wholeNumber("--seed", values.seed);
+  const faults = values.faults?.split(",").map((text) => wholeNumber("--faults", text.trim()));
+  return { seed, forMs: durationMs(values.for), faults, mix, list, help, report, out };
+}
+
+/** The day as a number, 20260131: every run of a day does the same, and the next day something else. */
+export function seedOf(day: Date): number {
+  return Number(day.toISOString().slice(0, 10).replaceAll("-", ""));
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`${option} takes whole numbers, not "${text}".`);
+  return Number(text);
+}
+
+function durationMs(text: string): number {
+  const [, number, unit] = /^(\d{1,5})(ms|s|m)$/.exec(text) ?? [];
+  if (number === undefined) throw new Error(`--for takes a time such as 60s or 2m, not "${text}".`);
+  return Number(number) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1);
+}

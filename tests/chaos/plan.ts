@@ -1,0 +1,20 @@
+import { seeded } from "../support/seeded.ts";
+import type { Fault } from "./fault.ts";
+import type { Rule } from "./rules/rules.ts";
+import type { Needs } from "./stage/stage.ts";
+
+/** What is run: one fault, or several taken in turn by the seed. */
+export interface Plan {
+  readonly name: string;
+  readonly faults: readonly [Fault, ...Fault[]];
+  readonly rules: readonly Rule[];
+  readonly needs: Needs;
+  readonly seed: number;
+  /** How long orders come and harm is done. */
+  readonly forMs: number;
+}
+
+/** The random numbers of a plan's script; the load has others, so that the two do not depend on each other. */
+export function randomOf({ seed, faults }: Plan): () => number {
+  return seeded(seed * 31 + faults.reduce((sum, { number }) => sum + number, 0));
+}

@@ -1,0 +1,118 @@
+import type { Fault } from "./fault.ts";
+import type { Plan } from "./plan.ts";
+import type { Result } from "./run.ts";
+
+export type Outcome =
+  | { readonly plan: Plan; readonly kind: "run"; readonly result: Result; readonly tookMs: number }
+  | { readonly plan: Plan; readonly kind: "not run"; readonly why: string };
+
+/** Whether every rule held. What could not be run has proven nothing. */
+export function kept(outcome: Outcome): boolean {
+  return outcome.kind === "run" && outcome.result.breaches.length === 0 && outcome.result.failures.length === 0;
+}
+
+/** The command that repeats a plan. */
+export function commandFor({ faults, seed, forMs }: Plan): string {
+  const which = faults.length === 1 ? `--faults ${faults[0].number}` : "--mix";
+  return `bun run chaos ${which} --seed ${seed} --for ${forMs / 1_000}s`;
+}
+
+const BREACHES_SHOWN = 20;
+
+/** An outcome in lines for a person. */
+export function describe(outcome: Outcome, folder: string): readonly string[] {
+  if (outcome.kind === "not run") return [`NOT RUN: ${outcome.why}`];
+  const { plan, result, tookMs } = outcome;
+  const { orders, answers, problems, deeds, quietAfterMs, breaches, failures } = result;
+  const lines = [
+    `${orders} orders; answers: ${countsIn(answers)}; problems: ${countsIn(problems) || "none"}`,
+    `${deeds.length} faults; ${quietAfterMs === undefined ? "it did not come to rest" : `quiet ${seconds(quietAfterMs)} after the heal`}; ${seconds(tookMs)} in all`,
+  ];
+  if (kept(outcome)) return [...lines, `KEPT ${plan.rules.join(" ")}`];
+  return [
+    ...lines,
+    `BROKEN ${[...new Set(breaches.map(({ rule }) => rule))].join(" ")}`,
+    ...failures.slice(0, BREACHES_SHOWN),
+    ...breaches.slice(0, BREACHES_SHOWN).map(({ rule, orderId, text }) => `${rule} ${orderId ?? ""} ${text}`),
+    ...(breaches.length > BREACHES_SHOWN ? [`and ${breaches.length - BREACHES_SHOWN} more`] : []),
+    `the journal, the script and the processes' last lines are in ${folder}; again by`,
+    commandFor(plan),
+  ];
+}
+
+/** The catalogue in lines for a person. */
+export function listOf(faults: readonly Fault[]): readonly string[] {
+  return faults.map(
+    ({ number, name, what, rules, mixes }) =>
+      `${String(number).padStart(2)}  ${name}${mixes ? " (in the mix)" : ""}: ${what}. ${rules.join(" ")}`,
+  );
+}
+
+const HEADER = [
+  "| Fault | Seed, load | Done | Orders | Answers | Quiet after | Verdict |",
+  "| --- | --- | --- | --- | --- | --- | --- |",
+];
+
+/** Puts an outcome into the table of a Markdown file, in the order of the faults; the text around the table is left as it is. */
+export async function writeReport(path: string, outcome: Outcome, day: Date): Promise<void> {
+  const file = Bun.file(path);
+  const text = (await file.exists()) ? await file.text() : `${HEADER.join("\n")}\n`;
+  await Bun.write(path, withRow(text, rowOf(outcome, day)));
+}
+
+/** @returns the text with the row in its table, in place of an older one that begins with the same cell */
+export function withRow(text: string, row: string): string {
+  const lines = text.split("\n");
+  const begin = lines.findIndex((line) => line.startsWith("| Fault |"));
+  if (begin < 0) throw new Error("the report has no table that begins with | Fault |");
+  let end = begin + 2;
+  while (lines[end]?.startsWith("|")) end += 1;
+  const nameOf = (line: string) => line.split("|")[1]?.trim() ?? "";
+  const rows = [...lines.slice(begin + 2, end).filter((line) => nameOf(line) !== nameOf(row)), row];
+  const numberOf = (line: string) => Number.parseInt(nameOf(line)) || 99;
+  rows.sort((one, other) => numberOf(one) - numberOf(other));
+  return [...lines.slice(0, begin), ...HEADER, ...rows, ...lines.slice(end)].join("\n");
+}
+
+function rowOf(outcome: Outcome, day: Date): string {
+  const { plan } = outcome;
+  const name = plan.faults.length === 1 ? `${plan.faults[0].number} ${plan.name}` : plan.name;
+  const date = day.toISOString().slice(0, 10);
+  if (outcome.kind === "not run") return `| ${name} | ${date} | | | | | not run: ${outcome.why} |`;
+  const { orders, answers, deeds, quietAfterMs, breaches, failures } = outcome.result;
+  const rules = [...new Set(breaches.map(({ rule }) => rule))].join(" ");
+  const verdict = kept(outcome) ? `kept ${plan.rules.join(" ")}` : `**broken** ${rules} ${failures[0] ?? ""}`.trim();
+  const quiet = quietAfterMs === undefined ? "never" : seconds(quietAfterMs);
+  const cells = [
+    name,
+    `${plan.seed}, ${plan.forMs / 1_000} s`,
+    summaryOf(deeds),
+    orders,
+    countsIn(answers),
+    quiet,
+    verdict,
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** The deeds with their numbers left out, counted: "12 × kill -9 order". */
+function summaryOf(deeds: readonly string[]): string {
+  if (deeds.length === 1) return deeds[0] ?? "";
+  const kinds = new Map<string, number>();
+  for (const deed of deeds) {
+    const kind = deed.replace(/-2\b/g, "").replace(/ for \d+ ms| for [\d.]+ s/g, "");
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  const parts = [...kinds].map(([kind, count]) => (count === 1 ? kind : `${count} × ${kind}`));
+  return parts.length > 4 ? `${deeds.length} in all: ${parts.slice(0, 3).join(", ")}, …` : parts.join(", ");
+}
+
+function countsIn(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(", ");
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,97 @@
+import { type ServiceName, topics } from "@shop/contracts/messages/define";
+import { type Accounts, readAccounts } from "@shop/local/books";
+import postgres from "postgres";
+import type { Entry } from "../load/journal.ts";
+import { type LedgerRow, readLedger } from "../stage/ledger.ts";
+import { participants, type ParticipantName, type Stage } from "../stage/stage.ts";
+import { readTopics, type TopicRecord } from "../stage/topics.ts";
+
+export interface OutboxRow {
+  readonly service: ServiceName;
+  readonly id: number;
+  readonly topic: string;
+  readonly key: string;
+  readonly messageId: string;
+  readonly type: string;
+  readonly sent: boolean;
+}
+
+export interface DeadLetter {
+  readonly service: ServiceName;
+  readonly cause: string;
+  readonly detail: string;
+  readonly key: string | null;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+}
+
+/** Where a record lies. */
+export const placeOf = (at: { readonly topic: string; readonly partition: number; readonly offset: string }) =>
+  `${at.topic}:${at.partition}:${at.offset}`;
+
+/** All that is known of a run when it has come to rest. */
+export interface Evidence {
+  readonly accounts: Accounts;
+  readonly ledgers: ReadonlyMap<ServiceName, readonly LedgerRow[]>;
+  readonly outbox: readonly OutboxRow[];
+  readonly records: readonly TopicRecord[];
+  readonly deadLetters: readonly DeadLetter[];
+  /** Orders by the idempotency key under which they were placed. */
+  readonly orderOfKey: ReadonlyMap<string, string>;
+  readonly journal: readonly Entry[];
+  /** Records of the harness' own: unreadable ones, which must become dead letters, … */
+  readonly planted: ReadonlySet<string>;
+  /** … and ids of messages that it brought forward, so that their order says nothing. */
+  readonly broughtForward: ReadonlySet<string>;
+  /** How long after the heal nothing was unsent and nobody lagged; undefined when it never came to that. */
+  readonly drainedAfterMs: number | undefined;
+}
+
+export type Deeds = Pick<Evidence, "journal" | "planted" | "broughtForward" | "drainedAfterMs">;
+
+/** Reads the databases and the topics. */
+export async function gather(stage: Stage, deeds: Deeds): Promise<Evidence> {
+  const ledgers = new Map<ServiceName, readonly LedgerRow[]>();
+  for (const name of participants) ledgers.set(name, await readLedger(stage.superuserUrl(name)));
+  const perService = await Promise.all(participants.map((name) => readMessages(name, stage.databaseUrls)));
+  return {
+    ...deeds,
+    accounts: await readAccounts(stage.databaseUrls),
+    ledgers,
+    outbox: perService.flatMap(({ outbox }) => outbox),
+    deadLetters: perService.flatMap(({ deadLetters }) => deadLetters),
+    orderOfKey: await readKeys(stage.databaseUrls),
+    records: await readTopics(stage.client, topics),
+  };
+}
+
+function connect(databaseUrls: Stage["databaseUrls"], service: ParticipantName): postgres.Sql {
+  return postgres(databaseUrls.get(service) ?? "", { max: 1, onnotice: () => undefined });
+}
+
+async function readMessages(service: ParticipantName, databaseUrls: Stage["databaseUrls"]) {
+  const sql = connect(databaseUrls, service);
+  try {
+    const outbox = await sql<Omit<OutboxRow, "service">[]>`
+      select id::float8 as id, topic, key, payload->>'id' as "messageId", payload->>'type' as type, sent_at is not null as sent from outbox order by id`;
+    const deadLetters = await sql<Omit<DeadLetter, "service">[]>`
+      select cause, left(detail, 200) as detail, key, topic, partition, record_offset::text as "offset" from dead_letter`;
+    return {
+      outbox: outbox.map((row) => ({ ...row, service })),
+      deadLetters: deadLetters.map((row) => ({ ...row, service })),
+    };
+  } finally {
+    await sql.end();
+  }
+}
+
+async function readKeys(databaseUrls: Stage["databaseUrls"]): Promise<ReadonlyMap<string, string>> {
+  const sql = connect(databaseUrls, "order");
+  try {
+    const rows = await sql<{ key: string; order_id: string }[]>`select key, order_id from idempotency_key`;
+    return new Map(rows.map(({ key, order_id }) => [key, order_id]));
+  } finally {
+    await sql.end();
+  }
+}

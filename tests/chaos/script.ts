@@ -1,0 +1,54 @@
+import type { Turn } from "./fault.ts";
+import { type Plan, randomOf } from "./plan.ts";
+import { placeOf } from "./rules/evidence.ts";
+import type { Stage } from "./stage/stage.ts";
+
+const ON_MS = 5_000;
+const OFF_MS = 5_000;
+
+/** The harm of a plan: turns of its faults with calm between them, all of it drawn from the seed and written down. */
+export interface Script {
+  readonly deeds: readonly string[];
+  readonly planted: ReadonlySet<string>;
+  readonly broughtForward: ReadonlySet<string>;
+  /** Resolves when the time is over and all harm is undone; there is one turn at least. */
+  run(stage: Stage): Promise<void>;
+}
+
+export function createScript(plan: Plan, write: (text: string) => void): Script {
+  const random = randomOf(plan);
+  const deeds: string[] = [];
+  const planted = new Set<string>();
+  const broughtForward = new Set<string>();
+  const pick = <Item>(items: readonly Item[]) => items[Math.floor(random() * items.length)] as Item;
+
+  function turnOf(onMs: number): Turn {
+    const over = AbortSignal.timeout(onMs);
+    return {
+      ...{ random, pick, onMs, over },
+      async wait(ms) {
+        if (over.aborted) return;
+        await Promise.race([Bun.sleep(ms), new Promise((resolve) => over.addEventListener("abort", resolve))]);
+      },
+      did(what) {
+        write(what);
+        deeds.push(what);
+      },
+      planted: (place) => void planted.add(placeOf(place)),
+      broughtForward: (messageId) => void broughtForward.add(messageId),
+    };
+  }
+
+  return {
+    ...{ deeds, planted, broughtForward },
+    async run(stage) {
+      const endsAt = performance.now() + plan.forMs;
+      do {
+        const fault = plan.faults.length === 1 ? plan.faults[0] : pick(plan.faults);
+        write(`turn of ${fault.name}`);
+        await fault.strike(stage, turnOf(fault.onMs ?? ON_MS));
+        await Bun.sleep(Math.max(0, Math.min(fault.offMs ?? OFF_MS, endsAt - performance.now())));
+      } while (performance.now() < endsAt);
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import { join } from "node:path";
+import type { ServiceName } from "@shop/contracts/messages/define";
+import { describeExit } from "@shop/local/guarded-process";
+import { freePort } from "@shop/local/free-port";
+import { dataFolder } from "@shop/local/infrastructure";
+import { type KafkaProcess, startKafka } from "@shop/local/kafka";
+import { type LocalPostgres, startPostgres } from "@shop/local/postgres";
+import { databaseOwners, type ServiceName as ProcessName, serviceNames } from "@shop/local/services";
+import { startSystem, type System } from "@shop/local/system";
+import { Kafka, logLevel } from "kafkajs";
+import { type ClockOfReplica, clockFor } from "./clock.ts";
+import { keepLedger } from "./ledger.ts";
+import { type Link, openLink } from "./link.ts";
+
+/** What a fault needs to be brought about. */
+export interface Needs {
+  /** Processes of each service; two, so that there is somebody to take over. */
+  readonly replicas?: number;
+  /** The same of frontend, gateway and user, which are one each otherwise. */
+  readonly edgeReplicas?: number;
+  /** Whether Kafka and the databases are reached through links that can be cut. */
+  readonly links?: boolean;
+  /** Whether the clock of each participant can be moved. */
+  readonly clocks?: boolean;
+  /** A folder that holds little, for one of the servers. */
+  readonly smallDisk?: { readonly of: "kafka" | "order"; readonly folder: string };
+}
+
+/** The services that take part in the saga. */
+export const participants = ["order", "product", "delivery", "orchestrator"] as const;
+export type ParticipantName = (typeof participants)[number];
+
+/** A whole system of real processes, and all that is needed to hurt it. */
+export interface Stage {
+  readonly system: System;
+  readonly kafka: KafkaProcess;
+  /** To the broker itself, past all links. */
+  readonly client: Kafka;
+  /** One server per service, as in production. */
+  readonly databases: ReadonlyMap<ServiceName, LocalPostgres>;
+  /** By replica; empty without `links`. */
+  readonly kafkaLinks: ReadonlyMap<string, Link>;
+  readonly databaseLinks: ReadonlyMap<string, Link>;
+  /** Before each service, as its load balancer. */
+  readonly doors: ReadonlyMap<ProcessName, Link>;
+  /** By replica; empty without `clocks`. */
+  readonly clocks: ReadonlyMap<string, ClockOfReplica>;
+  /** The newest lines that the processes wrote. */
+  readonly lines: readonly string[];
+  /** The address of a service's database, past all links: its own role's, and a superuser's. */
+  readonly databaseUrls: ReadonlyMap<string, string>;
+  superuserUrl(service: ServiceName): string;
+  /** The names of a service's replicas. */
+  replicasOf(service: ProcessName): readonly string[];
+  stop(): Promise<void>;
+}
+
+const LINES_KEPT = 4_000;
+/** One process each is enough of what holds nothing. */
+const EDGES = ["frontend", "gateway", "user"];
+
+/**
+ * @param note told what is going on
+ * @param ended told of a process that ended by itself; it is started again, as a container would be
+ * @throws SetupError when this machine lacks something; whatever had been started is stopped again
+ */
+export async function startStage(
+  needs: Needs,
+  note: (text: string) => void,
+  ended: (text: string) => void,
+): Promise<Stage> {
+  const folder = await dataFolder();
+  const closers: (() => Promise<unknown>)[] = [() => folder.remove()];
+  const stop = async () => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+  };
+  const lines: string[] = [];
+  const onLine = (name: string, line: string) => {
+    if (lines.push(`${name} ${line}`) > LINES_KEPT) lines.shift();
+  };
+  try {
+    const names = new Map(
+      serviceNames.map((name) => {
+        const count = EDGES.includes(name) ? (needs.edgeReplicas ?? 1) : (needs.replicas ?? 2);
+        return [name, replicaNames(name, count)];
+      }),
+    );
+    const linked = needs.links ? participants.flatMap((name) => names.get(name) ?? []) : [];
+
+    note("starting PostgreSQL, one server per service, and Kafka");
+    const listeners = new Map<string, { readonly port: number; readonly advertisedPort: number }>();
+    for (const name of linked) listeners.set(name, { port: await freePort(), advertisedPort: await freePort() });
+    const disk = needs.smallDisk;
+    const kafkaFolder = disk?.of === "kafka" ? disk.folder : folder.path;
+    const starting = Promise.allSettled([
+      startKafka({
+        dataDir: join(kafkaFolder, "kafka"),
+        environment: process.env,
+        extraListeners: [...listeners.values()],
+        log: (line) => onLine("kafka", line),
+      }),
+      ...databaseOwners.map((owner) =>
+        startPostgres({
+          dataDir: join(disk?.of === owner ? disk.folder : folder.path, `postgres-${owner}`),
+          log: (line) => onLine(`postgres-${owner}`, line),
+        }),
+      ),
+    ] as const);
+    const [kafkaStart, ...databaseStarts] = await starting;
+    if (kafkaStart.status === "fulfilled") closers.push(() => kafkaStart.value.stop());
+    for (const start of databaseStarts) if (start.status === "fulfilled") closers.push(() => start.value.stop());
+    if (kafkaStart.status === "rejected") throw kafkaStart.reason;
+    const kafka = kafkaStart.value;
+    const databases = new Map<ServiceName, LocalPostgres>();
+    const databaseUrls = new Map<string, string>();
+    for (const [index, start] of databaseStarts.entries()) {
+      if (start.status === "rejected") throw start.reason;
+      const owner = databaseOwners[index] as ServiceName;
+      databases.set(owner, start.value);
+      databaseUrls.set(owner, await start.value.createDatabase(owner));
+    }
+
+    const kafkaLinks = new Map<string, Link>();
+    const databaseLinks = new Map<string, Link>();
+    for (const [name, { port, advertisedPort }] of listeners) {
+      kafkaLinks.set(name, await openLink(advertisedPort, () => [port]));
+      const database = databases.get(serviceOf(name) as ServiceName);
+      databaseLinks.set(name, await openLink(await freePort(), () => [database?.port ?? 0]));
+    }
+    const doors = new Map<ProcessName, Link>();
+    const links = () => [...kafkaLinks.values(), ...databaseLinks.values(), ...doors.values()];
+    closers.push(() => Promise.all(links().map((link) => link.close())));
+
+    const clocks = new Map<string, ClockOfReplica>();
+    note("starting the services");
+    const system = await startSystem({
+      environment: {
+        ...process.env,
+        KAFKA_BROKERS: kafka.brokers,
+        ...Object.fromEntries([...databaseUrls].map(([owner, url]) => [`${owner.toUpperCase()}_DATABASE_URL`, url])),
+      },
+      ports: "free",
+      replicas: Object.fromEntries([...names].map(([name, all]) => [name, all.length])),
+      settings: { SEED_DEMO_DATA: "true", RATE_LIMIT_PER_USER_PER_SECOND: "100000", LOG_LEVEL: "info" },
+      async frontDoor(name, replicas) {
+        const ports = replicas.map(({ url }) => Number(new URL(url).port));
+        const door = await openLink(await freePort(), () => ports);
+        doors.set(name, door);
+        return `http://127.0.0.1:${door.port}`;
+      },
+      settingsOf({ name }, service) {
+        const clock = needs.clocks ? clockFor(name, folder.path) : undefined;
+        if (clock) clocks.set(name, clock);
+        return {
+          ...linkedAddresses(service, kafkaLinks.get(name), databaseLinks.get(name), databaseUrls),
+          ...clock?.environment,
+        };
+      },
+      onLine,
+      onUnexpectedExit(name, exit, lastLines) {
+        ended(`${name} ${describeExit(exit)} by itself: ${lastLines.slice(-3).join(" / ")}`);
+        void system.supervisor.restart(name);
+      },
+    });
+    closers.push(() => system.stop());
+    const superuserUrl = (service: ServiceName) => {
+      const url = new URL(databases.get(service)?.url ?? "");
+      url.pathname = `/${service}`;
+      return url.href;
+    };
+    for (const name of participants) await keepLedger(name, superuserUrl(name));
+    return {
+      ...{
+        system,
+        kafka,
+        databases,
+        kafkaLinks,
+        databaseLinks,
+        doors,
+        clocks,
+        lines,
+        databaseUrls,
+        superuserUrl,
+        stop,
+      },
+      client: new Kafka({ brokers: [kafka.brokers], logLevel: logLevel.NOTHING, retry: { retries: 10 } }),
+      replicasOf: (service) => names.get(service) ?? [],
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function replicaNames(name: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => (index === 0 ? name : `${name}-${index + 1}`));
+}
+
+/** The service that a replica is one of. */
+export function serviceOf(replica: string): string {
+  return replica.replace(/-\d+$/, "");
+}
+
+function linkedAddresses(
+  service: ProcessName,
+  kafkaLink: Link | undefined,
+  databaseLink: Link | undefined,
+  databaseUrls: ReadonlyMap<string, string>,
+): Record<string, string> {
+  if (kafkaLink === undefined || databaseLink === undefined) return {};
+  const database = new URL(databaseUrls.get(service) ?? "");
+  database.port = String(databaseLink.port);
+  return { KAFKA_BROKERS: `127.0.0.1:${kafkaLink.port}`, DATABASE_URL: database.href };
+}
