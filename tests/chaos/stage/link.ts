@@ -32,7 +32,7 @@ export interface Link {
   close(): Promise<void>;
 }
 
-export const FAIR: Weather = { latencyMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, cut: [] };
+const FAIR: Weather = { latencyMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, cut: [] };
 
 const HOST = "127.0.0.1";
 /** A side that sends faster than the other takes is held back from here on, in bytes. */

@@ -197,7 +197,7 @@ function replicaNames(name: string, count: number): readonly string[] {
 }
 
 /** The service that a replica is one of. */
-export function serviceOf(replica: string): string {
+function serviceOf(replica: string): string {
   return replica.replace(/-\d+$/, "");
 }
 

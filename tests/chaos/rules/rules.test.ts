@@ -1,0 +1,222 @@
+import { describe, expect, test } from "bun:test";
+import type { Entry } from "../load/journal.ts";
+import type { LedgerRow } from "../stage/ledger.ts";
+import type { DeadLetter, Evidence, OutboxRow } from "./evidence.ts";
+import { judge } from "./rules.ts";
+
+const ID = "0190a0a0-0000-7000-8000-000000000001";
+const TEA = "0190a0a0-0000-7000-8000-00000000000a";
+const items = [{ productId: TEA, quantity: 2 }];
+
+let seq = 0;
+const row = (txid: string, what: LedgerRow["what"], after: string | null, before: string | null = null, key = ID) => {
+  seq += 1;
+  return { seq, txid, what, key, before, after } satisfies LedgerRow;
+};
+const sent = (service: OutboxRow["service"], id: number, topic: string, type: string): OutboxRow => ({
+  ...{ service, id, topic, key: ID, type, messageId: `${type}-${id}`, sent: true },
+});
+const asked = (method: string, call: string, status: number, more: Partial<Entry> = {}): Entry => ({
+  ...{ at: seq++, ms: 1, who: "customer", method, call, status, orderId: ID },
+  ...more,
+});
+
+/** One order that was placed, delivered and completed, as all of it is found when nothing went wrong. */
+function good() {
+  const outbox = [
+    sent("order", 1, "order.events", "OrderCreated"),
+    sent("order", 2, "order.events", "OrderCompleted"),
+    sent("delivery", 1, "delivery.events", "DeliveryCreated"),
+    sent("delivery", 2, "delivery.events", "DeliveryCompleted"),
+    sent("product", 1, "product.events", "ProductDecreased"),
+  ];
+  return {
+    accounts: {
+      orders: [{ id: ID, status: "COMPLETE", items }],
+      reservations: [{ order_id: ID, status: "TAKEN", items }],
+      products: [{ id: TEA, name: "Tea", stock: 8, broughtIn: 10 }],
+      deliveries: [{ order_id: ID, status: "COMPLETE" }],
+      sagas: [{ order_id: ID, status: "COMPLETE", step: "COMPLETE_ORDER", stuck: false }],
+      created: [{ key: ID, n: 1 }],
+      unsent: 0,
+      deadLetters: [],
+    },
+    ledgers: new Map([
+      [
+        "order",
+        [
+          ...[row("1", "orders", "PENDING"), row("1", "outbox", "OrderCreated")],
+          ...[row("2", "orders", "COMPLETE", "PENDING"), row("2", "outbox", "OrderCompleted")],
+        ],
+      ],
+      ["product", [row("1", "reservation", "TAKEN"), row("1", "outbox", "ProductDecreased")]],
+      [
+        "delivery",
+        [
+          ...[row("1", "delivery", "PENDING"), row("1", "outbox", "DeliveryCreated")],
+          ...[row("2", "delivery", "COMPLETE", "PENDING"), row("2", "outbox", "DeliveryCompleted")],
+        ],
+      ],
+      [
+        "orchestrator",
+        [
+          ...[row("1", "inbox", null, null, "OrderCreated-1"), row("1", "saga", "RUNNING")],
+          ...[row("2", "inbox", null, null, "OrderCompleted-2"), row("2", "saga", "COMPLETE", "RUNNING")],
+        ],
+      ],
+    ]),
+    outbox,
+    records: outbox.map(({ topic, messageId, type, id }) => ({
+      ...{ topic, partition: 0, offset: String(id), key: ID, messageId, type },
+    })),
+    deadLetters: [] as DeadLetter[],
+    orderOfKey: new Map([["k", ID]]),
+    journal: [
+      asked("POST", "/api/orders", 201, { key: "k", said: "PENDING" }),
+      asked("PUT", "/api/deliveries/{id}/complete", 200, { said: "COMPLETE" }),
+      asked("GET", "/api/orders/{id}", 200, { said: "COMPLETE" }),
+    ],
+    planted: new Set<string>(),
+    broughtForward: new Set<string>(),
+    drainedAfterMs: 500,
+  } satisfies Evidence as Evidence & { ledgers: Map<string, LedgerRow[]>; journal: Entry[] };
+}
+
+type Doctored = ReturnType<typeof good>;
+const rows = (evidence: Doctored, service: string) => evidence.ledgers.get(service) ?? [];
+const without = (evidence: Doctored, service: string, type: string) =>
+  evidence.ledgers.set(
+    service,
+    rows(evidence, service).filter(({ after }) => after !== type),
+  );
+
+test("a run in which nothing went wrong breaks no rule", () => {
+  expect(judge(good())).toEqual([]);
+});
+
+describe("each rule is found broken when the evidence is doctored:", () => {
+  const cases: readonly (readonly [
+    rule: string,
+    what: string,
+    doctor: (evidence: Doctored) => Partial<Evidence> | void,
+  ])[] = [
+    [
+      "I1",
+      "stock that nobody holds is gone",
+      ({ accounts }) => ({
+        accounts: { ...accounts, products: [{ id: TEA, name: "Tea", stock: 7, broughtIn: 10 }] },
+      }),
+    ],
+    [
+      "I2",
+      "an order that was answered with 201 does not exist",
+      (evidence) => {
+        evidence.journal.push(asked("POST", "/api/orders", 201, { orderId: TEA, key: "other" }));
+      },
+    ],
+    [
+      "I2",
+      "an order hangs in the middle",
+      ({ accounts }) => ({
+        accounts: { ...accounts, sagas: [{ order_id: ID, status: "RUNNING", step: "TAKE_STOCK", stuck: false }] },
+      }),
+    ],
+    ["I3", "stock is taken twice", (evidence) => void rows(evidence, "product").push(row("9", "reservation", "TAKEN"))],
+    [
+      "I3",
+      "a second delivery is stored",
+      (evidence) => void rows(evidence, "delivery").push(row("9", "delivery", "PENDING")),
+    ],
+    ["I3", "an order is stored without its key", () => ({ orderOfKey: new Map() })],
+    [
+      "I4",
+      "an order goes on after its end",
+      (evidence) => void rows(evidence, "order").push(row("9", "orders", "CANCELLED", "COMPLETE")),
+    ],
+    [
+      "I4",
+      "a customer sees an ended order as pending",
+      (evidence) => {
+        evidence.journal.push(asked("GET", "/api/orders/{id}", 200, { said: "PENDING" }));
+      },
+    ],
+    [
+      "I5",
+      "a later message is published first",
+      ({ records }) => ({
+        records: records.map((record) => ({ ...record, offset: String(9 - Number(record.offset)) })),
+      }),
+    ],
+    [
+      "I5",
+      "a later message is applied first",
+      (evidence) =>
+        void evidence.ledgers.set("orchestrator", [
+          row("2", "inbox", null, null, "OrderCompleted-2"),
+          row("3", "inbox", null, null, "OrderCreated-1"),
+        ]),
+    ],
+    ["I6", "an order without its message", (evidence) => void without(evidence, "order", "OrderCreated")],
+    [
+      "I6",
+      "a message in another transaction than its order",
+      (evidence) => {
+        without(evidence, "order", "OrderCreated");
+        rows(evidence, "order").push(row("7", "outbox", "OrderCreated"));
+      },
+    ],
+    [
+      "I6",
+      "a message about a delivery that was not completed",
+      (evidence) => void without(evidence, "delivery", "COMPLETE"),
+    ],
+    ["I7", "messages are unsent 31 s after the heal", () => ({ drainedAfterMs: 31_000 })],
+    ["I7", "messages are never sent", () => ({ drainedAfterMs: undefined })],
+    ["I7", "a message is marked as sent and is not in Kafka", () => ({ records: [] })],
+    [
+      "I7",
+      "a dead letter that nobody planted",
+      () => ({
+        deadLetters: [
+          {
+            service: "order",
+            cause: "REFUSED",
+            detail: "",
+            key: ID,
+            topic: "order.commands",
+            partition: 0,
+            offset: "7",
+          },
+        ],
+      }),
+    ],
+    ["I7", "a planted record that nobody set aside", () => ({ planted: new Set(["order.commands:0:7"]) })],
+    [
+      "I8",
+      "a completed delivery is not completed any more",
+      ({ accounts }) => ({
+        accounts: { ...accounts, deliveries: [{ order_id: ID, status: "CANCELLED" }] },
+      }),
+    ],
+    [
+      "I8",
+      "a key is answered with two orders",
+      (evidence) => {
+        evidence.journal.push(asked("POST", "/api/orders", 201, { orderId: TEA, key: "k" }));
+      },
+    ],
+    [
+      "I8",
+      "a cancel that was taken has led to nothing",
+      (evidence) => {
+        evidence.journal.push(asked("POST", "/api/orders/{id}/cancel", 202));
+        return { accounts: { ...evidence.accounts, orders: [{ id: ID, status: "PENDING", items }] } };
+      },
+    ],
+  ];
+  test.each(cases)("%s, %s", (rule, _what, doctor) => {
+    const evidence = good();
+    const breaches = judge({ ...evidence, ...doctor(evidence) });
+    expect(breaches.map((breach) => breach.rule)).toContain(rule as "I1");
+  });
+});
