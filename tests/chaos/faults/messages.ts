@@ -62,9 +62,10 @@ export const duplicates: Fault = {
             messages: copies.map((copy) => ({ ...copy, partition: record.partition })),
           });
         },
-        () => turn.wait(turn.onMs),
+        // Not until the turn is over: that began before anybody listened.
+        () => Bun.sleep(turn.onMs),
       );
-      turn.did(`${copied} copies`);
+      if (copied > 0) turn.did(`${copied} copies`);
     }),
 };
 

@@ -1,5 +1,5 @@
 import { type ServiceName, topics } from "@shop/contracts/messages/define";
-import { type Accounts, readAccounts } from "@shop/local/books";
+import { type Accounts, readAccounts } from "@shop/local/accounts";
 import postgres from "postgres";
 import type { Entry } from "../load/journal.ts";
 import { type LedgerRow, readLedger } from "../stage/ledger.ts";

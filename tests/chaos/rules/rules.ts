@@ -1,5 +1,5 @@
 import { type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
-import { judgeAccounts } from "@shop/local/books";
+import { judgeAccounts } from "@shop/local/accounts";
 import type { LedgerRow } from "../stage/ledger.ts";
 import { readers } from "../stage/topics.ts";
 import { type Evidence, placeOf } from "./evidence.ts";
@@ -182,10 +182,8 @@ const TOLD: readonly (readonly [what: LedgerRow["what"], after: string, type: st
   ["delivery", "FAILED", "DeliveryFailed"],
   ["delivery", "CANCELLED", "DeliveryCancelled"],
 ];
-/** Told by the change itself and by nobody else. */
-const TOLD_ONCE = "OrderCreated";
 /** Told again whenever somebody asks, but never before it is so. */
-const TOLD_AGAIN = new Set(["OrderCompleted", "DeliveryCompleted", "DeliveryFailed"]);
+const TOLD_AGAIN = new Set(["OrderCreated", "OrderCompleted", "DeliveryCompleted", "DeliveryFailed"]);
 
 /** I6: a change and the message that tells of it were written by the same transaction. */
 function together({ ledgers }: Evidence): readonly Breach[] {
@@ -205,11 +203,10 @@ function together({ ledgers }: Evidence): readonly Breach[] {
           breaches.push({ rule: "I6", orderId: key, text: `${service} has it as ${status}, without ${type}` });
       }
     }
-    for (const { what, txid, seq, key, after } of rows) {
+    for (const { what, seq, key, after } of rows) {
       if (what !== "outbox" || after === null) continue;
       const change = cameAbout.get(`${key} ${after}`);
-      const isTrue = after === TOLD_ONCE ? change?.txid === txid : change !== undefined && change.seq < seq;
-      if (!isTrue && (after === TOLD_ONCE || TOLD_AGAIN.has(after)))
+      if (TOLD_AGAIN.has(after) && (change === undefined || change.seq > seq))
         breaches.push({ rule: "I6", orderId: key, text: `${service} tells of ${after}, without the change` });
     }
   }
