@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import { openApiDocument } from "./openapi.ts";
 
@@ -81,4 +82,10 @@ test("a call that anyone may make asks for no token and has neither 401 nor 403 
     "500",
     "503",
   ]);
+});
+
+test("the document is valid by the specification's own JSON Schema, and one that is not is found", async () => {
+  const errorsOf = async (given: object) => (await new Validator().validate(JSON.stringify(given))).errors;
+  expect(await errorsOf(document)).toBeUndefined();
+  expect(await errorsOf({ ...document, paths: { orders: {} } })).not.toBeUndefined();
 });
