@@ -3,6 +3,7 @@ import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import type { Endpoint, Role } from "@shop/contracts/http/define";
+import type { ServiceName } from "@shop/contracts/messages/define";
 import { createRateLimit } from "@shop/http/rate-limit";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
 import { createTokenVerifier } from "@shop/http/token-verifier";
@@ -65,8 +66,11 @@ const pathOf = ({ path }: Endpoint) => path.replace("{id}", "01939e6a-7c00-7000-
 const call = (path: string, init: RequestInit = {}) => gateway.app.request(path, init);
 const statusOf = async (path: string, init: RequestInit = {}) => (await call(path, init)).status;
 
+const isOfOneService = (endpoint: Endpoint): endpoint is Endpoint & { readonly service: ServiceName } =>
+  endpoint.service !== "participants";
+
 describe("a call of the API", () => {
-  test.each(allEndpoints.map((endpoint) => [endpoint.name, endpoint] as const))(
+  test.each(allEndpoints.filter(isOfOneService).map((endpoint) => [endpoint.name, endpoint] as const))(
     "%s reaches the service that answers it, token and query included",
     async (_name, endpoint) => {
       const authorization = await tokenOf(endpoint.access === "anyone" ? "customer" : (endpoint.access[0] ?? "admin"));
@@ -101,6 +105,52 @@ describe("a call of the API", () => {
 
   test("that anyone may make ignores a bad token", async () => {
     expect(await statusOf("/api/products", { headers: { authorization: "Bearer bad" } })).toBe(200);
+  });
+});
+
+describe("dead letters", () => {
+  const ids = [1, 2, 3, 4, 5].map((n) => `01939e6a-7c00-7000-8000-00000000000${n}`);
+  const answer = (numbers: readonly number[], nextCursor: string | null = null) =>
+    HttpResponse.json({ items: numbers.map((n) => ({ id: ids[n - 1] })), nextCursor, unavailable: [] });
+  const asAdmin = async () => ({ headers: { authorization: await tokenOf("admin") } });
+
+  test("of all services come as one list, newest first, which goes on where the page ended and names who is away", async () => {
+    upstream.use(
+      http.get("http://order.test/*", () => answer([5, 1])),
+      http.get("http://product.test/*", () => answer([4, 2], "x")),
+      http.get("http://delivery.test/*", () => answer([3])),
+      http.get("http://orchestrator.test/*", () => HttpResponse.error()),
+    );
+    const response = await call("/api/dead-letters?limit=2", await asAdmin());
+    expect(await response.json()).toEqual({
+      items: [{ id: ids[4] }, { id: ids[3] }],
+      nextCursor: ids[3]?.replaceAll("-", ""),
+      unavailable: ["orchestrator"],
+    });
+  });
+
+  test("are replayed by the service that has them; 404 only when every service says that it has not", async () => {
+    const unknown = () => HttpResponse.json({ code: "NOT_FOUND" }, { status: 404 });
+    const bodies: unknown[] = [];
+    upstream.use(
+      http.post("http://delivery.test/*", async ({ request }) => {
+        bodies.push(await request.json());
+        return HttpResponse.json({ outcome: "APPLIED" }, { status: 202 });
+      }),
+      http.post("*", unknown),
+    );
+    const replay = async () => {
+      const { headers } = await asAdmin();
+      const init = { method: "POST", headers: { ...headers, "content-type": "application/json" } };
+      return call(`/api/dead-letters/${ids[0]}/replay`, { ...init, body: '{"dryRun":true}' });
+    };
+    const replayed = await replay();
+    expect([replayed.status, await replayed.json()]).toEqual([202, { outcome: "APPLIED" }]);
+    expect(bodies).toEqual([{ dryRun: true }]);
+    upstream.use(http.post("http://delivery.test/*", unknown));
+    expect((await replay()).status).toBe(404);
+    upstream.use(http.post("http://delivery.test/*", () => HttpResponse.error()));
+    expect((await replay()).status).toBe(503);
   });
 });
 

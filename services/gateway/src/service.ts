@@ -6,6 +6,7 @@ import { createForward } from "@shop/http/proxy";
 import type { RateLimit } from "@shop/http/rate-limit";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import type { Built, ProcessParts } from "@shop/service/process";
+import { deadLetterRoutes } from "./dead-letters.ts";
 
 interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit"> {
   readonly verifier: TokenVerifier;
@@ -23,10 +24,14 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
   const forward = createForward({ ...parts, answerWithinMs: upstreamTimeoutMs, tooLarge: "refuse" });
 
   for (const endpoint of allEndpoints) {
+    // Answered by several services: below.
+    if (endpoint.service === "participants") continue;
     const upstream = { name: endpoint.service, url: urls[endpoint.service] };
     const forwarding = { upstream, takesBody: endpoint.body !== undefined };
     app.raw(endpoint, (call) => forward(call, forwarding));
   }
+
+  deadLetterRoutes(app, forward, urls);
 
   const openApi = JSON.stringify(openApiDocument(allEndpoints));
   app.raw(

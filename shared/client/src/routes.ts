@@ -48,4 +48,6 @@ export const routes = {
   getSaga: { method: "GET", path: "/api/sagas/{id}", takes: "nothing", stream: false, key: false },
   retrySaga: { method: "POST", path: "/api/sagas/{id}/retry", takes: "nothing", stream: false, key: false },
   cancelSaga: { method: "POST", path: "/api/sagas/{id}/cancel", takes: "nothing", stream: false, key: false },
+  listDeadLetters: { method: "GET", path: "/api/dead-letters", takes: "query", stream: false, key: false },
+  replayDeadLetter: { method: "POST", path: "/api/dead-letters/{id}/replay", takes: "body", stream: false, key: false },
 } as const satisfies Readonly<Record<string, Route>>;

@@ -21,6 +21,8 @@ export interface Forwarding {
   readonly upstream: Upstream;
   /** Whether the call has a body; that of any other call is ignored. */
   readonly takesBody: boolean;
+  /** The body, when it was read before because several upstreams are sent the same call. */
+  readonly body?: RequestBody;
   /** Media types that may come back beside JSON and events, such as `text/html`. */
   readonly mediaTypes?: readonly string[];
   /** The `Authorization` of a caller who has shown who they are in another way than by this header. */
@@ -107,7 +109,7 @@ export function createForward({
 
   return async function forward(call, forwarding) {
     const { raw } = call.c.req;
-    const body = forwarding.takesBody ? await readBody(raw) : undefined;
+    const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
     if (body === "too large" && onTooLarge === "refuse") return problemResponse(call.c, tooLarge);
 
     const leaving = new AbortController();
@@ -140,13 +142,13 @@ export function createForward({
   };
 }
 
-type RequestBody = Uint8Array<ArrayBuffer> | "too large" | undefined;
+export type RequestBody = Uint8Array<ArrayBuffer> | "too large" | undefined;
 
 /**
  * Reads the body before anything is sent, so that a slow sender holds no connection of the upstream and none of its time
  * to answer, and so that a second try has it whole.
  */
-async function readBody(request: Request): Promise<RequestBody> {
+export async function readBody(request: Request): Promise<RequestBody> {
   if (request.headers.has(BODY_TOO_LARGE)) return "too large";
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > MAX_BODY_BYTES) return "too large";

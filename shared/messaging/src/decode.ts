@@ -1,20 +1,8 @@
+import type { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import { CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
 import { messagesByType } from "@shop/contracts/messages/catalog";
 import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { BrokerRecord } from "./broker.ts";
-
-/** Why a message is a dead letter. */
-export type DeadLetterCause =
-  | "EMPTY"
-  | "NO_KEY"
-  | "NOT_JSON"
-  | "NOT_A_CLOUD_EVENT"
-  | "UNKNOWN_TYPE"
-  | "UNKNOWN_VERSION"
-  | "WRONG_TOPIC"
-  | "INVALID_DATA"
-  | "REFUSED"
-  | "HANDLER_FAILED";
 
 /** A message that can be handled: a known type, with data that fits its schema. */
 export interface Received<Data = unknown> {

@@ -14,6 +14,7 @@ import { watchOutboxAge } from "./outbox-age.ts";
 import { purgeUntil, type Retention } from "./purge.ts";
 import { createRelay } from "./relay.ts";
 import { openRelaySession } from "./relay-session.ts";
+import { createReplay, type Replay } from "./replay.ts";
 
 export interface MessagingOptions {
   readonly db: Database;
@@ -40,6 +41,8 @@ export interface Messaging {
   wakeRelay(): void;
   /** Registers who is told the keys of messages whose effects this process has committed. It must be quick and must not throw. */
   onHandled(listener: HandledListener): void;
+  /** Handles dead letters again, by the same handlers that `start` is given. */
+  replayer(handlers: MessageHandlers): Replay;
   /** Begins to publish the outbox and to consume. */
   start(topics: readonly Topic[], handlers: MessageHandlers): void;
   isHealthy(): boolean;
@@ -62,6 +65,9 @@ export function createMessaging(options: MessagingOptions): Messaging {
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const stopping = new AbortController();
   const handledListeners: HandledListener[] = [];
+  const onHandled: HandledListener = (keys) => {
+    for (const tell of handledListeners) tell(keys);
+  };
   let subscription: Subscription | undefined;
   let housekeeping: Promise<unknown> | undefined;
 
@@ -69,6 +75,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     outbox,
     wakeRelay: relay.wake,
     onHandled: (listener) => void handledListeners.push(listener),
+    replayer: (handlers) => createReplay({ db, handlers, outbox, onCommitted: relay.wake, onHandled, clock }),
     start(topics, handlers) {
       relay.start();
       housekeeping = Promise.all([
@@ -81,9 +88,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
         outbox,
         deadLetters,
         onCommitted: relay.wake,
-        onHandled: (keys) => {
-          for (const tell of handledListeners) tell(keys);
-        },
+        onHandled,
         clock,
         logger,
         metrics,

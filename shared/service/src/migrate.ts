@@ -1,3 +1,4 @@
+import type { ServiceName } from "@shop/contracts/messages/define";
 import { systemClock } from "@shop/runtime/clock";
 import { loadConfig } from "@shop/runtime/config";
 import { createLogger } from "@shop/runtime/logger";
@@ -13,7 +14,7 @@ const { ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA } = databaseSettings;
  * @throws ConfigError
  */
 export function migrateAndLeave(
-  { name, migrations }: Pick<Participant, "name" | "migrations">,
+  { name, migrations }: { readonly name: ServiceName; readonly migrations: Participant["migrations"] },
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   const { LOG_LEVEL } = processSettings(name);

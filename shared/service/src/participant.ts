@@ -1,4 +1,5 @@
-import type { ServiceName, Topic } from "@shop/contracts/messages/define";
+import type { ParticipantName } from "@shop/contracts/http/dead-letter";
+import type { Topic } from "@shop/contracts/messages/define";
 import { createApp, type HttpApp } from "@shop/http/app";
 import type { Readiness } from "@shop/http/management";
 import type { TokenVerifier } from "@shop/http/token-verifier";
@@ -12,6 +13,7 @@ import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { ServiceContext } from "./context.ts";
+import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { inTime, ownDatabase } from "./own-database.ts";
 
 /** Work beside requests and messages, such as timers. It runs until `signal` is aborted. */
@@ -25,7 +27,7 @@ export interface ReadinessCheck {
 
 /** What makes a service that takes part in the saga: its table of contents. */
 export interface Participant {
-  readonly name: ServiceName;
+  readonly name: ParticipantName;
   /** The folder of its migrations. */
   readonly migrations: string;
   /** The topics that it consumes; every replica the same ones. */
@@ -114,11 +116,13 @@ export function createParticipant(participant: Participant, dependencies: Partic
     isUnavailable: database.isUnavailable,
   });
   participant.routes(app, context);
+  const handlers = participant.handlers(context);
+  deadLetterRoutes(app, { service: name, db, replay: messaging.replayer(handlers), logger });
 
   async function work(): Promise<void> {
     const seed = async () => (dependencies.seedDemoData ? participant.seedDemoData?.(context) : undefined);
     if (!(await database.prepare(stopping.signal, seed))) return;
-    messaging.start(topics, participant.handlers(context));
+    messaging.start(topics, handlers);
     await Promise.all(background.map((run) => run(context, stopping.signal)));
   }
 

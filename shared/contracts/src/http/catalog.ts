@@ -1,3 +1,4 @@
+import * as deadLetter from "./dead-letter.ts";
 import type { Endpoint } from "./define.ts";
 import * as delivery from "./delivery.ts";
 import * as order from "./order.ts";
@@ -34,6 +35,8 @@ export const endpoints = {
   getSaga: saga.getSaga,
   retrySaga: saga.retrySaga,
   cancelSaga: saga.cancelSaga,
+  listDeadLetters: deadLetter.listDeadLetters,
+  replayDeadLetter: deadLetter.replayDeadLetter,
 } as const;
 
 export const allEndpoints: readonly Endpoint[] = Object.values(endpoints);

@@ -17,7 +17,8 @@ export interface Endpoint<
 > {
   /** The OpenAPI operationId, unique. */
   readonly name: string;
-  readonly service: ServiceName;
+  /** Who answers it; `participants`: each service that takes part in the messaging answers for its own part. */
+  readonly service: ServiceName | "participants";
   readonly method: Method;
   /** With parameters in braces: `/api/orders/{id}`. */
   readonly path: `/${string}`;

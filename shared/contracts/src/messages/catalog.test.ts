@@ -1,23 +1,27 @@
 import { expect, test } from "bun:test";
 import { allEndpoints } from "../http/catalog.ts";
+import * as httpDeadLetter from "../http/dead-letter.ts";
 import * as httpDelivery from "../http/delivery.ts";
 import * as httpOrder from "../http/order.ts";
 import * as httpProduct from "../http/product.ts";
 import * as httpSaga from "../http/saga.ts";
 import * as httpUser from "../http/user.ts";
+import * as audit from "./audit.ts";
 import { allMessages } from "./catalog.ts";
 import * as delivery from "./delivery.ts";
 import * as order from "./order.ts";
 import * as product from "./product.ts";
 
 test("every message that a file defines is in the catalogue, or its receivers would not know it", () => {
-  const defined = [delivery, order, product].flatMap((file) => Object.values(file)).filter((value) => "topic" in value);
-  expect(new Set(allMessages)).toEqual(new Set(defined));
+  const defined = [audit, delivery, order, product]
+    .flatMap((file) => Object.values<unknown>(file))
+    .filter((value) => typeof value === "object" && value !== null && "topic" in value);
+  expect(new Set<unknown>(allMessages)).toEqual(new Set(defined));
   expect(new Set(allMessages.map(({ type }) => type)).size).toBe(allMessages.length);
 });
 
 test("every call that a file defines is in the catalogue, or the gateway would not know it", () => {
-  const files = [httpDelivery, httpOrder, httpProduct, httpSaga, httpUser];
+  const files = [httpDeadLetter, httpDelivery, httpOrder, httpProduct, httpSaga, httpUser];
   const defined = files
     .flatMap((file) => Object.values<object>(file))
     .filter((value) => "path" in value && "access" in value);

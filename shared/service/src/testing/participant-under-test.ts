@@ -13,6 +13,7 @@ import { createInbox } from "@shop/messaging/inbox";
 import type { HandledListener } from "@shop/messaging/messaging";
 import { createOutbox } from "@shop/messaging/outbox";
 import { type Outgoing, toOutboxRow } from "@shop/messaging/outgoing";
+import { createReplay } from "@shop/messaging/replay";
 import type { Clock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
@@ -20,6 +21,7 @@ import { ManualClock } from "@shop/testing/clock";
 import { capturedLogger, type LogLine } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
 import type { ServiceContext } from "../context.ts";
+import { deadLetterRoutes } from "../dead-letter-routes.ts";
 import type { Participant } from "../participant.ts";
 
 export interface Sent {
@@ -68,16 +70,21 @@ export async function participantUnderTest(
   const app = createApp({ service: participant.name, logger, clock, metrics, verifier, isUnavailable: isTransient });
   participant.routes(app, context);
 
+  const handlers = participant.handlers(context);
+  const onCommitted = () => {};
+  const tellAll = (keys: readonly string[]) => {
+    for (const tell of listeners) tell(keys);
+  };
+  const replay = createReplay({ db, handlers, outbox, onCommitted, onHandled: tellAll, clock });
+  deadLetterRoutes(app, { service: participant.name, db, replay, logger });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const handle = createInbox({
     db,
-    handlers: participant.handlers(context),
+    handlers,
     outbox,
     deadLetters,
-    onCommitted: () => {},
-    onHandled: (keys) => {
-      for (const tell of listeners) tell(keys);
-    },
+    onCommitted,
+    onHandled: tellAll,
     clock,
     logger,
     metrics,

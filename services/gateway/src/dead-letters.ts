@@ -1,0 +1,79 @@
+import * as calls from "@shop/contracts/http/dead-letter";
+import { toPage } from "@shop/contracts/http/page";
+import type { HttpApp } from "@shop/http/app";
+import type { RequestCall } from "@shop/http/call";
+import { UnavailableError } from "@shop/http/errors";
+import { type Forward, type Forwarding, readBody } from "@shop/http/proxy";
+
+interface ServiceAnswer {
+  readonly name: calls.ParticipantName;
+  /** Undefined from a service that did not answer, or could not. */
+  readonly response: Response | undefined;
+}
+
+type Page = Pick<ReturnType<typeof toPage<calls.DeadLetter>>, "items" | "nextCursor">;
+
+/** The dead letters of all services as one list. Each service is asked for its own, with the caller's token. */
+export function deadLetterRoutes(
+  app: HttpApp,
+  forward: Forward,
+  urls: Readonly<Record<calls.ParticipantName, string>>,
+): void {
+  async function ask(
+    name: calls.ParticipantName,
+    call: RequestCall,
+    forwarding: Omit<Forwarding, "upstream">,
+  ): Promise<ServiceAnswer> {
+    try {
+      const response = await forward(call, { ...forwarding, upstream: { name, url: urls[name] } });
+      return { name, response: response.status >= 500 ? undefined : response };
+    } catch (error) {
+      if (error instanceof UnavailableError) return { name, response: undefined };
+      throw error;
+    }
+  }
+
+  app.raw(calls.listDeadLetters, async (call) => {
+    const answers = await Promise.all(calls.participants.map((name) => ask(name, call, { takesBody: false })));
+    // The same request was made to all: what one refuses, such as a cursor, is refused.
+    const refused = answers.find(({ response }) => response !== undefined && !response.ok)?.response;
+    if (refused !== undefined) return refused;
+    const unavailable = answers.filter(({ response }) => response === undefined).map(({ name }) => name);
+    if (unavailable.length === answers.length) throw new UnavailableError("none of the services answers");
+    // Services of the same release: they have built it by the schema that the caller is promised.
+    const pages = await Promise.all(answers.map(async ({ response }) => (await response?.json()) as Page | undefined));
+    const { limit } = calls.listDeadLetters.query.parse(call.c.req.query());
+    return Response.json(
+      {
+        ...merged(
+          pages.filter((page) => page !== undefined),
+          limit,
+        ),
+        unavailable,
+      },
+      { headers: { "cache-control": "no-store" } },
+    );
+  });
+
+  app.raw(calls.replayDeadLetter, async (call) => {
+    const body = await readBody(call.c.req.raw);
+    const answers = await Promise.all(calls.participants.map((name) => ask(name, call, { takesBody: true, body })));
+    const responses = answers.flatMap(({ response }) => response ?? []);
+    // An id belongs to one service; the others do not know it.
+    const answer = responses.find(({ status }) => status !== 404);
+    if (answer !== undefined) return answer;
+    const away = answers.filter(({ response }) => response === undefined).map(({ name }) => name);
+    const [unknown] = responses;
+    if (away.length > 0 || unknown === undefined) throw new UnavailableError(`${away.join(", ")} did not answer`);
+    return unknown;
+  });
+}
+
+/** Each page goes from the cursor to its `nextCursor`: what all of them cover, newest first, is the merged one. */
+function merged(pages: readonly Page[], limit: number): Page {
+  const all = pages.flatMap(({ items }) => items).toSorted((a, b) => (a.id < b.id ? 1 : -1));
+  const more = pages.some(({ nextCursor }) => nextCursor !== null);
+  const page = toPage(all, limit);
+  const last = page.items.at(-1);
+  return { items: page.items, nextCursor: page.nextCursor ?? (more && last ? last.id.replaceAll("-", "") : null) };
+}

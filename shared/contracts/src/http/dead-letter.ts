@@ -1,0 +1,95 @@
+import { z } from "zod";
+import { Instant, Uuid } from "../primitives.ts";
+import { defineEndpoint } from "./define.ts";
+import { pageOf, pageQuery } from "./page.ts";
+
+/** The services that take part in the messaging: each keeps the messages that it could not handle. */
+export const participants = ["order", "product", "delivery", "orchestrator"] as const;
+const ParticipantName = z.enum(participants);
+export type ParticipantName = z.infer<typeof ParticipantName>;
+
+/** Why a message is a dead letter. */
+export const DeadLetterCause = z.enum([
+  "EMPTY",
+  "NO_KEY",
+  "NOT_JSON",
+  "NOT_A_CLOUD_EVENT",
+  "UNKNOWN_TYPE",
+  "UNKNOWN_VERSION",
+  "WRONG_TOPIC",
+  "INVALID_DATA",
+  "REFUSED",
+  "HANDLER_FAILED",
+]);
+export type DeadLetterCause = z.infer<typeof DeadLetterCause>;
+
+export const DeadLetter = z
+  .object({
+    id: Uuid,
+    service: ParticipantName,
+    cause: DeadLetterCause,
+    detail: z.string(),
+    type: z.string().nullable(),
+    messageId: z.string().nullable(),
+    topic: z.string(),
+    partition: z.int(),
+    offset: z.string().meta({ description: "A whole number that may be too large for a JSON number" }),
+    key: z.string().nullable(),
+    payload: z
+      .object({
+        encoding: z.enum(["utf-8", "base64"]),
+        text: z.string(),
+        bytes: z.int().meta({ description: "The size of the whole payload; `text` may hold its beginning only" }),
+      })
+      .nullable(),
+    headers: z.record(z.string(), z.string()),
+    failedAt: Instant,
+    replayedAt: Instant.nullable(),
+  })
+  .meta({ id: "DeadLetter" });
+export type DeadLetter = z.infer<typeof DeadLetter>;
+
+export const listDeadLetters = defineEndpoint({
+  name: "listDeadLetters",
+  service: "participants",
+  method: "GET",
+  path: "/api/dead-letters",
+  summary: "Messages that could not be handled, of all services, newest first",
+  access: ["admin"],
+  query: pageQuery({ service: ParticipantName.optional(), cause: DeadLetterCause.optional() }),
+  success: {
+    status: 200,
+    schema: pageOf(DeadLetter).extend({
+      unavailable: z
+        .array(ParticipantName)
+        .meta({ description: "Services that did not answer; their dead letters are missing" }),
+    }),
+  },
+});
+
+export const ReplayOutcome = z.enum(["APPLIED", "KNOWN", "NOT_HANDLED", "UNREADABLE", "REFUSED", "FAILED"]).meta({
+  description:
+    "APPLIED: handled now. KNOWN: had been handled before. NOT_HANDLED: this service has no use for its type. UNREADABLE, REFUSED, FAILED: still a dead letter, `detail` says why.",
+});
+export type ReplayOutcome = z.infer<typeof ReplayOutcome>;
+
+export const replayDeadLetter = defineEndpoint({
+  name: "replayDeadLetter",
+  service: "participants",
+  method: "POST",
+  path: "/api/dead-letters/{id}/replay",
+  summary: "Handle a message again, in the service that could not; a dry run tells what would come of it",
+  access: ["admin"],
+  body: z.strictObject({ dryRun: z.boolean().default(false) }),
+  success: {
+    status: 202,
+    schema: z.object({
+      id: Uuid,
+      service: ParticipantName,
+      dryRun: z.boolean(),
+      outcome: ReplayOutcome,
+      detail: z.string().nullable(),
+    }),
+  },
+  refusals: { 404: "Unknown", 409: "Replayed already" },
+});

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { DeadLetter } from "@shop/contracts/http/dead-letter";
+import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
+import { byType, on, Refused } from "@shop/messaging/handlers";
+import { outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { sql } from "drizzle-orm";
+import { participantUnderTest, type ParticipantUnderTest, recordOf, sent } from "./testing/participant-under-test.ts";
+
+let database: TestDatabase;
+let service: ParticipantUnderTest;
+/** What the handler throws after it has written; undefined lets it go through. */
+let fault: Error | undefined;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  service = await participantUnderTest(
+    {
+      name: "orchestrator",
+      migrations: "",
+      topics: ["product.commands"],
+      routes: () => {},
+      handlers: () =>
+        byType(
+          on(DecreaseProductCommand, async (tx, messages) => {
+            for (const { key } of messages) await tx.execute(sql`insert into effect values (${key})`);
+            if (fault) throw fault;
+            return messages.map(({ key }) =>
+              outgoing(ProductDecreased, key, { orderId: key, result: "SUCCESS" }, undefined),
+            );
+          }),
+        ),
+    },
+    database.url,
+  );
+  await service.context.db.execute(sql`create table effect (key text not null)`);
+}, 120_000);
+beforeEach(async () => {
+  fault = undefined;
+  await service.context.db.execute(sql`truncate dead_letter, effect`);
+});
+afterAll(async () => {
+  await service.close();
+  await database.drop();
+});
+
+/** Whatever an answer of these calls may hold. */
+interface Body {
+  readonly items: readonly DeadLetter[];
+  readonly nextCursor: string | null;
+  readonly outcome: string;
+}
+
+async function call(method: string, path: string, json?: object): Promise<{ status: number; body: Body }> {
+  const headers = { ...(await service.as("admin", uuidV7())), "content-type": "application/json" };
+  const body = json === undefined ? {} : { body: JSON.stringify(json) };
+  const response = await service.app.request(path, { method, headers, ...body });
+  return { status: response.status, body: (await response.json()) as Body };
+}
+const list = async (query = "") => (await call("GET", `/api/dead-letters${query}`)).body;
+const replay = (id: string, dryRun = false) => call("POST", `/api/dead-letters/${id}/replay`, { dryRun });
+const effects = async () => (await service.context.db.execute(sql`select from effect`)).length;
+
+/** A message that was refused once. */
+async function refusedMessage() {
+  const key = uuidV7();
+  const data = { orderId: key, items: [{ productId: key, quantity: 1 }] };
+  const record = recordOf(outgoing(DecreaseProductCommand, key, data, undefined), service.clock);
+  fault = new Refused("not today");
+  await service.receiveRecords([record]);
+  fault = undefined;
+  const [letter] = (await list()).items;
+  return { key, record, id: letter?.id ?? "" };
+}
+
+test("what could not be handled is listed newest first, page by page, as the contract has it", async () => {
+  const { record } = await refusedMessage();
+  const binary = { ...record, offset: "900001", value: Buffer.from([0xff, 0x00]) };
+  await service.receiveRecords([binary, { ...record, offset: "900002", value: null }]);
+  const { items, nextCursor } = await list("?limit=2");
+  expect(items.map(({ cause }) => cause)).toEqual(["EMPTY", "NOT_JSON"]);
+  expect(items[1]?.payload).toEqual({ encoding: "base64", text: "/wA=", bytes: 2 });
+  const rest = await list(`?limit=2&cursor=${nextCursor}`);
+  expect(rest).toMatchObject({ items: [{ cause: "REFUSED", service: "orchestrator" }], nextCursor: null });
+  for (const item of [...items, ...rest.items]) DeadLetter.parse(item);
+  expect((await list("?cause=EMPTY")).items).toHaveLength(1);
+  expect((await list("?service=order")).items).toHaveLength(0);
+});
+
+test("a payload cut within a character is shown as text up to there", async () => {
+  const { record } = await refusedMessage();
+  await service.receiveRecords([{ ...record, offset: "900003", value: Buffer.from(`a${"가".repeat(1_000)}`) }]);
+  const [letter] = (await list("?cause=NOT_JSON")).items;
+  expect(letter?.payload).toEqual({ encoding: "utf-8", text: `a${"가".repeat(666)}`, bytes: 3_001 });
+});
+
+test("a replay applies the message once, with the messages that follow from it; a further one is 409", async () => {
+  const { key, record, id } = await refusedMessage();
+  await service.takeSent();
+  expect(await replay(id)).toMatchObject({ status: 202, body: { outcome: "APPLIED", service: "orchestrator" } });
+  expect(await service.takeSent()).toEqual([sent(ProductDecreased, key, { orderId: key, result: "SUCCESS" })]);
+  expect((await replay(id)).body).toMatchObject({ status: 409, code: "DEAD_LETTER_REPLAYED" });
+  await service.receiveRecords([record]);
+  expect(await effects()).toBe(1);
+  expect((await list()).items[0]?.replayedAt).not.toBeNull();
+  expect((await replay(uuidV7())).status).toBe(404);
+});
+
+test("a dry run says what would happen, and leaves nothing behind", async () => {
+  const { id } = await refusedMessage();
+  await service.takeSent();
+  expect(await replay(id, true)).toMatchObject({ status: 202, body: { dryRun: true, outcome: "APPLIED" } });
+  expect([await effects(), await service.takeSent()]).toEqual([0, []]);
+  expect((await list()).items[0]?.replayedAt).toBeNull();
+  expect((await replay(id)).body.outcome).toBe("APPLIED");
+});
+
+test("a replay that fails again keeps nothing of what the handler did, and the letter stays", async () => {
+  const { id } = await refusedMessage();
+  fault = new TypeError("a bug");
+  expect(await replay(id)).toMatchObject({ status: 202, body: { outcome: "FAILED", detail: "a bug" } });
+  expect(await effects()).toBe(0);
+  fault = undefined;
+  expect((await replay(id)).body.outcome).toBe("APPLIED");
+});
+
+test("a message that was handled meanwhile is known, and is not applied again", async () => {
+  const { record, id } = await refusedMessage();
+  await service.receiveRecords([record]);
+  expect((await replay(id)).body.outcome).toBe("KNOWN");
+  expect(await effects()).toBe(1);
+});
+
+test("replays of one letter at the same time apply it once", async () => {
+  const { id } = await refusedMessage();
+  const answers = await Promise.all(Array.from({ length: 5 }, () => replay(id)));
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 409, 409, 409, 409]);
+  expect(await effects()).toBe(1);
+});

@@ -1,0 +1,65 @@
+import * as calls from "@shop/contracts/http/dead-letter";
+import { toPage } from "@shop/contracts/http/page";
+import type { Database } from "@shop/database/connect";
+import { done, problem } from "@shop/http/answer";
+import type { HttpApp } from "@shop/http/app";
+import { type DeadLetterRow, listDeadLetters, type Replay } from "@shop/messaging/replay";
+import type { Logger } from "@shop/runtime/logger";
+
+/** How much of a payload a list shows, in bytes: a page of a hundred stays below half a megabyte. */
+const SHOWN_BYTES = 2_000;
+
+interface DeadLetterRouteOptions {
+  readonly service: calls.ParticipantName;
+  readonly db: Database;
+  readonly replay: Replay;
+  readonly logger: Logger;
+}
+
+/** A participant's own part of the dead letters: what it could not handle, and handling it again. */
+export function deadLetterRoutes(app: HttpApp, { service, db, replay, logger }: DeadLetterRouteOptions): void {
+  app.handle(calls.listDeadLetters, async ({ query: { limit, cursor, cause, service: wanted } }) => {
+    if (wanted !== undefined && wanted !== service) return done({ items: [], nextCursor: null, unavailable: [] });
+    const rows = await listDeadLetters(db, { cause, afterId: cursor, limit: limit + 1 });
+    const page = toPage(
+      rows.map((row) => shown(row, service)),
+      limit,
+    );
+    return done({ ...page, unavailable: [] });
+  });
+
+  app.handle(calls.replayDeadLetter, async ({ id, body: { dryRun }, principal }) => {
+    const result = await replay(id, { dryRun });
+    if (result.kind === "unknown") return problem("NOT_FOUND", "There is no such dead letter.");
+    if (result.kind === "replayed before") return problem("DEAD_LETTER_REPLAYED", "It was replayed before.");
+    const { outcome, detail } = result;
+    logger.info("a dead letter was replayed", { id, dryRun, outcome, by: principal.id });
+    return done({ id, service, dryRun, outcome, detail });
+  });
+}
+
+function shown(row: DeadLetterRow, service: calls.ParticipantName): calls.DeadLetter {
+  const { id, cause, detail, type, messageId, topic, partition, recordOffset, key, payload, headers } = row;
+  return {
+    ...{ id, service, detail, type, messageId, topic, partition, key },
+    offset: String(recordOffset),
+    cause: calls.DeadLetterCause.parse(cause),
+    payload: payload && shownPayload(payload),
+    // Written from a record of the broker.
+    headers: headers as Record<string, string>,
+    failedAt: new Date(row.failedAt).toISOString(),
+    replayedAt: row.replayedAt && new Date(row.replayedAt).toISOString(),
+  };
+}
+
+function shownPayload(payload: Uint8Array): NonNullable<calls.DeadLetter["payload"]> {
+  const bytes = payload.byteLength;
+  const beginning = payload.subarray(0, SHOWN_BYTES);
+  try {
+    // A character that the cut went through is left out; one that is broken inside makes it binary.
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(beginning, { stream: bytes > SHOWN_BYTES });
+    return { encoding: "utf-8", text, bytes };
+  } catch {
+    return { encoding: "base64", text: Buffer.from(beginning).toString("base64"), bytes };
+  }
+}
