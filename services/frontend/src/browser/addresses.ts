@@ -2,7 +2,7 @@ import type { Role } from "@shop/contracts/http/define";
 import type { PageName } from "../pages/paths.ts";
 import { pathTo } from "./router.ts";
 
-const HOMES: Readonly<Record<Role, PageName>> = { customer: "shop", rider: "rider", admin: "overview" };
+const HOMES: Readonly<Record<Role, PageName>> = { customer: "shop", rider: "rider", admin: "sagas" };
 
 /** The address where a person's work begins. */
 export function homeOf(role: Role | undefined): string {

@@ -4,6 +4,10 @@ import type { PageName } from "../pages/paths.ts";
 import { SignInPage, SignUpPage } from "./account.tsx";
 import { homeOf } from "./addresses.ts";
 import { useApp } from "./app-state.ts";
+import { AdminOrdersPage } from "./admin/orders.tsx";
+import { ProductsPage } from "./admin/products.tsx";
+import { SagaPage } from "./admin/saga.tsx";
+import { SagasPage } from "./admin/sagas.tsx";
 import { CartPage } from "./customer/cart.tsx";
 import { OrderPage } from "./customer/order.tsx";
 import { OrdersPage } from "./customer/orders.tsx";
@@ -18,11 +22,9 @@ const FOR: Readonly<Partial<Record<PageName, Role>>> = {
   orders: "customer",
   order: "customer",
   rider: "rider",
-  overview: "admin",
   adminOrders: "admin",
   sagas: "admin",
   saga: "admin",
-  deadLetters: "admin",
   products: "admin",
 };
 
@@ -81,13 +83,14 @@ function PageOf({ route: { page, id } }: { readonly route: Route }) {
       return <OrderPage id={id} />;
     case "rider":
       return <RiderPage />;
-    case "overview":
     case "adminOrders":
+      return <AdminOrdersPage />;
     case "sagas":
+      return <SagasPage />;
     case "saga":
-    case "deadLetters":
+      return <SagaPage id={id} />;
     case "products":
-      return null;
+      return <ProductsPage />;
     default:
       return page satisfies never;
   }

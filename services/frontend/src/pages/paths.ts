@@ -7,11 +7,9 @@ export const pagePaths = {
   orders: "/orders",
   order: "/orders/{id}",
   rider: "/rider",
-  overview: "/admin",
   adminOrders: "/admin/orders",
-  sagas: "/admin/sagas",
+  sagas: "/admin",
   saga: "/admin/sagas/{id}",
-  deadLetters: "/admin/dead-letters",
   products: "/admin/products",
 } as const;
 

@@ -9,14 +9,24 @@ import { Icon, type IconName } from "./icon.tsx";
 import { Link } from "./link.tsx";
 import { errorText } from "./states.tsx";
 
-type NavName = Extract<PageName, IconName>;
+type NavName = "shop" | "cart" | "orders" | "rider" | "sagas" | "adminOrders" | "products";
+
+const ICONS: Readonly<Record<NavName, IconName>> = {
+  shop: "shop",
+  cart: "cart",
+  orders: "orders",
+  rider: "rider",
+  sagas: "sagas",
+  adminOrders: "orders",
+  products: "products",
+};
 
 /** What each kind of person finds in the menu. */
 const MENUS: Readonly<Record<Role | "visitor", readonly NavName[]>> = {
   visitor: ["shop", "cart"],
   customer: ["shop", "orders", "cart"],
   rider: ["rider"],
-  admin: ["overview", "products"],
+  admin: ["sagas", "adminOrders", "products"],
 };
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "light", light: "dark", dark: "system" };
 
@@ -97,7 +107,7 @@ function Menu({ route }: { readonly route: Route | undefined }) {
           current={name === section}
           {...(name === "cart" && pieces > 0 ? { label: `${texts.nav.cart}, ${texts.shop.toCart(pieces)}` } : {})}
         >
-          <Icon name={name} size={22} />
+          <Icon name={ICONS[name]} size={22} />
           <span>{texts.nav[name]}</span>
           {name === "cart" && pieces > 0 ? <span class="count">{pieces}</span> : null}
         </Link>

@@ -3,23 +3,17 @@ const SHAPES = {
   cart: "M3 4h2l2.4 11h10.2L20 8H6M9 20h.01M17 20h.01",
   orders: "M7 4h10v16l-2.5-1.6L12 20l-2.5-1.6L7 20V4Zm3 5h4m-4 4h4",
   rider: "M6 17.5h.01M18 17.5h.01M8.5 17.5h7M3.5 17.5 5 11h6l2 6.5M13 6h3l3 9",
-  overview: "M4 13h5v7H4v-7Zm0-9h5v6H4V4Zm8 0h8v9h-8V4Zm0 12h8v4h-8v-4Z",
   sagas: "M6 6h.01M6 18h.01M18 12h.01M8 6h4a4 4 0 0 1 4 4M8 18h4a4 4 0 0 0 4-4",
-  deadLetters: "M3.5 6h17v12h-17V6Zm0 1 8.5 6 8.5-6",
   products: "M12 3.5 4 8v8l8 4.5 8-4.5V8l-8-4.5ZM4 8l8 4.5L20 8M12 12.5v8",
   light:
     "M12 4V2m0 20v-2m8-8h2M2 12h2m13.7-5.7 1.4-1.4M4.9 19.1l1.4-1.4m11.4 0 1.4 1.4M4.9 4.9l1.4 1.4M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8Z",
   dark: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z",
   system: "M4 5h16v11H4V5Zm5 15h6m-3-4v4",
   check: "m5 12.5 4.5 4.5L19 7.5",
-  cross: "m6 6 12 12M18 6 6 18",
-  back: "M15 5l-7 7 7 7",
   next: "m9 5 7 7-7 7",
   undo: "M8 8H4V4m.5 4A8.5 8.5 0 1 1 4 14",
   alert: "M12 8.5v4m0 3.5h.01M12 3 2.5 20h19L12 3Z",
   leave: "M10 4H5v16h5m4-12 4 4-4 4m4-4H9",
-  person: "M12 11.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-7.5 9c.6-4 3.7-6 7.5-6s6.9 2 7.5 6",
-  bolt: "M13 3 5 14h6l-1 7 8-11h-6l1-7Z",
 } as const;
 
 export type IconName = keyof typeof SHAPES;

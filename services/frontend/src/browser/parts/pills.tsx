@@ -1,4 +1,5 @@
 import type { Order } from "@shop/contracts/http/order";
+import type { SagaStatus } from "@shop/contracts/http/saga";
 import { useApp } from "../app-state.ts";
 
 const ORDER_TONES = { PENDING: "busy", COMPLETE: "good", CANCELLED: "bad" } as const;
@@ -8,4 +9,12 @@ export function OrderPill({ order: { status, progress } }: { readonly order: Ord
   const { texts } = useApp();
   const text = status === "PENDING" ? texts.progress[progress] : texts.orderStatus[status];
   return <span class={`pill ${ORDER_TONES[status]}`}>{text}</span>;
+}
+
+const SAGA_TONES = { RUNNING: "busy", COMPENSATING: "warn", STUCK: "bad", COMPLETE: "good", CANCELLED: "" } as const;
+
+/** How a saga stands, in a word. */
+export function SagaPill({ status }: { readonly status: SagaStatus }) {
+  const { texts } = useApp();
+  return <span class={`pill ${SAGA_TONES[status]}`}>{texts.sagaStatus[status]}</span>;
 }

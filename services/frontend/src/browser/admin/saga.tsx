@@ -1,0 +1,111 @@
+import { useState } from "preact/hooks";
+import type { Saga } from "@shop/contracts/http/saga";
+import { callApi } from "../api.ts";
+import { useApp } from "../app-state.ts";
+import { shortId } from "../format.ts";
+import { useLoad } from "../load.ts";
+import { Dialog } from "../parts/dialog.tsx";
+import { SagaPill } from "../parts/pills.tsx";
+import { errorText, Skeleton, WhenLoaded } from "../parts/states.tsx";
+import { usePageTitle } from "../parts/title.ts";
+import { SagaPicture } from "./saga-picture.tsx";
+
+const RENEWED_EVERY_MS = 2_000;
+
+/** One saga: its steps as a picture, what can be done about it, and every message that came. */
+export function SagaPage({ id }: { readonly id: string }) {
+  const { texts, format } = useApp();
+  const t = texts.admin;
+  usePageTitle(`${texts.nav.sagas} ${shortId(id)}`);
+  const read = (signal: AbortSignal) => callApi<Saga>("GET", `/api/sagas/${id}`, { signal });
+  const loaded = useLoad(`saga ${id}`, read, { everyMs: RENEWED_EVERY_MS });
+
+  return (
+    <WhenLoaded loaded={loaded} skeleton={<Skeleton rows={4} />}>
+      {(saga) => (
+        <>
+          <header class="page-head">
+            <h1>{texts.orders.order(shortId(saga.orderId))}</h1>
+            <SagaPill status={saga.status} />
+          </header>
+          <section class="card">
+            <SagaPicture saga={saga} />
+            <dl class="facts-list">
+              <dt>{t.orderId}</dt>
+              <dd class="mono">{saga.orderId}</dd>
+              <dt>{t.sent}</dt>
+              <dd>{format.number(saga.attempts)}</dd>
+              {saga.deadline === null ? null : (
+                <>
+                  <dt>{t.deadline}</dt>
+                  <dd>{format.day(saga.deadline)}</dd>
+                </>
+              )}
+            </dl>
+            {saga.status === "COMPLETE" || saga.status === "CANCELLED" ? null : (
+              <SagaActions saga={saga} onDone={loaded.reload} />
+            )}
+          </section>
+          <section class="card" aria-labelledby="history">
+            <h2 id="history">{t.history}</h2>
+            <ol class="history">
+              {saga.history.map((entry, index) => (
+                <li key={index}>
+                  <time dateTime={entry.at}>{format.time(entry.at)}</time>
+                  <span>
+                    <b>{entry.message ?? t.timer}</b> <span class="quiet">{texts.sagaStep[entry.step]}</span>
+                    {entry.detail === "" ? null : <p class="quiet">{entry.detail}</p>}
+                  </span>
+                </li>
+              ))}
+            </ol>
+          </section>
+        </>
+      )}
+    </WhenLoaded>
+  );
+}
+
+function SagaActions({ saga, onDone }: { readonly saga: Saga; onDone(): void }) {
+  const { texts, announce } = useApp();
+  const t = texts.admin;
+  const [isAsking, setAsking] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+
+  async function run(deed: "retry" | "cancel"): Promise<void> {
+    setBusy(true);
+    try {
+      await callApi("POST", `/api/sagas/${saga.id}/${deed}`);
+      announce(deed === "retry" ? t.retried : t.cancelAsked);
+    } catch (error) {
+      announce(errorText(texts, error));
+    }
+    setBusy(false);
+    setAsking(false);
+    onDone();
+  }
+
+  return (
+    <div class="actions">
+      <button type="button" class="button primary" disabled={isBusy} onClick={() => void run("retry")}>
+        {t.retry}
+      </button>
+      <button type="button" class="button danger" disabled={isBusy} onClick={() => setAsking(true)}>
+        {t.cancel}
+      </button>
+      {isAsking && (
+        <Dialog title={t.cancelTitle} onClose={() => setAsking(false)}>
+          <p>{t.cancelText}</p>
+          <div class="dialog-actions">
+            <button type="button" class="button" onClick={() => setAsking(false)}>
+              {texts.order.cancelNo}
+            </button>
+            <button type="button" class="button danger solid" disabled={isBusy} onClick={() => void run("cancel")}>
+              {texts.order.cancelYes}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
+}
