@@ -13,7 +13,7 @@ import { SetupError } from "./setup-error.ts";
 
 const POSTGRES_IMAGE = "postgres:18-alpine";
 const KAFKA_IMAGE = `apache/kafka:${KAFKA_VERSION}`;
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 120_000;
 
 interface ContainerOptions {
   readonly progress?: (text: string) => void;
