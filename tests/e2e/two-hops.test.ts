@@ -78,10 +78,10 @@ afterAll(async () => {
   await services.stop(true);
 });
 
-test("both listen at once and are ready, on a management port that is not the public one", async () => {
+test("both listen at once and are soon ready, on a management port that is not the public one", async () => {
   for (const { url, managementUrl, readyAfterMs } of [gateway, frontend]) {
     expect(readyAfterMs).toBeLessThan(5_000);
-    expect((await fetch(`${managementUrl}/readyz`)).status).toBe(200);
+    await eventually(async () => expect((await fetch(`${managementUrl}/readyz`)).status).toBe(200));
     expect((await fetch(`${url}/readyz`)).status).toBe(404);
   }
 });

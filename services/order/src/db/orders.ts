@@ -112,9 +112,11 @@ export async function listOrders(
 
 export function toOrder(row: OrderRow): Order {
   const { id, customerId, status, progress, cancelReason, items, total, currency, deliveryAddress } = row;
+  // In the order of the fields of an order that has just been placed: an answer that is given again is the same to the letter.
   return {
-    ...{ id, customerId, status, progress, cancelReason, items, total, currency, deliveryAddress },
+    ...{ id, customerId, status, progress },
     waiting: waitingOf(progress, row.updatedAt),
+    ...{ cancelReason, items, total, currency, deliveryAddress },
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };
