@@ -2,16 +2,7 @@ import { join } from "node:path";
 
 /** Tests that run together. Every test file of the repository belongs to exactly one suite. */
 export interface Suite {
-  readonly name:
-    | "unit"
-    | "guards"
-    | "integration"
-    | "end-to-end"
-    | "browser"
-    | "faults"
-    | "containers"
-    | "cluster"
-    | "manifests";
+  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "browser" | "faults" | "containers" | "manifests";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
   /** For a test that states no time of its own. */
@@ -46,14 +37,6 @@ export const SUITES: readonly Suite[] = [
     testTimeoutMs: 240_000,
     runTimeoutMs: 1_200_000,
   },
-  {
-    ...usual,
-    name: "cluster",
-    needsServers: false,
-    onRequest: true,
-    testTimeoutMs: 240_000,
-    runTimeoutMs: 1_200_000,
-  },
   { ...usual, name: "manifests", needsServers: false, onRequest: true, testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
 ];
 
@@ -66,7 +49,6 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/browser/")) return "browser";
   if (path.startsWith("tests/faults/")) return "faults";
   if (path.startsWith("tests/containers/")) return "containers";
-  if (path.startsWith("tests/cluster/")) return "cluster";
   if (path.startsWith("tests/manifests/")) return "manifests";
   return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";
 }
