@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { DeliveriesTold, OrdersTold, ReservationsTold, TellOrdersCommand } from "@shop/contracts/messages/audit";
-import { DeliveryCreated } from "@shop/contracts/messages/delivery";
-import { OrderCreated, type OrderSnapshot } from "@shop/contracts/messages/order";
-import { ProductDecreased } from "@shop/contracts/messages/product";
+import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import { outgoing } from "@shop/messaging/outgoing";
-import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { orchestratorService } from "./service.ts";
+import { created, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
 import { auditBooks } from "./use-cases/audit-books.ts";
 
 let database: TestDatabase;
@@ -28,21 +26,11 @@ afterAll(async () => {
   await database.drop();
 });
 
-const newOrder = (): OrderSnapshot => ({
-  orderId: uuidV7(),
-  customerId: uuidV7(),
-  items: [{ productId: uuidV7(), quantity: 1 }],
-  total: 1_000,
-  currency: "KRW",
-  deliveryAddress: "1 Sejong-daero, Seoul",
-});
-
 /** Takes an order to where it waits for a rider. */
 async function waitForRider(order: OrderSnapshot): Promise<void> {
-  const { orderId } = order;
-  await service.receive(outgoing(OrderCreated, orderId, order, undefined));
-  await service.receive(outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined));
-  await service.receive(outgoing(DeliveryCreated, orderId, { orderId, deliveryId: uuidV7() }, undefined));
+  await service.receive(created(order));
+  await service.receive(stockTaken(order));
+  await service.receive(delivery(order));
 }
 
 interface Question {

@@ -1,19 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Saga } from "@shop/contracts/http/saga";
-import {
-  CancelDeliveryCommand,
-  CreateDeliveryCommand,
-  DeliveryCompleted,
-  DeliveryCreated,
-} from "@shop/contracts/messages/delivery";
+import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import {
   CompleteOrderCommand,
   OrderCancelRequested,
   OrderCompleted,
-  OrderCreated,
   type OrderSnapshot,
 } from "@shop/contracts/messages/order";
-import { DecreaseProductCommand, IncreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
+import { DecreaseProductCommand, IncreaseProductCommand } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
@@ -24,6 +18,7 @@ import { orderSagaVersions } from "./saga/registry.ts";
 import { runSagaTimers } from "./saga/run.ts";
 import { watchSagas } from "./saga/watch.ts";
 import { orchestratorService } from "./service.ts";
+import { created, delivered, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
 const admin = uuidV7();
 const MINUTE = 60_000;
@@ -42,39 +37,17 @@ afterAll(async () => {
   await database.drop();
 });
 
-const newOrder = (): OrderSnapshot => ({
-  orderId: uuidV7(),
-  customerId: uuidV7(),
-  items: [{ productId: uuidV7(), quantity: 1 }],
-  total: 1_000,
-  currency: "KRW",
-  deliveryAddress: "1 Sejong-daero, Seoul",
-});
-const stockTaken = ({ orderId }: OrderSnapshot) =>
-  outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
-const delivered = ({ orderId }: OrderSnapshot) =>
-  outgoing(
-    DeliveryCompleted,
-    orderId,
-    { orderId, deliveryId: uuidV7(), riderId: uuidV7(), completedAt: new Date().toISOString() },
-    undefined,
-  );
-
 /** An order whose stock is being taken. */
 async function begun(): Promise<OrderSnapshot> {
   const order = newOrder();
-  await service.receive(outgoing(OrderCreated, order.orderId, order, undefined));
+  await service.receive(created(order));
   return order;
 }
 
 /** An order that waits for a rider. */
 async function waiting(): Promise<OrderSnapshot> {
   const order = await begun();
-  const { orderId } = order;
-  await service.receive(
-    stockTaken(order),
-    outgoing(DeliveryCreated, orderId, { orderId, deliveryId: uuidV7() }, undefined),
-  );
+  await service.receive(stockTaken(order), delivery(order));
   return order;
 }
 

@@ -9,11 +9,10 @@ import {
 import {
   CompleteOrderCommand,
   OrderCancelRequested,
-  OrderCompleted,
   OrderCreated,
   type OrderSnapshot,
 } from "@shop/contracts/messages/order";
-import { DecreaseProductCommand, IncreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
+import { DecreaseProductCommand, IncreaseProductCommand } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
@@ -23,23 +22,13 @@ import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
 import { runSagaTimers } from "./saga/run.ts";
 import { orchestratorService } from "./service.ts";
+import { completed, created, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
 let database: TestDatabase;
 let service: ParticipantUnderTest;
 let twin: ParticipantUnderTest;
 const admin = uuidV7();
 
-const newOrder = (): OrderSnapshot => ({
-  orderId: uuidV7(),
-  customerId: uuidV7(),
-  items: [{ productId: uuidV7(), quantity: 1 }],
-  total: 1_000,
-  currency: "KRW",
-  deliveryAddress: "1 Sejong-daero, Seoul",
-});
-const created = (order: OrderSnapshot) => outgoing(OrderCreated, order.orderId, order, undefined);
-const stockTaken = ({ orderId }: OrderSnapshot) =>
-  outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
 const idsOf = (orders: readonly OrderSnapshot[]) => orders.map(({ orderId }) => orderId);
 const types = async () => (await service.takeSent()).map(({ type }) => type);
 
@@ -85,7 +74,7 @@ test("a saga is stored with each step, and its history tells how it came to its 
   await service.receive(
     outgoing(DeliveryCompleted, orderId, { orderId, deliveryId, riderId: uuidV7(), completedAt }, undefined),
   );
-  await service.receive(outgoing(OrderCompleted, orderId, { orderId }, undefined));
+  await service.receive(completed(order));
   expect(await types()).toEqual([DecreaseProductCommand.type, CreateDeliveryCommand.type, CompleteOrderCommand.type]);
   const ended = await sagaOf(order);
   expect(ended).toMatchObject({ status: "COMPLETE" });

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { CreateDeliveryCommand, DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
-import { CompleteOrderCommand, OrderCompleted, OrderCreated, type OrderSnapshot } from "@shop/contracts/messages/order";
-import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
-import { outgoing } from "@shop/messaging/outgoing";
-import { uuidV7 } from "@shop/runtime/ids";
+import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
+import { CompleteOrderCommand, type OrderSnapshot } from "@shop/contracts/messages/order";
+import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
@@ -13,6 +11,7 @@ import { runSagaTimers } from "./saga/run.ts";
 import { type SagaVersions, sagaVersions } from "./saga/versions.ts";
 import { orderSaga } from "./sagas/order.saga.ts";
 import { createOrchestrator } from "./orchestrator.ts";
+import { completed, created, delivered, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
 const version1 = orderSaga;
 /** A release after it, which creates the delivery first and takes the stock then. */
@@ -42,27 +41,6 @@ afterAll(async () => {
   await database.drop();
 });
 
-const newOrder = (): OrderSnapshot => ({
-  orderId: uuidV7(),
-  customerId: uuidV7(),
-  items: [{ productId: uuidV7(), quantity: 1 }],
-  total: 1_000,
-  currency: "KRW",
-  deliveryAddress: "1 Sejong-daero, Seoul",
-});
-const created = (order: OrderSnapshot) => outgoing(OrderCreated, order.orderId, order, undefined);
-const stockTaken = ({ orderId }: OrderSnapshot) =>
-  outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
-const delivery = ({ orderId }: OrderSnapshot) =>
-  outgoing(DeliveryCreated, orderId, { orderId, deliveryId: uuidV7() }, undefined);
-const delivered = ({ orderId }: OrderSnapshot) =>
-  outgoing(
-    DeliveryCompleted,
-    orderId,
-    { orderId, deliveryId: uuidV7(), riderId: uuidV7(), completedAt: new Date().toISOString() },
-    undefined,
-  );
-const completed = ({ orderId }: OrderSnapshot) => outgoing(OrderCompleted, orderId, { orderId }, undefined);
 const sentBy = async (service: ParticipantUnderTest) => (await service.takeSent()).map(({ type }) => type);
 const sagaOf = async (service: ParticipantUnderTest, { orderId }: OrderSnapshot) =>
   (

@@ -1,7 +1,7 @@
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { and, eq, inArray, isNotNull, isNull, lte, notInArray, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, lte, notInArray, type SQL, sql } from "drizzle-orm";
 import { saga } from "../db/schema.ts";
 import type { HistoryEntry, SagaState } from "./state.ts";
 
@@ -31,37 +31,36 @@ export async function lockById(tx: Transaction, id: string): Promise<OrderSagaSt
 }
 
 /** Reads and locks sagas that nobody has woken since a time, because they are of none of these versions, and that are not shown as stuck yet. */
-export async function lockAbandoned(
+export function lockAbandoned(
   tx: Transaction,
   versions: readonly number[],
   since: number,
   limit: number,
 ): Promise<readonly OrderSagaState[]> {
-  const rows = await tx
-    .select()
-    .from(saga)
-    .where(
-      and(notInArray(saga.version, [...versions]), isNull(saga.stuckSince), lte(saga.nextAttemptAt, new Date(since))),
-    )
-    .orderBy(saga.nextAttemptAt)
-    .limit(limit)
-    .for("update", { skipLocked: true });
-  return rows.map(toState);
+  return lockOverdue(tx, and(notInArray(saga.version, [...versions]), isNull(saga.stuckSince)), since, limit);
 }
 
-/** Reads and locks sagas of these versions whose time has come, the longest overdue first, leaving out those that another replica holds. */
-export async function lockDue(
+/** Reads and locks sagas of these versions whose time has come. */
+export function lockDue(
   tx: Transaction,
   versions: readonly number[],
   now: number,
   limit: number,
 ): Promise<readonly OrderSagaState[]> {
+  return lockOverdue(tx, inArray(saga.version, [...versions]), now, limit);
+}
+
+/** The longest overdue first, leaving out those that another replica holds. */
+async function lockOverdue(
+  tx: Transaction,
+  condition: SQL | undefined,
+  dueBy: number,
+  limit: number,
+): Promise<readonly OrderSagaState[]> {
   const rows = await tx
     .select()
     .from(saga)
-    .where(
-      and(inArray(saga.version, [...versions]), isNotNull(saga.nextAttemptAt), lte(saga.nextAttemptAt, new Date(now))),
-    )
+    .where(and(condition, lte(saga.nextAttemptAt, new Date(dueBy))))
     .orderBy(saga.nextAttemptAt)
     .limit(limit)
     .for("update", { skipLocked: true });
