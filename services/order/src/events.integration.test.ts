@@ -1,41 +1,20 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { Order, OrderEvent } from "@shop/contracts/http/order";
+import { beforeAll, expect, test } from "bun:test";
+import { OrderEvent } from "@shop/contracts/http/order";
 import { DeliveryCancelled, DeliveryCreated } from "@shop/contracts/messages/delivery";
 import { CancelOrderCommand, CompleteOrderCommand } from "@shop/contracts/messages/order";
-import { ProductChanged, ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
+import { ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
-import { orderService } from "./service.ts";
+import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { customer, ordersUnderTest } from "./testing/orders-under-test.ts";
 
-let database: TestDatabase;
+const orders = ordersUnderTest();
 let service: ParticipantUnderTest;
 let twin: ParticipantUnderTest;
-const tea = uuidV7();
-const customer = uuidV7();
-
-beforeAll(async () => {
-  database = await createTestDatabase({ service: "order" });
-  service = await participantUnderTest(orderService, database.url);
-  twin = await participantUnderTest(orderService, database.url);
-  const product = { productId: tea, name: "Tea", price: 4_500, currency: "KRW", withdrawn: false, version: 1 } as const;
-  await service.receive(outgoing(ProductChanged, tea, product, undefined));
-}, 120_000);
-afterAll(async () => {
-  await service.close();
-  await twin.close();
-  await database.drop();
+beforeAll(() => {
+  ({ service, twin } = orders());
 });
-
-async function placed(): Promise<string> {
-  const response = await service.app.request("/api/orders", {
-    method: "POST",
-    headers: { ...(await service.as("customer", customer)), "content-type": "application/json" },
-    body: JSON.stringify({ items: [{ productId: tea, quantity: 2 }], deliveryAddress: "1 Sejong-daero" }),
-  });
-  return Order.parse(await response.json()).id;
-}
+const placed = () => orders().placed();
 
 interface Watched {
   readonly status: number;

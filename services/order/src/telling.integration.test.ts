@@ -1,45 +1,23 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { Order } from "@shop/contracts/http/order";
+import { beforeAll, expect, test } from "bun:test";
 import { DeliveryCancelled } from "@shop/contracts/messages/delivery";
 import { OrderCancelRequested, OrderCreated } from "@shop/contracts/messages/order";
-import { ProductChanged, ProductDecreased } from "@shop/contracts/messages/product";
+import { ProductDecreased } from "@shop/contracts/messages/product";
 import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
-import { orderService } from "./service.ts";
+import { ordersUnderTest } from "./testing/orders-under-test.ts";
 import { tellAgain } from "./use-cases/tell-again.ts";
 
-let database: TestDatabase;
+const orders = ordersUnderTest();
 let service: ParticipantUnderTest;
 let twin: ParticipantUnderTest;
-const tea = uuidV7();
-const customer = uuidV7();
-
-beforeAll(async () => {
-  database = await createTestDatabase({ service: "order" });
-  service = await participantUnderTest(orderService, database.url);
-  twin = await participantUnderTest(orderService, database.url);
-  const product = { productId: tea, name: "Tea", price: 4_500, currency: "KRW", withdrawn: false, version: 1 } as const;
-  await service.receive(outgoing(ProductChanged, tea, product, undefined));
-}, 120_000);
-afterAll(async () => {
-  await service.close();
-  await twin.close();
-  await database.drop();
+beforeAll(() => {
+  ({ service, twin } = orders());
 });
-
-async function placed(): Promise<string> {
-  const response = await service.app.request("/api/orders", {
-    method: "POST",
-    headers: { ...(await service.as("customer", customer)), "content-type": "application/json" },
-    body: JSON.stringify({ items: [{ productId: tea, quantity: 2 }], deliveryAddress: "1 Sejong-daero" }),
-  });
-  return Order.parse(await response.json()).id;
-}
+const placed = () => orders().placed();
 
 /** Lets both replicas, whose clocks differ by some milliseconds, look once, `ms` from now, and gives what was told about an order. */
 async function toldAfter(ms: number, orderId: string) {
