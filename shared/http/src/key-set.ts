@@ -27,6 +27,8 @@ interface KeySetOptions {
 
 const REFRESH_AFTER_MS = 5 * 60_000;
 const FETCH_AT_MOST_EVERY_MS = 1_000;
+/** Services that start together wait for each other: until then a user service that does not answer yet is nothing to tell an operator of. */
+const START_PATIENCE_MS = 30_000;
 /** A caller waits for it, and is to have an answer within 2 s. */
 const FETCH_TIMEOUT_MS = 1_200;
 
@@ -41,6 +43,7 @@ const Ed25519Key = z.object({
 });
 
 export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetOptions): KeySet {
+  const startedAtMs = clock.elapsed();
   let keys: ReadonlyMap<string, CryptoKey> | undefined;
   let fetchedAtMs = Number.NEGATIVE_INFINITY;
   let triedAtMs = Number.NEGATIVE_INFINITY;
@@ -56,7 +59,11 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       fetchedAtMs = clock.elapsed();
       if (withdrawn) onWithdrawn();
     } catch (error) {
-      logger.warn("the keys of access tokens could not be fetched; the last known ones stay", { url, error });
+      const isStarting = keys === undefined && clock.elapsed() - startedAtMs < START_PATIENCE_MS;
+      logger[isStarting ? "debug" : "warn"](
+        "the keys of access tokens could not be fetched; the last known ones stay, if there are any",
+        { url, error },
+      );
     }
   }
 

@@ -3,6 +3,7 @@ import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
+import { capturedLogger } from "@shop/testing/logger";
 import { UnavailableError } from "./errors.ts";
 import {
   AUDIENCE,
@@ -231,6 +232,20 @@ describe("keys", () => {
     expect(fetches).toBe(1);
     upstream.use(http.get(JWKS_URL, () => HttpResponse.error()));
     expect(await verifier.verify(await goodToken())).toBeDefined();
+  });
+
+  test("at a start nobody is warned of keys that are not shown yet; after half a minute without any, someone is", async () => {
+    upstream.use(http.get(JWKS_URL, () => HttpResponse.error()));
+    const { logger, lines } = capturedLogger();
+    const clock = { ...systemClock, now: () => nowMs, elapsed: () => nowMs };
+    verifier = createTokenVerifier({ jwksUrl: JWKS_URL, issuer: ISSUER, audience: AUDIENCE, clock, logger });
+    const levels = async () => {
+      await expect(verifier.verify(await goodToken())).rejects.toBeInstanceOf(UnavailableError);
+      return lines.map(({ level }) => level);
+    };
+    expect(await levels()).toEqual(["debug"]);
+    nowMs += 30_000;
+    expect(await levels()).toEqual(["debug", "warn"]);
   });
 
   test("a key set that never answers is given up in time", async () => {
