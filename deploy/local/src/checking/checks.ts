@@ -69,11 +69,16 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
       ...(suite.needsServers && files.length > 0 ? await serverAddresses() : {}),
       ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
     };
+    const runs = suite.fileByFile && files.length > 0 ? files.map((file) => [file]) : [files];
+    const waiting = runs.values();
     const tallies: Tally[] = [];
-    for (const run of suite.fileByFile && files.length > 0 ? files.map((file) => [file]) : [files]) {
-      if (suite.fileByFile) say(`  ${run.join()}`);
-      tallies.push(await runTests(suite, run, addresses));
-    }
+    const runInTurn = async () => {
+      for (const run of waiting) {
+        if (suite.fileByFile) say(`  ${run.join()}`);
+        tallies.push(await runTests(suite, run, addresses));
+      }
+    };
+    await Promise.all(Array.from({ length: suite.filesAtOnce }, runInTurn));
     return sumOf(tallies);
   }
 

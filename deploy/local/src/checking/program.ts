@@ -9,9 +9,9 @@ export interface ProgramRun {
   readonly onLine: (line: string) => void;
 }
 
-/** Runs programs one at a time, so that whoever is told to stop can stop the one that runs. */
+/** Runs programs and knows which run, so that whoever is told to stop can stop them. */
 export class ProgramRunner {
-  #current: GuardedProcess | undefined;
+  readonly #running = new Set<GuardedProcess>();
   #stopped = false;
 
   /**
@@ -21,19 +21,20 @@ export class ProgramRunner {
   async runBun({ arguments: rest, environment, cwd, timeoutMs, onLine }: ProgramRun): Promise<Exit> {
     if (this.#stopped) throw new Error("Nothing is run any more");
     const started = await startGuarded({ command: [process.execPath, ...rest], environment, cwd, onLine });
-    this.#current = started;
+    this.#running.add(started);
+    if (this.#stopped) void started.stop("SIGTERM", 5_000);
     const timer = setTimeout(() => {
       onLine(`It did not end within ${timeoutMs / 1_000} s and is stopped.`);
       void started.stop("SIGTERM", 5_000);
     }, timeoutMs);
     const exit = await started.exited;
     clearTimeout(timer);
-    this.#current = undefined;
+    this.#running.delete(started);
     return exit;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#current?.stop("SIGTERM", 5_000);
+    await Promise.all([...this.#running].map((program) => program.stop("SIGTERM", 5_000)));
   }
 }

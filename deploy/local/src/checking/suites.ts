@@ -14,18 +14,20 @@ export interface Suite {
    * what another has left behind.
    */
   readonly fileByFile: boolean;
+  /** How many of these processes run side by side: more than one where tests wait more than they work, and own what they use. */
+  readonly filesAtOnce: number;
   /** Whether it runs only when it is named: it needs what not every machine has: a Docker engine with the compose plugin, or kubectl, Terraform and Python. */
   readonly onRequest: boolean;
   /** Whether its tests drive a Chromium. Where there is none, the suite is named as not run. */
   readonly needsChromium?: true;
 }
 
-const usual = { needsServers: true, fileByFile: true, onRequest: false };
+const usual = { needsServers: true, fileByFile: true, filesAtOnce: 1, onRequest: false };
 
 export const SUITES: readonly Suite[] = [
   { ...usual, name: "unit", needsServers: false, fileByFile: false, testTimeoutMs: 5_000, runTimeoutMs: 60_000 },
   { ...usual, name: "guards", needsServers: false, fileByFile: false, testTimeoutMs: 30_000, runTimeoutMs: 60_000 },
-  { ...usual, name: "integration", testTimeoutMs: 30_000, runTimeoutMs: 180_000 },
+  { ...usual, name: "integration", filesAtOnce: 3, testTimeoutMs: 30_000, runTimeoutMs: 180_000 },
   { ...usual, name: "end-to-end", testTimeoutMs: 60_000, runTimeoutMs: 180_000 },
   { ...usual, name: "browser", needsChromium: true, testTimeoutMs: 60_000, runTimeoutMs: 240_000 },
   { ...usual, name: "faults", testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
