@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ShopClient } from "@shop/local/demo/shop-client";
+import { eventually } from "@shop/testing/eventually";
 import { expectKept, runLoad } from "../support/journal.ts";
 import { newProduct, orderBecomes, placeOrder, startTestSystem, type TestSystem } from "../support/test-system.ts";
 
@@ -60,6 +61,30 @@ for (const victim of ["order", "product", "delivery", "orchestrator", "user", "g
     expect(performance.now() - restartedAt).toBeLessThan(10_000);
   }, 40_000);
 }
+
+test("the health names who is down within two seconds, and who is up again", async () => {
+  const { supervisor } = shop.system;
+  const statuses = async () => {
+    const startedAt = performance.now();
+    const { status, body } = await admin.call("GET", "/api/health");
+    expect([status, performance.now() - startedAt < 2_000]).toEqual([200, true]);
+    const services = body["services"] as readonly { service: string; status: string }[];
+    return Object.fromEntries(services.map((one) => [one.service, one.status]));
+  };
+  for (const name of ["product", "user"]) await supervisor.kill(name, "SIGKILL");
+  expect(await statuses()).toMatchObject({
+    frontend: "UP",
+    gateway: "UP",
+    product: "DOWN",
+    user: "DOWN",
+    delivery: "UP",
+  });
+  for (const name of ["product", "user"]) await supervisor.restart(name);
+  const allUp = { frontend: "UP", gateway: "UP", user: "UP", order: "UP", product: "UP", delivery: "UP" };
+  await eventually(async () => expect(await statuses()).toEqual({ ...allUp, orchestrator: "UP" }), {
+    deadlineMs: 20_000,
+  });
+}, 60_000);
 
 test("orders are taken while Kafka's readers, product, delivery and orchestrator, are all down, and go on when they are back", async () => {
   const { supervisor } = shop.system;

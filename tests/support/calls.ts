@@ -23,7 +23,7 @@ const newOrder = { items: [{ productId: UNKNOWN_ID, quantity: 1 }], deliveryAddr
 const user = { service: "user", who: "anyone", emptyAnswer: 415 } as const;
 const toProduct = { service: "product", who: ["admin"], emptyAnswer: 415 } as const;
 const toDelivery = { service: "delivery", who: ["rider"], emptyAnswer: 404 } as const;
-// Every service that takes part in the messaging answers these; one stands for all.
+// Several services answer these, each for its own part; one stands for all.
 const toAll = { service: "order", who: ["admin"] } as const;
 
 export const calls: readonly Call[] = [
@@ -53,6 +53,7 @@ export const calls: readonly Call[] = [
   { method: "GET", path: "/api/sagas", service: "orchestrator", who: ["admin"], emptyAnswer: 200 },
   { method: "GET", path: `/api/sagas/${UNKNOWN_ID}`, service: "orchestrator", who: ["admin"], emptyAnswer: 404 },
   { ...toAll, method: "GET", path: "/api/dead-letters", emptyAnswer: 200 },
+  { ...toAll, method: "GET", path: "/api/health", emptyAnswer: 200 },
   { ...toAll, method: "POST", path: `/api/dead-letters/${UNKNOWN_ID}/replay`, emptyAnswer: 415, json: {} },
 ];
 

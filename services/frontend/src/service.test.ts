@@ -4,6 +4,7 @@ import { setupServer } from "msw/node";
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
+import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { pagePaths } from "./pages/paths.ts";
 import { createFrontend } from "./service.ts";
@@ -21,11 +22,11 @@ beforeEach(() => {
   upstream.use(
     http.all(`${GATEWAY}/*`, ({ request }) => {
       received.push(request);
-      return HttpResponse.json({ ok: true });
+      return HttpResponse.json({ ok: true, services: [] });
     }),
   );
   const { logger } = capturedLogger();
-  const parts = { clock: new ManualClock(), logger, metrics: createMetrics() };
+  const parts = { identity, clock: new ManualClock(), logger, metrics: createMetrics() };
   const pages = { secure: false, rebuildPages: false };
   frontend = createFrontend({ ...parts, ...pages, gatewayUrl: GATEWAY, upstreamTimeoutMs: 200 });
 });
@@ -72,6 +73,41 @@ describe("a page", () => {
       expect(sizes).toEqual(sizes.toSorted((a, b) => a - b));
     }
     expect((await call("/assets/0000000000000000.js")).status).toBe(404);
+  });
+});
+
+describe("the health", () => {
+  const gatewayTells = (status: string) =>
+    http.get(`${GATEWAY}/api/health`, () =>
+      HttpResponse.json(
+        { status, at: "", services: [{ service: "gateway", status }] },
+        { headers: { "x-kept": "yes" } },
+      ),
+    );
+
+  test("that the gateway tells is completed by the frontend's own", async () => {
+    upstream.use(gatewayTells("UP"));
+    await call("/");
+    const response = await call("/api/health");
+    expect([response.status, response.headers.get("x-kept")]).toEqual([200, "yes"]);
+    const text = await response.text();
+    expect(response.headers.get("content-length") ?? String(text.length)).toBe(String(text.length));
+    expect(JSON.parse(text)).toMatchObject({
+      status: "UP",
+      services: [
+        { service: "frontend", status: "UP", release: identity.release, checks: [{ name: "pages", ok: true }] },
+        { service: "gateway" },
+      ],
+    });
+    upstream.use(gatewayTells("IMPAIRED"));
+    expect(await (await call("/api/health")).json()).toMatchObject({ status: "IMPAIRED" });
+  });
+
+  test("that the gateway refuses is refused", async () => {
+    const problem = () =>
+      HttpResponse.json({ status: 403 }, { status: 403, headers: { "content-type": "application/problem+json" } });
+    upstream.use(http.get(`${GATEWAY}/api/health`, problem));
+    expect((await call("/api/health")).status).toBe(403);
   });
 });
 

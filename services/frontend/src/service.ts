@@ -1,5 +1,8 @@
+import { getHealth, type Health } from "@shop/contracts/http/health";
 import { type AppOptions, createApp } from "@shop/http/app";
+import type { RequestCall } from "@shop/http/call";
 import { createForward } from "@shop/http/proxy";
+import { healthOf, ownHealth } from "@shop/service/health";
 import type { Built, ProcessParts } from "@shop/service/process";
 import { createPages } from "./pages/pages.ts";
 import { createSessionCookies } from "./session/cookie.ts";
@@ -31,7 +34,8 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
 
   pages.routes(app);
   sessions.routes(app);
-  app.raw({ method: "ANY", path: "/api/*", access: "anyone" }, async (call) => {
+
+  async function forwardWithSession(call: RequestCall): Promise<Response> {
     const caller = await sessions.authorize(call);
     if (caller instanceof Response) return caller;
     const { authorization } = caller;
@@ -40,7 +44,18 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
     const setCookie = doubtful ? sessions.doubt(call) : caller.setCookie;
     if (setCookie !== undefined) response.headers.append("set-cookie", setCookie);
     return response;
+  }
+
+  const ready = async () => pages.ready();
+  app.raw({ ...getHealth, access: "anyone" }, async (call) => {
+    const response = await forwardWithSession(call);
+    if (!response.ok || call.c.req.method === "HEAD") return response;
+    // The gateway's, which is of the same release.
+    const { services } = (await response.json()) as Health;
+    const own = await ownHealth({ service: "frontend", ready, ...parts });
+    return Response.json(healthOf([own, ...services], parts.clock), { headers: withoutLength(response.headers) });
   });
+  app.raw({ method: "ANY", path: "/api/*", access: "anyone" }, forwardWithSession);
   for (const path of forwardedPaths) {
     app.raw({ method: "ANY", path, access: "anyone" }, (call) =>
       forward(call, { upstream, takesBody: mayHaveBody(call.c.req.method) }),
@@ -53,10 +68,16 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
   return {
     app,
     /** Ready as soon as its pages are built: without the gateway it still shows them, and calls are told to come again. */
-    ready: async () => pages.ready(),
+    ready,
     start: () => pages.start(),
     stop: async () => {},
   };
+}
+
+function withoutLength(given: Headers): Headers {
+  const headers = new Headers(given);
+  headers.delete("content-length");
+  return headers;
 }
 
 function mayHaveBody(method: string): boolean {

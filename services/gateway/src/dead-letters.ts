@@ -1,40 +1,16 @@
 import * as calls from "@shop/contracts/http/dead-letter";
 import { toPage } from "@shop/contracts/http/page";
 import type { HttpApp } from "@shop/http/app";
-import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
-import { type Forward, type Forwarding, readBody } from "@shop/http/proxy";
-
-interface ServiceAnswer {
-  readonly name: calls.ParticipantName;
-  /** Undefined from a service that did not answer, or could not. */
-  readonly response: Response | undefined;
-}
+import { readBody } from "@shop/http/proxy";
+import type { AskEach } from "./ask.ts";
 
 type Page = Pick<ReturnType<typeof toPage<calls.DeadLetter>>, "items" | "nextCursor">;
 
 /** The dead letters of all services as one list. Each service is asked for its own, with the caller's token. */
-export function deadLetterRoutes(
-  app: HttpApp,
-  forward: Forward,
-  urls: Readonly<Record<calls.ParticipantName, string>>,
-): void {
-  async function ask(
-    name: calls.ParticipantName,
-    call: RequestCall,
-    forwarding: Omit<Forwarding, "upstream">,
-  ): Promise<ServiceAnswer> {
-    try {
-      const response = await forward(call, { ...forwarding, upstream: { name, url: urls[name] } });
-      return { name, response: response.status >= 500 ? undefined : response };
-    } catch (error) {
-      if (error instanceof UnavailableError) return { name, response: undefined };
-      throw error;
-    }
-  }
-
+export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
   app.raw(calls.listDeadLetters, async (call) => {
-    const answers = await Promise.all(calls.participants.map((name) => ask(name, call, { takesBody: false })));
+    const answers = await askEach(calls.participants, call, { takesBody: false, method: "GET" });
     // The same request was made to all: what one refuses, such as a cursor, is refused.
     const refused = answers.find(({ response }) => response !== undefined && !response.ok)?.response;
     if (refused !== undefined) return refused;
@@ -57,7 +33,7 @@ export function deadLetterRoutes(
 
   app.raw(calls.replayDeadLetter, async (call) => {
     const body = await readBody(call.c.req.raw);
-    const answers = await Promise.all(calls.participants.map((name) => ask(name, call, { takesBody: true, body })));
+    const answers = await askEach(calls.participants, call, { takesBody: true, body });
     const responses = answers.flatMap(({ response }) => response ?? []);
     // An id belongs to one service; the others do not know it.
     const answer = responses.find(({ status }) => status !== 404);

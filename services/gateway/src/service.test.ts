@@ -3,6 +3,7 @@ import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import type { Endpoint, Role } from "@shop/contracts/http/define";
+import type { Health } from "@shop/contracts/http/health";
 import type { ServiceName } from "@shop/contracts/messages/define";
 import { createRateLimit } from "@shop/http/rate-limit";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
@@ -10,6 +11,7 @@ import { createTokenVerifier } from "@shop/http/token-verifier";
 import { createMetrics } from "@shop/runtime/metrics";
 import { addressRateLimit } from "@shop/service/edge";
 import { ManualClock } from "@shop/testing/clock";
+import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createGateway } from "./service.ts";
 
@@ -49,6 +51,7 @@ function buildGateway(trustedProxies = 0): ReturnType<typeof createGateway> {
   const { logger } = capturedLogger();
   const config = { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: 2 };
   return createGateway({
+    identity,
     clock,
     logger,
     metrics: createMetrics(),
@@ -67,7 +70,7 @@ const call = (path: string, init: RequestInit = {}) => gateway.app.request(path,
 const statusOf = async (path: string, init: RequestInit = {}) => (await call(path, init)).status;
 
 const isOfOneService = (endpoint: Endpoint): endpoint is Endpoint & { readonly service: ServiceName } =>
-  endpoint.service !== "participants";
+  endpoint.service !== "participants" && endpoint.service !== "all";
 
 describe("a call of the API", () => {
   test.each(allEndpoints.filter(isOfOneService).map((endpoint) => [endpoint.name, endpoint] as const))(
@@ -151,6 +154,53 @@ describe("dead letters", () => {
     expect((await replay()).status).toBe(404);
     upstream.use(http.post("http://delivery.test/*", () => HttpResponse.error()));
     expect((await replay()).status).toBe(503);
+  });
+});
+
+describe("the health", () => {
+  const healthOf = (service: string, status = "UP") =>
+    HttpResponse.json({ status, at: "", services: [{ service, status, findings: [] }] });
+  const asAdmin = async (method = "GET") =>
+    call("/api/health", { method, headers: { authorization: await tokenOf("admin") } });
+
+  test("of all services comes as one, the gateway's own among them, and who does not answer is down", async () => {
+    upstream.use(
+      http.get("http://user.test/*", () => healthOf("user")),
+      http.get("http://order.test/*", () => healthOf("order", "IMPAIRED")),
+      http.get("http://product.test/*", () => HttpResponse.error()),
+      http.get("http://delivery.test/*", () => new Promise<never>(() => {})),
+      http.get("http://orchestrator.test/*", () =>
+        HttpResponse.json({ status: 503 }, { status: 503, headers: { "content-type": "application/problem+json" } }),
+      ),
+    );
+    const startedMs = performance.now();
+    const response = await asAdmin();
+    expect([response.status, response.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    const { status, services } = (await response.json()) as Health;
+    expect(status).toBe("DOWN");
+    expect(services.map((one) => [one.service, one.status, one.status === "DOWN" ? one.detail : ""])).toEqual([
+      ["gateway", "UP", ""],
+      ["user", "UP", ""],
+      ["order", "IMPAIRED", ""],
+      ["product", "DOWN", "product broke off"],
+      ["delivery", "DOWN", "delivery did not answer within 200 ms"],
+      ["orchestrator", "DOWN", "orchestrator answered 503"],
+    ]);
+    expect(services[0]).toMatchObject({ release: identity.release, instance: identity.instance });
+  });
+
+  test("and the list of dead letters answer HEAD as they answer GET, without the body", async () => {
+    const items = () => HttpResponse.json({ items: [], nextCursor: null, unavailable: [], services: [] });
+    upstream.use(
+      http.head("*", () => new HttpResponse(null, { headers: { "content-type": "application/json" } })),
+      http.get(/^http:.*api/, items),
+    );
+    for (const path of ["/api/health", "/api/dead-letters"]) {
+      const headers = { authorization: await tokenOf("admin", { jti: path }) };
+      const response = await call(path, { method: "HEAD", headers });
+      expect([path, response.status, await response.text()]).toEqual([path, 200, ""]);
+    }
   });
 });
 

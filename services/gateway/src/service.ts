@@ -5,8 +5,11 @@ import { openApiDocument } from "@shop/http/openapi";
 import { createForward } from "@shop/http/proxy";
 import type { RateLimit } from "@shop/http/rate-limit";
 import type { TokenVerifier } from "@shop/http/token-verifier";
+import { ownHealth } from "@shop/service/health";
 import type { Built, ProcessParts } from "@shop/service/process";
+import { createAskEach } from "./ask.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
+import { healthRoute } from "./health.ts";
 
 interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit"> {
   readonly verifier: TokenVerifier;
@@ -25,13 +28,22 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
 
   for (const endpoint of allEndpoints) {
     // Answered by several services: below.
-    if (endpoint.service === "participants") continue;
+    if (endpoint.service === "participants" || endpoint.service === "all") continue;
     const upstream = { name: endpoint.service, url: urls[endpoint.service] };
     const forwarding = { upstream, takesBody: endpoint.body !== undefined };
     app.raw(endpoint, (call) => forward(call, forwarding));
   }
 
-  deadLetterRoutes(app, forward, urls);
+  /**
+   * Ready as soon as it listens. It holds nothing of its own: what is away, the user service's keys among it, is a 503
+   * for the calls that need it, while the others go on. Waiting for services here would take all calls down with one of
+   * them, and at a cold start each would wait for another.
+   */
+  const ready = async () => ({ ready: true, checks: { process: "ok" } });
+  const askEach = createAskEach(forward, urls);
+  const own = () => ownHealth({ service: "gateway", ready, ...parts });
+  deadLetterRoutes(app, askEach);
+  healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });
 
   const openApi = JSON.stringify(openApiDocument(allEndpoints));
   app.raw(
@@ -41,12 +53,7 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
 
   return {
     app,
-    /**
-     * Ready as soon as it listens. It holds nothing of its own: what is away, the user service's keys among it, is a 503
-     * for the calls that need it, while the others go on. Waiting for services here would take all calls down with one of
-     * them, and at a cold start each would wait for another.
-     */
-    ready: async () => ({ ready: true, checks: { process: "ok" } }),
+    ready,
     start: () => {},
     stop: async () => {},
   };

@@ -15,6 +15,7 @@ export function createOrchestrator(versions: SagaVersions): Participant {
     topics: ["order.events", "product.events", "delivery.events"],
     handlers: (context) => together(sagaHandlers(context, versions), auditHandlers(context)),
     routes: (app, context) => sagaRoutes(app, context, versions),
+    findings: { STUCK_SAGAS: "sagas_stuck", DRIFTING_ORDERS: "books_drift_orders" },
     background: [
       (context, signal) => runSagaTimers(context, signal, versions),
       (context, signal) => watchSagas(context, signal, versions),

@@ -11,6 +11,7 @@ export const productService: Participant = {
   topics: ["product.commands"],
   handlers: productHandlers,
   routes: productRoutes,
+  findings: { DRIFTING_PRODUCTS: "books_drift_products" },
   background: [auditStock],
   seedDemoData: seedDemoProducts,
 };

@@ -11,6 +11,7 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
+import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createUserService } from "./service.ts";
 
@@ -61,6 +62,7 @@ async function startService(
     tokenAudience: AUDIENCE,
     migrateAtStart: true,
     seedDemoData: options.seedDemoData ?? false,
+    identity,
     clock,
     ids: uuidV7,
     logger: capturedLogger().logger,

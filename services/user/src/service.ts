@@ -1,10 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { createApp } from "@shop/http/app";
+import type { Readiness } from "@shop/http/management";
 import { createTokenVerifier } from "@shop/http/token-verifier";
 import type { Clock } from "@shop/runtime/clock";
+import type { Identity } from "@shop/runtime/identity";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import { healthRoute } from "@shop/service/health";
 import type { Built } from "@shop/service/process";
 import { ownDatabase } from "@shop/service/own-database";
 import type { UserContext } from "./context.ts";
@@ -22,6 +25,7 @@ interface UserServiceDependencies {
   /** Whether it migrates its database itself; otherwise it waits until someone else has. */
   readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
+  readonly identity: Identity;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;
@@ -35,7 +39,7 @@ const HOUSEKEEPING_EVERY_MS = 60_000;
 /** Builds the user service: users, logins, sessions and the keys of access tokens. Nothing is opened before `start`. */
 export function createUserService(dependencies: UserServiceDependencies): Built {
   const { databaseUrl, migrateAtStart, tokenIssuer: issuer, tokenAudience: audience } = dependencies;
-  const { clock, ids, logger, metrics } = dependencies;
+  const { identity, clock, ids, logger, metrics } = dependencies;
   const database = ownDatabase({
     name: "user",
     url: databaseUrl,
@@ -63,6 +67,12 @@ export function createUserService(dependencies: UserServiceDependencies): Built 
   const app = createApp({ service: "user", logger, clock, metrics, verifier, isUnavailable: database.isUnavailable });
   userRoutes(app, context);
 
+  async function ready(): Promise<Readiness> {
+    const answer = await database.check();
+    return { ready: answer === "ok", checks: { database: answer } };
+  }
+  healthRoute(app, { service: "user", identity, clock, ready });
+
   async function work(): Promise<void> {
     await database.prepare(stopping.signal, async () => {
       await loadSigningKeys(context);
@@ -82,10 +92,7 @@ export function createUserService(dependencies: UserServiceDependencies): Built 
 
   return {
     app,
-    async ready() {
-      const answer = await database.check();
-      return { ready: answer === "ok", checks: { database: answer } };
-    },
+    ready,
     start() {
       working ??= work();
     },

@@ -23,6 +23,8 @@ export interface Forwarding {
   readonly takesBody: boolean;
   /** The body, when it was read before because several upstreams are sent the same call. */
   readonly body?: RequestBody;
+  /** The caller's own unless the answer is to be read here: nothing comes of a HEAD. */
+  readonly method?: "GET";
   /** Media types that may come back beside JSON and events, such as `text/html`. */
   readonly mediaTypes?: readonly string[];
   /** The `Authorization` of a caller who has shown who they are in another way than by this header. */
@@ -83,7 +85,7 @@ export function createForward({
   /** One try: the answer of the upstream, once it is known to be one. */
   async function send(call: RequestCall, forwarding: Forwarding, body: RequestBody, signal: AbortSignal) {
     const { raw } = call.c.req;
-    const { upstream, mediaTypes = [] } = forwarding;
+    const { upstream, mediaTypes = [], method = raw.method } = forwarding;
     const onBroken = (error: unknown) => {
       if (raw.signal.aborted) return;
       metrics.count("http_upstream_failures_total", { upstream: upstream.name });
@@ -94,12 +96,12 @@ export function createForward({
       });
     };
     const response = await proxy(upstream.url + pathAndQuery(raw.url), {
-      method: raw.method,
+      method,
       headers: headersOf(call, forwarding, body),
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
-      customFetch: async (request) => readAnswer(await fetch(request), raw.method === "HEAD", { mediaTypes, onBroken }),
+      customFetch: async (request) => readAnswer(await fetch(request), method === "HEAD", { mediaTypes, onBroken }),
     });
     response.headers.set("x-request-id", call.requestId);
     // What the caller still sends of a refused body is not read: the connection cannot carry a further request.

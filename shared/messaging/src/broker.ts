@@ -43,6 +43,8 @@ export interface Broker {
   publish(records: readonly RecordToPublish[]): Promise<void>;
   /** Joins a consumer group and keeps being a member, whatever happens to the connection, until it is stopped. */
   subscribe(options: SubscribeOptions): Subscription;
+  /** How many records of these topics a consumer group has not handled yet. Rejects when the broker does not tell. */
+  lag(options: Pick<SubscribeOptions, "groupId" | "topics">): Promise<number>;
   /** Whether the broker answers. Rejects when it does not. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -5,6 +5,7 @@ import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import { type Backlog, readBacklog } from "./backlog.ts";
 import type { Broker, Subscription } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { MessageHandlers } from "./handlers.ts";
@@ -46,6 +47,10 @@ export interface Messaging {
   /** Begins to publish the outbox and to consume. */
   start(topics: readonly Topic[], handlers: MessageHandlers): void;
   isHealthy(): boolean;
+  /** What waits in the database; counts end at `atMost`. */
+  backlog(atMost: number): Promise<Backlog>;
+  /** How many records of its topics this service, all of its replicas, has not handled yet. Rejects before `start`, and when Kafka does not tell. */
+  lag(): Promise<number>;
   /** Takes no more messages, finishes those in hand, publishes what they led to, and stops. */
   stop(): Promise<void>;
 }
@@ -69,6 +74,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     for (const tell of handledListeners) tell(keys);
   };
   let subscription: Subscription | undefined;
+  let consumed: readonly Topic[] = [];
   let housekeeping: Promise<unknown> | undefined;
 
   return {
@@ -77,6 +83,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     onHandled: (listener) => void handledListeners.push(listener),
     replayer: (handlers) => createReplay({ db, handlers, outbox, onCommitted: relay.wake, onHandled, clock }),
     start(topics, handlers) {
+      consumed = topics;
       relay.start();
       housekeeping = Promise.all([
         purgeUntil(stopping.signal, { db, clock, logger, retention }),
@@ -96,6 +103,11 @@ export function createMessaging(options: MessagingOptions): Messaging {
       subscription = broker.subscribe({ groupId, topics, handle });
     },
     isHealthy: () => subscription?.isHealthy() ?? false,
+    backlog: (atMost) => readBacklog(db, atMost),
+    async lag() {
+      if (consumed.length === 0) throw new Error("nothing is consumed yet");
+      return broker.lag({ groupId, topics: consumed });
+    },
     async stop() {
       stopping.abort();
       await subscription?.stop();

@@ -3,6 +3,7 @@ import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { sql } from "drizzle-orm";
+import { OLDEST_UNSENT_SECONDS } from "./backlog.ts";
 
 const LOOK_INTERVAL_MS = 5_000;
 
@@ -22,9 +23,7 @@ export async function watchOutboxAge(
   metrics.gauge("outbox_oldest_unsent_seconds", "How long the oldest message waits to be published", () => seconds);
   while (!signal.aborted) {
     try {
-      // The ages of committed rows are the database's own: no other clock tells when they were written.
-      const [row] = await db.execute<{ seconds: number }>(sql`
-        select coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as seconds from outbox where sent_at is null`);
+      const [row] = await db.execute<{ seconds: number }>(sql`select ${OLDEST_UNSENT_SECONDS} as seconds`);
       seconds = row?.seconds ?? 0;
     } catch (error) {
       logger.debug("the age of the outbox could not be read; the metric stands still", { error });

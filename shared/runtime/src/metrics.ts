@@ -12,6 +12,8 @@ export interface Metrics {
   count(name: string, labels?: Labels, by?: number): void;
   /** A value read each time the metrics are shown. */
   gauge(name: string, help: string, read: () => number | readonly Sample[]): void;
+  /** A gauge's value, of one with labels the sum; undefined while nobody shows it. */
+  read(name: string): number | undefined;
   /** The text exposition format, version 0.0.4. */
   expose(): string;
 }
@@ -29,6 +31,10 @@ export function createMetrics(): Metrics {
     },
     gauge(name, help, read) {
       gauges.set(name, { help, read });
+    },
+    read(name) {
+      const given = gauges.get(name)?.read();
+      return typeof given === "object" ? given.reduce((sum, { value }) => sum + value, 0) : given;
     },
     expose() {
       const lines: string[] = [];

@@ -6,6 +6,7 @@ import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import { sql } from "drizzle-orm";
+import { inTime } from "./in-time.ts";
 
 interface OwnDatabaseOptions {
   /** The service's name. */
@@ -90,16 +91,9 @@ export function ownDatabase({
       return inTime(
         db.execute(sql`select 1`).then(() => "ok"),
         clock,
+        (reason) => reason,
       );
     },
     close: () => db.$client.end({ timeout: 2 }),
   };
-}
-
-const CHECK_TIMEOUT_MS = 1_000;
-
-/** What a check answers, or that it does not in time: a probe must not hang with what it probes. */
-export function inTime(check: Promise<string>, clock: Clock): Promise<string> {
-  const answer = check.catch((error: unknown) => `does not answer: ${String(error)}`);
-  return Promise.race([answer, clock.sleep(CHECK_TIMEOUT_MS).then(() => "does not answer in time")]);
 }

@@ -9,6 +9,7 @@ import { uuidV7 as ids } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { capturedLogger } from "@shop/testing/logger";
+import { testIdentity as identity } from "@shop/testing/identity";
 import { settled } from "@shop/testing/settled";
 import { createParticipant } from "./participant.ts";
 
@@ -48,7 +49,17 @@ test("a service that is told to stop while it prepares its database does not beg
       },
     },
     {
-      ...{ databaseUrl: database.url, broker, clock, ids, logger, metrics, seedDemoData: true, migrateAtStart: true },
+      ...{
+        databaseUrl: database.url,
+        identity,
+        broker,
+        clock,
+        ids,
+        logger,
+        metrics,
+        seedDemoData: true,
+        migrateAtStart: true,
+      },
       verifier: createTokenVerifier({
         ...{ jwksUrl: "http://localhost:1/jwks.json", issuer: ISSUER, audience: AUDIENCE, clock, logger },
       }),

@@ -9,12 +9,15 @@ import type { MessageHandlers } from "@shop/messaging/handlers";
 import { createMessaging } from "@shop/messaging/messaging";
 import { defaultRetention } from "@shop/messaging/purge";
 import type { Clock } from "@shop/runtime/clock";
+import type { Identity } from "@shop/runtime/identity";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
-import { inTime, ownDatabase } from "./own-database.ts";
+import { type Findings, healthRoute } from "./health.ts";
+import { inTime } from "./in-time.ts";
+import { ownDatabase } from "./own-database.ts";
 
 /** Work beside requests and messages, such as timers. It runs until `signal` is aborted. */
 export type BackgroundWork = (context: ServiceContext, signal: AbortSignal) => Promise<void>;
@@ -36,6 +39,8 @@ export interface Participant {
   readonly routes: (app: HttpApp, context: ServiceContext) => void;
   readonly background?: readonly BackgroundWork[];
   readonly readiness?: ReadinessCheck;
+  /** What it watches for beside its readiness, by the gauge that its background work shows. */
+  readonly findings?: Findings;
   /** Stores what a demonstration needs; idempotent. */
   readonly seedDemoData?: (context: ServiceContext) => Promise<void>;
 }
@@ -47,6 +52,7 @@ export interface ParticipantDependencies {
   readonly driver?: DatabaseDriver;
   readonly broker: Broker;
   readonly verifier: TokenVerifier;
+  readonly identity: Identity;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;
@@ -67,13 +73,14 @@ export interface RunningParticipant {
 
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
-  const { name, migrations, topics, background = [], readiness } = participant;
+  const { name, migrations, topics, background = [], readiness, findings = {} } = participant;
   const {
     databaseUrl,
     driver = postgresDriver,
     migrateAtStart,
     broker,
     verifier,
+    identity,
     clock,
     ids,
     logger,
@@ -129,20 +136,22 @@ export function createParticipant(participant: Participant, dependencies: Partic
   async function checkAll(): Promise<Readonly<Record<string, string>>> {
     const answer = await database.check();
     if (answer !== "ok" || readiness === undefined) return { database: answer };
-    return { database: answer, [readiness.name]: await inTime(readiness.check(context), clock) };
+    return { database: answer, [readiness.name]: await inTime(readiness.check(context), clock, (reason) => reason) };
   }
+
+  async function ready(): Promise<Readiness> {
+    const needed = await checkAll();
+    // Kafka may be away: requests are still taken, their messages wait in the outbox.
+    return {
+      ready: Object.values(needed).every((answer) => answer === "ok"),
+      checks: { ...needed, kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" },
+    };
+  }
+  healthRoute(app, { service: name, identity, clock, ready, messaging, findings, metrics });
 
   return {
     app,
-    async ready() {
-      const needed = await checkAll();
-      const ready = Object.values(needed).every((answer) => answer === "ok");
-      // Kafka may be away: requests are still taken, their messages wait in the outbox.
-      return {
-        ready,
-        checks: { ...needed, kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" },
-      };
-    },
+    ready,
     start() {
       working ??= work();
     },

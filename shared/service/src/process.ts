@@ -1,8 +1,10 @@
 import type { HttpApp } from "@shop/http/app";
 import { createManagementApp, type Readiness } from "@shop/http/management";
 import { ListenError, serve } from "@shop/http/serve";
-import { type Clock, systemClock } from "@shop/runtime/clock";
+import { hostname } from "node:os";
+import { type Clock, instant, systemClock } from "@shop/runtime/clock";
 import { ConfigError } from "@shop/runtime/config";
+import type { Identity } from "@shop/runtime/identity";
 import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
@@ -17,6 +19,7 @@ export interface Built {
 
 /** What every process is built with. */
 export interface ProcessParts {
+  readonly identity: Identity;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -24,7 +27,12 @@ export interface ProcessParts {
 
 interface ProcessOptions {
   readonly name: string;
-  readonly settings: { readonly PORT: number; readonly MANAGEMENT_PORT: number; readonly LOG_LEVEL: LogLevel };
+  readonly settings: {
+    readonly PORT: number;
+    readonly MANAGEMENT_PORT: number;
+    readonly LOG_LEVEL: LogLevel;
+    readonly RELEASE: string;
+  };
   readonly build: (parts: ProcessParts) => Built;
 }
 
@@ -46,7 +54,12 @@ export function runProcess({ name, settings, build }: ProcessOptions): void {
   const clock = systemClock;
   const logger = createLogger({ service: name, level: settings.LOG_LEVEL, clock });
   const metrics = createMetrics();
-  const built = build({ clock, logger, metrics });
+  const identity = {
+    release: settings.RELEASE,
+    instance: `${hostname()}/${process.pid}`,
+    startedAt: instant(clock),
+  };
+  const built = build({ identity, clock, logger, metrics });
   const managementApp = createManagementApp({ ready: () => built.ready(), metrics });
   const listening = serve({
     app: built.app,

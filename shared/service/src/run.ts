@@ -28,7 +28,7 @@ export function runParticipant(
   runProcess({
     name: participant.name,
     settings: config,
-    build: ({ clock, logger, metrics }) => {
+    build: ({ identity, clock, logger, metrics }) => {
       const verifier = createTokenVerifier({
         jwksUrl: config.JWKS_URL,
         issuer: config.TOKEN_ISSUER,
@@ -53,7 +53,7 @@ export function runParticipant(
         databaseUrl: config.DATABASE_URL,
         migrateAtStart: config.MIGRATE_AT_START,
         seedDemoData: config.SEED_DEMO_DATA,
-        ...{ broker, verifier, clock, ids: uuidV7, logger, metrics },
+        ...{ broker, verifier, identity, clock, ids: uuidV7, logger, metrics },
       });
     },
   });

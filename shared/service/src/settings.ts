@@ -12,6 +12,7 @@ export const processSettings = (name: ProcessName) => ({
     .default(defaultPorts[name] + MANAGEMENT_PORT_OFFSET)
     .describe("the port of /livez, /readyz and /metrics, never published"),
   LOG_LEVEL: z.enum(logLevels).default("info"),
+  RELEASE: z.string().max(100).default("unreleased").describe("what this was built as; shown to operators"),
 });
 
 /** Settings of those that verify access tokens. */

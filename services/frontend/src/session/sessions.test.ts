@@ -3,6 +3,7 @@ import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
+import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createFrontend } from "../service.ts";
 
@@ -47,7 +48,7 @@ beforeEach(() => {
 });
 
 function build(secure = false): ReturnType<typeof createFrontend> {
-  const parts = { clock, logger: capturedLogger().logger, metrics: createMetrics() };
+  const parts = { identity, clock, logger: capturedLogger().logger, metrics: createMetrics() };
   return createFrontend({ ...parts, secure, rebuildPages: false, gatewayUrl: GATEWAY, upstreamTimeoutMs: 200 });
 }
 

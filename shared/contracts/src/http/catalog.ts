@@ -1,6 +1,7 @@
 import * as deadLetter from "./dead-letter.ts";
 import type { Endpoint } from "./define.ts";
 import * as delivery from "./delivery.ts";
+import * as health from "./health.ts";
 import * as order from "./order.ts";
 import * as product from "./product.ts";
 import * as saga from "./saga.ts";
@@ -37,6 +38,7 @@ export const endpoints = {
   cancelSaga: saga.cancelSaga,
   listDeadLetters: deadLetter.listDeadLetters,
   replayDeadLetter: deadLetter.replayDeadLetter,
+  getHealth: health.getHealth,
 } as const;
 
 export const allEndpoints: readonly Endpoint[] = Object.values(endpoints);

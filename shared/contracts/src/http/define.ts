@@ -17,8 +17,8 @@ export interface Endpoint<
 > {
   /** The OpenAPI operationId, unique. */
   readonly name: string;
-  /** Who answers it; `participants`: each service that takes part in the messaging answers for its own part. */
-  readonly service: ServiceName | "participants";
+  /** Who answers it; `participants`: each service that takes part in the messaging, `all`: each service, for its own part. */
+  readonly service: ServiceName | "participants" | "all";
   readonly method: Method;
   /** With parameters in braces: `/api/orders/{id}`. */
   readonly path: `/${string}`;

@@ -4,6 +4,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { Kafka, type KafkaConfig } from "kafkajs";
 import type { Broker } from "../broker.ts";
+import { readLag } from "./lag.ts";
 import { prefixed } from "./naming.ts";
 import { clientIdOf, type Instance, removeDeadMembers } from "./predecessor.ts";
 import { createPublisher } from "./publisher.ts";
@@ -82,6 +83,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           if (instance) await removeDeadMembers(kafka, { service: clientId, instance, groupId }, logger);
         },
       }),
+    lag: (group) => readLag(kafka, naming, group),
     async ping() {
       const admin = kafka.admin();
       await admin.connect();

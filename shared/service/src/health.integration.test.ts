@@ -1,0 +1,162 @@
+import { afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { type Health, Health as HealthSchema } from "@shop/contracts/http/health";
+import { DecreaseProductCommand } from "@shop/contracts/messages/product";
+import { inTransaction } from "@shop/database/transaction";
+import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
+import { createTokenVerifier } from "@shop/http/token-verifier";
+import { byType, on } from "@shop/messaging/handlers";
+import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
+import { outgoing } from "@shop/messaging/outgoing";
+import { systemClock as clock } from "@shop/runtime/clock";
+import { uuidV7 as ids } from "@shop/runtime/ids";
+import { createMetrics } from "@shop/runtime/metrics";
+import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { testIdentity as identity } from "@shop/testing/identity";
+import { testKafkaBrokers, testPostgresUrl } from "@shop/testing/infrastructure";
+import { type Link, linkToDatabase } from "@shop/testing/link";
+import { capturedLogger } from "@shop/testing/logger";
+import { uniqueTopicPrefix } from "@shop/testing/topics";
+import { sql } from "drizzle-orm";
+import type { ServiceContext } from "./context.ts";
+import { createParticipant, type RunningParticipant } from "./participant.ts";
+
+let signer: Signer;
+let database: TestDatabase;
+let link: Link;
+let service: RunningParticipant | undefined;
+let context: ServiceContext;
+
+beforeAll(async () => {
+  signer = await createSigner();
+  await Promise.all([testKafkaBrokers(), testPostgresUrl()]);
+}, 120_000);
+beforeEach(async () => {
+  database = await createEmptyDatabase();
+  link = await linkToDatabase(database.url);
+});
+afterEach(async () => {
+  // Statements on a link that was cut would be waited for.
+  link.close();
+  await service?.stop();
+  service = undefined;
+  await database.drop();
+}, 30_000);
+
+/** A service that sends itself commands, and handles them once `release` says so. */
+async function start(brokers: readonly string[], release: Promise<void> = Promise.resolve()): Promise<void> {
+  const { logger } = capturedLogger();
+  const metrics = createMetrics();
+  const kafka = { brokers, clientId: "test", prefix: uniqueTopicPrefix(), partitions: 2, replicationFactor: 1 };
+  const verifier = createTokenVerifier({
+    ...{ jwksUrl: "http://user.test/jwks", issuer: ISSUER, audience: AUDIENCE, clock, logger },
+    // The user service is an HTTP upstream of this one.
+    fetch: () => Promise.resolve(Response.json({ keys: [signer.publicJwk] })),
+  });
+  service = createParticipant(
+    {
+      name: "product",
+      migrations: `${import.meta.dir}/../../../services/product/migrations`,
+      topics: ["product.commands"],
+      handlers: () =>
+        byType(
+          on(DecreaseProductCommand, async () => {
+            await release;
+            return [];
+          }),
+        ),
+      routes: (_app, given) => {
+        context = given;
+        given.metrics.gauge("odd_products", "Products that are odd", () => 3);
+      },
+      findings: { DRIFTING_PRODUCTS: "odd_products", STUCK_SAGAS: "nobody_looks" },
+    },
+    {
+      broker: createKafkaBroker({ ...kafka, clock, logger, metrics }),
+      databaseUrl: link.through(database.url),
+      ...{ identity, clock, ids, logger, metrics, verifier, seedDemoData: false, migrateAtStart: true },
+    },
+  );
+  service.start();
+  await eventually(async () => expect((await service?.ready())?.ready).toBe(true), { deadlineMs: 30_000 });
+}
+
+async function health(): Promise<{ health: Health; afterMs: number }> {
+  const token = await signer.sign(goodHeader, { ...goodClaims(clock.now()), role: "admin", jti: ids() });
+  const startedMs = performance.now();
+  const response = await service?.app.request("/api/health", { headers: { authorization: `Bearer ${token}` } });
+  expect(response?.status).toBe(200);
+  return { health: HealthSchema.parse(await response?.json()), afterMs: performance.now() - startedMs };
+}
+
+async function sendCommands(count: number): Promise<void> {
+  const commands = Array.from({ length: count }, () => {
+    const orderId = ids();
+    return outgoing(
+      DecreaseProductCommand,
+      orderId,
+      { orderId, items: [{ productId: orderId, quantity: 1 }] },
+      undefined,
+    );
+  });
+  await inTransaction(context.db, (tx) => context.outbox.send(tx, commands));
+  context.wakeRelay();
+}
+
+test("a service tells its release, its checks, what it has found, and the messages that it has still to handle", async () => {
+  const release = Promise.withResolvers<void>();
+  await start((await testKafkaBrokers()).split(","), release.promise);
+  const lagOf = async () => {
+    const [own] = (await health()).health.services;
+    return own?.status === "DOWN" ? undefined : own?.messaging?.lag;
+  };
+  await eventually(async () => expect((await health()).health.status).toBe("UP"), { deadlineMs: 30_000 });
+  await sendCommands(5);
+  await eventually(async () => expect(await lagOf()).toBe(5), { deadlineMs: 30_000 });
+  expect((await health()).health.services).toEqual([
+    {
+      ...{ service: "product", status: "UP", ...identity },
+      checks: [
+        { name: "database", ok: true, detail: "ok" },
+        { name: "kafka", ok: true, detail: "ok" },
+      ],
+      messaging: { unsent: 0, oldestUnsentSeconds: 0, deadLetters: 0, lag: 5 },
+      findings: [{ finding: "DRIFTING_PRODUCTS", count: 3 }],
+    },
+  ]);
+  release.resolve();
+  await eventually(async () => expect(await lagOf()).toBe(0), { deadlineMs: 30_000 });
+}, 90_000);
+
+test("while Kafka is away a service is impaired, and tells what waits in its outbox and which messages it could not handle", async () => {
+  await start(["127.0.0.1:1"]);
+  await sendCommands(2);
+  await context.db.execute(sql`
+    insert into dead_letter (id, cause, detail, topic, partition, record_offset, headers, failed_at, replayed_at)
+    select gen_random_uuid(), 'EMPTY', '', 'product.commands', 0, n, '{}', now(), case when n = 1 then now() end
+    from generate_series(1, 4) as n`);
+  const { health: found, afterMs } = await health();
+  expect(afterMs).toBeLessThan(1_500);
+  expect(found).toMatchObject({
+    status: "IMPAIRED",
+    services: [{ messaging: { unsent: 2, deadLetters: 3, lag: null } }],
+  });
+  const [own] = found.services;
+  if (own === undefined || own.status === "DOWN") throw new Error("a service that answers is not down");
+  expect(own.checks.map(({ name, ok }) => [name, ok])).toEqual([
+    ["database", true],
+    ["kafka", false],
+  ]);
+  await eventually(async () => {
+    const [later] = (await health()).health.services;
+    expect(later?.status === "DOWN" ? 0 : later?.messaging?.oldestUnsentSeconds).toBeGreaterThan(0);
+  });
+}, 90_000);
+
+test("while its database does not answer a service says so within the time of an answer", async () => {
+  await start((await testKafkaBrokers()).split(","));
+  link.cut();
+  const { health: found, afterMs } = await health();
+  expect(afterMs).toBeLessThan(1_500);
+  expect(found).toMatchObject({ status: "IMPAIRED", services: [{ status: "IMPAIRED", messaging: null }] });
+}, 90_000);

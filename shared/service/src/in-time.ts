@@ -1,0 +1,13 @@
+import type { Clock } from "@shop/runtime/clock";
+
+const TIMEOUT_MS = 1_000;
+
+/** What a look at something gives, or what `otherwise` makes of there being no answer within a second: a probe must not hang with what it probes. */
+export function inTime<Value, Other>(
+  look: Promise<Value>,
+  clock: Clock,
+  otherwise: (reason: string) => Other,
+): Promise<Value | Other> {
+  const answer = look.catch((error: unknown) => otherwise(`does not answer: ${String(error)}`));
+  return Promise.race([answer, clock.sleep(TIMEOUT_MS).then(() => otherwise("does not answer in time"))]);
+}
