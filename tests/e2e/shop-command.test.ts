@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { runShop } from "@shop/local/shop/program";
+import { eventually } from "@shop/testing/eventually";
 import { newProduct, placeOrder, startTestSystem, type TestSystem } from "../support/test-system.ts";
 
 let shop: TestSystem;
@@ -41,6 +42,22 @@ test("an operator finds an order, takes it back, follows it to its end and reads
   expect(await run(`retry ${id}`)).toMatchObject({ code: 1, errors: expect.stringContaining("ended") });
   expect((await run(`take-back ${id}`)).code).toBe(1);
   expect((await run("stuck")).out).toEqual(["Nothing."]);
+}, 60_000);
+
+test("an operator sees every process with its messages, the auditors' findings among them", async () => {
+  const { code, out } = await run("health");
+  expect([code, out[0]?.split(/ +/)]).toEqual([0, ["SERVICE", "STATUS", "RELEASE", "UNSENT", "LAG", "DEAD", "WHY"]]);
+  const names = ["frontend", "gateway", "user", "order", "product", "delivery", "orchestrator"];
+  expect(out.slice(1).map((line) => line.split(/ +/).slice(0, 3))).toEqual(
+    names.map((name) => [name, "UP", "unreleased"]),
+  );
+  await eventually(async () => {
+    const found = (await run("health --json")).out.flatMap((line) => {
+      const { findings } = JSON.parse(line) as { findings: readonly { finding: string; count: number }[] };
+      return findings.map(({ finding, count }) => `${finding} ${count}`);
+    });
+    expect(found.toSorted()).toEqual(["DRIFTING_ORDERS 0", "DRIFTING_PRODUCTS 0", "STUCK_SAGAS 0"]);
+  });
 }, 60_000);
 
 test("the code tells what went wrong, and a sentence what to do", async () => {

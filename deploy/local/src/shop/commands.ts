@@ -90,6 +90,26 @@ const sagaRow = (saga: Saga): Row => ({
   whole: saga,
 });
 
+type ProcessHealth = Awaited<ReturnType<Shop["getHealth"]>>["services"][number];
+
+function healthRow(process: ProcessHealth): Row {
+  const { service, status } = process;
+  const nothing = { SERVICE: service, STATUS: status, RELEASE: "", UNSENT: "", LAG: "", DEAD: "" };
+  if (process.status === "DOWN") return { shown: { ...nothing, WHY: process.detail }, whole: process };
+  const { messaging, findings, release, checks } = process;
+  const found = findings.filter(({ count }) => count > 0).map(({ finding, count }) => `${count} ${finding}`);
+  const failed = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
+  const shown = {
+    ...nothing,
+    RELEASE: release,
+    UNSENT: String(messaging?.unsent ?? ""),
+    LAG: String(messaging?.lag ?? ""),
+    DEAD: String(messaging?.deadLetters ?? ""),
+    WHY: [...failed, ...found].join("; "),
+  };
+  return { shown, whole: process };
+}
+
 const SAGA_STATUSES = ["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"] as const;
 
 async function* listSagas(shop: Shop, { options }: Given, status: (typeof SAGA_STATUSES)[number] | undefined) {
@@ -100,6 +120,16 @@ async function* listSagas(shop: Shop, { options }: Given, status: (typeof SAGA_S
 
 /** What an operator can do, in the order in which the help tells it. */
 export const commands: readonly Command[] = [
+  {
+    name: "health",
+    takes: "",
+    summary:
+      "Every process: its release, unsent messages, lag, open dead letters, and what the audits of the books found.",
+    example: "health",
+    async *run(shop) {
+      for (const process of (await shop.getHealth()).services) yield healthRow(process);
+    },
+  },
   {
     name: "orders",
     takes: "[--limit N]",

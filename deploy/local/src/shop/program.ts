@@ -76,7 +76,7 @@ async function showTable(rows: AsyncIterable<Row>, out: (line: string) => void):
     const cells = Object.values(shown);
     if (widths === undefined) {
       const heads = Object.keys(shown);
-      widths = heads.map((head, index) => Math.max(head.length, cells[index]?.length ?? 0, 10));
+      widths = heads.map((head, index) => Math.max(head.length, cells[index]?.length ?? 0, 12));
       out(line(heads, widths));
     }
     out(line(cells, widths));
