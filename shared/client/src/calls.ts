@@ -22,7 +22,7 @@ type BodyArguments<Name extends CallName> = Endpoints[Name]["body"] extends z.Zo
 
 /** What any call can be given beside its own arguments. */
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** For a call that takes one; without it the client makes one of its own, so that it can repeat the call. */
   readonly idempotencyKey?: string;
 }
@@ -32,6 +32,10 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
   /** The id of the last event that was seen; 0 for all that there have been. Without it the state now comes first. */
   readonly lastEventId?: number;
+  /** Told when events can come from now on, and when they cannot, because the connection has broken. */
+  readonly onConnection?: (isLive: boolean) => void;
+  /** How many connections in a row may break soon and without having told anything, before watching gives up; 10 by default. */
+  readonly breaks?: number;
 }
 
 /** One event of a stream, with the id by which the stream resumes after it. */

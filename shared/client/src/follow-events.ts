@@ -14,17 +14,20 @@ interface FollowOptions extends WatchOptions {
 /** The server sends a comment every 5 s: a stream that is quiet for longer than this is dead, in milliseconds. */
 const QUIET_MS = 15_000;
 const RECONNECT = { firstMs: 250, maxMs: 5_000 };
-/** How often in a row a stream may break soon and without having told anything, before its reader hears of it. */
-const BREAKS = 10;
 
 /**
  * The events of a stream until there are no more. A stream that breaks, or that a server ends because it stops, is gone on with behind the last event, so
  * that none is missed or told twice.
- * @throws ProblemError when the stream is refused; NoAnswerError when ten connections in a row told nothing; the signal's reason
+ * @throws ProblemError when the stream is refused; NoAnswerError when so many connections in a row told nothing; the signal's reason
  */
 export async function* followEvents<Event extends object>(options: FollowOptions): AsyncGenerator<Numbered<Event>> {
-  const { send, clock, path, signal } = options;
+  const { send, clock, path, signal, onConnection, breaks: mostBreaks = 10 } = options;
   let last = options.lastEventId;
+  let isLive = false;
+  const tell = (isLiveNow: boolean) => {
+    if (isLive !== isLiveNow) onConnection?.(isLiveNow);
+    isLive = isLiveNow;
+  };
   for (let breaks = 0; ;) {
     const connection = new AbortController();
     const connectedAt = clock.now();
@@ -33,10 +36,12 @@ export async function* followEvents<Event extends object>(options: FollowOptions
     try {
       signal?.throwIfAborted();
       const headers: Record<string, string> = last === undefined ? {} : { "last-event-id": String(last) };
-      const response = await send({ method: "GET", path, headers, body: undefined, signal: connection.signal });
-      if (response.status === 204 || response.body === null) return;
+      const request = { method: "GET", path, headers, body: undefined, signal: connection.signal, stream: true };
+      const { status, pieces } = await send(request);
+      if (status === 204 || pieces === null) return;
+      tell(true);
       const parse = eventParser();
-      for await (const piece of textOf(response.body, clock, leave)) {
+      for await (const piece of textOf(pieces, clock, leave)) {
         for (const { id, data } of parse(piece)) {
           breaks = 0;
           last = Number(id);
@@ -45,17 +50,21 @@ export async function* followEvents<Event extends object>(options: FollowOptions
       }
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof ProblemError && error.problem.status !== 503) throw error;
-      if (breaks >= BREAKS) throw new NoAnswerError(`${path} broke ${BREAKS} times`, { cause: error });
+      if (error instanceof ProblemError && !isPassing(error)) throw error;
+      if (breaks >= mostBreaks) throw new NoAnswerError(`${path} broke ${breaks} times`, { cause: error });
     } finally {
       signal?.removeEventListener("abort", leave);
       connection.abort();
     }
+    tell(false);
     breaks = clock.now() - connectedAt > QUIET_MS ? 1 : breaks + 1;
     // Those whom one server's end has sent away do not all come back at the same moment.
     await clock.sleep(backoffMs(RECONNECT, breaks) * (0.5 + Math.random() / 2), signal);
   }
 }
+
+/** Whether a refusal is not for good: the shop, or a part of it, cannot answer just now. */
+const isPassing = ({ problem: { status } }: ProblemError) => status === 429 || status === 503;
 
 /** The pieces of a body as text; cut off when nothing has come for too long. */
 async function* textOf(body: ReadableStream<Uint8Array>, clock: Clock, cut: () => void): AsyncGenerator<string> {

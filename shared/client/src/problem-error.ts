@@ -38,8 +38,7 @@ export function isProblem(error: unknown, code: ProblemCode): error is ProblemEr
  * What a refused call tells.
  * @returns a ProblemError, or a NoAnswerError for what is no problem of the API but of something in between
  */
-export async function refusalOf(response: Response): Promise<ProblemError | NoAnswerError> {
-  const text = await response.text();
+export function refusalOf(response: Response, text: string): ProblemError | NoAnswerError {
   const mediaType = response.headers.get("content-type") ?? "";
   if (!mediaType.startsWith("application/problem+json")) {
     return new NoAnswerError(`something answered ${response.status} in place of the shop`);

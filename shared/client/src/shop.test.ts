@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Order, OrderEvent } from "@shop/contracts/http/order";
 import { ManualClock } from "@shop/testing/clock";
-import { browserSession } from "./authentication.ts";
 import type { Tokens } from "./bearer-session.ts";
+import { connectBrowser } from "./browser-shop.ts";
 import { isProblem, NoAnswerError, ProblemError } from "./problem-error.ts";
-import { callsOf, connectShop, type Shop } from "./shop.ts";
+import { connectShop, type Shop } from "./shop.ts";
 
 type Answer = (request: Request, init: RequestInit) => Response | Promise<Response>;
 
@@ -107,6 +107,15 @@ describe("making a call again", () => {
     expect(clock.now() - startedAt).toBeGreaterThanOrEqual(7_000);
   });
 
+  test("is done when no answer has come for too long", async () => {
+    answers = [
+      (_request, { signal }) =>
+        new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted")))),
+    ];
+    await settle(shop.listProducts());
+    expect([received.length, clock.elapsed() >= 10_000]).toEqual([2, true]);
+  });
+
   test("is not done where it could do something twice, and not for ever", async () => {
     otherwise = () => problem(503, "UNAVAILABLE");
     expect(settle(shop.changeStock("p", { delta: 1 }))).rejects.toThrow(ProblemError);
@@ -167,14 +176,30 @@ describe("a session", () => {
     expect(saved.at(-1)).toBeUndefined();
   });
 
-  test("of a browser sends no token, only its cookie to its own site", async () => {
-    let seen: RequestInit | undefined;
-    otherwise = (_request, init) => {
-      seen = init;
-      return asJson({});
+  test("of a browser sends no token, only its cookie to its own site, and is opened and ended there", async () => {
+    const seen: (RequestInit["credentials"] | undefined)[] = [];
+    otherwise = (_request, { credentials }) => {
+      seen.push(credentials);
+      return new Response(null, { status: 204 });
     };
-    await callsOf({ baseUrl: "http://shop.test", fetch: fetchStub, clock }, browserSession).getMe();
-    expect([seen?.credentials, token(received[0] as { headers: Headers })]).toEqual(["same-origin", null]);
+    const send = (path: string, init: RequestInit) => fetchStub(`http://shop.test${path}`, init);
+    const pages = connectBrowser({ fetch: send, clock });
+    await pages.logIn("customer", "customer-password");
+    await pages.getMe();
+    await pages.logOut();
+    expect(received.map(({ method, path, body }) => `${method} ${path} ${body}`)).toEqual([
+      'POST /session {"username":"customer","password":"customer-password"}',
+      "GET /api/users/me ",
+      "DELETE /session ",
+    ]);
+    expect([...new Set(seen), ...new Set(received.map(token))]).toEqual(["same-origin", null]);
+  });
+
+  test("of a browser that could not be ended is not ended twice: the second time no cookie would tell which", async () => {
+    otherwise = () => problem(503, "UNAVAILABLE");
+    const pages = connectBrowser({ fetch: (path, init) => fetchStub(`http://shop.test${path}`, init), clock });
+    expect(settle(pages.logOut())).rejects.toBeInstanceOf(ProblemError);
+    expect(received).toHaveLength(1);
   });
 });
 
@@ -235,6 +260,24 @@ describe("events", () => {
     const startedAt = clock.now();
     expect(await settle(collect())).toEqual(["1 STATE"]);
     expect(clock.now() - startedAt).toBeGreaterThanOrEqual(15_000);
+  });
+
+  test("tell their reader when they can come and when they cannot, and are waited for as long as wished", async () => {
+    const away = Array.from({ length: 30 }, (): Answer => () => Promise.reject(new Error("refused")));
+    answers = [
+      () => stream(text(1, "STATE")),
+      ...away,
+      () => stream(text(2, "COMPLETE")),
+      () => new Response(null, { status: 204 }),
+    ];
+    const lives: boolean[] = [];
+    const watch = async () => {
+      const options = { onConnection: (isLive: boolean) => void lives.push(isLive), breaks: Number.POSITIVE_INFINITY };
+      for await (const { id } of shop.watchOrder("o", options)) lives.push(id === 2);
+    };
+    await settle(watch());
+    // The first connection and its event; many attempts later the second one, and its end.
+    expect(lives).toEqual([true, false, false, true, true, false]);
   });
 
   test("of an order that is not there throw the problem", () => {

@@ -13,21 +13,29 @@ export interface ShopOptions {
   readonly clock?: Clock;
   /** How often a call is made at most, when making it again can do no harm; 4 by default. */
   readonly attempts?: number;
+  /** How long an attempt waits for its answer, in milliseconds; 10,000 by default. */
+  readonly answerWithinMs?: number;
   readonly onAnswer?: AnswerListener;
 }
 
 /** Every call of the API, made by somebody who says who they are in this way. */
 export function callsOf(options: ShopOptions, authentication: Authentication): Calls {
-  const { baseUrl, clock = systemClock, attempts = 4, onAnswer } = options;
-  const send = createTransport({
-    ...{ baseUrl, clock, attempts, onAnswer, authentication },
-    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
-  });
+  const { clock = systemClock } = options;
+  const send = transportOf(options, authentication);
   const names = Object.keys(routes) as readonly CallName[];
   const calls: Partial<Record<CallName, unknown>> = {};
   for (const name of names) calls[name] = callOf(routes[name], send, clock);
   // Their types are those of the contract, which the routes are generated from.
   return calls as Calls;
+}
+
+/** Requests to this shop, made by somebody who says who they are in this way. */
+export function transportOf(options: ShopOptions, authentication: Authentication): Transport {
+  const { baseUrl, clock = systemClock, attempts = 4, answerWithinMs = 10_000, onAnswer } = options;
+  return createTransport({
+    ...{ baseUrl, clock, attempts, answerWithinMs, onAnswer, authentication },
+    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+  });
 }
 
 /** A shop and a session with it. */
@@ -61,7 +69,7 @@ function callOf({ method, path, takes, stream, key }: Route, send: Transport, cl
     const content = takes === "nothing" ? undefined : given[behindId];
     const { signal, idempotencyKey = crypto.randomUUID() } = (given[behindId + (takes === "nothing" ? 0 : 1)] ??
       {}) as CallOptions;
-    const response = await send({
+    const { text } = await send({
       method,
       path: pathFor(given) + (takes === "query" ? queryOf(content as Query | undefined) : ""),
       headers: {
@@ -70,8 +78,9 @@ function callOf({ method, path, takes, stream, key }: Route, send: Transport, cl
       },
       body: takes === "body" ? JSON.stringify(content) : undefined,
       signal,
+      stream: false,
     });
-    return response.status === 204 ? undefined : response.json();
+    return text === "" ? undefined : JSON.parse(text);
   };
 }
 

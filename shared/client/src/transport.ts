@@ -13,9 +13,19 @@ export interface PlainRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Whether its answer is read piece by piece, for as long as it lasts. */
+  readonly stream: boolean;
 }
 
-/** Told of each answer; `startedAt` is `clock.now()` when its request went out. */
+/** An answer with a status below 300. */
+export interface Answer {
+  readonly status: number;
+  /** The whole body; empty for a stream, whose `pieces` come one by one. */
+  readonly text: string;
+  readonly pieces: ReadableStream<Uint8Array> | null;
+}
+
+/** Told of each answer, a refusal too; `startedAt` is `clock.now()` when its request went out. */
 export type AnswerListener = (answer: {
   readonly method: string;
   readonly path: string;
@@ -30,11 +40,13 @@ export interface TransportOptions {
   readonly authentication: Authentication;
   /** How often a call is made at most, when making it again can do no harm. */
   readonly attempts: number;
+  /** How long each attempt waits for its answer, of a stream for its beginning. */
+  readonly answerWithinMs: number;
   readonly onAnswer: AnswerListener | undefined;
 }
 
-/** Makes requests. @returns an answer with a status below 300 */
-export type Transport = (request: PlainRequest) => Promise<Response>;
+/** Makes requests. */
+export type Transport = (request: PlainRequest) => Promise<Answer>;
 
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
 /** A caller who is to wait for longer than this decides by themselves. */
@@ -48,29 +60,38 @@ const LONGEST_WAIT_MS = 15_000;
 export function createTransport(options: TransportOptions): Transport {
   const { baseUrl, clock, authentication, attempts, onAnswer } = options;
 
-  async function once(request: PlainRequest, who: Awaited<ReturnType<Authentication["prepare"]>>): Promise<Response> {
-    const { method, path, headers, body, signal } = request;
+  async function once(request: PlainRequest, who: Awaited<ReturnType<Authentication["prepare"]>>): Promise<Answer> {
+    const { method, path, headers, body, signal, stream } = request;
     const startedAt = clock.now();
+    const tooLate = new AbortController();
+    const answered = new AbortController();
+    void clock.sleep(options.answerWithinMs, answered.signal).then(() => {
+      if (!answered.signal.aborted) tooLate.abort();
+    });
     let response: Response;
+    let text = "";
     try {
       response = await options.fetch(baseUrl + path, {
         method,
         headers: { ...headers, ...who.headers },
         ...(body === undefined ? {} : { body }),
-        ...(signal === undefined ? {} : { signal }),
+        signal: signal === undefined ? tooLate.signal : AbortSignal.any([signal, tooLate.signal]),
         ...(who.credentials === undefined ? {} : { credentials: who.credentials }),
       });
+      if (!stream || response.status >= 300) text = await response.text();
     } catch (error) {
       signal?.throwIfAborted();
       throw new NoAnswerError(`${method} ${path} got no answer`, { cause: error });
+    } finally {
+      answered.abort();
     }
     onAnswer?.({ method, path, status: response.status, startedAt });
-    if (response.status < 300) return response;
-    throw await refusalOf(response);
+    if (response.status < 300) return { status: response.status, text, pieces: stream ? response.body : null };
+    throw refusalOf(response, text);
   }
 
   /** One attempt, and another one with fresh tokens when the first ones had ended. */
-  async function authenticated(request: PlainRequest): Promise<Response> {
+  async function authenticated(request: PlainRequest): Promise<Answer> {
     const who = await authentication.prepare();
     try {
       return await once(request, who);

@@ -84,7 +84,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "the pages in the browser",
     files: /^services\/frontend\/src\/browser\//,
-    modules: ["./browser/", "./pages/paths.ts"],
+    modules: ["./browser/", "./pages/paths.ts", ...CLIENT],
     types: ["./pages/preferences.ts", ...shared("contracts")],
     packages: ["preact"],
   },

@@ -25,8 +25,6 @@ export interface AppState {
   readonly user: User | undefined;
   logIn(username: string, password: string): Promise<User>;
   logOut(): Promise<void>;
-  /** The session has ended elsewhere: whoever is here must log in again. */
-  forgetUser(): void;
   readonly cart: readonly CartLine[];
   /** @param quantity 0 takes the product out */
   putInCart(product: Product, quantity: number): void;

@@ -1,8 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Product } from "@shop/contracts/http/product";
-import type { User } from "@shop/contracts/http/user";
+import { ProblemError } from "@shop/client/problem-error";
 import type { Language } from "../pages/preferences.ts";
-import { ApiError, callApi, NoConnectionError } from "./api.ts";
 import { AppContext, type AppState, type CartLine, type Theme } from "./app-state.ts";
 import { createFormat } from "./format.ts";
 import { en } from "./i18n/en.ts";
@@ -10,6 +9,7 @@ import { ko } from "./i18n/ko.ts";
 import { CurrentPage } from "./current-page.tsx";
 import { Frame } from "./parts/frame.tsx";
 import { routeOf } from "./router.ts";
+import { useSession } from "./sessions.ts";
 import { readStored, store } from "./storage.ts";
 
 const TEXTS = { en, ko } as const;
@@ -22,8 +22,6 @@ export function App() {
   const [path, setPath] = useState(location.pathname);
   const [language, setLanguageState] = useState<Language>(document.documentElement.lang === "ko" ? "ko" : "en");
   const [theme, setThemeState] = useState<Theme>((document.documentElement.dataset["theme"] as Theme) ?? "system");
-  const [user, setUser] = useState<User | undefined>(undefined);
-  const [settled, setSettled] = useState(document.documentElement.dataset["session"] !== "yes");
   const [cart, setCart] = useState<readonly CartLine[]>(() => readStored<readonly CartLine[]>(CART, []));
   const [announcement, setAnnouncement] = useState("");
   const main = useRef<HTMLElement>(null);
@@ -32,23 +30,6 @@ export function App() {
     const onMove = () => setPath(location.pathname);
     globalThis.addEventListener("popstate", onMove);
     return () => globalThis.removeEventListener("popstate", onMove);
-  }, []);
-
-  useEffect(() => {
-    if (settled) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    /** Whoever has a session keeps it while the shop is away: only a refusal means that nobody is logged in. */
-    const ask = async () => {
-      try {
-        setUser(await callApi<User>("GET", "/api/users/me"));
-        setSettled(true);
-      } catch (error) {
-        if (error instanceof ApiError && error.problem.status === 401) setSettled(true);
-        else timer = setTimeout(() => void ask(), 2_000);
-      }
-    };
-    void ask();
-    return () => clearTimeout(timer);
   }, []);
 
   useEffect(() => {
@@ -75,6 +56,7 @@ export function App() {
   }, []);
 
   const texts = TEXTS[language];
+  const { user, isSettled, ...session } = useSession(() => setAnnouncement(texts.account.ended));
   const state = useMemo<AppState>(
     () => ({
       language,
@@ -95,25 +77,19 @@ export function App() {
       },
       user,
       async logIn(username, password) {
-        await callApi("POST", "/session", { body: { username, password } });
-        const person = await callApi<User>("GET", "/api/users/me");
-        setUser(person);
-        setSettled(true);
+        const person = await session.logIn(username, password);
         setAnnouncement(texts.account.welcome(person.displayName));
         return person;
       },
       async logOut() {
         try {
-          await callApi("DELETE", "/session");
+          await session.logOut();
           setAnnouncement(texts.account.signedOut);
         } catch (error) {
-          // The cookie is gone when the server answered at all.
-          if (error instanceof NoConnectionError) throw error;
+          if (!(error instanceof ProblemError)) throw error;
           setAnnouncement(texts.account.signedOutHere);
         }
-        setUser(undefined);
       },
-      forgetUser: () => setUser(undefined),
       cart,
       putInCart(product: Product, quantity: number) {
         changeCart((lines) => {
@@ -145,7 +121,7 @@ export function App() {
   return (
     <AppContext.Provider value={state}>
       <Frame route={route} mainRef={main} announcement={announcement}>
-        <CurrentPage route={route} isSettled={settled} />
+        <CurrentPage route={route} isSettled={isSettled} />
       </Frame>
     </AppContext.Provider>
   );

@@ -1,7 +1,4 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ApiError } from "./api.ts";
-import { useApp } from "./app-state.ts";
-
 /** Something that is read from the API. What was read last stays while newer news fail. */
 export interface Loaded<Value> {
   readonly value: Value | undefined;
@@ -26,7 +23,6 @@ export function useLoad<Value>(
   read: (signal: AbortSignal) => Promise<Value>,
   { everyMs }: LoadOptions = {},
 ): Loaded<Value> {
-  const { forgetUser } = useApp();
   const [state, setState] = useState<{ key: string; value: Value | undefined; error: unknown }>({
     key,
     value: undefined,
@@ -46,7 +42,6 @@ export function useLoad<Value>(
         if (!leaving.signal.aborted) setState({ key, value, error: undefined });
       } catch (error) {
         if (leaving.signal.aborted) return;
-        if (error instanceof ApiError && error.problem.code === "UNAUTHENTICATED") forgetUser();
         setState((last) => ({ key, value: last.key === key ? last.value : undefined, error }));
       }
       if (everyMs !== undefined && !leaving.signal.aborted) timer = setTimeout(loadWhenSeen, everyMs);
@@ -75,4 +70,50 @@ export function useLoad<Value>(
   return state.key === key
     ? { value: state.value, error: state.error, reload, replace }
     : { value: undefined, error: undefined, reload, replace };
+}
+
+/** A list as far as it has been read. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Where it goes on; null at its end. */
+  readonly nextCursor: string | null;
+}
+
+export interface LoadedPages<Item> extends Loaded<Page<Item>> {
+  /** Reads the next page and puts it behind what is there. */
+  readMore(): Promise<void>;
+}
+
+/**
+ * Reads a list page by page. Reading it again reads as many items as are shown, so that nobody who looks at a later page is sent back to the first.
+ * @param key says what is read: another key begins with the first page
+ */
+export function usePages<Item>(
+  key: string,
+  read: (cursor: string | undefined, signal?: AbortSignal) => Promise<Page<Item>>,
+  options: LoadOptions = {},
+): LoadedPages<Item> {
+  const shown = useRef({ key, count: 0 });
+  async function readShown(signal: AbortSignal): Promise<Page<Item>> {
+    const wanted = shown.current.key === key ? shown.current.count : 0;
+    let page = await read(undefined, signal);
+    while (page.nextCursor !== null && page.items.length < wanted)
+      page = joined(page, await read(page.nextCursor, signal));
+    return page;
+  }
+  const loaded = useLoad(key, readShown, options);
+  shown.current = { key, count: loaded.value?.items.length ?? 0 };
+  return {
+    ...loaded,
+    async readMore() {
+      const cursor = loaded.value?.nextCursor ?? undefined;
+      if (cursor === undefined) return;
+      const next = await read(cursor);
+      loaded.replace((page) => (page.nextCursor === cursor ? joined(page, next) : page));
+    },
+  };
+}
+
+function joined<Item>(page: Page<Item>, next: Page<Item>): Page<Item> {
+  return { ...next, items: [...page.items, ...next.items] };
 }

@@ -1,26 +1,27 @@
 import { useState } from "preact/hooks";
 import type { Product } from "@shop/contracts/http/product";
-import { callApi, type Page, withQuery } from "../api.ts";
 import { useApp } from "../app-state.ts";
-import { useLoad } from "../load.ts";
+import { usePages } from "../load.ts";
 import { Dialog } from "../parts/dialog.tsx";
-import { Empty, Skeleton, WhenLoaded } from "../parts/states.tsx";
+import { PagedList } from "../parts/paged-list.tsx";
+import { Empty, Skeleton } from "../parts/states.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
-import { MoreButton } from "./more-button.tsx";
+import { shop } from "../shop.ts";
 import { ProductForm, StockForm, WithdrawForm } from "./product-forms.tsx";
 
-const readProducts = (cursor: string | null, signal?: AbortSignal) =>
-  callApi<Page<Product>>("GET", withQuery("/api/products", { limit: "50", cursor }), { signal });
+const RENEWED_EVERY_MS = 5_000;
 
 type Question = { readonly kind: "new" } | { readonly kind: "edit" | "stock" | "withdraw"; readonly product: Product };
 
 /** What is on sale: new products, other words and prices, stock that came or went, and what is sold no more. */
 export function ProductsPage() {
-  const { texts, format } = useApp();
+  const { texts } = useApp();
   const t = texts.admin;
   usePageTitle(texts.nav.products);
-  const loaded = useLoad("all products", (signal) => readProducts(null, signal));
+  const loaded = usePages("all products", (cursor, signal) => shop.listProducts({ limit: 50, cursor }, { signal }), {
+    everyMs: RENEWED_EVERY_MS,
+  });
   const [question, setQuestion] = useState<Question>();
 
   function done(): void {
@@ -36,44 +37,15 @@ export function ProductsPage() {
           {t.newProduct}
         </button>
       </header>
-      <WhenLoaded loaded={loaded} skeleton={<Skeleton rows={6} />}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty title={texts.shop.empty} />
-          ) : (
-            <>
-              <ul class="rows card">
-                {items.map((product) => (
-                  <li key={product.id} class="row product-row">
-                    <Tile id={product.id} small />
-                    <span class="row-what">
-                      <b>{product.name}</b>
-                      <span class="quiet">
-                        {format.money(product.price, product.currency)} ·{" "}
-                        {product.stock === 0 ? texts.shop.soldOut : texts.shop.inStock(format.number(product.stock))}
-                      </span>
-                    </span>
-                    <span class="row-actions">
-                      {(["stock", "edit", "withdraw"] as const).map((kind) => (
-                        <button
-                          key={kind}
-                          type="button"
-                          class={kind === "withdraw" ? "button small danger" : "button small"}
-                          onClick={() => setQuestion({ kind, product })}
-                        >
-                          {t[kind]}
-                          <span class="unseen">: {product.name}</span>
-                        </button>
-                      ))}
-                    </span>
-                  </li>
-                ))}
-              </ul>
-              <MoreButton loaded={loaded} read={(cursor) => readProducts(cursor)} />
-            </>
-          )
-        }
-      </WhenLoaded>
+      <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={texts.shop.empty} />}>
+        {(products) => (
+          <ul class="rows card">
+            {products.map((product) => (
+              <ProductRow key={product.id} product={product} onAsk={(kind) => setQuestion({ kind, product })} />
+            ))}
+          </ul>
+        )}
+      </PagedList>
       {question === undefined ? null : (
         <Dialog
           title={question.kind === "new" ? t.newProduct : `${t[question.kind]}: ${question.product.name}`}
@@ -86,5 +58,40 @@ export function ProductsPage() {
         </Dialog>
       )}
     </>
+  );
+}
+
+interface ProductRowProps {
+  readonly product: Product;
+  onAsk(kind: "stock" | "edit" | "withdraw"): void;
+}
+
+function ProductRow({ product, onAsk }: ProductRowProps) {
+  const { texts, format } = useApp();
+  const { id, name, price, currency, stock } = product;
+  return (
+    <li class="row product-row">
+      <Tile id={id} small />
+      <span class="row-what">
+        <b>{name}</b>
+        <span class="quiet">
+          {format.money(price, currency)} ·{" "}
+          {stock === 0 ? texts.shop.soldOut : texts.shop.inStock(format.number(stock))}
+        </span>
+      </span>
+      <span class="row-actions">
+        {(["stock", "edit", "withdraw"] as const).map((kind) => (
+          <button
+            key={kind}
+            type="button"
+            class={kind === "withdraw" ? "button small danger" : "button small"}
+            onClick={() => onAsk(kind)}
+          >
+            {texts.admin[kind]}
+            <span class="unseen">: {name}</span>
+          </button>
+        ))}
+      </span>
+    </li>
   );
 }

@@ -1,13 +1,14 @@
 import { useState } from "preact/hooks";
 import type { Saga } from "@shop/contracts/http/saga";
-import { callApi } from "../api.ts";
 import { useApp } from "../app-state.ts";
+import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Dialog } from "../parts/dialog.tsx";
 import { SagaPill } from "../parts/pills.tsx";
-import { errorText, Skeleton, WhenLoaded } from "../parts/states.tsx";
+import { Question } from "../parts/question.tsx";
+import { Skeleton, WhenLoaded } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { shop } from "../shop.ts";
 import { SagaPicture } from "./saga-picture.tsx";
 
 const RENEWED_EVERY_MS = 2_000;
@@ -17,8 +18,7 @@ export function SagaPage({ id }: { readonly id: string }) {
   const { texts, format } = useApp();
   const t = texts.admin;
   usePageTitle(`${texts.nav.sagas} ${shortId(id)}`);
-  const read = (signal: AbortSignal) => callApi<Saga>("GET", `/api/sagas/${id}`, { signal });
-  const loaded = useLoad(`saga ${id}`, read, { everyMs: RENEWED_EVERY_MS });
+  const loaded = useLoad(`saga ${id}`, (signal) => shop.getSaga(id, { signal }), { everyMs: RENEWED_EVERY_MS });
 
   return (
     <WhenLoaded loaded={loaded} skeleton={<Skeleton rows={4} />}>
@@ -70,41 +70,42 @@ function SagaActions({ saga, onDone }: { readonly saga: Saga; onDone(): void }) 
   const { texts, announce } = useApp();
   const t = texts.admin;
   const [isAsking, setAsking] = useState(false);
-  const [isBusy, setBusy] = useState(false);
+  const { isBusy, run } = useDeed();
 
-  async function run(deed: "retry" | "cancel"): Promise<void> {
-    setBusy(true);
-    try {
-      await callApi("POST", `/api/sagas/${saga.id}/${deed}`);
-      announce(deed === "retry" ? t.retried : t.cancelAsked);
-    } catch (error) {
-      announce(errorText(texts, error));
-    }
-    setBusy(false);
+  async function tryAgain(): Promise<void> {
+    await run(async () => {
+      await shop.retrySaga(saga.id);
+      announce(t.retried);
+    });
+    onDone();
+  }
+  async function takeBack(): Promise<void> {
+    await run(async () => {
+      await shop.cancelSaga(saga.id);
+      announce(t.cancelAsked);
+    });
     setAsking(false);
     onDone();
   }
 
   return (
     <div class="actions">
-      <button type="button" class="button primary" disabled={isBusy} onClick={() => void run("retry")}>
+      <button type="button" class="button primary" disabled={isBusy} onClick={() => void tryAgain()}>
         {t.retry}
       </button>
       <button type="button" class="button danger" disabled={isBusy} onClick={() => setAsking(true)}>
         {t.cancel}
       </button>
       {isAsking && (
-        <Dialog title={t.cancelTitle} onClose={() => setAsking(false)}>
-          <p>{t.cancelText}</p>
-          <div class="dialog-actions">
-            <button type="button" class="button" onClick={() => setAsking(false)}>
-              {texts.order.cancelNo}
-            </button>
-            <button type="button" class="button danger solid" disabled={isBusy} onClick={() => void run("cancel")}>
-              {texts.order.cancelYes}
-            </button>
-          </div>
-        </Dialog>
+        <Question
+          title={t.cancelTitle}
+          text={t.cancelText}
+          yes={texts.order.cancelYes}
+          no={texts.order.cancelNo}
+          isBusy={isBusy}
+          onYes={() => void takeBack()}
+          onNo={() => setAsking(false)}
+        />
       )}
     </div>
   );

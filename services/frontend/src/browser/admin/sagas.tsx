@@ -1,16 +1,16 @@
 import { useState } from "preact/hooks";
 import type { Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
-import { callApi, type Page, withQuery } from "../api.ts";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";
-import { useLoad } from "../load.ts";
+import { useLoad, usePages } from "../load.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Link } from "../parts/link.tsx";
+import { PagedList } from "../parts/paged-list.tsx";
 import { SagaPill } from "../parts/pills.tsx";
-import { Empty, Skeleton, WhenLoaded } from "../parts/states.tsx";
+import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { pathTo } from "../router.ts";
-import { MoreButton } from "./more-button.tsx";
+import { shop } from "../shop.ts";
 import { Select } from "./select.tsx";
 
 interface Filters {
@@ -20,19 +20,24 @@ interface Filters {
 
 const RENEWED_EVERY_MS = 5_000;
 
-const readSagas = (filters: Filters, cursor: string | null, signal?: AbortSignal) =>
-  callApi<Page<Saga>>("GET", withQuery("/api/sagas", { ...filters, limit: "30", cursor }), { signal });
-
 /** All sagas, those that are stuck above all others. */
 export function SagasPage() {
   const { texts } = useApp();
   const t = texts.admin;
   usePageTitle(texts.nav.sagas);
   const [filters, setFilters] = useState<Filters>({ status: "", step: "" });
-  const stuck = useLoad("stuck sagas", (signal) => readSagas({ status: "STUCK", step: "" }, null, signal), {
+  const stuck = useLoad("stuck sagas", (signal) => shop.listSagas({ status: "STUCK", limit: 100 }, { signal }), {
     everyMs: RENEWED_EVERY_MS,
   });
-  const loaded = useLoad(`sagas ${filters.status} ${filters.step}`, (signal) => readSagas(filters, null, signal));
+  const loaded = usePages(
+    `sagas ${filters.status} ${filters.step}`,
+    (cursor, signal) =>
+      shop.listSagas(
+        { status: filters.status || undefined, step: filters.step || undefined, limit: 30, cursor },
+        { signal },
+      ),
+    { everyMs: RENEWED_EVERY_MS },
+  );
   const stuckSagas = stuck.value?.items ?? [];
 
   return (
@@ -59,22 +64,10 @@ export function SagasPage() {
           options={texts.sagaStep}
           onChange={(step) => setFilters({ ...filters, step })}
         />
-        <button type="button" class="button" onClick={loaded.reload}>
-          {t.refresh}
-        </button>
       </div>
-      <WhenLoaded loaded={loaded} skeleton={<Skeleton rows={6} />}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty title={t.noSagas} />
-          ) : (
-            <>
-              <SagaRows sagas={items} />
-              <MoreButton loaded={loaded} read={(cursor) => readSagas(filters, cursor)} />
-            </>
-          )
-        }
-      </WhenLoaded>
+      <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={t.noSagas} />}>
+        {(sagas) => <SagaRows sagas={sagas} />}
+      </PagedList>
     </>
   );
 }

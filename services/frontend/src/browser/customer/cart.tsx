@@ -1,17 +1,17 @@
 import { useState } from "preact/hooks";
-import type { Order } from "@shop/contracts/http/order";
+import { isProblem, NoAnswerError } from "@shop/client/problem-error";
 import type { Product } from "@shop/contracts/http/product";
 import { accountPath } from "../addresses.ts";
-import { ApiError, callApi, NoConnectionError } from "../api.ts";
 import { type CartLine, useApp } from "../app-state.ts";
 import { useLoad } from "../load.ts";
-import { Field } from "../parts/field.tsx";
+import { Form, Input } from "../parts/form.tsx";
 import { Link } from "../parts/link.tsx";
-import { Empty, ErrorNotice, fieldError } from "../parts/states.tsx";
+import { Empty, fieldError } from "../parts/states.tsx";
 import { Stepper } from "../parts/stepper.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { navigate, pathTo } from "../router.ts";
+import { shop } from "../shop.ts";
 import { readStored, store } from "../storage.ts";
 import { MAX_QUANTITY } from "./shop.tsx";
 
@@ -76,9 +76,9 @@ async function readProduct(
   signal: AbortSignal,
 ): Promise<{ readonly id: string; readonly product: Product | undefined }> {
   try {
-    return { id, product: await callApi<Product>("GET", `/api/products/${id}`, { signal }) };
+    return { id, product: await shop.getProduct(id, { signal }) };
   } catch (error) {
-    if (error instanceof ApiError && error.problem.code === "NOT_FOUND") return { id, product: undefined };
+    if (isProblem(error, "NOT_FOUND")) return { id, product: undefined };
     throw error;
   }
 }
@@ -122,25 +122,16 @@ function Checkout() {
   const { texts, user, cart, emptyCart } = useApp();
   const t = texts.cart;
   const [deliveryAddress, setAddress] = useState(() => readStored(ADDRESS, ""));
-  const [isBusy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
 
   async function placeOrder(): Promise<void> {
     const items = cart.map(({ product, quantity }) => ({ productId: product.id, quantity }));
     const body = { items, deliveryAddress: deliveryAddress.trim() };
     const sent = sentOrder(JSON.stringify([user?.id, body]));
     store(ADDRESS, body.deliveryAddress);
-    setBusy(true);
-    setError(undefined);
-    try {
-      const order = await callApi<Order>("POST", "/api/orders", { body, headers: { "idempotency-key": sent.key } });
-      store(ATTEMPT, null);
-      emptyCart();
-      navigate(pathTo("order", order.id));
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+    const order = await shop.createOrder(body, { idempotencyKey: sent.key });
+    store(ATTEMPT, null);
+    emptyCart();
+    navigate(pathTo("order", order.id));
   }
 
   if (user === undefined) {
@@ -152,31 +143,24 @@ function Checkout() {
   }
   if (user.role !== "customer") return <p class="quiet">{t.notFor}</p>;
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void placeOrder();
-      }}
-    >
-      <Field label={t.address} hint={t.addressHint} error={fieldError(texts, error, "deliveryAddress")}>
-        {(ids) => (
-          <input
-            {...ids}
+    <Form label={t.order} busyLabel={t.ordering} send={placeOrder}>
+      {(error) => (
+        <>
+          <Input
+            label={t.address}
+            hint={t.addressHint}
+            error={fieldError(texts, error, "deliveryAddress")}
             name="deliveryAddress"
             autoComplete="street-address"
             required
             maxLength={500}
             value={deliveryAddress}
-            onInput={(event) => setAddress(event.currentTarget.value)}
+            onValue={setAddress}
           />
-        )}
-      </Field>
-      {error === undefined ? null : <ErrorNotice error={error} />}
-      {error instanceof NoConnectionError ? <p class="hint">{t.unsure}</p> : null}
-      <button class="button primary wide" disabled={isBusy}>
-        {isBusy ? t.ordering : t.order}
-      </button>
-    </form>
+          {error instanceof NoAnswerError ? <p class="hint">{t.unsure}</p> : null}
+        </>
+      )}
+    </Form>
   );
 }
 

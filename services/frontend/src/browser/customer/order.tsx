@@ -1,23 +1,26 @@
 import { useEffect, useState } from "preact/hooks";
+import { ProblemError } from "@shop/client/problem-error";
 import type { Order } from "@shop/contracts/http/order";
-import { callApi } from "../api.ts";
 import { useApp } from "../app-state.ts";
+import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Dialog } from "../parts/dialog.tsx";
 import { OrderPill } from "../parts/pills.tsx";
-import { ErrorNotice, errorText, Skeleton } from "../parts/states.tsx";
+import { Question } from "../parts/question.tsx";
+import { ErrorNotice, Skeleton } from "../parts/states.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
-import { watchOrder } from "../watch-order.ts";
+import { shop } from "../shop.ts";
 import { Timeline } from "./timeline.tsx";
 import { type OrderMoment, withMoment } from "./moments.ts";
 
 const ASKED_EVERY_MS = 2_000;
+/** Events are counted from 1: whoever has seen none gets the order's whole way, with its times. */
+const BEFORE_THE_FIRST = 0;
 
 /** One order, which moves on the screen as its saga moves. */
 export function OrderPage({ id }: { readonly id: string }) {
-  const { texts, format, forgetUser } = useApp();
+  const { texts, format } = useApp();
   const t = texts.order;
   usePageTitle(texts.orders.order(shortId(id)));
   const [isLive, setLive] = useState(false);
@@ -29,22 +32,29 @@ export function OrderPage({ id }: { readonly id: string }) {
   const isKnown = order !== undefined;
 
   async function readOrder(signal: AbortSignal): Promise<Order> {
-    const read = await callApi<Order>("GET", `/api/orders/${id}`, { signal });
+    const read = await shop.getOrder(id, { signal });
     setMoments((known) => withMoment(known, read));
     return read;
+  }
+
+  /** A refusal ends it: what is the matter shows when the order is asked for. */
+  async function follow(signal: AbortSignal): Promise<void> {
+    const watching = { signal, lastEventId: BEFORE_THE_FIRST, breaks: Number.POSITIVE_INFINITY, onConnection: setLive };
+    try {
+      for await (const event of shop.watchOrder(id, watching)) {
+        replace(() => event.order);
+        setMoments((known) => withMoment(known, event.order));
+        if (event.order.status !== "PENDING") return;
+      }
+    } catch (failure) {
+      if (!signal.aborted && !(failure instanceof ProblemError)) throw failure;
+    }
   }
 
   useEffect(() => {
     if (!isKnown) return;
     const leaving = new AbortController();
-    void watchOrder(id, leaving.signal, {
-      onEvent(event) {
-        replace(() => event.order);
-        setMoments((known) => withMoment(known, event.order));
-      },
-      onConnection: setLive,
-      onRefused: forgetUser,
-    });
+    void follow(leaving.signal);
     return () => leaving.abort();
   }, [id, isKnown]);
 
@@ -109,17 +119,13 @@ function CancelButton({ order, onAnswer }: CancelButtonProps) {
   const { texts, announce } = useApp();
   const t = texts.order;
   const [isAsking, setAsking] = useState(false);
-  const [isBusy, setBusy] = useState(false);
+  const { isBusy, run } = useDeed();
 
   async function cancel(): Promise<void> {
-    setBusy(true);
-    try {
-      onAnswer(await callApi<Order>("POST", `/api/orders/${order.id}/cancel`));
+    await run(async () => {
+      onAnswer(await shop.cancelOrder(order.id));
       announce(t.cancelAsked);
-    } catch (error) {
-      announce(errorText(texts, error));
-    }
-    setBusy(false);
+    });
     setAsking(false);
   }
 
@@ -130,17 +136,15 @@ function CancelButton({ order, onAnswer }: CancelButtonProps) {
         {t.cancel}
       </button>
       {isAsking && (
-        <Dialog title={t.cancelTitle} onClose={() => setAsking(false)}>
-          <p>{t.cancelText}</p>
-          <div class="dialog-actions">
-            <button type="button" class="button" onClick={() => setAsking(false)}>
-              {t.cancelNo}
-            </button>
-            <button type="button" class="button danger solid" disabled={isBusy} onClick={() => void cancel()}>
-              {t.cancelYes}
-            </button>
-          </div>
-        </Dialog>
+        <Question
+          title={t.cancelTitle}
+          text={t.cancelText}
+          yes={t.cancelYes}
+          no={t.cancelNo}
+          isBusy={isBusy}
+          onYes={() => void cancel()}
+          onNo={() => setAsking(false)}
+        />
       )}
     </>
   );

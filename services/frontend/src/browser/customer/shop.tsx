@@ -1,37 +1,22 @@
-import { useState } from "preact/hooks";
 import type { Product } from "@shop/contracts/http/product";
-import { callApi, type Page, withQuery } from "../api.ts";
 import { useApp } from "../app-state.ts";
-import { useLoad } from "../load.ts";
-import { Empty, errorText, Skeleton, WhenLoaded } from "../parts/states.tsx";
+import { usePages } from "../load.ts";
+import { PagedList } from "../parts/paged-list.tsx";
+import { Empty, Skeleton } from "../parts/states.tsx";
 import { Stepper } from "../parts/stepper.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { shop } from "../shop.ts";
 
-const PAGE_SIZE = "24";
+const PAGE_SIZE = 24;
 /** The most that an order may have of one product. */
 export const MAX_QUANTITY = 1_000;
 
-const readProducts = (cursor: string | null, signal?: AbortSignal) =>
-  callApi<Page<Product>>("GET", withQuery("/api/products", { limit: PAGE_SIZE, cursor }), { signal });
-
 export function ShopPage() {
-  const { texts, announce } = useApp();
+  const { texts } = useApp();
   const t = texts.shop;
   usePageTitle(texts.nav.shop);
-  const loaded = useLoad("products", (signal) => readProducts(null, signal));
-  const [isBusy, setBusy] = useState(false);
-
-  async function readMore(cursor: string): Promise<void> {
-    setBusy(true);
-    try {
-      const next = await readProducts(cursor);
-      loaded.replace(({ items }) => ({ ...next, items: [...items, ...next.items] }));
-    } catch (error) {
-      announce(errorText(texts, error));
-    }
-    setBusy(false);
-  }
+  const loaded = usePages("products", (cursor, signal) => shop.listProducts({ limit: PAGE_SIZE, cursor }, { signal }));
 
   return (
     <>
@@ -39,28 +24,15 @@ export function ShopPage() {
         <h1>{t.title}</h1>
         <p>{t.lead}</p>
       </header>
-      <WhenLoaded loaded={loaded} skeleton={<Skeleton rows={8} class="grid" />}>
-        {({ items, nextCursor }) =>
-          items.length === 0 ? (
-            <Empty title={t.empty} />
-          ) : (
-            <>
-              <ul class="products">
-                {items.map((product) => (
-                  <ProductCard key={product.id} product={product} />
-                ))}
-              </ul>
-              {nextCursor === null ? null : (
-                <p class="more">
-                  <button type="button" class="button" disabled={isBusy} onClick={() => void readMore(nextCursor)}>
-                    {isBusy ? texts.loading : texts.more}
-                  </button>
-                </p>
-              )}
-            </>
-          )
-        }
-      </WhenLoaded>
+      <PagedList loaded={loaded} skeleton={<Skeleton rows={8} class="grid" />} empty={<Empty title={t.empty} />}>
+        {(products) => (
+          <ul class="products">
+            {products.map((product) => (
+              <ProductCard key={product.id} product={product} />
+            ))}
+          </ul>
+        )}
+      </PagedList>
     </>
   );
 }

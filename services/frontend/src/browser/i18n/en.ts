@@ -122,6 +122,7 @@ export const en = {
     signUp: "Create an account",
     signedOut: "You are signed out.",
     signedOutHere: "You are signed out in this browser. The server could not be told.",
+    ended: "Your session has ended. Sign in again.",
     welcome: (name: string) => `Welcome, ${name}.`,
     signInTitle: "Sign in",
     signInLead: "Customers, riders and operators sign in here.",

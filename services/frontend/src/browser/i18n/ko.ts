@@ -93,6 +93,7 @@ export const ko: Texts = {
     signUp: "회원 가입",
     signedOut: "로그아웃했습니다.",
     signedOutHere: "이 브라우저에서 로그아웃했습니다. 서버에는 알리지 못했습니다.",
+    ended: "로그인이 끝났습니다. 다시 로그인해 주세요.",
     welcome: (name) => `${name} 님, 어서 오세요.`,
     signInTitle: "로그인",
     signInLead: "고객, 라이더, 운영자 모두 여기에서 로그인합니다.",

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { ApiError } from "../api.ts";
+import { ProblemError } from "@shop/client/problem-error";
 import { useApp } from "../app-state.ts";
 import type { Texts } from "../i18n/en.ts";
 import type { Loaded } from "../load.ts";
@@ -7,13 +7,13 @@ import { Icon } from "./icon.tsx";
 
 /** What went wrong, in words for the person in front of it. */
 export function errorText(texts: Texts, error: unknown): string {
-  if (!(error instanceof ApiError)) return navigator.onLine ? texts.noConnection : texts.offline;
+  if (!(error instanceof ProblemError)) return navigator.onLine ? texts.noConnection : texts.offline;
   return texts.problems[error.problem.code] ?? error.problem.detail;
 }
 
 /** What the API said of one field, by its path; undefined when it is content with it. */
 export function fieldError(texts: Texts, error: unknown, path: string): string | undefined {
-  if (!(error instanceof ApiError)) return undefined;
+  if (!(error instanceof ProblemError)) return undefined;
   const found = error.problem.errors?.find((one) => one.path === path);
   return found && (texts.fields[found.message] ?? found.message);
 }
@@ -25,7 +25,7 @@ export function ErrorNotice({ error, onRetry }: { readonly error: unknown; reado
       <Icon name="alert" />
       <p>
         {errorText(texts, error)}
-        {error instanceof ApiError && error.problem.status >= 500 ? (
+        {error instanceof ProblemError && error.problem.status >= 500 ? (
           <small class="request-id">{error.problem.requestId}</small>
         ) : null}
       </p>

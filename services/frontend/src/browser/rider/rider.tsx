@@ -1,12 +1,13 @@
 import { useState } from "preact/hooks";
 import type { Delivery } from "@shop/contracts/http/delivery";
-import { callApi, type Page, withQuery } from "../api.ts";
 import { useApp } from "../app-state.ts";
+import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
-import { useLoad } from "../load.ts";
+import { type Page, useLoad } from "../load.ts";
 import { Icon } from "../parts/icon.tsx";
-import { Empty, errorText, Skeleton, WhenLoaded } from "../parts/states.tsx";
+import { Empty, Skeleton, WhenLoaded } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { shop } from "../shop.ts";
 import { FailDialog } from "./fail-dialog.tsx";
 
 const RENEWED_EVERY_MS = 3_000;
@@ -70,15 +71,14 @@ export function RiderPage() {
 
 async function readDeliveries(riderId: string, signal: AbortSignal): Promise<Deliveries> {
   const open: Delivery[] = [];
-  let cursor: string | null = null;
+  let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES; page += 1) {
-    const path: string = withQuery("/api/deliveries", { status: "PENDING", limit: "100", cursor });
-    const read: Page<Delivery> = await callApi("GET", path, { signal });
+    const read: Page<Delivery> = await shop.listDeliveries({ status: "PENDING", limit: 100, cursor }, { signal });
     open.push(...read.items);
+    if (read.nextCursor === null) break;
     cursor = read.nextCursor;
-    if (cursor === null) break;
   }
-  const ended: Page<Delivery> = await callApi("GET", "/api/deliveries?status=COMPLETE&limit=50", { signal });
+  const ended = await shop.listDeliveries({ status: "COMPLETE", limit: 50 }, { signal });
   const oldestFirst = open.toReversed();
   return {
     waiting: oldestFirst.filter((delivery) => delivery.riderId === null),
@@ -113,20 +113,16 @@ type Deed = "claim" | "complete" | "release" | "fail";
 function DeliveryCard({ delivery, tab, onChange, onClaimed }: DeliveryCardProps) {
   const { texts, format, announce } = useApp();
   const t = texts.rider;
-  const [isBusy, setBusy] = useState(false);
+  const { isBusy, run } = useDeed();
   const [isFailing, setFailing] = useState(false);
 
-  async function run(deed: Deed, reason?: string): Promise<void> {
-    setBusy(true);
-    try {
+  async function perform(deed: Deed, reason = ""): Promise<void> {
+    await run(async () => {
       await CALLS[deed](delivery.id, reason);
       announce({ claim: t.claimed, complete: t.completed, release: t.released, fail: t.failed }[deed]);
       if (deed === "claim") onClaimed();
-    } catch (error) {
-      announce(errorText(texts, error));
-    }
+    });
     setFailing(false);
-    setBusy(false);
     // Also after a refusal: what was shown is not so any more.
     onChange();
   }
@@ -143,18 +139,23 @@ function DeliveryCard({ delivery, tab, onChange, onClaimed }: DeliveryCardProps)
       </p>
       <p class="delivery-address">{delivery.deliveryAddress}</p>
       {tab === "waiting" && (
-        <button type="button" class="button primary wide tall" disabled={isBusy} onClick={() => void run("claim")}>
+        <button type="button" class="button primary wide tall" disabled={isBusy} onClick={() => void perform("claim")}>
           {t.claim}
         </button>
       )}
       {tab === "mine" && (
         <>
-          <button type="button" class="button primary wide tall" disabled={isBusy} onClick={() => void run("complete")}>
+          <button
+            type="button"
+            class="button primary wide tall"
+            disabled={isBusy}
+            onClick={() => void perform("complete")}
+          >
             <Icon name="check" />
             {t.complete}
           </button>
           <div class="side-by-side">
-            <button type="button" class="button" disabled={isBusy} onClick={() => void run("release")}>
+            <button type="button" class="button" disabled={isBusy} onClick={() => void perform("release")}>
               {t.giveBack}
             </button>
             <button type="button" class="button danger" disabled={isBusy} onClick={() => setFailing(true)}>
@@ -164,15 +165,19 @@ function DeliveryCard({ delivery, tab, onChange, onClaimed }: DeliveryCardProps)
         </>
       )}
       {isFailing && (
-        <FailDialog isBusy={isBusy} onClose={() => setFailing(false)} onReason={(reason) => void run("fail", reason)} />
+        <FailDialog
+          isBusy={isBusy}
+          onClose={() => setFailing(false)}
+          onReason={(reason) => void perform("fail", reason)}
+        />
       )}
     </li>
   );
 }
 
-const CALLS: Readonly<Record<Deed, (id: string, reason: string | undefined) => Promise<Delivery>>> = {
-  claim: (id) => callApi("PUT", `/api/deliveries/${id}/claim`),
-  release: (id) => callApi("DELETE", `/api/deliveries/${id}/claim`),
-  complete: (id) => callApi("PUT", `/api/deliveries/${id}/complete`),
-  fail: (id, reason) => callApi("PUT", `/api/deliveries/${id}/fail`, { body: { reason } }),
+const CALLS: Readonly<Record<Deed, (id: string, reason: string) => Promise<Delivery>>> = {
+  claim: (id) => shop.claimDelivery(id),
+  release: (id) => shop.releaseDelivery(id),
+  complete: (id) => shop.completeDelivery(id),
+  fail: (id, reason) => shop.failDelivery(id, { reason }),
 };
