@@ -1,8 +1,9 @@
+import type { Shop } from "@shop/client/shop";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { readBooks } from "@shop/local/books";
 import { tapMessages } from "@shop/local/demo/message-tap";
-import { logIn, type ShopClient } from "@shop/local/demo/shop-client";
+import { enter } from "@shop/local/demo/enter";
 import { until } from "@shop/local/demo/story";
 import { startSystem, type System } from "@shop/local/system";
 import postgres from "postgres";
@@ -56,13 +57,8 @@ async function count(url: string | undefined, query: string): Promise<number> {
   }
 }
 
-async function order(client: ShopClient, productId: string): Promise<string> {
-  const { status, body } = await client.call("POST", "/api/orders", {
-    items: [{ productId, quantity: 1 }],
-    deliveryAddress,
-  });
-  if (status !== 201) throw new Error(`an order was answered with ${status}: ${JSON.stringify(body)}`);
-  return String(body["id"]);
+async function order(shop: Shop, productId: string): Promise<string> {
+  return (await shop.createOrder({ items: [{ productId, quantity: 1 }], deliveryAddress })).id;
 }
 
 /** Milliseconds of CPU that each process has used so far, and what it holds in memory, in MB. */
@@ -125,16 +121,11 @@ async function measureApart(system: System, { place, pendingDeliveries }: Parts)
 async function measure(system: System): Promise<void> {
   const url = system.frontendUrl;
   const people = await customers(url, inFlight);
-  const rider = await logIn(url, "rider", "rider-password");
-  const admin = await logIn(url, "admin", "admin-password");
+  const rider = await enter(url, "rider");
+  const admin = await enter(url, "admin");
   const productIds = await atMost(8, Array.from({ length: 200 }), async (_, index) => {
-    const { body } = await admin.call("POST", "/api/products", {
-      name: `Load ${index}`,
-      price: 1_000,
-      currency: "KRW",
-      stock: 1_000_000,
-    });
-    return String(body["id"]);
+    const product = { name: `Load ${index}`, price: 1_000, currency: "KRW", stock: 1_000_000 } as const;
+    return (await admin.createProduct(product)).id;
   });
   const orderDb = system.databaseUrls.get("order");
   const deliveryDb = system.databaseUrls.get("delivery");
@@ -144,7 +135,7 @@ async function measure(system: System): Promise<void> {
     (n) => n >= productIds.length,
   );
   const any = () => productIds[Math.floor(Math.random() * productIds.length)] as string;
-  const as = (worker: number) => people[worker % people.length] as ShopClient;
+  const as = (worker: number) => people[worker % people.length] as Shop;
 
   say(`Warming up`);
   await atMost(inFlight, Array.from({ length: 1_000 }), (_, worker) => order(as(worker), any()));
@@ -175,8 +166,7 @@ async function measure(system: System): Promise<void> {
     await client.end();
     const completeStartedAt = performance.now();
     await atMost(inFlight, rows, async ({ id }) => {
-      const { status } = await rider.call("PUT", `/api/deliveries/${id}/complete`);
-      if (status !== 200) throw new Error(`a completion was answered with ${status}`);
+      await rider.completeDelivery(id);
     });
     const complete = () => count(orderDb, `select count(*)::int as n from orders where status = 'COMPLETE'`);
     await until("the completed orders", complete, (n) => n >= orders * round);
@@ -217,7 +207,7 @@ async function measure(system: System): Promise<void> {
     const [delivery] = await client<{ id: string }[]>`select id from delivery where order_id = ${id}`;
     const completedAt = performance.now();
     const done = seen.once("OrderCompleted", id);
-    await rider.call("PUT", `/api/deliveries/${delivery?.id}/complete`);
+    await rider.completeDelivery(delivery?.id ?? "");
     await done;
     toComplete.push(performance.now() - completedAt);
   }

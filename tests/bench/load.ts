@@ -1,4 +1,4 @@
-import type { ShopClient } from "@shop/local/demo/shop-client";
+import type { Shop } from "@shop/client/shop";
 import { signUp } from "../support/sign-up.ts";
 
 /** Runs `work` for each item, at most `inFlight` at a time, and gives the results in the order of the items. */
@@ -18,7 +18,7 @@ export async function atMost<Item, Result>(
 }
 
 /** Customers of their own, logged in. */
-export async function customers(baseUrl: string, count: number): Promise<readonly ShopClient[]> {
+export async function customers(baseUrl: string, count: number): Promise<readonly Shop[]> {
   const names = Array.from({ length: count }, (_, index) => `load-${index}-${Date.now() % 1e6}`);
   return atMost(4, names, (username) => signUp(baseUrl, username));
 }

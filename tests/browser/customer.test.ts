@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { logIn } from "@shop/local/demo/shop-client";
+import { enter } from "@shop/local/demo/enter";
 import { startBrowser, type TestBrowser, type Visitor } from "../support/browser.ts";
 import { deliveryOf, newProduct, startTestSystem, type TestSystem } from "../support/test-system.ts";
 
@@ -46,7 +46,7 @@ test("a new customer signs up, orders, sees the order move as its saga moves, un
 
   const rider = await shop.logIn("rider");
   const delivery = await deliveryOf(rider, orderId);
-  expect((await rider.call("PUT", `/api/deliveries/${delivery.id}/complete`)).status).toBe(200);
+  await rider.completeDelivery(delivery.id);
   await visitor.page.locator(".page-head .pill", { hasText: "Complete" }).waitFor({ timeout: 20_000 });
   expect(await visitor.page.locator(".stage.past").count()).toBe(5);
   expect(await visitor.page.locator(".stage time").count()).toBe(5);
@@ -143,9 +143,9 @@ test("a timeline whose server dies says that it has lost it, and shows what happ
   await shop.system.supervisor.kill("frontend", "SIGKILL");
   await visitor.page.getByText("Connection lost; reconnecting…").waitFor();
   await visitor.picture("customer-connection-lost");
-  const rider = await logIn(shop.system.gatewayUrl, "rider2", "rider2-password");
+  const rider = await enter(shop.system.gatewayUrl, "rider2");
   const delivery = await deliveryOf(rider, orderId);
-  await rider.call("PUT", `/api/deliveries/${delivery.id}/complete`);
+  await rider.completeDelivery(delivery.id);
   await shop.system.supervisor.restart("frontend");
   await visitor.page.locator(".page-head .pill", { hasText: "Complete" }).waitFor({ timeout: 30_000 });
   expect(await visitor.page.locator(".stage time").count()).toBe(5);

@@ -20,7 +20,7 @@ afterAll(async () => {
 /** An order that waits for a rider. */
 async function waitingOrder(): Promise<string> {
   const customer = await shop.logIn("customer");
-  const orderId = String((await placeOrder(customer, productId, 1)).body["id"]);
+  const orderId = (await placeOrder(customer, productId, 1)).id;
   await orderBecomes(customer, orderId, "progress", "WAITING_FOR_RIDER");
   return orderId;
 }
@@ -59,7 +59,7 @@ describe("a rider on a phone", () => {
     await visitor.picture("rider-fail");
     await visitor.page.getByRole("button", { name: "Report it" }).tap();
     const order = await orderBecomes(await shop.logIn("customer"), orderId, "status", "CANCELLED");
-    expect(order["cancelReason"]).toBe("DELIVERY_FAILED");
+    expect(order.cancelReason).toBe("DELIVERY_FAILED");
   }, 90_000);
 });
 

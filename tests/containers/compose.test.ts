@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { connectShop, type Shop } from "@shop/client/shop";
 import { areOrderable } from "@shop/local/demo/orderable";
-import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
 import { eventually } from "@shop/testing/eventually";
 import { orderBecomes, placeOrder } from "../support/test-system.ts";
 import { type Container, composeProject, docker, serviceOf } from "../support/compose-project.ts";
@@ -9,39 +9,38 @@ const { url, compose, containers } = composeProject({
   name: "order-delivery-test",
   port: Number(process.env["COMPOSE_TEST_PORT"] ?? 18_080),
 });
-let customer: ShopClient;
-let rider: ShopClient;
+let customer: Shop;
+let rider: Shop;
 let productId: string;
 
 beforeAll(async () => {
   await compose("up", "--build", "--wait", "--wait-timeout", "240");
-  // Just started on a machine that is busy, a password may take longer than a call has.
-  customer = await eventually(() => logIn(url, "customer", "customer-password"));
-  rider = await eventually(() => logIn(url, "rider", "rider-password"));
-  const { body } = await anyone(url).call("GET", "/api/products?limit=100");
-  productId = (body["items"] as readonly { id: string; stock: number }[]).find(({ stock }) => stock > 100)?.id ?? "";
+  customer = await loggedIn("customer");
+  rider = await loggedIn("rider");
+  productId = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100)?.id ?? "";
   await eventually(async () => expect(await areOrderable(customer, [productId])).toBe(true));
 }, 600_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
 }, 120_000);
 
+/** As any program is at the shop: on a busy machine a call may be answered with 503, and the client makes it again. */
+async function loggedIn(name: string): Promise<Shop> {
+  const shop = connectShop({ baseUrl: url });
+  // Just started on a machine that is busy, a password may take longer than a call has.
+  await eventually(() => shop.logIn(name, `${name}-password`));
+  return shop;
+}
+
 async function waitingOrder(): Promise<string> {
-  const key = { "idempotency-key": crypto.randomUUID() };
-  // A busy machine may answer 503; the client asks again with the same key.
-  const orderId = await eventually(async () => {
-    const { status, body } = await placeOrder(customer, productId, 1, key);
-    expect(status).toBe(201);
-    return String(body["id"]);
-  });
-  await orderBecomes(customer, orderId, "progress", "WAITING_FOR_RIDER", 30_000);
-  return orderId;
+  const { id } = await placeOrder(customer, productId, 1);
+  await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER", 30_000);
+  return id;
 }
 
 async function complete(orderId: string): Promise<void> {
-  const { body } = await rider.call("GET", `/api/deliveries?orderId=${orderId}`);
-  const [delivery] = body["items"] as readonly { id: string }[];
-  expect((await rider.call("PUT", `/api/deliveries/${delivery?.id}/complete`)).status).toBe(200);
+  const [delivery] = (await rider.listDeliveries({ orderId })).items;
+  await rider.completeDelivery(delivery?.id ?? "");
   await orderBecomes(customer, orderId, "status", "COMPLETE", 30_000);
 }
 
@@ -115,7 +114,7 @@ test("orders go on after any of their services was killed in the middle and star
     // The restart policy does not bring back what was killed through the engine.
     await compose("kill", "--signal", "KILL", victim);
     await compose("start", victim);
-    await orderBecomes(customer, String(placed.body["id"]), "progress", "WAITING_FOR_RIDER", 40_000);
+    await orderBecomes(customer, placed.id, "progress", "WAITING_FOR_RIDER", 40_000);
   }
 }, 240_000);
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { ShopClient } from "@shop/local/demo/shop-client";
+import type { Shop } from "@shop/client/shop";
 import { eventually } from "@shop/testing/eventually";
 import { type EventWatcher, watchEvents } from "../support/event-watcher.ts";
 import { tokenOf } from "../support/requests.ts";
@@ -13,8 +13,8 @@ import {
 } from "../support/test-system.ts";
 
 let shop: TestSystem;
-let customer: ShopClient;
-let rider: ShopClient;
+let customer: Shop;
+let rider: Shop;
 let token: string;
 let tea: string;
 
@@ -29,11 +29,11 @@ afterAll(async () => {
   await shop.stop();
 }, 30_000);
 
-const placed = async () => String((await placeOrder(customer, tea, 1)).body["id"]);
+const placed = async () => (await placeOrder(customer, tea, 1)).id;
 
 async function complete(orderId: string): Promise<void> {
   const { id } = await deliveryOf(rider, orderId);
-  expect((await rider.call("PUT", `/api/deliveries/${id}/complete`)).status).toBe(200);
+  await rider.completeDelivery(id);
 }
 
 const watcherCount = async (service: "order" | "gateway" | "frontend") => {
@@ -101,7 +101,7 @@ test("2,000 watchers of one process each get their change", async () => {
   const latencies: number[] = [];
   for (const orderId of orderIds.slice(0, 50)) {
     const startedAt = performance.now();
-    expect((await customer.call("POST", `/api/orders/${orderId}/cancel`)).status).toBe(202);
+    await customer.cancelOrder(orderId);
     const mine = watchers.filter((_, index) => orderIds[index % ORDERS] === orderId);
     await eventually(() => {
       for (const { events } of mine) expect(events.some(({ type }) => type === "CANCELLING")).toBe(true);

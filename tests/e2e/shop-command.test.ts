@@ -8,8 +8,7 @@ let orderId: string;
 
 beforeAll(async () => {
   shop = await startTestSystem();
-  const { body } = await placeOrder(await shop.logIn("customer"), await newProduct(shop, 10), 1);
-  orderId = String(body["id"]);
+  orderId = (await placeOrder(await shop.logIn("customer"), await newProduct(shop, 10), 1)).id;
 }, 180_000);
 afterAll(async () => {
   await shop.stop();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { topics } from "@shop/contracts/messages/define";
-import type { ShopClient } from "@shop/local/demo/shop-client";
+import type { Shop } from "@shop/client/shop";
 import { eventually } from "@shop/testing/eventually";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { Kafka, logLevel, type Message } from "kafkajs";
@@ -10,9 +10,9 @@ import { newProduct, startTestSystem, type TestSystem } from "../support/test-sy
 
 let shop: TestSystem;
 let kafka: Kafka;
-let customers: readonly ShopClient[];
-let rider: ShopClient;
-let admin: ShopClient;
+let customers: readonly Shop[];
+let rider: Shop;
+let admin: Shop;
 let productIds: readonly string[];
 let journal: Journal;
 const prefix = uniqueTopicPrefix();

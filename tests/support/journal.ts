@@ -1,8 +1,9 @@
-import type { Answer, ShopClient } from "@shop/local/demo/shop-client";
+import { ProblemError } from "@shop/client/problem-error";
+import type { Shop } from "@shop/client/shop";
 import { expect } from "bun:test";
 import { eventually } from "@shop/testing/eventually";
 import { seeded } from "./seeded.ts";
-import { deliveryAddress } from "./test-system.ts";
+import { placeOrder } from "./test-system.ts";
 
 /** What clients did and what they were told, to be held against what became of it. */
 export interface Journal {
@@ -17,8 +18,8 @@ export interface Journal {
 }
 
 export interface LoadOptions {
-  readonly customers: readonly ShopClient[];
-  readonly rider: ShopClient;
+  readonly customers: readonly Shop[];
+  readonly rider: Shop;
   readonly productIds: readonly string[];
   readonly orders: number;
   readonly inFlight: number;
@@ -49,21 +50,21 @@ export async function runLoad({
   const journal: Journal = { placed: [], completed: [], cancelRequested: [], failures: 0 };
   const random = seeded(seed);
   const plans = Array.from({ length: orders }, (_, index) => ({
-    customer: customers[index % customers.length] as ShopClient,
+    customer: customers[index % customers.length] as Shop,
     productId: productIds[Math.floor(random() * productIds.length)] as string,
     quantity: 1 + Math.floor(random() * 3),
     fate: random(),
   }));
 
-  /** Repeats a call until it is answered with something else than 5xx or 429. */
-  async function insist(call: () => Promise<Answer>): Promise<Answer> {
+  /** Repeats a call until it is answered with something else than 5xx or 429. @returns undefined when it is refused for good */
+  async function insist<Answer>(call: () => Promise<Answer>): Promise<Answer | undefined> {
     return eventually(
       async () => {
         try {
-          const answer = await call();
-          if (answer.status < 500 && answer.status !== 429) return answer;
-          throw new Error(`answered with ${answer.status}: ${JSON.stringify(answer.body)}`);
+          return await call();
         } catch (error) {
+          const status = error instanceof ProblemError ? error.problem.status : 0;
+          if (status >= 400 && status < 500 && status !== 429) return undefined;
           journal.failures += 1;
           throw error;
         }
@@ -73,31 +74,29 @@ export async function runLoad({
   }
 
   async function follow({ customer, productId, quantity, fate }: (typeof plans)[number]): Promise<void> {
-    const key = { "idempotency-key": crypto.randomUUID() };
-    const body = { items: [{ productId, quantity }], deliveryAddress };
-    const placed = await insist(() => customer.call("POST", "/api/orders", body, key));
-    expect(placed.status).toBe(201);
-    const orderId = String(placed.body["id"]);
+    const idempotencyKey = crypto.randomUUID();
+    const placed = await insist(() => placeOrder(customer, productId, quantity, idempotencyKey));
+    if (placed === undefined) throw new Error("an order was refused");
+    const orderId = placed.id;
     journal.placed.push(orderId);
     onPlaced?.(journal.placed.length);
     if (fate < cancelled) {
-      const { status } = await insist(() => customer.call("POST", `/api/orders/${orderId}/cancel`));
-      if (status === 202) journal.cancelRequested.push(orderId);
+      const asked = await insist(() => customer.cancelOrder(orderId));
+      if (asked !== undefined) journal.cancelRequested.push(orderId);
     } else if (fate < cancelled + completed) {
       const deliveryId = await eventually(
         async () => {
-          const { body: list } = await insist(() => rider.call("GET", `/api/deliveries?orderId=${orderId}`));
-          const [delivery] = list["items"] as readonly { id: string }[];
+          const [delivery] = (await insist(() => rider.listDeliveries({ orderId })))?.items ?? [];
           if (delivery !== undefined) return delivery.id;
-          const { body: order } = await insist(() => customer.call("GET", `/api/orders/${orderId}`));
-          if (order["status"] === "CANCELLED") return undefined;
-          throw new Error(`order ${orderId} has no delivery yet, and is ${String(order["progress"])}`);
+          const order = await insist(() => customer.getOrder(orderId));
+          if (order?.status === "CANCELLED") return undefined;
+          throw new Error(`order ${orderId} has no delivery yet, and is ${order?.progress}`);
         },
         { deadlineMs: 60_000, pauseMs: 50 },
       );
       if (deliveryId === undefined) return;
-      const { status } = await insist(() => rider.call("PUT", `/api/deliveries/${deliveryId}/complete`));
-      if (status === 200) journal.completed.push(orderId);
+      const completion = await insist(() => rider.completeDelivery(deliveryId));
+      if (completion !== undefined) journal.completed.push(orderId);
     }
   }
 
@@ -109,16 +108,17 @@ export async function runLoad({
   return journal;
 }
 
+type Orders = Awaited<ReturnType<Shop["listOrders"]>>;
+
 /** Holds the journal against what the customers see now: an answer that was given is never taken back. */
-export async function expectKept({ placed, completed, cancelRequested }: Journal, admin: ShopClient): Promise<void> {
+export async function expectKept({ placed, completed, cancelRequested }: Journal, admin: Shop): Promise<void> {
   const statusOf = new Map<string, unknown>();
-  let cursor = "";
+  let cursor: string | undefined;
   do {
-    const { body } = await admin.call("GET", `/api/orders?limit=100${cursor}`);
-    for (const { id, status } of body["items"] as readonly { id: string; status: string }[]) statusOf.set(id, status);
-    const next = body["nextCursor"] as string | null;
-    cursor = next === null ? "" : `&cursor=${next}`;
-  } while (cursor !== "");
+    const { items, nextCursor }: Orders = await admin.listOrders({ limit: 100, cursor });
+    for (const { id, status } of items) statusOf.set(id, status);
+    cursor = nextCursor ?? undefined;
+  } while (cursor !== undefined);
   expect(placed.filter((id) => !statusOf.has(id))).toEqual([]);
   expect(completed.filter((id) => statusOf.get(id) !== "COMPLETE")).toEqual([]);
   expect(cancelRequested.filter((id) => statusOf.get(id) === "PENDING")).toEqual([]);

@@ -1,12 +1,12 @@
-import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
+import { enter, visitor } from "@shop/local/demo/enter";
+import type { Shop } from "@shop/client/shop";
 
 /**
  * Signs a new customer up and logs them in.
- * @throws with the answer when the sign-up is refused
+ * @throws ProblemError when the sign-up is refused
  */
-export async function signUp(baseUrl: string, username: string): Promise<ShopClient> {
+export async function signUp(baseUrl: string, username: string): Promise<Shop> {
   const password = `${username}-secret-word`;
-  const { status, body } = await anyone(baseUrl).call("POST", "/api/users", { username, password });
-  if (status !== 201) throw new Error(`sign-up was answered with ${status}: ${JSON.stringify(body)}`);
-  return logIn(baseUrl, username, password);
+  await visitor(baseUrl).createUser({ username, password });
+  return enter(baseUrl, username, password);
 }

@@ -1,6 +1,10 @@
+import type { Shop } from "@shop/client/shop";
+import type { Delivery } from "@shop/contracts/http/delivery";
+import type { Order } from "@shop/contracts/http/order";
+import type { Product } from "@shop/contracts/http/product";
 import { type Books, readBooks } from "@shop/local/books";
+import { enter, visitor } from "@shop/local/demo/enter";
 import { areOrderable } from "@shop/local/demo/orderable";
-import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
 import { databaseOwners } from "@shop/local/services";
 import { startSystem, type System, type SystemOptions } from "@shop/local/system";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
@@ -13,10 +17,10 @@ import { signUp } from "./sign-up.ts";
 export interface TestSystem {
   readonly system: System;
   readonly logs: readonly string[];
-  readonly anyone: ShopClient;
-  logIn(name: string): Promise<ShopClient>;
+  readonly anyone: Shop;
+  logIn(name: string): Promise<Shop>;
   /** A customer who signed up just now. */
-  newCustomer(): Promise<ShopClient>;
+  newCustomer(): Promise<Shop>;
   /** Waits until nothing is left to settle and the books balance; fails with what does not. */
   booksBalance(deadlineMs?: number): Promise<Books>;
   stop(): Promise<void>;
@@ -61,8 +65,8 @@ export async function startTestSystem({
   const testSystem: TestSystem = {
     system,
     logs,
-    anyone: anyone(url),
-    logIn: (name) => logIn(url, name, `${name}-password`),
+    anyone: visitor(url),
+    logIn: (name) => enter(url, name),
     newCustomer() {
       signedUp += 1;
       return signUp(url, `guest-${signedUp}-${Math.floor(Math.random() * 1e9)}`);
@@ -84,22 +88,12 @@ export async function startTestSystem({
     },
   };
   // Orders need the order service's copy of the catalogue, which the products reach within seconds.
-  await eventually(async () => {
-    const { status } = await placeOrder(await testSystem.logIn("customer"), await anyProduct(testSystem), 1);
-    if (status !== 201) throw new Error(`the first order was answered with ${status}`);
-  });
+  await eventually(async () => placeOrder(await testSystem.logIn("customer"), await anyProduct(testSystem), 1));
   return testSystem;
 }
 
-export interface StockedProduct {
-  readonly id: string;
-  readonly name: string;
-  readonly price: number;
-  readonly stock: number;
-}
-
-export async function products({ anyone: client }: TestSystem): Promise<readonly StockedProduct[]> {
-  return (await client.call("GET", "/api/products?limit=100")).body["items"] as readonly StockedProduct[];
+export async function products({ anyone }: TestSystem): Promise<readonly Product[]> {
+  return (await anyone.listProducts({ limit: 100 })).items;
 }
 
 /** A product of which there is plenty. */
@@ -112,19 +106,18 @@ async function anyProduct(testSystem: TestSystem): Promise<string> {
 export const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
 
 export function placeOrder(
-  customer: ShopClient,
+  customer: Shop,
   productId: string,
   quantity: number,
-  headers: Readonly<Record<string, string>> = {},
-) {
-  return customer.call("POST", "/api/orders", { items: [{ productId, quantity }], deliveryAddress }, headers);
+  idempotencyKey: string = crypto.randomUUID(),
+): Promise<Order> {
+  return customer.createOrder({ items: [{ productId, quantity }], deliveryAddress }, { idempotencyKey });
 }
 
 /** Puts a product on sale and waits until it can be ordered. */
 export async function newProduct(testSystem: TestSystem, stock: number, price = 1_000): Promise<string> {
   const admin = await testSystem.logIn("admin");
-  const { body } = await admin.call("POST", "/api/products", { name: `Test ${stock}`, price, currency: "KRW", stock });
-  const id = String(body["id"]);
+  const { id } = await admin.createProduct({ name: `Test ${stock}`, price, currency: "KRW", stock });
   const customer = await testSystem.logIn("customer");
   await eventually(async () => {
     if (!(await areOrderable(customer, [id]))) throw new Error("the product is not in the catalogue yet");
@@ -134,26 +127,25 @@ export async function newProduct(testSystem: TestSystem, stock: number, price = 
 
 /** Waits until an order has a status or a progress. */
 export async function orderBecomes(
-  client: ShopClient,
+  shop: Shop,
   id: string,
   field: "status" | "progress",
   value: string,
   deadlineMs = 15_000,
-) {
+): Promise<Order> {
   return eventually(
     async () => {
-      const { body } = await client.call("GET", `/api/orders/${id}`);
-      if (body[field] !== value) throw new Error(`order ${id} has ${field} ${String(body[field])}, not ${value}`);
-      return body;
+      const order = await shop.getOrder(id);
+      if (order[field] !== value) throw new Error(`order ${id} has ${field} ${order[field]}, not ${value}`);
+      return order;
     },
     { deadlineMs },
   );
 }
 
-export async function deliveryOf(client: ShopClient, orderId: string) {
+export async function deliveryOf(shop: Shop, orderId: string): Promise<Delivery> {
   return eventually(async () => {
-    const { body } = await client.call("GET", `/api/deliveries?orderId=${orderId}`);
-    const [delivery] = body["items"] as readonly { id: string; status: string }[];
+    const [delivery] = (await shop.listDeliveries({ orderId })).items;
     if (delivery === undefined) throw new Error(`order ${orderId} has no delivery yet`);
     return delivery;
   });

@@ -1,7 +1,9 @@
 import { type Books, readBooks } from "./books.ts";
-import { areOrderable } from "./demo/orderable.ts";
+import type { Shop } from "@shop/client/shop";
+import type { Product } from "@shop/contracts/http/product";
+import { enter, visitor } from "./demo/enter.ts";
 import { tapMessages } from "./demo/message-tap.ts";
-import { anyone, logIn, type ShopClient } from "./demo/shop-client.ts";
+import { areOrderable } from "./demo/orderable.ts";
 import { orderWith, Story, until } from "./demo/story.ts";
 import { leaveOnSignal } from "./leave-on-signal.ts";
 import { SetupError } from "./setup-error.ts";
@@ -23,22 +25,9 @@ function expectThat(isSo: boolean, otherwise: string): void {
   if (!isSo) throw new Error(otherwise);
 }
 
-interface DemoProduct {
-  readonly id: string;
-  readonly name: string;
-  readonly price: number;
-  readonly stock: number;
-}
-
-async function readProducts(client: ShopClient): Promise<readonly DemoProduct[]> {
-  return (await client.call("GET", "/api/products?limit=100")).body["items"] as readonly DemoProduct[];
-}
-
-async function placeOrder(customer: ShopClient, story: Story, product: DemoProduct, quantity: number): Promise<string> {
-  const order = { items: [{ productId: product.id, quantity }], deliveryAddress: "1 Sejong-daero, Jung-gu, Seoul" };
-  const { status, body } = await customer.call("POST", "/api/orders", order);
-  expectThat(status === 201, `the order was answered with ${status}: ${JSON.stringify(body)}`);
-  const id = String(body["id"]);
+async function placeOrder(customer: Shop, story: Story, product: Product, quantity: number): Promise<string> {
+  const items = [{ productId: product.id, quantity }];
+  const { id } = await customer.createOrder({ items, deliveryAddress: "1 Sejong-daero, Jung-gu, Seoul" });
   story.follow(id);
   return id;
 }
@@ -53,18 +42,18 @@ async function tell(system: System): Promise<void> {
   });
   try {
     story.begin("Log in");
-    const customer = await logIn(url, "customer", "customer-password", story.callsOf("customer"));
-    const rider = await logIn(url, "rider", "rider-password", story.callsOf("rider"));
-    const products = await until(
+    const customer = await enter(url, "customer", "customer-password", story.callsOf("customer"));
+    const rider = await enter(url, "rider", "rider-password", story.callsOf("rider"));
+    const { items: products } = await until(
       "the catalogue",
-      () => readProducts(anyone(url)),
-      (list) => list.length > 0,
+      () => visitor(url).listProducts({ limit: 100 }),
+      ({ items }) => items.length > 0,
     );
     const inStock = products.find(({ stock }) => stock > 10);
     const soldOut = products.find(({ stock }) => stock === 0);
     if (inStock === undefined || soldOut === undefined)
       throw new Error("the demo data lacks a product with stock and one without");
-    const probe = await logIn(url, "customer2", "customer2-password");
+    const probe = await enter(url, "customer2");
     await until(
       "that the products can be ordered",
       () => areOrderable(probe, [inStock.id, soldOut.id]),
@@ -74,10 +63,8 @@ async function tell(system: System): Promise<void> {
     story.begin(`1. A bought order: two of "${inStock.name}"`);
     const bought = await placeOrder(customer, story, inStock, 2);
     await orderWith(customer, bought, "progress", "WAITING_FOR_RIDER");
-    const deliveries = (await rider.call("GET", `/api/deliveries?orderId=${bought}`)).body["items"] as readonly {
-      id: string;
-    }[];
-    await rider.call("PUT", `/api/deliveries/${deliveries[0]?.id}/complete`);
+    const [delivery] = (await rider.listDeliveries({ orderId: bought })).items;
+    await rider.completeDelivery(delivery?.id ?? "");
     await orderWith(customer, bought, "status", "COMPLETE");
     await story.untilHeard("OrderCompleted");
     story.note("the order is COMPLETE");
@@ -95,7 +82,7 @@ async function tell(system: System): Promise<void> {
     story.begin(`3. An order for three of "${inStock.name}" that the customer cancels while it waits for a rider`);
     const cancelled = await placeOrder(customer, story, inStock, 3);
     await orderWith(customer, cancelled, "progress", "WAITING_FOR_RIDER");
-    await customer.call("POST", `/api/orders/${cancelled}/cancel`);
+    await customer.cancelOrder(cancelled);
     await orderWith(customer, cancelled, "status", "CANCELLED");
     await story.untilHeard("OrderCancelled");
     story.note("the order is CANCELLED, and its stock is back");

@@ -46,8 +46,13 @@ export interface Shop extends Omit<Calls, "login" | "refreshLogin" | "logout"> {
   logOut(): Promise<void>;
 }
 
+export interface ConnectOptions extends ShopOptions {
+  /** Where tokens are kept beside the memory. */
+  readonly store?: TokenStore;
+}
+
 /** Connects to a shop. Tokens are kept in memory, and in `store` if there is one; they are refreshed without the caller noticing. */
-export function connectShop(options: ShopOptions & { readonly store?: TokenStore }): Shop {
+export function connectShop(options: ConnectOptions): Shop {
   const { clock = systemClock, store } = options;
   const { logIn, logOut, ...authentication } = bearerSession({ calls: callsOf(options, nobody), clock, store });
   const { login: _login, refreshLogin: _refreshLogin, logout: _logout, ...calls } = callsOf(options, authentication);

@@ -1,5 +1,7 @@
+import type { Tokens } from "@shop/client/bearer-session";
+import type { Shop } from "@shop/client/shop";
 import { areOrderable } from "@shop/local/demo/orderable";
-import { anyone, logIn, type ShopClient } from "@shop/local/demo/shop-client";
+import { enter } from "@shop/local/demo/enter";
 import { eventually } from "@shop/testing/eventually";
 import type { Entry } from "./journal.ts";
 import type { Cast } from "./load.ts";
@@ -14,12 +16,12 @@ export async function assemble(
   stocks: readonly number[],
   write: (entry: Entry) => void,
 ): Promise<Cast> {
-  const enter = async (name: string) => person(name, frontendUrl, await tokenOf(frontendUrl, name), write);
-  const admin = await logIn(frontendUrl, "admin", "admin-password");
+  const castAs = async (name: string) => person(name, frontendUrl, await tokenOf(frontendUrl, name), write);
+  const admin = await enter(frontendUrl, "admin");
   const productIds: string[] = [];
   for (const stock of stocks) productIds.push(await newProduct(admin, stock));
   const plenty = await newProduct(admin, 100_000);
-  const customer = await logIn(frontendUrl, "customer", "customer-password");
+  const customer = await enter(frontendUrl, "customer");
   await eventually(
     async () => {
       if (!(await areOrderable(customer, [...productIds, plenty])))
@@ -28,24 +30,19 @@ export async function assemble(
     { deadlineMs: 30_000, pauseMs: 200 },
   );
   return {
-    customers: await Promise.all(CUSTOMERS.map(enter)),
-    riders: [await enter(RIDERS[0]), await enter(RIDERS[1])],
+    customers: await Promise.all(CUSTOMERS.map(castAs)),
+    riders: [await castAs(RIDERS[0]), await castAs(RIDERS[1])],
     ...{ productIds, plenty },
   };
 }
 
 async function tokenOf(frontendUrl: string, name: string): Promise<string> {
-  const { status, body } = await anyone(frontendUrl).call("POST", "/login", {
-    username: name,
-    password: `${name}-password`,
-  });
-  if (status !== 200) throw new Error(`${name} cannot log in: ${status}`);
-  return String(body["accessToken"]);
+  let held: Tokens | undefined;
+  const store = { load: () => undefined, save: (tokens: Tokens | undefined) => void (held = tokens) };
+  await enter(frontendUrl, name, `${name}-password`, { store });
+  return held?.accessToken ?? "";
 }
 
-async function newProduct(admin: ShopClient, stock: number): Promise<string> {
-  const product = { name: `Of ${stock}`, price: 1_000, currency: "KRW", stock };
-  const { status, body } = await admin.call("POST", "/api/products", product);
-  if (status !== 201) throw new Error(`a product could not be put on sale: ${status}`);
-  return String(body["id"]);
+async function newProduct(admin: Shop, stock: number): Promise<string> {
+  return (await admin.createProduct({ name: `Of ${stock}`, price: 1_000, currency: "KRW", stock })).id;
 }

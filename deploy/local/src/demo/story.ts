@@ -1,4 +1,4 @@
-import type { ShopClient, CallListener } from "./shop-client.ts";
+import type { Shop, ShopOptions } from "@shop/client/shop";
 import type { SeenMessage } from "./message-tap.ts";
 
 type Say = (line: string) => void;
@@ -29,11 +29,12 @@ export class Story {
   }
 
   /** A listener for the calls of one person. */
-  callsOf(person: string): CallListener {
-    return ({ method, path, status, startedAt }) => {
-      const at = Date.now() - (performance.now() - startedAt);
-      if (method === "POST" && path === "/api/orders") this.#startedAt = at;
-      if (method !== "GET") this.#line(at, `${person} ⇒ HTTP`, `${method} ${shorten(path)} → ${status}`);
+  callsOf(person: string): Required<Pick<ShopOptions, "onAnswer">> {
+    return {
+      onAnswer: ({ method, path, status, startedAt }) => {
+        if (method === "POST" && path === "/api/orders") this.#startedAt = startedAt;
+        if (method !== "GET") this.#line(startedAt, `${person} ⇒ HTTP`, `${method} ${shorten(path)} → ${status}`);
+      },
     };
   }
 
@@ -107,7 +108,10 @@ export async function until<Value>(
 }
 
 /** Waits until an order has a status, and gives it. */
-export async function orderWith(client: ShopClient, id: string, field: "status" | "progress", value: string) {
-  const read = async () => (await client.call("GET", `/api/orders/${id}`)).body;
-  return until(`the order's ${field} ${value}`, read, (order) => order[field] === value);
+export async function orderWith(shop: Shop, id: string, field: "status" | "progress", value: string) {
+  return until(
+    `the order's ${field} ${value}`,
+    () => shop.getOrder(id),
+    (order) => order[field] === value,
+  );
 }
