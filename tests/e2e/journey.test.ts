@@ -95,7 +95,7 @@ describe("the rider", () => {
     const first = await rider.completeDelivery(deliveryId);
     expect(await rider.completeDelivery(deliveryId)).toEqual(first);
     const other = await shop.logIn("rider2");
-    expect(await refusalOf(other.completeDelivery(deliveryId))).toBe("DELIVERY_ENDED");
+    expect(await refusalOf(other.completeDelivery(deliveryId))).toBe("DELIVERY_TAKEN");
     await orderBecomes(customer, orderId, "status", "COMPLETE");
   });
 

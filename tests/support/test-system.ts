@@ -103,7 +103,7 @@ async function anyProduct(testSystem: TestSystem): Promise<string> {
   return found.id;
 }
 
-export const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
+const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
 
 export function placeOrder(
   customer: Shop,

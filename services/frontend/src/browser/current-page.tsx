@@ -4,6 +4,7 @@ import type { PageName } from "../pages/paths.ts";
 import { SignInPage, SignUpPage } from "./account.tsx";
 import { homeOf } from "./addresses.ts";
 import { useApp } from "./app-state.ts";
+import { DeadLettersPage } from "./admin/dead-letters.tsx";
 import { AdminOrdersPage } from "./admin/orders.tsx";
 import { ProductsPage } from "./admin/products.tsx";
 import { SagaPage } from "./admin/saga.tsx";
@@ -26,6 +27,7 @@ const FOR: Readonly<Partial<Record<PageName, Role>>> = {
   sagas: "admin",
   saga: "admin",
   products: "admin",
+  deadLetters: "admin",
 };
 
 interface CurrentPageProps {
@@ -91,6 +93,8 @@ function PageOf({ route: { page, id } }: { readonly route: Route }) {
       return <SagaPage id={id} />;
     case "products":
       return <ProductsPage />;
+    case "deadLetters":
+      return <DeadLettersPage />;
     default:
       return page satisfies never;
   }

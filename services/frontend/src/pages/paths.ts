@@ -11,6 +11,7 @@ export const pagePaths = {
   sagas: "/admin",
   saga: "/admin/sagas/{id}",
   products: "/admin/products",
+  deadLetters: "/admin/dead-letters",
 } as const;
 
 export type PageName = keyof typeof pagePaths;

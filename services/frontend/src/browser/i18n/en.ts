@@ -1,5 +1,6 @@
 import type { OrderProgress, OrderStatus } from "@shop/contracts/http/order";
 import type { DeliveryStatus } from "@shop/contracts/http/delivery";
+import type { DeadLetterCause, ParticipantName, ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Role } from "@shop/contracts/http/define";
 import type { ProblemCode } from "@shop/contracts/http/problem";
 import type { SagaStatus, SagaStep } from "@shop/contracts/http/saga";
@@ -77,6 +78,38 @@ const sagaStep: Record<SagaStep, string> = {
   INCREASE_PRODUCT: "Give stock back",
   CANCEL_ORDER: "Cancel order",
 };
+const participants: Record<ParticipantName, string> = {
+  order: "Order",
+  product: "Product",
+  delivery: "Delivery",
+  orchestrator: "Orchestrator",
+};
+const deadLetterCauses: Record<DeadLetterCause, string> = {
+  EMPTY: "Empty",
+  NO_KEY: "No key",
+  NOT_JSON: "Not JSON",
+  NOT_A_CLOUD_EVENT: "Not a CloudEvent",
+  UNKNOWN_TYPE: "Unknown type",
+  UNKNOWN_VERSION: "Unknown version",
+  WRONG_TOPIC: "Wrong topic",
+  INVALID_DATA: "Invalid data",
+  REFUSED: "Refused",
+  HANDLER_FAILED: "Handling failed",
+};
+const outcomes: Record<ReplayOutcome, string> = {
+  APPLIED: "It is handled.",
+  KNOWN: "It had been handled before; nothing was done twice.",
+  NOT_HANDLED: "The service has no use for it, and it is filed away.",
+  UNREADABLE: "It still cannot be read.",
+  REFUSED: "The service still refuses it.",
+  FAILED: "Handling it still fails.",
+};
+const wouldBe: Pick<typeof outcomes, "APPLIED" | "KNOWN" | "NOT_HANDLED"> = {
+  APPLIED: "It comes off: the service can handle it now.",
+  KNOWN: "It has been handled before. Handling it again only files it away.",
+  NOT_HANDLED: "The service has no use for it. Handling it only files it away.",
+};
+
 const roles: Record<Role, string> = { customer: "Customer", rider: "Rider", admin: "Operator" };
 
 /** Every text of the pages in English. Other languages have the same shape. */
@@ -114,6 +147,7 @@ export const en = {
     adminOrders: "Orders",
     sagas: "Sagas",
     products: "Products",
+    deadLetters: "Dead letters",
     apiDocs: "API",
   },
   account: {
@@ -236,6 +270,40 @@ export const en = {
     completed: "Delivered. Thank you!",
     failed: "Reported. The order is taken back.",
     released: "Given back.",
+  },
+  participants,
+  deadLetters: {
+    title: "Dead letters",
+    lead: "Messages that a service could not handle. They wait here until they can be.",
+    state: "State",
+    states: { open: "Open", handled: "Handled" },
+    service: "Service",
+    cause: "Cause",
+    causes: deadLetterCauses,
+    silent: (names: string) => `No answer from: ${names}. Its dead letters are missing here.`,
+    none: "No message is like that",
+    noneText: "Whatever the services receive, they can handle.",
+    noType: "Without a type",
+    readFrom: (topic: string, partition: number, offset: string) =>
+      `Read from ${topic}, partition ${partition}, offset ${offset}.`,
+    handledAt: (at: string) => `Handled on ${at}.`,
+    key: "Key",
+    messageId: "Message",
+    nothing: "none",
+    openSaga: "Open its saga",
+    headers: "Headers",
+    payload: "Content",
+    noPayload: "It has no content.",
+    bytes: (count: string) => `${count} bytes`,
+    notText: "It is not text; shown as Base64.",
+    beginning: "Only its beginning is shown.",
+    asReceived: "As it was received",
+    tryFirst: "Try it without effect",
+    tryAgain: "Try again",
+    tryHint: "The service does all of it and takes it back. Then you can handle it in earnest.",
+    handle: "Handle it now",
+    wouldBe: { ...outcomes, ...wouldBe },
+    outcomes,
   },
   admin: {
     all: "All",

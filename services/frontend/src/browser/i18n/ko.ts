@@ -1,5 +1,14 @@
 import type { Texts } from "./en.ts";
 
+const outcomes: Texts["deadLetters"]["outcomes"] = {
+  APPLIED: "처리했습니다.",
+  KNOWN: "이미 처리된 메시지였습니다. 두 번 처리된 것은 없습니다.",
+  NOT_HANDLED: "이 서비스에는 필요 없는 메시지라 목록에서 내렸습니다.",
+  UNREADABLE: "아직도 읽을 수 없습니다.",
+  REFUSED: "서비스가 여전히 거절합니다.",
+  FAILED: "여전히 처리하지 못합니다.",
+};
+
 /** Every text of the pages in Korean. */
 export const ko: Texts = {
   problems: {
@@ -85,6 +94,7 @@ export const ko: Texts = {
     adminOrders: "주문",
     sagas: "사가",
     products: "상품",
+    deadLetters: "처리 못한 메시지",
     apiDocs: "API",
   },
   account: {
@@ -207,6 +217,55 @@ export const ko: Texts = {
     completed: "배달을 마쳤습니다. 고맙습니다!",
     failed: "알렸습니다. 주문은 취소됩니다.",
     released: "돌려주었습니다.",
+  },
+  participants: { order: "주문", product: "상품", delivery: "배달", orchestrator: "오케스트레이터" },
+  deadLetters: {
+    title: "처리 못한 메시지",
+    lead: "서비스가 처리하지 못한 메시지입니다. 처리할 수 있을 때까지 여기에 남아 있습니다.",
+    state: "상태",
+    states: { open: "처리 전", handled: "처리됨" },
+    service: "서비스",
+    cause: "원인",
+    causes: {
+      EMPTY: "내용 없음",
+      NO_KEY: "키 없음",
+      NOT_JSON: "JSON 아님",
+      NOT_A_CLOUD_EVENT: "CloudEvent 아님",
+      UNKNOWN_TYPE: "모르는 종류",
+      UNKNOWN_VERSION: "모르는 버전",
+      WRONG_TOPIC: "잘못된 토픽",
+      INVALID_DATA: "잘못된 데이터",
+      REFUSED: "거절됨",
+      HANDLER_FAILED: "처리 실패",
+    },
+    silent: (names) => `응답 없음: ${names}. 이 서비스의 메시지는 아래에 없습니다.`,
+    none: "해당하는 메시지가 없습니다",
+    noneText: "서비스가 받은 메시지를 모두 처리하고 있습니다.",
+    noType: "종류 없음",
+    readFrom: (topic, partition, offset) => `${topic} 토픽, 파티션 ${partition}, 오프셋 ${offset}에서 읽음.`,
+    handledAt: (at) => `${at}에 처리됨.`,
+    key: "키",
+    messageId: "메시지",
+    nothing: "없음",
+    openSaga: "사가 보기",
+    headers: "헤더",
+    payload: "내용",
+    noPayload: "내용이 없습니다.",
+    bytes: (count) => `${count}바이트`,
+    notText: "텍스트가 아니라서 Base64로 보여 드립니다.",
+    beginning: "앞부분만 보입니다.",
+    asReceived: "받은 그대로 보기",
+    tryFirst: "효과 없이 시험하기",
+    tryAgain: "다시 시험하기",
+    tryHint: "서비스가 끝까지 처리해 본 뒤 되돌립니다. 그다음에 실제로 처리할 수 있습니다.",
+    handle: "지금 처리하기",
+    wouldBe: {
+      ...outcomes,
+      APPLIED: "이제 처리할 수 있습니다.",
+      KNOWN: "이미 처리된 메시지입니다. 처리하면 목록에서만 내려갑니다.",
+      NOT_HANDLED: "이 서비스에는 필요 없는 메시지입니다. 처리하면 목록에서만 내려갑니다.",
+    },
+    outcomes,
   },
   admin: {
     all: "전체",

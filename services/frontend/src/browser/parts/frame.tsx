@@ -9,7 +9,7 @@ import { Icon, type IconName } from "./icon.tsx";
 import { Link } from "./link.tsx";
 import { errorText } from "./states.tsx";
 
-type NavName = "shop" | "cart" | "orders" | "rider" | "sagas" | "adminOrders" | "products";
+type NavName = "shop" | "cart" | "orders" | "rider" | "sagas" | "adminOrders" | "products" | "deadLetters";
 
 const ICONS: Readonly<Record<NavName, IconName>> = {
   shop: "shop",
@@ -19,6 +19,7 @@ const ICONS: Readonly<Record<NavName, IconName>> = {
   sagas: "sagas",
   adminOrders: "orders",
   products: "products",
+  deadLetters: "letter",
 };
 
 /** What each kind of person finds in the menu. */
@@ -26,7 +27,7 @@ const MENUS: Readonly<Record<Role | "visitor", readonly NavName[]>> = {
   visitor: ["shop", "cart"],
   customer: ["shop", "orders", "cart"],
   rider: ["rider"],
-  admin: ["sagas", "adminOrders", "products"],
+  admin: ["sagas", "adminOrders", "products", "deadLetters"],
 };
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "light", light: "dark", dark: "system" };
 

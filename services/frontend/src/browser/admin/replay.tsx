@@ -1,0 +1,59 @@
+import { useState } from "preact/hooks";
+import type { DeadLetter, ReplayOutcome } from "@shop/contracts/http/dead-letter";
+import { useApp } from "../app-state.ts";
+import { useDeed } from "../attempt.ts";
+import { shop } from "../shop.ts";
+import { legible } from "./legible.ts";
+
+interface ReplayProps {
+  readonly letter: DeadLetter;
+  onHandled(): void;
+}
+
+type Replayed = Awaited<ReturnType<typeof shop.replayDeadLetter>>;
+
+/** With these a message is no dead letter any more. */
+const ENDS: readonly ReplayOutcome[] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
+
+/** Tries a message first without an effect; only when that comes off it can be handled in earnest. */
+export function Replay({ letter, onHandled }: ReplayProps) {
+  const { texts, announce } = useApp();
+  const t = texts.deadLetters;
+  const { isBusy, run } = useDeed();
+  const [tried, setTried] = useState<Replayed>();
+  const comesOff = tried !== undefined && ENDS.includes(tried.outcome);
+
+  async function tryIt(): Promise<void> {
+    setTried(await shop.replayDeadLetter(letter.id, { dryRun: true }));
+  }
+  async function handle(): Promise<void> {
+    const done = await shop.replayDeadLetter(letter.id, { dryRun: false });
+    setTried(ENDS.includes(done.outcome) ? undefined : done);
+    announce(t.outcomes[done.outcome]);
+    onHandled();
+  }
+
+  return (
+    <div class="replay">
+      {tried === undefined ? null : (
+        <div class={comesOff ? "notice good" : "notice bad"} role="status">
+          <p>
+            {comesOff ? t.wouldBe[tried.outcome] : t.outcomes[tried.outcome]}
+            {tried.detail === null ? null : <small class="request-id">{legible(tried.detail)}</small>}
+          </p>
+        </div>
+      )}
+      <div class="actions">
+        <button type="button" class="button" disabled={isBusy} onClick={() => void run(tryIt)}>
+          {tried === undefined ? t.tryFirst : t.tryAgain}
+        </button>
+        {comesOff ? (
+          <button type="button" class="button primary" disabled={isBusy} onClick={() => void run(handle)}>
+            {t.handle}
+          </button>
+        ) : null}
+      </div>
+      {tried === undefined ? <p class="hint">{t.tryHint}</p> : null}
+    </div>
+  );
+}
