@@ -56,7 +56,7 @@ export function App() {
   }, []);
 
   const texts = TEXTS[language];
-  const { user, isSettled, ...session } = useSession(() => setAnnouncement(texts.account.ended));
+  const { user, isSettled, doubt, ...session } = useSession(() => setAnnouncement(texts.account.ended));
   const state = useMemo<AppState>(
     () => ({
       language,
@@ -121,7 +121,7 @@ export function App() {
   return (
     <AppContext.Provider value={state}>
       <Frame route={route} mainRef={main} announcement={announcement}>
-        <CurrentPage route={route} isSettled={isSettled} />
+        <CurrentPage route={route} isSettled={isSettled} doubt={doubt} />
       </Frame>
     </AppContext.Provider>
   );

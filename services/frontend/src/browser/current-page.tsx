@@ -5,6 +5,7 @@ import { SignInPage, SignUpPage } from "./account.tsx";
 import { homeOf } from "./addresses.ts";
 import { useApp } from "./app-state.ts";
 import { DeadLettersPage } from "./admin/dead-letters.tsx";
+import { DeliveriesPage } from "./admin/deliveries.tsx";
 import { AdminOrdersPage } from "./admin/orders.tsx";
 import { ProductsPage } from "./admin/products.tsx";
 import { SagaPage } from "./admin/saga.tsx";
@@ -14,7 +15,7 @@ import { OrderPage } from "./customer/order.tsx";
 import { OrdersPage } from "./customer/orders.tsx";
 import { ShopPage } from "./customer/shop.tsx";
 import { Link } from "./parts/link.tsx";
-import { Empty, Skeleton } from "./parts/states.tsx";
+import { Empty, ErrorNotice, Skeleton } from "./parts/states.tsx";
 import { RiderPage } from "./rider/rider.tsx";
 import { navigate, pathTo, type Route } from "./router.ts";
 
@@ -28,16 +29,19 @@ const FOR: Readonly<Partial<Record<PageName, Role>>> = {
   saga: "admin",
   products: "admin",
   deadLetters: "admin",
+  deliveries: "admin",
 };
 
 interface CurrentPageProps {
   readonly route: Route | undefined;
   /** Whether it is known who is logged in. */
   readonly isSettled: boolean;
+  /** Why it could not be found out so far. */
+  readonly doubt: unknown;
 }
 
 /** The page that the address means, for those whom it is for. */
-export function CurrentPage({ route, isSettled }: CurrentPageProps) {
+export function CurrentPage({ route, isSettled, doubt }: CurrentPageProps) {
   const { texts, user } = useApp();
   const home = homeOf(user?.role);
   const isElsewhere = route?.page === "shop" && home !== pathTo("shop");
@@ -55,7 +59,14 @@ export function CurrentPage({ route, isSettled }: CurrentPageProps) {
     );
   }
   const role = FOR[route.page];
-  if (!isSettled && role !== undefined) return <Skeleton rows={3} />;
+  if (!isSettled && role !== undefined) {
+    return (
+      <>
+        {doubt === undefined ? null : <ErrorNotice error={doubt} />}
+        <Skeleton rows={3} />
+      </>
+    );
+  }
   if (role !== undefined && user === undefined) return <SignInPage isGate />;
   if (role !== undefined && user?.role !== role) {
     return (
@@ -95,6 +106,8 @@ function PageOf({ route: { page, id } }: { readonly route: Route }) {
       return <ProductsPage />;
     case "deadLetters":
       return <DeadLettersPage />;
+    case "deliveries":
+      return <DeliveriesPage />;
     default:
       return page satisfies never;
   }

@@ -1,5 +1,6 @@
+import { NoAnswerError, ProblemError } from "@shop/client/problem-error";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-/** Something that is read from the API. What was read last stays while newer news fail. */
+/** Something that is read from the API, and again by itself when that failed for a reason that passes. What was read last stays while newer news fail. */
 export interface Loaded<Value> {
   readonly value: Value | undefined;
   /** Why the last attempt failed; undefined when it did not. */
@@ -7,6 +8,15 @@ export interface Loaded<Value> {
   reload(): void;
   /** Puts a newer value in place, such as the answer to a change. */
   replace(change: (value: Value) => Value): void;
+}
+
+/** How long after a failure that may pass by itself it is read again, in milliseconds. */
+const AGAIN_AFTER_MS = 3_000;
+
+/** Whether it may be well by itself later: the network or a part of the shop is away. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof ProblemError) return error.problem.status === 429 || error.problem.status >= 500;
+  return error instanceof NoAnswerError;
 }
 
 interface LoadOptions {
@@ -37,14 +47,16 @@ export function useLoad<Value>(
     let timer: ReturnType<typeof setTimeout> | undefined;
 
     async function load(): Promise<void> {
+      let nextMs = everyMs;
       try {
         const value = await reading.current(leaving.signal);
         if (!leaving.signal.aborted) setState({ key, value, error: undefined });
       } catch (error) {
         if (leaving.signal.aborted) return;
         setState((last) => ({ key, value: last.key === key ? last.value : undefined, error }));
+        if (isPassing(error)) nextMs ??= AGAIN_AFTER_MS;
       }
-      if (everyMs !== undefined && !leaving.signal.aborted) timer = setTimeout(loadWhenSeen, everyMs);
+      if (nextMs !== undefined && !leaving.signal.aborted) timer = setTimeout(loadWhenSeen, nextMs);
     }
     function loadWhenSeen(): void {
       if (!document.hidden) void load();

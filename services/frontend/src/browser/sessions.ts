@@ -14,6 +14,8 @@ interface Session {
   readonly user: User | undefined;
   /** Whether it is known who is logged in. */
   readonly isSettled: boolean;
+  /** Why that could not be found out so far; it is tried again. */
+  readonly doubt: unknown;
   logIn(username: string, password: string): Promise<User>;
   /** @throws ProblemError when this browser is logged out, but the shop could not be told */
   logOut(): Promise<void>;
@@ -26,6 +28,7 @@ interface Session {
 export function useSession(onEnd: () => void): Session {
   const [user, setUser] = useState<User | undefined>(undefined);
   const [isSettled, setSettled] = useState(document.documentElement.dataset["session"] !== "yes");
+  const [doubt, setDoubt] = useState<unknown>();
   const ended = useRef(onEnd);
   ended.current = onEnd;
   const hasSession = useRef(!isSettled);
@@ -34,6 +37,7 @@ export function useSession(onEnd: () => void): Session {
     hasSession.current = person !== undefined;
     setUser(person);
     setSettled(true);
+    setDoubt(undefined);
   }, []);
 
   useEffect(() => {
@@ -45,7 +49,10 @@ export function useSession(onEnd: () => void): Session {
         settle(await shop.getMe());
       } catch (error) {
         if (isProblem(error, "UNAUTHENTICATED")) settle(undefined);
-        else timer = setTimeout(() => void ask(), ASKED_AGAIN_AFTER_MS);
+        else {
+          setDoubt(error);
+          timer = setTimeout(() => void ask(), ASKED_AGAIN_AFTER_MS);
+        }
       }
     };
     const stop = onSessionEnd(() => {
@@ -67,6 +74,7 @@ export function useSession(onEnd: () => void): Session {
   return {
     user,
     isSettled,
+    doubt,
     async logIn(username, password) {
       await shop.logIn(username, password);
       const person = await shop.getMe();

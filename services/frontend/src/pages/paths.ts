@@ -10,6 +10,7 @@ export const pagePaths = {
   adminOrders: "/admin/orders",
   sagas: "/admin",
   saga: "/admin/sagas/{id}",
+  deliveries: "/admin/deliveries",
   products: "/admin/products",
   deadLetters: "/admin/dead-letters",
 } as const;

@@ -10,7 +10,7 @@ interface ShellOptions extends Preferences {
 
 const texts = {
   en: {
-    title: "Dalhang — crafts and foods of Korea",
+    title: "Moon Jar — crafts and pantry from Korea",
     noScript: "These pages need JavaScript. Everything they do can also be done through the API:",
   },
   ko: {

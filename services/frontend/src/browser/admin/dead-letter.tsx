@@ -1,11 +1,9 @@
 import { useState } from "preact/hooks";
 import type { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { useApp } from "../app-state.ts";
-import { useDeed } from "../attempt.ts";
 import { Icon } from "../parts/icon.tsx";
-import { navigate, pathTo } from "../router.ts";
-import { shop } from "../shop.ts";
 import { legible } from "./legible.ts";
+import { OpenSaga } from "./open-saga.tsx";
 import { Replay } from "./replay.tsx";
 
 interface DeadLetterCardProps {
@@ -51,26 +49,13 @@ export function DeadLetterCard({ letter, onHandled }: DeadLetterCardProps) {
 }
 
 function Facts({ letter: { key, messageId } }: { readonly letter: DeadLetter }) {
-  const { texts, announce } = useApp();
-  const t = texts.deadLetters;
-  const { isBusy, run } = useDeed();
-
-  async function openSaga(orderId: string): Promise<void> {
-    const [saga] = (await shop.listSagas({ orderId })).items;
-    if (saga === undefined) announce(texts.admin.noSagaYet);
-    else navigate(pathTo("saga", saga.id));
-  }
-
+  const t = useApp().texts.deadLetters;
   return (
     <dl class="facts-list">
       <dt>{t.key}</dt>
       <dd class="mono">
         {key === null ? t.nothing : legible(key)}
-        {key !== null && UUID.test(key) ? (
-          <button type="button" class="quiet-button" disabled={isBusy} onClick={() => void run(() => openSaga(key))}>
-            {t.openSaga}
-          </button>
-        ) : null}
+        {key !== null && UUID.test(key) ? <OpenSaga orderId={key} class="quiet-button" /> : null}
       </dd>
       <dt>{t.messageId}</dt>
       <dd class="mono">{messageId === null ? t.nothing : legible(messageId)}</dd>

@@ -1,7 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Order, OrderStatus } from "@shop/contracts/http/order";
 import { useApp } from "../app-state.ts";
-import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
 import { Icon } from "../parts/icon.tsx";
@@ -9,29 +8,22 @@ import { PagedList } from "../parts/paged-list.tsx";
 import { OrderPill } from "../parts/pills.tsx";
 import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
-import { navigate, pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
+import { OpenSaga } from "./open-saga.tsx";
 import { Select } from "./select.tsx";
 
 const RENEWED_EVERY_MS = 5_000;
 
 /** The orders of all customers, newest first; each leads to its saga. */
 export function AdminOrdersPage() {
-  const { texts, announce } = useApp();
+  const { texts } = useApp();
   const t = texts.admin;
   usePageTitle(texts.nav.adminOrders);
   const [status, setStatus] = useState<OrderStatus | "">("");
   const loaded = usePages("all orders", (cursor, signal) => shop.listOrders({ limit: 50, cursor }, { signal }), {
     everyMs: RENEWED_EVERY_MS,
   });
-  const { run } = useDeed();
   const isShown = (order: Order) => status === "" || order.status === status;
-
-  async function openSaga(order: Order): Promise<void> {
-    const [saga] = (await shop.listSagas({ orderId: order.id })).items;
-    if (saga === undefined) announce(t.noSagaYet);
-    else navigate(pathTo("saga", saga.id));
-  }
 
   return (
     <>
@@ -46,7 +38,7 @@ export function AdminOrdersPage() {
           return (
             <ul class="rows card">
               {shown.map((order) => (
-                <OrderRow key={order.id} order={order} onOpen={() => void run(() => openSaga(order))} />
+                <OrderRow key={order.id} order={order} />
               ))}
             </ul>
           );
@@ -56,12 +48,12 @@ export function AdminOrdersPage() {
   );
 }
 
-function OrderRow({ order, onOpen }: { readonly order: Order; onOpen(): void }) {
+function OrderRow({ order }: { readonly order: Order }) {
   const { texts, format } = useApp();
   const { id, items, createdAt, total, currency, cancelReason, deliveryAddress } = order;
   return (
     <li>
-      <button type="button" class="row" onClick={onOpen}>
+      <OpenSaga orderId={id} class="row">
         <span class="row-what">
           <b>
             {shortId(id)} · {texts.orders.things(items[0]?.name ?? "", items.length - 1)}
@@ -73,7 +65,7 @@ function OrderRow({ order, onOpen }: { readonly order: Order; onOpen(): void }) 
         </span>
         <OrderPill order={order} />
         <Icon name="next" size={18} />
-      </button>
+      </OpenSaga>
     </li>
   );
 }

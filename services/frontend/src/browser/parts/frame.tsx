@@ -9,7 +9,16 @@ import { Icon, type IconName } from "./icon.tsx";
 import { Link } from "./link.tsx";
 import { errorText } from "./states.tsx";
 
-type NavName = "shop" | "cart" | "orders" | "rider" | "sagas" | "adminOrders" | "products" | "deadLetters";
+type NavName =
+  | "shop"
+  | "cart"
+  | "orders"
+  | "rider"
+  | "sagas"
+  | "adminOrders"
+  | "products"
+  | "deadLetters"
+  | "deliveries";
 
 const ICONS: Readonly<Record<NavName, IconName>> = {
   shop: "shop",
@@ -20,6 +29,7 @@ const ICONS: Readonly<Record<NavName, IconName>> = {
   adminOrders: "orders",
   products: "products",
   deadLetters: "letter",
+  deliveries: "rider",
 };
 
 /** What each kind of person finds in the menu. */
@@ -27,7 +37,7 @@ const MENUS: Readonly<Record<Role | "visitor", readonly NavName[]>> = {
   visitor: ["shop", "cart"],
   customer: ["shop", "orders", "cart"],
   rider: ["rider"],
-  admin: ["sagas", "adminOrders", "products", "deadLetters"],
+  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters"],
 };
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "light", light: "dark", dark: "system" };
 

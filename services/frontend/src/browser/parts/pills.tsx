@@ -1,7 +1,9 @@
+import type { Delivery } from "@shop/contracts/http/delivery";
 import type { Order } from "@shop/contracts/http/order";
 import type { SagaStatus } from "@shop/contracts/http/saga";
 import { useApp } from "../app-state.ts";
 
+const DELIVERY_TONES = { PENDING: "busy", COMPLETE: "good", CANCELLED: "", FAILED: "bad" } as const;
 const ORDER_TONES = { PENDING: "busy", COMPLETE: "good", CANCELLED: "bad" } as const;
 
 /** Where an order is, in a word. */
@@ -9,6 +11,14 @@ export function OrderPill({ order: { status, progress } }: { readonly order: Ord
   const { texts } = useApp();
   const text = status === "PENDING" ? texts.progress[progress] : texts.orderStatus[status];
   return <span class={`pill ${ORDER_TONES[status]}`}>{text}</span>;
+}
+
+/** Where a delivery is, in a word. */
+export function DeliveryPill({ delivery: { status, riderId } }: { readonly delivery: Delivery }) {
+  const { texts } = useApp();
+  const isOnItsWay = status === "PENDING" && riderId !== null;
+  const text = isOnItsWay ? texts.admin.onItsWay : texts.deliveryStatus[status];
+  return <span class={`pill ${isOnItsWay ? "good" : DELIVERY_TONES[status]}`}>{text}</span>;
 }
 
 const SAGA_TONES = { RUNNING: "busy", COMPENSATING: "warn", STUCK: "bad", COMPLETE: "good", CANCELLED: "" } as const;

@@ -1,0 +1,88 @@
+import { useState } from "preact/hooks";
+import type { Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
+import { useApp } from "../app-state.ts";
+import { useDeed } from "../attempt.ts";
+import { shortId } from "../format.ts";
+import { usePages } from "../load.ts";
+import { PagedList } from "../parts/paged-list.tsx";
+import { DeliveryPill } from "../parts/pills.tsx";
+import { Empty, Skeleton } from "../parts/states.tsx";
+import { usePageTitle } from "../parts/title.ts";
+import { shop } from "../shop.ts";
+import { OpenSaga } from "./open-saga.tsx";
+import { Select } from "./select.tsx";
+
+const RENEWED_EVERY_MS = 5_000;
+
+/** What riders carry and what waits for one: a delivery whose rider does not come is given to the others again. */
+export function DeliveriesPage() {
+  const { texts } = useApp();
+  const t = texts.admin;
+  usePageTitle(texts.nav.deliveries);
+  const [status, setStatus] = useState<DeliveryStatus | "">("PENDING");
+  const loaded = usePages(
+    `all deliveries ${status}`,
+    (cursor, signal) => shop.listDeliveries({ status: status || undefined, limit: 50, cursor }, { signal }),
+    { everyMs: RENEWED_EVERY_MS },
+  );
+  return (
+    <>
+      <h1>{texts.nav.deliveries}</h1>
+      <div class="filters">
+        <Select
+          label={t.status}
+          value={status}
+          options={texts.deliveryStatus}
+          onChange={(chosen) => setStatus(chosen)}
+        />
+      </div>
+      <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={t.noDeliveries} />}>
+        {(deliveries) => (
+          <ul class="rows card">
+            {deliveries.map((delivery) => (
+              <DeliveryRow key={delivery.id} delivery={delivery} onChange={loaded.reload} />
+            ))}
+          </ul>
+        )}
+      </PagedList>
+    </>
+  );
+}
+
+function DeliveryRow({ delivery, onChange }: { readonly delivery: Delivery; onChange(): void }) {
+  const { texts, format, announce } = useApp();
+  const t = texts.admin;
+  const { isBusy, run } = useDeed();
+  const { id, orderId, status, deliveryAddress, riderId, failReason, createdAt, completedAt } = delivery;
+
+  async function release(): Promise<void> {
+    await run(async () => {
+      await shop.releaseDelivery(id);
+      announce(t.released);
+    });
+    onChange();
+  }
+
+  return (
+    <li class="row product-row">
+      <span class="row-what">
+        <b>{deliveryAddress}</b>
+        <span class="quiet">
+          {texts.orders.order(shortId(orderId))} ·{" "}
+          {completedAt === null ? texts.rider.since(format.ago(createdAt, Date.now())) : format.day(completedAt)}
+          {riderId === null ? null : ` · ${t.riderIs(shortId(riderId))}`}
+          {failReason === null ? null : ` · ${failReason}`}
+        </span>
+      </span>
+      <DeliveryPill delivery={delivery} />
+      <span class="row-actions">
+        {status === "PENDING" && riderId !== null ? (
+          <button type="button" class="button small danger" disabled={isBusy} onClick={() => void release()}>
+            {t.release}
+          </button>
+        ) : null}
+        <OpenSaga orderId={orderId} class="button small" />
+      </span>
+    </li>
+  );
+}
