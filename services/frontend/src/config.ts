@@ -1,4 +1,4 @@
-import { flag, httpUrl, milliseconds } from "@shop/runtime/config";
+import { flag, httpUrls, milliseconds } from "@shop/runtime/config";
 import { edgeSettings } from "@shop/service/edge";
 import { processSettings } from "@shop/service/settings";
 
@@ -6,7 +6,7 @@ import { processSettings } from "@shop/service/settings";
 export const frontendSettings = {
   ...processSettings("frontend"),
   ...edgeSettings,
-  GATEWAY_URL: httpUrl.default("http://localhost:8000"),
+  GATEWAY_URL: httpUrls.default(["http://localhost:8000"]),
   /** A little more than the gateway gives a service, so that the gateway's own answer comes first; still within 2 s. */
   UPSTREAM_TIMEOUT_MS: milliseconds.default(1_900),
   COOKIES_SECURE: flag

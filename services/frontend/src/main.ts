@@ -14,7 +14,7 @@ startOrExplain(() => {
       return createFrontend({
         ...parts,
         ...addressRateLimit(config, parts.clock),
-        gatewayUrl: config.GATEWAY_URL,
+        gatewayUrls: config.GATEWAY_URL,
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
         secure: config.COOKIES_SECURE,
         rebuildPages: config.REBUILD_PAGES,

@@ -9,7 +9,8 @@ import { capturedLogger } from "@shop/testing/logger";
 import { pagePaths } from "./pages/paths.ts";
 import { createFrontend } from "./service.ts";
 
-const GATEWAY = "http://gateway.test";
+/** An address that is in no network: answered by the mock alone. */
+const GATEWAY = "http://192.0.2.1";
 const upstream = setupServer();
 let received: Request[];
 let frontend: ReturnType<typeof createFrontend>;
@@ -28,7 +29,7 @@ beforeEach(() => {
   const { logger } = capturedLogger();
   const parts = { identity, clock: new ManualClock(), logger, metrics: createMetrics() };
   const pages = { secure: false, rebuildPages: false };
-  frontend = createFrontend({ ...parts, ...pages, gatewayUrl: GATEWAY, upstreamTimeoutMs: 200 });
+  frontend = createFrontend({ ...parts, ...pages, gatewayUrls: [GATEWAY], upstreamTimeoutMs: 200 });
 });
 
 const call = (path: string, init: RequestInit = {}) => frontend.app.request(path, init);

@@ -1,7 +1,10 @@
+import { allEndpoints } from "@shop/contracts/http/catalog";
 import { getHealth, type Health } from "@shop/contracts/http/health";
 import { type AppOptions, createApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import { createForward } from "@shop/http/proxy";
+import { createRouteTable } from "@shop/http/routes";
+import { createUpstreamPool } from "@shop/http/upstream/pool";
 import { healthOf, ownHealth } from "@shop/service/health";
 import type { Built, ProcessParts } from "@shop/service/process";
 import { createPages } from "./pages/pages.ts";
@@ -10,7 +13,8 @@ import { createLoginService } from "./session/login-service.ts";
 import { createSessions } from "./session/sessions.ts";
 
 interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit"> {
-  readonly gatewayUrl: string;
+  /** The base addresses of the gateway. */
+  readonly gatewayUrls: readonly string[];
   /** From a call being sent on to the first byte of its answer, in milliseconds. */
   readonly upstreamTimeoutMs: number;
   /** Whether browsers come by https. */
@@ -21,14 +25,17 @@ interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRa
 /** What the gateway answers. It knows the methods of each. */
 const forwardedPaths = ["/login", "/login/refresh", "/logout", "/openapi.json", "/.well-known/jwks.json"];
 
+const callsWithKey = createRouteTable();
+for (const { method, path, headers } of allEndpoints) if ("idempotency-key" in headers) callsWithKey.add(method, path);
+
 /** The frontend: the pages, the sessions of browsers, and the way of every call of the API to the gateway. */
 export function createFrontend(dependencies: FrontendDependencies): Built {
-  const { gatewayUrl, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
+  const { gatewayUrls, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
   const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, ...parts });
   const forward = createForward({ ...parts, answerWithinMs: upstreamTimeoutMs, tooLarge: "tell" });
-  const upstream = { name: "gateway", url: gatewayUrl };
+  const upstream = createUpstreamPool({ ...parts, name: "gateway", urls: gatewayUrls });
   const cookies = createSessionCookies({ secure });
-  const logins = createLoginService({ gatewayUrl, timeoutMs: upstreamTimeoutMs, clock: parts.clock });
+  const logins = createLoginService({ gateway: upstream, timeoutMs: upstreamTimeoutMs, clock: parts.clock });
   const sessions = createSessions({ ...parts, cookies, logins });
   const pages = createPages({ ...parts, cookies, secure, rebuild: rebuildPages });
 
@@ -39,7 +46,7 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
     const caller = await sessions.authorize(call);
     if (caller instanceof Response) return caller;
     const { authorization } = caller;
-    const response = await forward(call, { upstream, takesBody: mayHaveBody(call.c.req.method), authorization });
+    const response = await forward(call, { upstream, ...factsOf(call), authorization });
     const doubtful = authorization !== undefined && response.status === 401;
     const setCookie = doubtful ? sessions.doubt(call) : caller.setCookie;
     if (setCookie !== undefined) response.headers.append("set-cookie", setCookie);
@@ -57,12 +64,10 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
   });
   app.raw({ method: "ANY", path: "/api/*", access: "anyone" }, forwardWithSession);
   for (const path of forwardedPaths) {
-    app.raw({ method: "ANY", path, access: "anyone" }, (call) =>
-      forward(call, { upstream, takesBody: mayHaveBody(call.c.req.method) }),
-    );
+    app.raw({ method: "ANY", path, access: "anyone" }, (call) => forward(call, { upstream, ...factsOf(call) }));
   }
   app.raw({ method: "ANY", path: "/docs", access: "anyone" }, (call) =>
-    forward(call, { upstream, takesBody: false, mediaTypes: ["text/html"] }),
+    forward(call, { upstream, takesBody: false, honoursKey: false, mediaTypes: ["text/html"] }),
   );
 
   return {
@@ -80,6 +85,10 @@ function withoutLength(given: Headers): Headers {
   return headers;
 }
 
-function mayHaveBody(method: string): boolean {
-  return method === "POST" || method === "PUT" || method === "PATCH";
+function factsOf({ c: { req } }: RequestCall): { readonly takesBody: boolean; readonly honoursKey: boolean } {
+  const { method, path } = req;
+  return {
+    takesBody: method === "POST" || method === "PUT" || method === "PATCH",
+    honoursKey: method === "POST" && callsWithKey.methodsOf(path).includes(method),
+  };
 }

@@ -2,6 +2,7 @@ import type { ServiceName } from "@shop/contracts/messages/define";
 import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
 import type { Forward, Forwarding } from "@shop/http/proxy";
+import type { UpstreamPool } from "@shop/http/upstream/pool";
 
 /** What one of several services that were asked the same said. */
 export interface ServiceAnswer<Name extends ServiceName> {
@@ -16,17 +17,17 @@ export interface ServiceAnswer<Name extends ServiceName> {
 export type AskEach = <Name extends ServiceName>(
   names: readonly Name[],
   call: RequestCall,
-  forwarding: Omit<Forwarding, "upstream">,
+  forwarding: Omit<Forwarding, "upstream" | "honoursKey">,
 ) => Promise<readonly ServiceAnswer<Name>[]>;
 
-export function createAskEach(forward: Forward, urls: Readonly<Record<ServiceName, string>>): AskEach {
+export function createAskEach(forward: Forward, upstreams: Readonly<Record<ServiceName, UpstreamPool>>): AskEach {
   async function ask<Name extends ServiceName>(
     name: Name,
     call: RequestCall,
-    forwarding: Omit<Forwarding, "upstream">,
+    forwarding: Omit<Forwarding, "upstream" | "honoursKey">,
   ): Promise<ServiceAnswer<Name>> {
     try {
-      const response = await forward(call, { ...forwarding, upstream: { name, url: urls[name] } });
+      const response = await forward(call, { ...forwarding, upstream: upstreams[name], honoursKey: false });
       const reason = `${name} answered ${response.status}`;
       return { name, response: response.status >= 500 ? undefined : response, reason };
     } catch (error) {

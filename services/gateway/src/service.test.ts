@@ -16,12 +16,13 @@ import { capturedLogger } from "@shop/testing/logger";
 import { createGateway } from "./service.ts";
 
 const upstream = setupServer();
+/** Addresses that are in no network: answered by the mock alone. */
 const urls = {
-  user: "http://user.test",
-  order: "http://order.test",
-  product: "http://product.test",
-  delivery: "http://delivery.test",
-  orchestrator: "http://orchestrator.test",
+  user: ["http://192.0.2.1"],
+  order: ["http://192.0.2.2"],
+  product: ["http://192.0.2.3"],
+  delivery: ["http://192.0.2.4"],
+  orchestrator: ["http://192.0.2.5"],
 };
 let signer: Signer;
 let clock: ManualClock;
@@ -82,7 +83,7 @@ describe("a call of the API", () => {
       const { method } = endpoint;
       const response = await call(path, { method, headers: { authorization }, ...body });
       expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
-      expect(received).toEqual([{ method, url: urls[endpoint.service] + path, authorization }]);
+      expect(received).toEqual([{ method, url: urls[endpoint.service][0] + path, authorization }]);
     },
   );
 
@@ -119,10 +120,10 @@ describe("dead letters", () => {
 
   test("of all services come as one list, newest first, which goes on where the page ended and names who is away", async () => {
     upstream.use(
-      http.get("http://order.test/*", () => answer([5, 1])),
-      http.get("http://product.test/*", () => answer([4, 2], "x")),
-      http.get("http://delivery.test/*", () => answer([3])),
-      http.get("http://orchestrator.test/*", () => HttpResponse.error()),
+      http.get(`${urls.order[0]}/*`, () => answer([5, 1])),
+      http.get(`${urls.product[0]}/*`, () => answer([4, 2], "x")),
+      http.get(`${urls.delivery[0]}/*`, () => answer([3])),
+      http.get(`${urls.orchestrator[0]}/*`, () => HttpResponse.error()),
     );
     const response = await call("/api/dead-letters?limit=2", await asAdmin());
     expect(await response.json()).toEqual({
@@ -136,7 +137,7 @@ describe("dead letters", () => {
     const unknown = () => HttpResponse.json({ code: "NOT_FOUND" }, { status: 404 });
     const bodies: unknown[] = [];
     upstream.use(
-      http.post("http://delivery.test/*", async ({ request }) => {
+      http.post(`${urls.delivery[0]}/*`, async ({ request }) => {
         bodies.push(await request.json());
         return HttpResponse.json({ outcome: "APPLIED" }, { status: 202 });
       }),
@@ -150,9 +151,9 @@ describe("dead letters", () => {
     const replayed = await replay();
     expect([replayed.status, await replayed.json()]).toEqual([202, { outcome: "APPLIED" }]);
     expect(bodies).toEqual([{ dryRun: true }]);
-    upstream.use(http.post("http://delivery.test/*", unknown));
+    upstream.use(http.post(`${urls.delivery[0]}/*`, unknown));
     expect((await replay()).status).toBe(404);
-    upstream.use(http.post("http://delivery.test/*", () => HttpResponse.error()));
+    upstream.use(http.post(`${urls.delivery[0]}/*`, () => HttpResponse.error()));
     expect((await replay()).status).toBe(503);
   });
 });
@@ -165,11 +166,11 @@ describe("the health", () => {
 
   test("of all services comes as one, the gateway's own among them, and who does not answer is down", async () => {
     upstream.use(
-      http.get("http://user.test/*", () => healthOf("user")),
-      http.get("http://order.test/*", () => healthOf("order", "IMPAIRED")),
-      http.get("http://product.test/*", () => HttpResponse.error()),
-      http.get("http://delivery.test/*", () => new Promise<never>(() => {})),
-      http.get("http://orchestrator.test/*", () =>
+      http.get(`${urls.user[0]}/*`, () => healthOf("user")),
+      http.get(`${urls.order[0]}/*`, () => healthOf("order", "IMPAIRED")),
+      http.get(`${urls.product[0]}/*`, () => HttpResponse.error()),
+      http.get(`${urls.delivery[0]}/*`, () => new Promise<never>(() => {})),
+      http.get(`${urls.orchestrator[0]}/*`, () =>
         HttpResponse.json({ status: 503 }, { status: 503, headers: { "content-type": "application/problem+json" } }),
       ),
     );
@@ -262,7 +263,7 @@ describe("beside the calls", () => {
   });
 
   test("the gateway is ready while services are away, which are 503 for their own calls only", async () => {
-    upstream.use(http.all("http://product.test/*", () => HttpResponse.error()));
+    upstream.use(http.all(`${urls.product[0]}/*`, () => HttpResponse.error()));
     expect(await gateway.ready()).toEqual({ ready: true, checks: { process: "ok" } });
     expect(await statusOf("/api/products")).toBe(503);
     expect(await statusOf("/api/orders", { headers: { authorization: await tokenOf("customer") } })).toBe(200);

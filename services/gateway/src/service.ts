@@ -3,6 +3,7 @@ import type { ServiceName } from "@shop/contracts/messages/define";
 import { type AppOptions, createApp } from "@shop/http/app";
 import { openApiDocument } from "@shop/http/openapi";
 import { createForward } from "@shop/http/proxy";
+import { createUpstreamPool, type UpstreamPool } from "@shop/http/upstream/pool";
 import type { RateLimit } from "@shop/http/rate-limit";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import { ownHealth } from "@shop/service/health";
@@ -15,8 +16,8 @@ interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRat
   readonly verifier: TokenVerifier;
   /** Per user. */
   readonly rateLimit: RateLimit;
-  /** The base address of each service. */
-  readonly urls: Readonly<Record<ServiceName, string>>;
+  /** The base addresses of each service. */
+  readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
   /** From a call being sent on to the first byte of its answer, in milliseconds. */
   readonly upstreamTimeoutMs: number;
 }
@@ -25,12 +26,23 @@ interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRat
 export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDependencies): Built {
   const app = createApp({ service: "gateway", ...parts });
   const forward = createForward({ ...parts, answerWithinMs: upstreamTimeoutMs, tooLarge: "refuse" });
+  const pool = (name: ServiceName) => createUpstreamPool({ ...parts, name, urls: urls[name] });
+  const upstreams: Readonly<Record<ServiceName, UpstreamPool>> = {
+    user: pool("user"),
+    order: pool("order"),
+    product: pool("product"),
+    delivery: pool("delivery"),
+    orchestrator: pool("orchestrator"),
+  };
 
   for (const endpoint of allEndpoints) {
     // Answered by several services: below.
     if (endpoint.service === "participants" || endpoint.service === "all") continue;
-    const upstream = { name: endpoint.service, url: urls[endpoint.service] };
-    const forwarding = { upstream, takesBody: endpoint.body !== undefined };
+    const forwarding = {
+      upstream: upstreams[endpoint.service],
+      takesBody: endpoint.body !== undefined,
+      honoursKey: "idempotency-key" in endpoint.headers,
+    };
     app.raw(endpoint, (call) => forward(call, forwarding));
   }
 
@@ -40,7 +52,7 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
    * them, and at a cold start each would wait for another.
    */
   const ready = async () => ({ ready: true, checks: { process: "ok" } });
-  const askEach = createAskEach(forward, urls);
+  const askEach = createAskEach(forward, upstreams);
   const own = () => ownHealth({ service: "gateway", ready, ...parts });
   deadLetterRoutes(app, askEach);
   healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });

@@ -8,8 +8,11 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { createApp, type HttpApp } from "./app.ts";
 import { MAX_BODY_BYTES } from "./body.ts";
 import { createForward, PASSED_ON } from "./proxy.ts";
+import { createUpstreamPool } from "./upstream/pool.ts";
 
-const ORDERS = "http://order.test/api/orders";
+/** An address that is in no network: answered by the mock alone. */
+const ORDER = "http://192.0.2.1";
+const ORDERS = `${ORDER}/api/orders`;
 const REQUEST_ID = "caller-0001";
 const WITHIN_MS = 150;
 const upstream = setupServer();
@@ -28,14 +31,14 @@ beforeEach(() => {
 function createProxyApp(tooLarge: "refuse" | "tell"): HttpApp {
   metrics = createMetrics();
   const logger = createLogger({ service: "test", level: "error", clock: systemClock });
-  const forward = createForward({ clock: systemClock, logger, metrics, answerWithinMs: WITHIN_MS, tooLarge });
+  const forward = createForward({ logger, metrics, answerWithinMs: WITHIN_MS, tooLarge });
   const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
-  const order = { name: "order", url: "http://order.test" };
+  const order = createUpstreamPool({ name: "order", urls: [ORDER], clock: systemClock, logger, metrics });
   proxyApp.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>
-    forward(call, { upstream: order, takesBody: call.c.req.method === "POST" }),
+    forward(call, { upstream: order, takesBody: call.c.req.method === "POST", honoursKey: true }),
   );
   proxyApp.raw({ method: "GET", path: "/docs", access: "anyone" }, (call) =>
-    forward(call, { upstream: order, takesBody: false, mediaTypes: ["text/html"] }),
+    forward(call, { upstream: order, takesBody: false, honoursKey: false, mediaTypes: ["text/html"] }),
   );
   return proxyApp;
 }
@@ -229,7 +232,7 @@ describe("an answer", () => {
   });
 
   test("may be a page only where pages are", async () => {
-    upstream.use(http.get("http://order.test/docs", () => HttpResponse.html("<p>")));
+    upstream.use(http.get(`${ORDER}/docs`, () => HttpResponse.html("<p>")));
     answerWith(() => HttpResponse.html("<p>"));
     expect(await (await call({}, "/docs")).text()).toBe("<p>");
     await expectUnavailable(await call());

@@ -1,24 +1,20 @@
 import { proxy } from "hono/proxy";
-import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { problem, problemResponse } from "./answer.ts";
 import { MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
+import type { Target } from "./upstream/address.ts";
+import { kindOfFailure } from "./upstream/outcome.ts";
+import type { UpstreamPool } from "./upstream/pool.ts";
 import { NoAnswerError, readAnswer } from "./upstream-answer.ts";
-
-/** Where a call goes on to. */
-export interface Upstream {
-  /** For the metrics and the log. */
-  readonly name: string;
-  /** Its base address, without a slash at the end. */
-  readonly url: string;
-}
 
 /** How one call is forwarded. */
 export interface Forwarding {
-  readonly upstream: Upstream;
+  readonly upstream: UpstreamPool;
+  /** Whether the call honours an `Idempotency-Key`: one that has a key may then be carried out twice. */
+  readonly honoursKey: boolean;
   /** Whether the call has a body; that of any other call is ignored. */
   readonly takesBody: boolean;
   /** The body, when it was read before because several upstreams are sent the same call. */
@@ -38,7 +34,6 @@ export interface Forwarding {
 export type Forward = (call: RequestCall, forwarding: Forwarding) => Promise<Response>;
 
 interface ForwardOptions {
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** From the call being sent to the first piece of its answer's body, the last one of a small answer; in milliseconds. */
@@ -65,25 +60,24 @@ export const PASSED_ON: readonly string[] = [
 /** Says that a body was too large to pass on. Who sends it from outside harms their own request only. */
 const BODY_TOO_LARGE = "x-body-too-large";
 
-/** One replica may have gone while its address still resolves: the second try may reach another. */
-const RETRY_REFUSED_AFTER_MS = 50;
+/** By the contract these do the same when they come twice; a POST does where it honours its `Idempotency-Key`. */
+const REPEATABLE_METHODS = ["GET", "HEAD", "PUT", "DELETE"];
 
 const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_BYTES} bytes.`);
 
 /**
- * Builds the forwarding of calls, by hono/proxy over Bun's keep-alive connections.
- * A connection that the upstream had closed meanwhile is Bun's to try again, and it does so for idempotent methods only; a
- * refused one, on which nothing was sent, is tried again here for all. Nothing else is tried twice.
+ * Builds the forwarding of calls, by hono/proxy over Bun's keep-alive connections. Which address a call goes to, and whether it is sent
+ * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
-export function createForward({
-  clock,
-  logger,
-  metrics,
-  answerWithinMs,
-  tooLarge: onTooLarge,
-}: ForwardOptions): Forward {
+export function createForward({ logger, metrics, answerWithinMs, tooLarge: onTooLarge }: ForwardOptions): Forward {
   /** One try: the answer of the upstream, once it is known to be one. */
-  async function send(call: RequestCall, forwarding: Forwarding, body: RequestBody, signal: AbortSignal) {
+  async function send(
+    call: RequestCall,
+    forwarding: Forwarding,
+    body: RequestBody,
+    target: Target,
+    signal: AbortSignal,
+  ) {
     const { raw } = call.c.req;
     const { upstream, mediaTypes = [], method = raw.method } = forwarding;
     const onBroken = (error: unknown) => {
@@ -95,13 +89,14 @@ export function createForward({
         error,
       });
     };
-    const response = await proxy(upstream.url + pathAndQuery(raw.url), {
+    const response = await proxy(target.url + pathAndQuery(raw.url), {
       method,
-      headers: headersOf(call, forwarding, body),
+      headers: headersOf(call, forwarding, body, target),
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
-      customFetch: async (request) => readAnswer(await fetch(request), method === "HEAD", { mediaTypes, onBroken }),
+      customFetch: async (request) =>
+        readAnswer(await target.fetch(request), method === "HEAD", { mediaTypes, onBroken }),
     });
     response.headers.set("x-request-id", call.requestId);
     // What the caller still sends of a refused body is not read: the connection cannot carry a further request.
@@ -111,6 +106,7 @@ export function createForward({
 
   return async function forward(call, forwarding) {
     const { raw } = call.c.req;
+    const { upstream } = forwarding;
     const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
     if (body === "too large" && onTooLarge === "refuse") return problemResponse(call.c, tooLarge);
 
@@ -124,24 +120,27 @@ export function createForward({
       leaving.abort();
     }, answerWithinMs);
 
-    const attempt = () => send(call, forwarding, body, leaving.signal);
     try {
-      return await attempt().catch(async (error: unknown) => {
-        if (!isRefused(error)) throw error;
-        await clock.sleep(RETRY_REFUSED_AFTER_MS, leaving.signal);
-        return attempt();
+      return await upstream.send((target, signal) => send(call, forwarding, body, target, signal), {
+        repeatable: isRepeatable(raw, forwarding),
+        signal: leaving.signal,
       });
     } catch (error) {
       // Ends what may still come of the answer.
       leaving.abort();
       const reason = late ? `did not answer within ${answerWithinMs} ms` : reasonOf(error);
-      const { name } = forwarding.upstream;
-      if (!raw.signal.aborted) metrics.count("http_upstream_failures_total", { upstream: name });
-      throw new UnavailableError(`${name} ${reason}`, { cause: error });
+      if (!raw.signal.aborted) metrics.count("http_upstream_failures_total", { upstream: upstream.name });
+      throw new UnavailableError(`${upstream.name} ${reason}`, { cause: error });
     } finally {
       clearTimeout(timer);
     }
   };
+}
+
+function isRepeatable(request: Request, { honoursKey, method }: Forwarding): boolean {
+  return (
+    REPEATABLE_METHODS.includes(method ?? request.method) || (honoursKey && request.headers.has("idempotency-key"))
+  );
 }
 
 export type RequestBody = Uint8Array<ArrayBuffer> | "too large" | undefined;
@@ -158,9 +157,10 @@ export async function readBody(request: Request): Promise<RequestBody> {
   return (await readBounded(request.body)) ?? "too large";
 }
 
-function headersOf(call: RequestCall, { authorization }: Forwarding, body: RequestBody): Headers {
+function headersOf(call: RequestCall, { authorization }: Forwarding, body: RequestBody, { host }: Target): Headers {
   const given = call.c.req.raw.headers;
   const headers = new Headers();
+  if (host !== undefined) headers.set("host", host);
   for (const name of PASSED_ON) {
     const value = given.get(name);
     if (value !== null) headers.set(name, value);
@@ -177,11 +177,7 @@ function pathAndQuery(url: string): string {
   return url.slice(url.indexOf("/", url.indexOf("//") + 2));
 }
 
-function isRefused(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
-}
-
 function reasonOf(error: unknown): string {
   if (error instanceof NoAnswerError) return error.message;
-  return isRefused(error) ? "refuses connections" : "broke off";
+  return kindOfFailure(error) === "refused" ? "refuses connections" : "broke off";
 }

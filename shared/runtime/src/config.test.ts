@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { commaSeparated, ConfigError, flag, httpUrl, loadConfig, port, wholeNumber } from "./config.ts";
+import { commaSeparated, ConfigError, flag, httpUrl, httpUrls, loadConfig, port, wholeNumber } from "./config.ts";
 
 const shape = {
   PORT: port.describe("the public port"),
@@ -66,4 +66,11 @@ test("settings that do not go together are refused with the sentence of the rule
   const given = { PORT: "1", URL: "http://host", BROKERS: "a:1", SEED: "true" };
   expect(loadConfig(shape, given, { rules }).SEED).toBe(true);
   expect(() => loadConfig(shape, { ...given, COUNT: "6" }, { rules })).toThrow("too many to seed");
+});
+
+test("one address or several can be given, and each must be one", () => {
+  const URLS = { URLS: httpUrls.default(["http://localhost:1"]) };
+  expect(loadConfig(URLS, {}).URLS).toEqual(["http://localhost:1"]);
+  expect(loadConfig(URLS, { URLS: "http://a:1/, https://b" }).URLS).toEqual(["http://a:1", "https://b"]);
+  expect(() => loadConfig(URLS, { URLS: "http://a:1,b:2" })).toThrow("URLS is wrong");
 });

@@ -82,6 +82,11 @@ export const port = wholeNumber(0, 65_535);
 export const flag = z.enum(["true", "false"]).transform((value) => value === "true");
 export const milliseconds = wholeNumber(1, 7 * 24 * 3_600_000);
 export const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ""));
+/** One or more addresses of the same, separated by commas. */
+export const httpUrls = z
+  .string()
+  .transform((value) => value.split(",").map((part) => part.trim()))
+  .pipe(z.array(httpUrl).min(1));
 export const commaSeparated = z
   .string()
   .transform((value) =>

@@ -3,6 +3,7 @@ import * as calls from "@shop/contracts/http/user";
 import { problem, type Refused } from "@shop/http/answer";
 import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
+import type { UpstreamPool } from "@shop/http/upstream/pool";
 import type { Clock } from "@shop/runtime/clock";
 import type { BrowserSession } from "./cookie.ts";
 
@@ -16,7 +17,7 @@ export interface LoginService {
 }
 
 interface LoginServiceOptions {
-  readonly gatewayUrl: string;
+  readonly gateway: UpstreamPool;
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
@@ -24,16 +25,24 @@ interface LoginServiceOptions {
 /** An access token is not used in its last seconds, in which it could end on its way: 30 s. */
 const SPARE_MS = 30_000;
 
-export function createLoginService({ gatewayUrl, timeoutMs, clock }: LoginServiceOptions): LoginService {
+export function createLoginService({ gateway, timeoutMs, clock }: LoginServiceOptions): LoginService {
   async function post(call: RequestCall, path: string, body: object, headers: Record<string, string> = {}) {
     const { requestId, traceparent } = call;
     try {
-      const response = await fetch(gatewayUrl + path, {
-        method: "POST",
-        headers: { "content-type": "application/json", "x-request-id": requestId, traceparent, ...headers },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(timeoutMs),
-      });
+      const response = await gateway.send(
+        async ({ url, host, fetch: send }, signal) => {
+          const all = { "content-type": "application/json", "x-request-id": requestId, traceparent, ...headers };
+          return send(
+            new Request(url + path, {
+              method: "POST",
+              headers: host === undefined ? all : { ...all, host },
+              body: JSON.stringify(body),
+              signal,
+            }),
+          );
+        },
+        { repeatable: "idempotency-key" in headers, signal: AbortSignal.timeout(timeoutMs) },
+      );
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: text === "" ? undefined : JSON.parse(text) };
     } catch (error) {

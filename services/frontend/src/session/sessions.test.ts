@@ -7,7 +7,8 @@ import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createFrontend } from "../service.ts";
 
-const GATEWAY = "http://gateway.test";
+/** An address that is in no network: answered by the mock alone. */
+const GATEWAY = "http://192.0.2.1";
 const OURS = { "sec-fetch-site": "same-origin" };
 const upstream = setupServer();
 let clock: ManualClock;
@@ -49,7 +50,7 @@ beforeEach(() => {
 
 function build(secure = false): ReturnType<typeof createFrontend> {
   const parts = { identity, clock, logger: capturedLogger().logger, metrics: createMetrics() };
-  return createFrontend({ ...parts, secure, rebuildPages: false, gatewayUrl: GATEWAY, upstreamTimeoutMs: 200 });
+  return createFrontend({ ...parts, secure, rebuildPages: false, gatewayUrls: [GATEWAY], upstreamTimeoutMs: 200 });
 }
 
 const call = (path: string, init: RequestInit = {}) => frontend.app.request(path, init);

@@ -1,0 +1,135 @@
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import type { Place } from "./places.ts";
+
+/** Why an address gets no calls for a while. */
+export type OutReason = "refused" | "lost" | "silent" | "stopping";
+
+/** What a call is sent to. */
+export interface Target {
+  /** The base address, without a slash at the end. */
+  readonly url: string;
+  /** What goes into `Host`; undefined leaves what the URL says. */
+  readonly host: string | undefined;
+  /** `fetch` over the kept connections to this address, and over no proxy of the environment. Redirects are followed as the request says. */
+  fetch(request: Request): Promise<Response>;
+}
+
+/** One address of an upstream, and what is known of it. */
+export interface Address extends Target {
+  inFlight: number;
+  readonly isOut: boolean;
+  /** When the newest request that it has answered was sent, in the clock's elapsed milliseconds. At that time it was not about to stop. */
+  readonly answeredRequestOfMs: number;
+  /** No further calls until it answers a probe; `lost` is probed at once. Its idle connections are closed. */
+  takeOut(reason: OutReason): void;
+  /** Starts a probe in the background when it is out and its time has come. */
+  probeWhenDue(): void;
+  /**
+   * Asks for something small.
+   * @returns whether any answer came in time, from a process that is not about to stop
+   */
+  probe(): Promise<boolean>;
+  /** It is an address of the upstream no more: its idle connections are closed. */
+  leave(): void;
+}
+
+interface AddressOptions {
+  readonly upstream: string;
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A process that is well answers this call in a millisecond; one that has not by then is frozen, cut off, or of no use. */
+const PROBE_TIMEOUT_MS = 300;
+/** The pause before an address that is out is probed; it doubles with each probe that fails, up to the second of these. */
+const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [250, 4_000];
+/** Longer than a process that stops goes on answering. */
+const STOPPING_PAUSE_MS = 1_000;
+
+export function createAddress({ upstream, place, clock, logger, metrics }: AddressOptions): Address {
+  const session = new Bun.FetchSession();
+  const facts = { upstream, address: place.url };
+  let out: { readonly reason: OutReason; readonly pauseMs: number; readonly probeAtMs: number } | undefined;
+  let answeredRequestOfMs = Number.NEGATIVE_INFINITY;
+  let probing: Promise<boolean> | undefined;
+
+  async function send(request: Request): Promise<Response> {
+    const sentAtMs = clock.elapsed();
+    const response = await fetch(request, { session, proxy: false });
+    // Of a body that was too large the rest is not read; that says nothing about the process.
+    if (response.headers.get("connection") === "close" && response.status !== 413) {
+      address.takeOut("stopping");
+      return response;
+    }
+    if (sentAtMs > answeredRequestOfMs) answeredRequestOfMs = sentAtMs;
+    if (out !== undefined && out.reason !== "stopping") comeBack();
+    return response;
+  }
+
+  function comeBack(): void {
+    out = undefined;
+    logger.info("an address of an upstream answers again", facts);
+  }
+
+  async function ask(): Promise<boolean> {
+    const headers = place.host === undefined ? {} : { host: place.host };
+    try {
+      // Not there on the public port: it is answered by the first lines of the process, at the cost of nothing.
+      const request = new Request(`${place.url}/livez`, { headers, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+      const sentAtMs = clock.elapsed();
+      const response = await fetch(request, { session, proxy: false, redirect: "manual" });
+      await response.arrayBuffer();
+      if (response.headers.get("connection") === "close") return false;
+      answeredRequestOfMs = sentAtMs;
+      return true;
+    } catch (error) {
+      logger.debug("an address of an upstream did not answer a probe", { ...facts, error });
+      return false;
+    }
+  }
+
+  const address: Address = {
+    ...place,
+    inFlight: 0,
+    fetch: send,
+    get isOut() {
+      return out !== undefined;
+    },
+    get answeredRequestOfMs() {
+      return answeredRequestOfMs;
+    },
+    takeOut(reason) {
+      session.close();
+      if (out !== undefined) return;
+      const pauseMs = reason === "lost" ? 0 : reason === "stopping" ? STOPPING_PAUSE_MS : FIRST_PAUSE_MS;
+      out = { reason, pauseMs, probeAtMs: clock.elapsed() + pauseMs };
+      metrics.count("http_upstream_taken_out_total", { upstream, reason });
+      const log = reason === "stopping" ? logger.info : logger.warn;
+      log("an address of an upstream is avoided until it answers again", { ...facts, reason });
+      address.probeWhenDue();
+    },
+    probeWhenDue() {
+      if (out === undefined || probing !== undefined || clock.elapsed() < out.probeAtMs) return;
+      void address.probe();
+    },
+    probe() {
+      probing ??= ask().then((answered) => {
+        probing = undefined;
+        if (out === undefined) return answered;
+        if (answered) comeBack();
+        else {
+          const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, out.pauseMs * 2));
+          out = { ...out, pauseMs, probeAtMs: clock.elapsed() + pauseMs };
+        }
+        return answered;
+      });
+      return probing;
+    },
+    leave: () => session.close(),
+  };
+  return address;
+}
