@@ -29,11 +29,14 @@ export interface TestSystem {
 export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "settings"> {
   /** PostgreSQL and Kafka of its own, for a test that kills them; else those that all tests share. */
   readonly ownInfrastructure?: boolean;
+  /** `host:port` of a broker of the test's own, beside the PostgreSQL that all tests share. */
+  readonly kafkaBrokers?: string;
 }
 
 /** Starts all services, with demo data, on free ports. */
 export async function startTestSystem({
   ownInfrastructure = false,
+  kafkaBrokers,
   replicas = {},
   settings = {},
 }: TestSystemOptions = {}): Promise<TestSystem> {
@@ -41,7 +44,7 @@ export async function startTestSystem({
   const databases: TestDatabase[] = [];
   const shared: Record<string, string> = {};
   if (!ownInfrastructure) {
-    shared["KAFKA_BROKERS"] = await testKafkaBrokers();
+    shared["KAFKA_BROKERS"] = kafkaBrokers ?? (await testKafkaBrokers());
     for (const owner of databaseOwners) {
       const database = await createEmptyDatabase();
       databases.push(database);

@@ -7,6 +7,23 @@ export interface RecordToPublish {
   readonly value: string;
 }
 
+/** Where records of one publication came to stand in a partition. Offsets are whole numbers from 0. */
+export interface Acknowledgement {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** The offset of the first of them. */
+  readonly firstOffset: bigint;
+  /** One past the offset of the last of them. */
+  readonly endOffset: bigint;
+}
+
+/** How far a partition goes: one past the offset of its last record, 0 when it never had one. */
+export interface PartitionEnd {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly endOffset: bigint;
+}
+
 /** A record as it came from the broker. Anything may be in it. */
 export interface BrokerRecord {
   readonly topic: Topic;
@@ -38,9 +55,12 @@ export interface SubscribeOptions {
 export interface Broker {
   /**
    * Publishes records, each key's in the given order.
-   * Resolves when all are acknowledged by all in-sync replicas; rejects when that is not known of one of them.
+   * Resolves when all are acknowledged by all in-sync replicas; rejects when that is not known of one of them. It does not try again
+   * by itself: whoever publishes has to ask first whether the broker still has what it acknowledged before.
    */
-  publish(records: readonly RecordToPublish[]): Promise<void>;
+  publish(records: readonly RecordToPublish[]): Promise<readonly Acknowledgement[]>;
+  /** The ends of all partitions of these topics. Topics that are missing are created. */
+  endOffsets(topics: readonly Topic[]): Promise<readonly PartitionEnd[]>;
   /** Joins a consumer group and keeps being a member, whatever happens to the connection, until it is stopped. */
   subscribe(options: SubscribeOptions): Subscription;
   /** How many records of these topics a consumer group has not handled yet. Rejects when the broker does not tell. */

@@ -3,7 +3,7 @@ import { connectDatabase, type Database } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
-import { testKafkaBrokers } from "@shop/testing/infrastructure";
+import { testKafkaBrokers, testPostgresUrl } from "@shop/testing/infrastructure";
 import { settled } from "@shop/testing/settled";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
@@ -52,12 +52,12 @@ beforeEach(async () => {
   db = connectDatabase({ url: database.url, applicationName: "test" });
   prefix = uniqueTopicPrefix();
   await createEffects(db);
-});
+}, 30_000);
 afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.stop()));
   await db.$client.end({ timeout: 2 });
   await database.drop();
-});
+}, 30_000);
 
 describe("the outbox", () => {
   test("what is committed by any of three replicas is applied once, each key in the order of its commits", async () => {
@@ -111,9 +111,10 @@ describe("the outbox", () => {
     const lying = (broker: Broker): Broker => ({
       ...broker,
       async publish(records) {
-        await broker.publish(records);
+        const acknowledgements = await broker.publish(records);
         calls += 1;
         if (calls <= 2) throw new Error("the answer got lost");
+        return acknowledgements;
       },
     });
     const node = await start({ decorate: lying });
@@ -141,10 +142,11 @@ describe("the outbox", () => {
       decorate: (broker) => ({
         ...broker,
         publish: async (records) => {
-          await broker.publish(records);
+          const acknowledgements = await broker.publish(records);
           // A hundred batches a second: the outbox would be empty after ten seconds.
           await Bun.sleep(10);
           if (number < 1_000) await commitOne((number += 1));
+          return acknowledgements;
         },
       }),
     });
@@ -215,7 +217,8 @@ describe("the inbox", () => {
       decorate: (broker) => ({
         ...broker,
         publish: async (records) => {
-          for (let copy = 0; copy < 5; copy += 1) await broker.publish(records);
+          for (let copy = 1; copy < 5; copy += 1) await broker.publish(records);
+          return broker.publish(records);
         },
       }),
     });
@@ -324,5 +327,5 @@ describe("the consumer", () => {
   });
 });
 
-beforeAll(testKafkaBrokers, 120_000);
+beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
 afterAll(() => expect(nodes).toHaveLength(0));

@@ -4,8 +4,9 @@ import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Topic } from "@shop/contracts/messages/define";
-import type { Broker } from "./broker.ts";
-import type { PendingRow, RelaySession } from "./relay-session.ts";
+import type { Acknowledgement, Broker } from "./broker.ts";
+import type { PendingRow, Published, RelaySession } from "./relay-session.ts";
+import { createResending, type Resending } from "./resending.ts";
 
 export interface RelayOptions {
   /** Opens a session of this replica's own; a new one each time that the last was lost. */
@@ -17,6 +18,12 @@ export interface RelayOptions {
   readonly metrics: Metrics;
   /** How long the relay waits at most, in milliseconds, before it looks again without having been woken. */
   readonly sweepIntervalMs?: number;
+}
+
+/** What the active replica leads with. */
+interface Leading {
+  readonly session: RelaySession;
+  readonly resending: Resending;
 }
 
 export interface Relay {
@@ -42,6 +49,7 @@ const STANDBY_INTERVAL_MS = 500;
 const RESTART_PAUSE_MS = 200;
 /** How long a stop goes on publishing, in milliseconds: other replicas may commit faster than the outbox empties. */
 const STOP_PATIENCE_MS = 2_000;
+const NOTHING: Published = { ids: [], ends: [] };
 const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
 
 /** As many rows as may be published at once; one at least. The others are read again with the next batch. */
@@ -56,7 +64,7 @@ function firstThatFit(rows: readonly PendingRow[]): readonly PendingRow[] {
  *
  * A batch is read, published, and marked together with the reading of the next one. Between the broker's acknowledgement and the mark
  * a crash means that the batch is published again: receivers have an inbox. One batch is in flight at a time, so a key's messages
- * keep their order. A replica that was frozen and thaws can publish only what had been published already.
+ * keep their order. What the broker has lost of what it acknowledged is sent again. A replica that was frozen and thaws can publish only what had been published already.
  */
 export function createRelay(options: RelayOptions): Relay {
   const { openSession, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
@@ -96,41 +104,77 @@ export function createRelay(options: RelayOptions): Relay {
     woken = false;
   }
 
-  /** Publishes the same rows until the broker has acknowledged them all; false when this replica must not go on with them. */
-  async function publish(session: RelaySession, rows: Parameters<Broker["publish"]>[0]): Promise<boolean> {
+  /** Publishes the same rows until the broker has acknowledged them all; undefined when this replica must not go on with them. */
+  async function publish(
+    { session, resending }: Leading,
+    rows: readonly PendingRow[],
+  ): Promise<readonly Acknowledgement[] | undefined> {
+    const records = rows.map(({ topic, key, payload }) => ({ topic: topic as Topic, key, value: payload }));
     for (let attempt = 1; session.holds(); attempt += 1) {
       try {
-        await broker.publish(rows);
+        if (resending.isUnsure() && (await resending.look())) return undefined;
+        const acknowledgements = await broker.publish(records);
         metrics.count("outbox_published_total", {}, rows.length);
-        return true;
+        return acknowledgements;
       } catch (error) {
-        if (attempt === 1 || attempt % 10 === 0) {
+        resending.doubt();
+        // A first refusal is an everyday thing, such as a partition whose leader has just changed.
+        if (attempt === 2 || attempt % 10 === 0) {
           logger.warn("the broker does not take messages now; they wait in the outbox", {
             waiting: rows.length,
             attempt,
             error,
           });
         }
-        if (stopping.signal.aborted) return false;
+        if (stopping.signal.aborted) return undefined;
         await clock.sleep(backoffMs(PUBLISH_BACKOFF, attempt), stopping.signal);
       }
     }
-    return false;
+    return undefined;
+  }
+
+  /** Looks, when it is time, whether the broker has lost something. While the broker is away nothing is known. */
+  async function lookForLoss({ resending }: Leading): Promise<void> {
+    if (!resending.isDue()) return;
+    try {
+      await resending.look();
+    } catch (error) {
+      logger.debug("the broker could not be asked whether it still has its data; it is asked again", { error });
+    }
+  }
+
+  /** Sends rows again that the broker has lost, one batch of them; whether there were any. */
+  async function resendSome(leading: Leading): Promise<boolean> {
+    const { resending } = leading;
+    const batch = await resending.read(BATCH);
+    if (batch === undefined) return false;
+    const rows = firstThatFit(batch.rows);
+    const acknowledgements = await publish(leading, rows);
+    if (acknowledgements !== undefined && !(await resending.note(acknowledgements)))
+      await resending.advance(batch.resend, rows.at(-1)?.id ?? batch.resend.nextId, acknowledgements);
+    return true;
   }
 
   async function lead(session: RelaySession): Promise<void> {
-    let published: readonly string[] = [];
+    const resending = await createResending({ session, broker, clock, logger, metrics });
+    const leading: Leading = { session, resending };
+    let published: Published = NOTHING;
     while (session.holds()) {
-      const rows = firstThatFit(await session.markAndRead(published, BATCH));
-      published = [];
-      if (stopping.signal.aborted && (rows.length === 0 || clock.elapsed() >= leaveAt)) return;
-      if (rows.length === 0) {
-        await untilWokenOr(sweepIntervalMs);
-        continue;
-      }
-      const records = rows.map(({ topic, key, payload }) => ({ topic: topic as Topic, key, value: payload }));
-      if (!(await publish(session, records))) return;
-      published = rows.map(({ id }) => id);
+      const read = await session.markAndRead(published, BATCH, resending.topics());
+      published = NOTHING;
+      if (stopping.signal.aborted && (read.length === 0 || clock.elapsed() >= leaveAt)) return;
+      await lookForLoss(leading);
+      const resent = await resendSome(leading);
+      // A loss may have been found since they were read: then they wait behind what is sent again.
+      const held = resending.topics();
+      const rows = firstThatFit(read.filter(({ topic }) => !held.includes(topic as Topic)));
+      if (rows.length > 0) {
+        const acknowledgements = await publish(leading, rows);
+        if (acknowledgements !== undefined) {
+          await resending.note(acknowledgements);
+          published = { ids: rows.map(({ id }) => id), ends: acknowledgements };
+        } else if (stopping.signal.aborted) return;
+      } else if (!resent) await untilWokenOr(sweepIntervalMs);
     }
   }
 

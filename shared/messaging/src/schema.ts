@@ -8,6 +8,7 @@ import {
   json,
   jsonb,
   pgTable,
+  primaryKey,
   text,
   timestamp,
   uniqueIndex,
@@ -48,6 +49,27 @@ export const outbox = pgTable(
     check("outbox_payload_is_object", sql`json_typeof(${table.payload}) = 'object'`),
   ],
 );
+
+/** How far the broker has acknowledged each partition that this database's relay publishes to: what it ends before, it has lost. */
+export const outboxPublished = pgTable(
+  "outbox_published",
+  {
+    topic: text("topic").notNull(),
+    partition: integer("partition").notNull(),
+    /** One past the offset of the last record that was acknowledged. */
+    endOffset: bigint("end_offset", { mode: "bigint" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.topic, table.partition] })],
+);
+
+/** Topics of which the broker has lost something: their sent outbox rows are sent again, in the order of their ids. */
+export const outboxResend = pgTable("outbox_resend", {
+  topic: text("topic").primaryKey(),
+  /** Rows with lower ids have been sent again. */
+  nextId: bigint("next_id", { mode: "bigint" }).notNull(),
+  /** The last row that may have been sent before the loss was found. */
+  lastId: bigint("last_id", { mode: "bigint" }).notNull(),
+});
 
 /** The ids of messages whose effect is in this database, written in the transaction of that effect. */
 export const inbox = pgTable(

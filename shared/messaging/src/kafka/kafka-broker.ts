@@ -1,9 +1,10 @@
-import { topics } from "@shop/contracts/messages/define";
+import { type Topic, topics } from "@shop/contracts/messages/define";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { Kafka, type KafkaConfig } from "kafkajs";
-import type { Broker } from "../broker.ts";
+import type { Broker, PartitionEnd } from "../broker.ts";
+import { createAdminConnection } from "./admin-connection.ts";
 import { readLag } from "./lag.ts";
 import { prefixed } from "./naming.ts";
 import { clientIdOf, type Instance, removeDeadMembers } from "./predecessor.ts";
@@ -56,21 +57,31 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   });
   const naming = prefixed(prefix);
 
+  const admin = createAdminConnection(kafka);
+
   /** Creates the topics that are missing. kafkajs refuses to subscribe to a missing one, and Kafka's data may have been lost. */
   async function ensureTopics(): Promise<void> {
-    const admin = kafka.admin();
-    await admin.connect();
-    try {
-      const existing = new Set(await admin.listTopics());
+    await admin.ask(async (client) => {
+      const existing = new Set(await client.listTopics());
       const missing = topics.map(naming.topic).filter((topic) => !existing.has(topic));
       if (missing.length === 0) return;
-      await admin.createTopics({
+      await client.createTopics({
         waitForLeaders: true,
         topics: missing.map((topic) => ({ topic, numPartitions: partitions, replicationFactor })),
       });
-    } finally {
-      await admin.disconnect();
-    }
+    });
+  }
+
+  async function endOffsets(wanted: readonly Topic[]): Promise<readonly PartitionEnd[]> {
+    await ensureTopics();
+    return admin.ask(async (client) => {
+      const ends: PartitionEnd[] = [];
+      for (const topic of wanted) {
+        for (const { partition, high } of await client.fetchTopicOffsets(naming.topic(topic)))
+          ends.push({ topic, partition, endOffset: BigInt(high) });
+      }
+      return ends;
+    });
   }
 
   const publisher = createPublisher({ kafka, naming, ensureTopics });
@@ -84,16 +95,14 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
         },
       }),
     lag: (group) => readLag(kafka, naming, group),
+    endOffsets,
     async ping() {
-      const admin = kafka.admin();
-      await admin.connect();
-      try {
-        await admin.describeCluster();
-      } finally {
-        await admin.disconnect();
-      }
+      await admin.ask((client) => client.describeCluster());
     },
-    close: publisher.close,
+    async close() {
+      await publisher.close();
+      await admin.close();
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { CLOUD_EVENT_CONTENT_TYPE } from "@shop/contracts/messages/cloud-event";
-import type { Kafka, Message, Producer } from "kafkajs";
-import type { RecordToPublish } from "../broker.ts";
+import type { ICustomPartitioner, Kafka, Message, Producer, RecordMetadata } from "kafkajs";
+import type { Acknowledgement, RecordToPublish } from "../broker.ts";
 import type { Naming } from "./naming.ts";
 import { byKey } from "./partitioner.ts";
 
@@ -14,20 +14,39 @@ const ALL_IN_SYNC_REPLICAS = -1;
 const HEADERS = { "content-type": CLOUD_EVENT_CONTENT_TYPE };
 
 /**
- * One producer, made anew after any failure: kafkajs cannot be asked whether an idempotent producer's sequence numbers are still good,
- * and a fresh producer can at worst publish a record twice.
+ * One producer, made anew after any failure. It tries nothing twice by itself, and so is none of kafkajs' idempotent ones, which insist on
+ * it: before the second try the broker is asked whether it still has what it acknowledged. At worst a record is published twice.
  */
 export function createPublisher({ kafka, naming, ensureTopics }: PublisherOptions) {
   let producer: Producer | undefined;
+  /** How many records of the publication in hand go to which partition. */
+  let counts = new Map<string, number>();
+
+  const byKeyAndCounting: ICustomPartitioner = () => {
+    const partitionOf = byKey();
+    return (record) => {
+      const partition = partitionOf(record);
+      const name = `${record.topic}:${partition}`;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      return partition;
+    };
+  };
+
+  function acknowledgement({ topicName, partition, baseOffset }: RecordMetadata): Acknowledgement {
+    if (baseOffset === undefined) throw new Error(`the broker did not say where it put the records of ${topicName}`);
+    const firstOffset = BigInt(baseOffset);
+    const endOffset = firstOffset + BigInt(counts.get(`${topicName}:${partition}`) ?? 0);
+    return { topic: naming.topicOf(topicName), partition, firstOffset, endOffset };
+  }
 
   async function connected(): Promise<Producer> {
     if (producer) return producer;
     await ensureTopics();
     const fresh = kafka.producer({
-      idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      createPartitioner: byKey,
+      createPartitioner: byKeyAndCounting,
+      retry: { retries: 0 },
     });
     await fresh.connect();
     producer = fresh;
@@ -43,7 +62,7 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
   return {
     close,
     /** One caller at a time: the relay has one batch in flight. */
-    async publish(records: readonly RecordToPublish[]): Promise<void> {
+    async publish(records: readonly RecordToPublish[]): Promise<readonly Acknowledgement[]> {
       const byTopic = Map.groupBy(records, ({ topic }) => topic);
       const topicMessages = [...byTopic].map(([topic, members]) => ({
         topic: naming.topic(topic),
@@ -51,7 +70,9 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
       }));
       const current = await connected();
       try {
-        await current.sendBatch({ topicMessages, acks: ALL_IN_SYNC_REPLICAS });
+        counts = new Map();
+        const written = await current.sendBatch({ topicMessages, acks: ALL_IN_SYNC_REPLICAS });
+        return written.map(acknowledgement);
       } catch (error) {
         await close();
         throw error;

@@ -32,6 +32,8 @@ export interface Node {
 interface NodeOptions {
   readonly databaseUrl: string;
   readonly prefix: string;
+  /** `host:port`; the broker that all tests share by default. */
+  readonly brokers?: string;
   /** This process, when it is to clear its group of dead members. */
   readonly instance?: Instance;
   /** Puts something between the messaging and Kafka. */
@@ -50,6 +52,7 @@ export async function createEffects(db: Database): Promise<void> {
 export async function startNode({
   databaseUrl,
   prefix,
+  brokers,
   instance,
   decorate = (broker) => broker,
   onMessage,
@@ -57,11 +60,10 @@ export async function startNode({
   const { logger, lines } = capturedLogger();
   const metrics = createMetrics();
   const db = connectDatabase({ url: databaseUrl, applicationName: "node" });
-  const brokers = (await testKafkaBrokers()).split(",");
   const broker = decorate(
     createKafkaBroker({
       ...{
-        brokers,
+        brokers: (brokers ?? (await testKafkaBrokers())).split(","),
         prefix,
         clientId: "node",
         ...(instance && { instance }),

@@ -1,0 +1,175 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { join } from "node:path";
+import { connectDatabase, type Database } from "@shop/database/connect";
+import { topics } from "@shop/contracts/messages/define";
+import { dataFolder } from "@shop/local/infrastructure";
+import { type KafkaProcess, startKafka } from "@shop/local/kafka";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { testKafkaBrokers, testPostgresUrl } from "@shop/testing/infrastructure";
+import { uniqueTopicPrefix } from "@shop/testing/topics";
+import { sql } from "drizzle-orm";
+import { Kafka, logLevel } from "kafkajs";
+import type { Broker } from "./broker.ts";
+import { createEffects, effects, effectsByKey, type Node, startNode } from "./testing/node.ts";
+
+let database: TestDatabase;
+let db: Database;
+let prefix: string;
+const nodes: Node[] = [];
+
+const key = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
+const keys = upTo(30).map(key);
+
+async function start(options: Omit<Parameters<typeof startNode>[0], "databaseUrl" | "prefix"> = {}): Promise<Node> {
+  const node = await startNode({ databaseUrl: database.url, prefix, ...options });
+  nodes.push(node);
+  return node;
+}
+
+/** A replica that publishes and does not consume. */
+const publishing = (broker: Broker): Broker => ({
+  ...broker,
+  subscribe: () => ({ isHealthy: () => true, stop: () => Promise.resolve() }),
+});
+
+async function untilSent(): Promise<void> {
+  await eventually(async () =>
+    expect(await db.execute(sql`select 1 from outbox where sent_at is null limit 1`)).toHaveLength(0),
+  );
+}
+
+async function untilApplied(count: number, deadlineMs = 30_000): Promise<void> {
+  await eventually(async () => expect((await effects(db)).length).toBeGreaterThanOrEqual(count), { deadlineMs });
+}
+
+async function expectAppliedOnce(numbers: readonly number[]): Promise<void> {
+  const applied = await effectsByKey(db);
+  for (const name of keys) expect(applied.get(name)).toEqual(numbers);
+}
+
+async function deleteTopics(brokers: string): Promise<void> {
+  const admin = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: topics.map((topic) => prefix + topic) });
+  await admin.disconnect();
+}
+
+const noticed = (node: Node) => node.lines.filter(({ message }) => message.startsWith("the broker has lost messages"));
+
+beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
+beforeEach(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  db = connectDatabase({ url: database.url, applicationName: "test" });
+  prefix = uniqueTopicPrefix();
+  await createEffects(db);
+}, 30_000);
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.stop()));
+  await db.$client.end({ timeout: 2 });
+  await database.drop();
+}, 30_000);
+afterAll(() => expect(nodes).toHaveLength(0));
+
+test("messages that the broker acknowledged and lost before anybody had read them are applied once, in order", async () => {
+  const sender = await start({ decorate: publishing });
+  await sender.send(keys, upTo(20));
+  await untilSent();
+  await deleteTopics(await testKafkaBrokers());
+  await eventually(() => expect(noticed(sender)).toHaveLength(1), { deadlineMs: 10_000 });
+  await sender.send(keys, [21]);
+  await start();
+  await untilApplied(keys.length * 21);
+  await expectAppliedOnce(upTo(21));
+}, 60_000);
+
+test("topics deleted again and again while messages flow: each is applied once, each key in order", async () => {
+  const replicas = await Promise.all([start(), start()]);
+  let number = 0;
+  for (const round of upTo(3)) {
+    for (const _ of upTo(10)) await replicas[round % 2]?.send(keys, [(number += 1)]);
+    await deleteTopics(await testKafkaBrokers());
+    for (const _ of upTo(10)) await replicas[round % 2]?.send(keys, [(number += 1)]);
+    await untilApplied(keys.length * number);
+  }
+  await expectAppliedOnce(upTo(number));
+}, 120_000);
+
+test("a relay that ends while it sends again is followed by one that goes on where it stood", async () => {
+  let published = 0;
+  const counting = (broker: Broker): Broker => ({
+    ...publishing(broker),
+    async publish(records) {
+      const acknowledgements = await broker.publish(records);
+      published += records.length;
+      // Long enough that the relay is met in the middle of its work.
+      await Bun.sleep(50);
+      return acknowledgements;
+    },
+  });
+  await start({ decorate: counting });
+  const count = 300;
+  await nodes[0]?.send(keys, upTo(count));
+  await untilSent();
+  expect(published).toBe(keys.length * count);
+  await deleteTopics(await testKafkaBrokers());
+  const total = keys.length * count;
+  await eventually(() => expect(published).toBeGreaterThan(total + 2_000), { pauseMs: 5 });
+  await db.execute(
+    sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox relay' and datname = current_database()`,
+  );
+  await start();
+  await untilApplied(total);
+  await expectAppliedOnce(upTo(count));
+  await eventually(async () => expect(await db.execute(sql`select 1 from outbox_resend`)).toHaveLength(0));
+  // Once more all of it, and of that at most the batch that was in hand a second time.
+  expect(published).toBeLessThanOrEqual(total * 2 + 1_000);
+}, 60_000);
+
+test("a partition that ends before what was acknowledged has lost its tail: what was sent to its topic is sent again", async () => {
+  const first = await start({ decorate: publishing });
+  await first.send(keys, upTo(3));
+  await untilSent();
+  await first.stop();
+  nodes.pop();
+  await db.execute(sql`update outbox_published set end_offset = end_offset + 1 where partition = 2`);
+  const next = await start();
+  await untilApplied(keys.length * 3);
+  await eventually(() => expect(next.metrics.expose()).toContain(`outbox_published_total ${keys.length * 3}`));
+  expect(noticed(next)).toHaveLength(1);
+  await next.send(keys, [4]);
+  await untilApplied(keys.length * 4);
+  await expectAppliedOnce(upTo(4));
+}, 60_000);
+
+test("nothing is sent again by a relay that begins to lead while the broker has all that it acknowledged", async () => {
+  const first = await start();
+  await first.send(keys, [1]);
+  await untilApplied(keys.length);
+  await untilSent();
+  await first.stop();
+  nodes.pop();
+  const next = await start();
+  await next.send(keys, [2]);
+  await untilApplied(keys.length * 2);
+  expect(next.metrics.expose()).toContain(`outbox_published_total ${keys.length}`);
+  expect(noticed(next)).toHaveLength(0);
+}, 60_000);
+
+test("a broker that comes back on its port with nothing: what it had and what was committed meanwhile is applied once, in order", async () => {
+  const folder = await dataFolder();
+  const kafka: KafkaProcess = await startKafka({ dataDir: join(folder.path, "kafka"), environment: process.env });
+  const replicas = await Promise.all([start({ brokers: kafka.brokers }), start({ brokers: kafka.brokers })]);
+  let number = 0;
+  for (const _ of upTo(10)) await replicas[0]?.send(keys, [(number += 1)]);
+  await untilSent();
+  const wiped = kafka.wipe();
+  for (const _ of upTo(10)) await replicas[1]?.send(keys, [(number += 1)]);
+  await wiped;
+  await untilApplied(keys.length * number);
+  await expectAppliedOnce(upTo(number));
+  await Promise.all(nodes.splice(0).map((node) => node.stop()));
+  await kafka.stop();
+  await folder.remove();
+}, 120_000);

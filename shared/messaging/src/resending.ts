@@ -1,0 +1,109 @@
+import type { Topic } from "@shop/contracts/messages/define";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import { createAcknowledged } from "./acknowledged.ts";
+import type { Acknowledgement, Broker } from "./broker.ts";
+import type { PendingRow, RelaySession, Resend } from "./relay-session.ts";
+
+interface ResendingOptions {
+  readonly session: RelaySession;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * How often the broker is asked whether it still has what it acknowledged, in milliseconds: sooner than a broker comes back with
+ * nothing, so that one that did has failed to answer in between.
+ */
+const LOOK_INTERVAL_MS = 2_000;
+
+/** The next rows to be sent again. */
+export interface ResendBatch {
+  readonly resend: Resend;
+  readonly rows: readonly PendingRow[];
+}
+
+/**
+ * Notices when the broker has lost what it acknowledged, all of its data or one partition's end, and has the sent rows sent again that
+ * are kept: each topic's from the oldest on, with that topic's unsent rows behind them, so that a key's messages keep their order.
+ * What was noticed and how far it has come is in the database: a relay that takes over goes on there.
+ *
+ * This relay is the only one that writes to its topics' partitions, so their ends can only be before what was acknowledged if
+ * something is lost. It is compared when a relay begins to lead, before a publication that failed is tried again, and at intervals;
+ * and a publication itself shows it when its records come to stand where others stood.
+ */
+export async function createResending({ session, broker, clock, logger, metrics }: ResendingOptions) {
+  const acknowledged = createAcknowledged(await session.publishedEnds());
+  let resends = await session.resends();
+  let lookAt = clock.elapsed();
+  /** Whether the broker has not answered since something failed: nothing is known of what it has. */
+  let unsure = true;
+
+  async function begin(lost: readonly Topic[], reason: string): Promise<void> {
+    await session.beginResend(lost);
+    acknowledged.forget(lost);
+    resends = await session.resends();
+    // Where one topic has lost something, others may have.
+    lookAt = clock.elapsed();
+    for (const topic of lost) metrics.count("broker_data_lost_total", { topic });
+    logger.warn("the broker has lost messages that it had acknowledged; those still kept are sent again", {
+      topics: lost,
+      reason,
+    });
+  }
+
+  return {
+    /** Topics whose unsent rows have to wait, since earlier ones are being sent again. */
+    topics: (): readonly Topic[] => resends.map(({ topic }) => topic),
+    /** To be called when a publication has failed. */
+    doubt(): void {
+      unsure = true;
+    },
+    /** Whether nothing may be published before `look` has answered. */
+    isUnsure: () => unsure,
+    isDue: () => clock.elapsed() >= lookAt,
+    /**
+     * Asks the broker how far its partitions go.
+     * @returns whether it has lost something; then what was about to be published has to wait
+     * @throws when the broker does not answer
+     */
+    async look(): Promise<boolean> {
+      lookAt = clock.elapsed() + LOOK_INTERVAL_MS;
+      unsure = true;
+      const topics = acknowledged.topics();
+      const lost = topics.length === 0 ? [] : acknowledged.missingFrom(await broker.endOffsets(topics));
+      if (lost.length > 0) await begin(lost, "its partitions end before what it had acknowledged");
+      unsure = false;
+      return lost.length > 0;
+    },
+    /** Takes note of a publication. @returns whether it came to stand where others had been: these are sent again */
+    async note(acknowledgements: readonly Acknowledgement[]): Promise<boolean> {
+      const lost = acknowledged.overwrittenBy(acknowledgements);
+      if (lost.length > 0) await begin(lost, "it put messages where others had been");
+      acknowledged.add(acknowledgements);
+      return lost.length > 0;
+    },
+    /** The next rows to be sent again; undefined when there is nothing to be sent again. */
+    async read(limit: number): Promise<ResendBatch | undefined> {
+      for (let resend = resends[0]; resend !== undefined; resend = resends[0]) {
+        const rows = await session.readSent(resend, limit);
+        if (rows.length > 0) return { resend, rows };
+        await session.advanceResend(resend.topic, undefined, []);
+        resends = resends.slice(1);
+        logger.info("all that is kept of what the broker lost has been sent again", { topic: resend.topic });
+      }
+      return undefined;
+    },
+    /** Writes down that rows of a batch have been sent again, up to the one with the id `lastId`. */
+    async advance({ topic }: Resend, lastId: string, acknowledgements: readonly Acknowledgement[]): Promise<void> {
+      const nextId = String(BigInt(lastId) + 1n);
+      await session.advanceResend(topic, nextId, acknowledgements);
+      resends = resends.map((resend) => (resend.topic === topic ? { ...resend, nextId } : resend));
+    },
+  };
+}
+
+export type Resending = Awaited<ReturnType<typeof createResending>>;

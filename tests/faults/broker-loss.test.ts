@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { ShopClient } from "@shop/local/demo/shop-client";
+import { dataFolder } from "@shop/local/infrastructure";
+import { type KafkaProcess, startKafka } from "@shop/local/kafka";
+import type { RunFolder } from "@shop/local/run-folder";
+import { eventually } from "@shop/testing/eventually";
+import postgres from "postgres";
+import {
+  deliveryOf,
+  newProduct,
+  orderBecomes,
+  placeOrder,
+  startTestSystem,
+  type TestSystem,
+} from "../support/test-system.ts";
+
+let folder: RunFolder;
+let kafka: KafkaProcess;
+let shop: TestSystem;
+let customer: ShopClient;
+let rider: ShopClient;
+let admin: ShopClient;
+let productId: string;
+
+/** How soon after the broker is back everything has to be in order. */
+const HEALED_MS = 60_000;
+
+beforeAll(async () => {
+  folder = await dataFolder();
+  kafka = await startKafka({ dataDir: join(folder.path, "kafka"), environment: process.env });
+  shop = await startTestSystem({ kafkaBrokers: kafka.brokers });
+  customer = await shop.newCustomer();
+  rider = await shop.logIn("rider");
+  admin = await shop.logIn("admin");
+  productId = await newProduct(shop, 1_000);
+}, 240_000);
+afterAll(async () => {
+  await shop.stop();
+  await kafka.stop();
+  await folder.remove();
+}, 30_000);
+
+async function place(): Promise<string> {
+  const { status, body } = await placeOrder(customer, productId, 1);
+  expect(status).toBe(201);
+  return String(body["id"]);
+}
+
+/** An order for which a rider is waited. */
+async function placeForRider(): Promise<string> {
+  const id = await place();
+  await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER", 30_000);
+  return id;
+}
+
+async function cancel(orderId: string): Promise<void> {
+  expect((await customer.call("POST", `/api/orders/${orderId}/cancel`)).status).toBe(202);
+}
+
+async function complete(orderId: string): Promise<void> {
+  const { id } = await deliveryOf(rider, orderId);
+  expect((await rider.call("PUT", `/api/deliveries/${id}/complete`)).status).toBe(200);
+}
+
+const sagaStandsAt = (orderId: string, step: string) =>
+  eventually(async () => {
+    const { body } = await admin.call("GET", `/api/sagas?orderId=${orderId}`);
+    expect(body["items"]).toMatchObject([{ step }]);
+  });
+
+/** Waits until the broker has acknowledged what this service has to say. */
+async function untilSent(service: string): Promise<void> {
+  const sql = postgres(shop.system.databaseUrls.get(service) ?? "", { max: 1 });
+  await eventually(async () => expect(await sql`select 1 from outbox where sent_at is null limit 1`).toHaveLength(0));
+  await sql.end();
+}
+
+const down = async (...services: readonly string[]) => {
+  for (const service of services) await shop.system.supervisor.kill(service);
+};
+const up = (...services: readonly string[]) =>
+  Promise.all(services.map((service) => shop.system.supervisor.restart(service)));
+
+test("commands that nobody had read are lost with all of Kafka's data: their orders go on within a minute", async () => {
+  const [waits, cancelled] = [await placeForRider(), await placeForRider()];
+  await down("delivery");
+  await cancel(cancelled);
+  await sagaStandsAt(cancelled, "CANCEL_DELIVERY");
+  const creating = await place();
+  await sagaStandsAt(creating, "CREATE_DELIVERY");
+  await down("product");
+  const decreasing = await place();
+  await sagaStandsAt(decreasing, "DECREASE_PRODUCT");
+  await untilSent("orchestrator");
+  await kafka.wipe();
+  const wipedAt = performance.now();
+  await up("product", "delivery");
+  for (const id of [waits, creating, decreasing])
+    await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER", HEALED_MS);
+  await orderBecomes(customer, cancelled, "status", "CANCELLED", HEALED_MS);
+  expect(performance.now() - wipedAt).toBeLessThan(HEALED_MS);
+  for (const id of [waits, creating, decreasing]) await complete(id);
+  for (const id of [waits, creating, decreasing]) await orderBecomes(customer, id, "status", "COMPLETE", HEALED_MS);
+  expect((await shop.booksBalance(HEALED_MS)).deadLetters).toEqual([]);
+}, 240_000);
+
+test("what riders, customers and admins had said is lost with all of Kafka's data: it is heard within a minute", async () => {
+  const [completed, cancelled] = [await placeForRider(), await placeForRider()];
+  await down("orchestrator");
+  await complete(completed);
+  await cancel(cancelled);
+  const placed = await place();
+  await untilSent("order");
+  await untilSent("delivery");
+  await down("order");
+  expect((await admin.call("PATCH", `/api/products/${productId}`, { price: 7_700 })).status).toBe(200);
+  await untilSent("product");
+  await kafka.wipe();
+  const wipedAt = performance.now();
+  await up("orchestrator", "order");
+  await orderBecomes(customer, completed, "status", "COMPLETE", HEALED_MS);
+  await orderBecomes(customer, cancelled, "status", "CANCELLED", HEALED_MS);
+  await orderBecomes(customer, placed, "progress", "WAITING_FOR_RIDER", HEALED_MS);
+  await eventually(
+    async () => expect((await placeOrder(customer, productId, 1)).body).toMatchObject({ total: 7_700 }),
+    {
+      deadlineMs: HEALED_MS,
+      pauseMs: 1_000,
+    },
+  );
+  expect(performance.now() - wipedAt).toBeLessThan(HEALED_MS);
+  expect((await shop.booksBalance(HEALED_MS)).deadLetters).toEqual([]);
+}, 240_000);
