@@ -17,8 +17,8 @@ export interface Acknowledged {
 
 const nameOf = ({ topic, partition }: { readonly topic: Topic; readonly partition: number }) => `${topic}:${partition}`;
 
-export function createAcknowledged(known: readonly PartitionEnd[]): Acknowledged {
-  const ends = new Map(known.map((end) => [nameOf(end), end]));
+export function createAcknowledged(before: readonly PartitionEnd[]): Acknowledged {
+  const ends = new Map(before.map((end) => [nameOf(end), end]));
   const topicsOf = (partitions: readonly { readonly topic: Topic }[]) => [
     ...new Set(partitions.map(({ topic }) => topic)),
   ];

@@ -94,7 +94,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           if (instance) await removeDeadMembers(kafka, { service: clientId, instance, groupId }, logger);
         },
       }),
-    lag: (group) => readLag(kafka, naming, group),
+    lag: (group) => admin.ask((client) => readLag(client, naming, group)),
     endOffsets,
     async ping() {
       await admin.ask((client) => client.describeCluster());
