@@ -10,3 +10,7 @@ CREATE TABLE "outbox_resend" (
 	"next_id" bigint NOT NULL,
 	"last_id" bigint NOT NULL
 );
+--> statement-breakpoint
+-- Of a message that was kept more than once the first letter stays.
+DELETE FROM "dead_letter" "later" USING "dead_letter" "first" WHERE "later"."message_id" = "first"."message_id" AND md5(coalesce("later"."payload", '')) = md5(coalesce("first"."payload", '')) AND "later"."id" > "first"."id";--> statement-breakpoint
+CREATE UNIQUE INDEX "dead_letter_message" ON "dead_letter" USING btree ("message_id",md5(coalesce("payload", ''))) WHERE "dead_letter"."message_id" is not null;

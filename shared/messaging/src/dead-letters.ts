@@ -12,7 +12,7 @@ const BACKOFF = { firstMs: 50, maxMs: 2_000 };
 
 /** Where messages go that nobody can handle, so that the rest of the partition goes on. */
 export interface DeadLetters {
-  /** Keeps them, whole; waits while the database is away. A record that is kept already is not kept twice. Rejects only when `signal` is aborted. */
+  /** Keeps them, whole; waits while the database is away. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted. */
   add(letters: readonly Undecodable[], signal: AbortSignal): Promise<void>;
 }
 

@@ -112,5 +112,9 @@ export const deadLetter = pgTable(
       table.recordOffset,
       sql`md5(coalesce(${table.payload}, ''))`,
     ),
+    // A message that comes twice, by whatever way, is one letter.
+    uniqueIndex("dead_letter_message")
+      .on(table.messageId, sql`md5(coalesce(${table.payload}, ''))`)
+      .where(sql`${table.messageId} is not null`),
   ],
 );
