@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { ShopClient } from "@shop/local/demo/shop-client";
+import type { Shop } from "@shop/client/shop";
 import { dataFolder } from "@shop/local/infrastructure";
 import { type KafkaProcess, startKafka } from "@shop/local/kafka";
 import type { RunFolder } from "@shop/local/run-folder";
@@ -18,9 +18,9 @@ import {
 let folder: RunFolder;
 let kafka: KafkaProcess;
 let shop: TestSystem;
-let customer: ShopClient;
-let rider: ShopClient;
-let admin: ShopClient;
+let customer: Shop;
+let rider: Shop;
+let admin: Shop;
 let productId: string;
 
 /** How soon after the broker is back everything has to be in order. */
@@ -41,11 +41,7 @@ afterAll(async () => {
   await folder.remove();
 }, 30_000);
 
-async function place(): Promise<string> {
-  const { status, body } = await placeOrder(customer, productId, 1);
-  expect(status).toBe(201);
-  return String(body["id"]);
-}
+const place = async () => (await placeOrder(customer, productId, 1)).id;
 
 /** An order for which a rider is waited. */
 async function placeForRider(): Promise<string> {
@@ -54,20 +50,12 @@ async function placeForRider(): Promise<string> {
   return id;
 }
 
-async function cancel(orderId: string): Promise<void> {
-  expect((await customer.call("POST", `/api/orders/${orderId}/cancel`)).status).toBe(202);
-}
-
 async function complete(orderId: string): Promise<void> {
-  const { id } = await deliveryOf(rider, orderId);
-  expect((await rider.call("PUT", `/api/deliveries/${id}/complete`)).status).toBe(200);
+  await rider.completeDelivery((await deliveryOf(rider, orderId)).id);
 }
 
 const sagaStandsAt = (orderId: string, step: string) =>
-  eventually(async () => {
-    const { body } = await admin.call("GET", `/api/sagas?orderId=${orderId}`);
-    expect(body["items"]).toMatchObject([{ step }]);
-  });
+  eventually(async () => expect((await admin.listSagas({ orderId })).items).toMatchObject([{ step }]));
 
 /** Waits until the broker has acknowledged what this service has to say. */
 async function untilSent(service: string): Promise<void> {
@@ -85,7 +73,7 @@ const up = (...services: readonly string[]) =>
 test("commands that nobody had read are lost with all of Kafka's data: their orders go on within a minute", async () => {
   const [waits, cancelled] = [await placeForRider(), await placeForRider()];
   await down("delivery");
-  await cancel(cancelled);
+  await customer.cancelOrder(cancelled);
   await sagaStandsAt(cancelled, "CANCEL_DELIVERY");
   const creating = await place();
   await sagaStandsAt(creating, "CREATE_DELIVERY");
@@ -109,12 +97,12 @@ test("what riders, customers and admins had said is lost with all of Kafka's dat
   const [completed, cancelled] = [await placeForRider(), await placeForRider()];
   await down("orchestrator");
   await complete(completed);
-  await cancel(cancelled);
+  await customer.cancelOrder(cancelled);
   const placed = await place();
   await untilSent("order");
   await untilSent("delivery");
   await down("order");
-  expect((await admin.call("PATCH", `/api/products/${productId}`, { price: 7_700 })).status).toBe(200);
+  await admin.changeProduct(productId, { price: 7_700 });
   await untilSent("product");
   await kafka.wipe();
   const wipedAt = performance.now();
@@ -122,13 +110,10 @@ test("what riders, customers and admins had said is lost with all of Kafka's dat
   await orderBecomes(customer, completed, "status", "COMPLETE", HEALED_MS);
   await orderBecomes(customer, cancelled, "status", "CANCELLED", HEALED_MS);
   await orderBecomes(customer, placed, "progress", "WAITING_FOR_RIDER", HEALED_MS);
-  await eventually(
-    async () => expect((await placeOrder(customer, productId, 1)).body).toMatchObject({ total: 7_700 }),
-    {
-      deadlineMs: HEALED_MS,
-      pauseMs: 1_000,
-    },
-  );
+  await eventually(async () => expect(await placeOrder(customer, productId, 1)).toMatchObject({ total: 7_700 }), {
+    deadlineMs: HEALED_MS,
+    pauseMs: 1_000,
+  });
   expect(performance.now() - wipedAt).toBeLessThan(HEALED_MS);
   expect((await shop.booksBalance(HEALED_MS)).deadLetters).toEqual([]);
 }, 240_000);
