@@ -1,5 +1,6 @@
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import { getHealth, type Health } from "@shop/contracts/http/health";
+import { docsRoutes } from "@shop/docs/routes";
 import { type AppOptions, createApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import { createForward } from "@shop/http/proxy";
@@ -23,7 +24,7 @@ interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRa
 }
 
 /** What the gateway answers. It knows the methods of each. */
-const forwardedPaths = ["/login", "/login/refresh", "/logout", "/openapi.json", "/.well-known/jwks.json"];
+const forwardedPaths = ["/login", "/login/refresh", "/logout", "/.well-known/jwks.json"];
 
 const callsWithKey = createRouteTable();
 for (const { method, path, headers } of allEndpoints) if ("idempotency-key" in headers) callsWithKey.add(method, path);
@@ -40,6 +41,7 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
   const pages = createPages({ ...parts, cookies, secure, rebuild: rebuildPages });
 
   pages.routes(app);
+  docsRoutes(app, { secure });
   sessions.routes(app);
 
   async function forwardWithSession(call: RequestCall): Promise<Response> {
@@ -66,9 +68,6 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
   for (const path of forwardedPaths) {
     app.raw({ method: "ANY", path, access: "anyone" }, (call) => forward(call, { upstream, ...factsOf(call) }));
   }
-  app.raw({ method: "ANY", path: "/docs", access: "anyone" }, (call) =>
-    forward(call, { upstream, takesBody: false, honoursKey: false, mediaTypes: ["text/html"] }),
-  );
 
   return {
     app,

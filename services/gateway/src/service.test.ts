@@ -256,7 +256,6 @@ describe("too many requests", () => {
 describe("beside the calls", () => {
   test("GET /openapi.json describes every one of them", async () => {
     const response = await call("/openapi.json");
-    expect(response.headers.get("content-type")).toBe("application/json");
     const { openapi, paths } = (await response.json()) as { openapi: string; paths: Record<string, object> };
     expect(openapi).toBe("3.1.1");
     for (const { path, method } of allEndpoints) expect(paths[path]).toHaveProperty(method.toLowerCase());

@@ -1,7 +1,7 @@
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import type { ServiceName } from "@shop/contracts/messages/define";
+import { docsRoutes } from "@shop/docs/routes";
 import { type AppOptions, createApp } from "@shop/http/app";
-import { openApiDocument } from "@shop/http/openapi";
 import { createForward } from "@shop/http/proxy";
 import { createUpstreamPool, type UpstreamPool } from "@shop/http/upstream/pool";
 import type { RateLimit } from "@shop/http/rate-limit";
@@ -57,11 +57,8 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
   deadLetterRoutes(app, askEach);
   healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });
 
-  const openApi = JSON.stringify(openApiDocument(allEndpoints));
-  app.raw(
-    { method: "GET", path: "/openapi.json", access: "anyone" },
-    () => new Response(openApi, { headers: { "content-type": "application/json" } }),
-  );
+  // Browsers come to the gateway by hand only, so without https.
+  docsRoutes(app, { secure: false });
 
   return {
     app,

@@ -21,8 +21,6 @@ export interface Forwarding {
   readonly body?: RequestBody;
   /** The caller's own unless the answer is to be read here: nothing comes of a HEAD. */
   readonly method?: "GET";
-  /** Media types that may come back beside JSON and events, such as `text/html`. */
-  readonly mediaTypes?: readonly string[];
   /** The `Authorization` of a caller who has shown who they are in another way than by this header. */
   readonly authorization?: string | undefined;
 }
@@ -79,7 +77,7 @@ export function createForward({ logger, metrics, answerWithinMs, tooLarge: onToo
     signal: AbortSignal,
   ) {
     const { raw } = call.c.req;
-    const { upstream, mediaTypes = [], method = raw.method } = forwarding;
+    const { upstream, method = raw.method } = forwarding;
     const onBroken = (error: unknown) => {
       if (raw.signal.aborted) return;
       metrics.count("http_upstream_failures_total", { upstream: upstream.name });
@@ -95,8 +93,7 @@ export function createForward({ logger, metrics, answerWithinMs, tooLarge: onToo
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
-      customFetch: async (request) =>
-        readAnswer(await target.fetch(request), method === "HEAD", { mediaTypes, onBroken }),
+      customFetch: async (request) => readAnswer(await target.fetch(request), method === "HEAD", { onBroken }),
     });
     response.headers.set("x-request-id", call.requestId);
     // What the caller still sends of a refused body is not read: the connection cannot carry a further request.

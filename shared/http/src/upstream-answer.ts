@@ -11,8 +11,6 @@ export class NoAnswerError extends Error {
 }
 
 interface ReadAnswerOptions {
-  /** Media types that may come beside JSON and events. */
-  readonly mediaTypes: readonly string[];
   /** Told when an answer breaks off after its beginning has gone out. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -24,9 +22,9 @@ interface ReadAnswerOptions {
 export async function readAnswer(
   answer: Response,
   isHead: boolean,
-  { mediaTypes, onBroken }: ReadAnswerOptions,
+  { onBroken }: ReadAnswerOptions,
 ): Promise<Response> {
-  refuseGarbage(answer, mediaTypes);
+  refuseGarbage(answer);
   if (isHead || answer.body === null) return new Response(null, answer);
   const length = Number(answer.headers.get("content-length") ?? Number.NaN);
   if (length <= READ_WHOLE_UP_TO_BYTES) return new Response(await answer.arrayBuffer(), answer);
@@ -37,11 +35,10 @@ export async function readAnswer(
 }
 
 /** JSON or events, never a way to elsewhere, and faults as problems: all else is some other program's. */
-function refuseGarbage({ status, headers }: Response, mediaTypes: readonly string[]): void {
+function refuseGarbage({ status, headers }: Response): void {
   if (status === 204 || status === 304) return;
   const mediaType = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  const known =
-    status >= 500 ? mediaType === PROBLEM_JSON : JSON_TYPES.includes(mediaType) || mediaTypes.includes(mediaType);
+  const known = status >= 500 ? mediaType === PROBLEM_JSON : JSON_TYPES.includes(mediaType);
   const elsewhere = status < 200 || (status >= 300 && status < 400);
   if (known && !elsewhere) return;
   throw new NoAnswerError(`answered ${status} with ${mediaType === "" ? "no media type" : mediaType}`);

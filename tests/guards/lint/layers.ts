@@ -23,7 +23,7 @@ export const TEST_SUPPORT = /^(?:shared|services|deploy)\/[^/]+\/src\/testing\//
 const ANY = "any";
 const PLATFORM = ["bun", "node:"];
 const shared = (...names: readonly string[]) => names.map((name) => `shared/${name}/src/`);
-const ALL_SHARED = shared("contracts", "runtime", "database", "http", "messaging", "service");
+const ALL_SHARED = shared("contracts", "runtime", "database", "http", "messaging", "service", "docs");
 /** What a program outside of the system uses, pages among them. */
 const CLIENT = shared("client");
 
@@ -73,6 +73,12 @@ export const LAYERS: readonly Layer[] = [
     files: /^shared\/messaging\//,
     modules: ["./", ...shared("contracts", "runtime", "database")],
     packages: ["drizzle-orm", "kafkajs", "postgres", "zod", ...PLATFORM],
+  },
+  {
+    name: "shared/docs",
+    files: /^shared\/docs\//,
+    modules: ["./", ...shared("contracts", "http")],
+    packages: ["hono", "swagger-ui-dist", ...PLATFORM],
   },
   {
     name: "shared/service",

@@ -1,12 +1,13 @@
 import type { HttpApp } from "@shop/http/app";
 import { problem, problemResponse } from "@shop/http/answer";
 import type { Readiness } from "@shop/http/management";
+import { pageHeaders } from "@shop/http/page-headers";
 import type { Logger } from "@shop/runtime/logger";
 import type { SessionCookies } from "../session/cookie.ts";
 import { type Assets, buildAssets } from "./assets.ts";
 import { pagePaths } from "./paths.ts";
 import { preferencesOf } from "./preferences.ts";
-import { securityHeaders } from "./security-headers.ts";
+
 import { shell } from "./shell.ts";
 
 interface PagesOptions {
@@ -25,7 +26,7 @@ export interface Pages {
 }
 
 export function createPages({ cookies, secure, rebuild, logger }: PagesOptions): Pages {
-  const headers = securityHeaders({ secure });
+  const headers = pageHeaders({ secure });
   let state = "being built";
   let built: Promise<Assets> | undefined;
 
@@ -59,7 +60,7 @@ export function createPages({ cookies, secure, rebuild, logger }: PagesOptions):
       }
       app.raw({ method: "GET", path: "/assets/{file}", access: "anyone" }, async ({ c }) => {
         const { path, raw } = c.req;
-        const response = (await assets()).serve(path, raw.headers.get("accept-encoding"));
+        const response = (await assets()).serve(path, raw.headers);
         return response ?? problemResponse(c, problem("NOT_FOUND", "There is nothing here."));
       });
     },

@@ -1,9 +1,15 @@
+interface PageHeaderOptions {
+  /** Whether browsers come by https, and are to come in no other way for a year. */
+  readonly secure: boolean;
+  /** Whether the page's scripts write HTML. What they write must be harmless by itself, such as cleaned by a library. */
+  readonly writesHtml?: boolean;
+}
+
 /**
  * For every page: scripts, styles and calls of this host only, nothing inline, and no other site may frame it. Texts become DOM nodes, never HTML:
- * the browser refuses any that would be parsed (trusted types).
- * @param secure whether browsers come by https, and are to come in no other way for a year
+ * unless the page says that it writes HTML, the browser refuses any that would be parsed (trusted types).
  */
-export function securityHeaders({ secure }: { readonly secure: boolean }): Record<string, string> {
+export function pageHeaders({ secure, writesHtml = false }: PageHeaderOptions): Record<string, string> {
   return {
     "content-security-policy": [
       "default-src 'none'",
@@ -14,8 +20,7 @@ export function securityHeaders({ secure }: { readonly secure: boolean }): Recor
       "base-uri 'none'",
       "form-action 'none'",
       "frame-ancestors 'none'",
-      "require-trusted-types-for 'script'",
-      "trusted-types 'none'",
+      ...(writesHtml ? [] : ["require-trusted-types-for 'script'", "trusted-types 'none'"]),
     ].join("; "),
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
