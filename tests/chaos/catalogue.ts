@@ -1,6 +1,8 @@
 import { EVERYTHING, type Fault } from "./fault.ts";
 import { repeatedPosts, riders, rush } from "./faults/clients.ts";
 import { duplicates, poison, replayed } from "./faults/messages.ts";
+import { killedBetweenCommits, relayKilled } from "./faults/moments.ts";
+import { badLinks, cutOff, untold } from "./faults/network.ts";
 import { frozen, orchestratorKilled, rebalances, stopped } from "./faults/processes.ts";
 import { backendsTerminated, brokerAway, brokerKilled, kafkaWiped, postgresKilled } from "./faults/servers.ts";
 import type { Plan } from "./plan.ts";
@@ -10,6 +12,8 @@ export const catalogue: readonly Fault[] = [
   ...[orchestratorKilled, frozen, rebalances, stopped],
   ...[postgresKilled, backendsTerminated, brokerKilled, brokerAway, kafkaWiped],
   ...[duplicates, replayed, poison],
+  ...[killedBetweenCommits, relayKilled],
+  ...[untold, cutOff, badLinks],
   ...[rush, repeatedPosts, riders],
 ].toSorted((one, other) => one.number - other.number);
 

@@ -80,3 +80,34 @@ test("a watcher can let the request through and reset the connection instead of 
   expect([served, heard()]).toEqual(["did it", ""]);
   link.watch(undefined);
 });
+
+test("what travels over a slow link arrives at once when the link is healed", async () => {
+  const { socket, heard } = await dial();
+  link.setWeather({ bytesPerSecond: 10 });
+  const text = "x".repeat(1_000);
+  socket.write(text);
+  await Bun.sleep(100);
+  expect(heard()).toBe("");
+  link.setWeather({});
+  await eventually(() => expect(heard()).toBe(text), { deadlineMs: 2_000 });
+  socket.destroy();
+});
+
+test("a connection that is silenced carries requests and no answers, and says how its client introduced itself", async () => {
+  const { socket, heard, ended } = await dial();
+  const passed: string[] = [];
+  link.watch((connection, direction, bytes) => {
+    passed.push(`${direction} ${bytes.toString()} of ${connection.opening().toString()}`);
+    if (direction === "toClient") connection.silence();
+    return "pass";
+  });
+  for (const word of ["first", "second"]) {
+    socket.write(word);
+    await eventually(() =>
+      expect(passed.at(-1)).toBe(`${word === "first" ? "toClient" : "toServer"} ${word} of first`),
+    );
+  }
+  expect([heard(), ended()]).toEqual(["first", undefined]);
+  link.watch(undefined);
+  socket.destroy();
+});

@@ -5,8 +5,12 @@ export type Direction = "toServer" | "toClient";
 /** A connection through a link, as a watcher knows it. */
 export interface Connection {
   readonly id: number;
+  /** The first bytes that the client sent, by which it introduces itself; empty before. */
+  opening(): Buffer;
   /** Ends both of its sides with a TCP reset. */
   reset(): void;
+  /** From now on nothing of the server reaches the client any more, and nobody is told. */
+  silence(): void;
 }
 
 /** Sees each piece of bytes before it goes on; `drop` keeps it back for good. */
@@ -27,9 +31,14 @@ export interface Link {
   setWeather(weather: Partial<Weather>): void;
   /** Resets every connection. */
   resetAll(): void;
-  /** One at a time. */
+  /** Has each piece of bytes seen by somebody, one at a time. */
   watch(watcher: Watcher | undefined): void;
   close(): Promise<void>;
+}
+
+/** A connection as the link itself knows it. */
+interface Joined extends Connection {
+  hears(direction: Direction, bytes: Buffer): "pass" | "drop";
 }
 
 const FAIR: Weather = { latencyMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, cut: [] };
@@ -44,21 +53,32 @@ export async function openLink(port: number, targets: () => readonly number[]): 
   let changed = Promise.withResolvers<void>();
   let watcher: Watcher | undefined;
   let accepted = 0;
-  const open = new Set<Connection>();
+  const open = new Set<Joined>();
+
+  /** Resolves when a piece has come through: late by the latency, behind those before it, as long as its size takes; by the weather as it is by then. */
+  async function arrival(direction: Direction, size: number, cameAt: number): Promise<void> {
+    const beginsAt = performance.now();
+    for (;;) {
+      const arrivesAt = Math.max(beginsAt, cameAt + weather.latencyMs) + (size / weather.bytesPerSecond) * 1_000;
+      const leftMs = arrivesAt - performance.now();
+      if (weather.cut.includes(direction)) await changed.promise;
+      else if (leftMs > 0) await Promise.race([Bun.sleep(leftMs), changed.promise]);
+      else return;
+    }
+  }
 
   /** Carries bytes one way, in their order, as late and as slowly as the weather says. */
-  function carry(from: Socket, to: Socket, direction: Direction, connection: Connection): void {
-    const waiting: (Buffer | "end")[] = [];
+  function carry(from: Socket, to: Socket, direction: Direction, connection: Joined): void {
+    const waiting: { readonly piece: Buffer | "end"; readonly cameAt: number }[] = [];
     let bytesWaiting = 0;
     let carrying = false;
     async function carryAll(): Promise<void> {
       if (carrying) return;
       carrying = true;
-      for (let piece = waiting.shift(); piece !== undefined; piece = waiting.shift()) {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const { piece, cameAt } = next;
         const size = piece === "end" ? 0 : piece.length;
-        const delayMs = weather.latencyMs + (size / weather.bytesPerSecond) * 1_000;
-        if (delayMs > 0) await Bun.sleep(delayMs);
-        while (weather.cut.includes(direction)) await changed.promise;
+        await arrival(direction, size, cameAt);
         if (piece === "end") to.end();
         else if (!to.destroyed) to.write(piece);
         bytesWaiting -= size;
@@ -67,14 +87,14 @@ export async function openLink(port: number, targets: () => readonly number[]): 
       carrying = false;
     }
     from.on("data", (bytes: Buffer) => {
-      if (watcher?.(connection, direction, bytes) === "drop") return;
-      waiting.push(bytes);
+      if (connection.hears(direction, bytes) === "drop") return;
+      waiting.push({ piece: bytes, cameAt: performance.now() });
       bytesWaiting += bytes.length;
       if (bytesWaiting >= WINDOW) from.pause();
       void carryAll();
     });
     from.on("end", () => {
-      waiting.push("end");
+      waiting.push({ piece: "end", cameAt: performance.now() });
       void carryAll();
     });
     from.on("error", () => connection.reset());
@@ -103,8 +123,19 @@ export async function openLink(port: number, targets: () => readonly number[]): 
   }
 
   function join(id: number, client: Socket, server: Socket): void {
-    const connection: Connection = {
+    let opening: Buffer = Buffer.alloc(0);
+    let silenced = false;
+    const connection: Joined = {
       id,
+      opening: () => opening,
+      silence() {
+        silenced = true;
+      },
+      hears(direction, bytes) {
+        if (direction === "toServer" && opening.length === 0) opening = bytes;
+        if (silenced && direction === "toClient") return "drop";
+        return watcher?.(connection, direction, bytes) ?? "pass";
+      },
       reset() {
         open.delete(connection);
         if (!client.destroyed) client.resetAndDestroy();

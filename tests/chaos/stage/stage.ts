@@ -10,6 +10,7 @@ import { startSystem, type System } from "@shop/local/system";
 import { Kafka, logLevel } from "kafkajs";
 import { type ClockOfReplica, clockFor } from "./clock.ts";
 import { keepLedger } from "./ledger.ts";
+import { type KafkaLink, openKafkaLink } from "./kafka-link.ts";
 import { type Link, openLink } from "./link.ts";
 
 /** What a fault needs to be brought about. */
@@ -39,7 +40,7 @@ export interface Stage {
   /** One server per service, as in production. */
   readonly databases: ReadonlyMap<ServiceName, LocalPostgres>;
   /** By replica; empty without `links`. */
-  readonly kafkaLinks: ReadonlyMap<string, Link>;
+  readonly kafkaLinks: ReadonlyMap<string, KafkaLink>;
   readonly databaseLinks: ReadonlyMap<string, Link>;
   /** Before each service, as its load balancer. */
   readonly doors: ReadonlyMap<ProcessName, Link>;
@@ -120,10 +121,10 @@ export async function startStage(
       databaseUrls.set(owner, await start.value.createDatabase(owner));
     }
 
-    const kafkaLinks = new Map<string, Link>();
+    const kafkaLinks = new Map<string, KafkaLink>();
     const databaseLinks = new Map<string, Link>();
     for (const [name, { port, advertisedPort }] of listeners) {
-      kafkaLinks.set(name, await openLink(advertisedPort, () => [port]));
+      kafkaLinks.set(name, await openKafkaLink(advertisedPort, () => [port]));
       const database = databases.get(serviceOf(name) as ServiceName);
       databaseLinks.set(name, await openLink(await freePort(), () => [database?.port ?? 0]));
     }
