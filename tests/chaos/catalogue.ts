@@ -3,6 +3,8 @@ import { repeatedPosts, riders, rush } from "./faults/clients.ts";
 import { duplicates, poison, replayed } from "./faults/messages.ts";
 import { killedBetweenCommits, relayKilled } from "./faults/moments.ts";
 import { badLinks, cutOff, untold } from "./faults/network.ts";
+import { reordered } from "./faults/order-of-messages.ts";
+import { slowHandler, steppedClocks } from "./faults/machine.ts";
 import { frozen, orchestratorKilled, rebalances, stopped } from "./faults/processes.ts";
 import { backendsTerminated, brokerAway, brokerKilled, kafkaWiped, postgresKilled } from "./faults/servers.ts";
 import type { Plan } from "./plan.ts";
@@ -13,6 +15,7 @@ export const catalogue: readonly Fault[] = [
   ...[postgresKilled, backendsTerminated, brokerKilled, brokerAway, kafkaWiped],
   ...[duplicates, replayed, poison],
   ...[killedBetweenCommits, relayKilled],
+  ...[reordered, steppedClocks, slowHandler],
   ...[untold, cutOff, badLinks],
   ...[rush, repeatedPosts, riders],
 ].toSorted((one, other) => one.number - other.number);

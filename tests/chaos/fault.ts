@@ -40,6 +40,8 @@ export interface Turn {
   wait(ms: number): Promise<void>;
   /** Writes down what is done, and counts it. */
   did(what: string): void;
+  /** Writes down what broke a promise of the system that only this fault looks at. */
+  broke(what: string): void;
   /** A record of the harness that must become a dead letter of each of its readers. */
   planted(place: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
   /** A message that the harness has brought before those that went before it. */

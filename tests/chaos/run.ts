@@ -56,6 +56,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
     await script.run(stage).catch((error: unknown) => {
       failures.push(`the harm could not be done or undone: ${error instanceof Error ? error.message : String(error)}`);
     });
+    failures.push(...script.broken);
     if (script.deeds.length === 0) failures.push("no harm was done");
     harmDone.abort();
     const healedAt = performance.now();

@@ -9,6 +9,7 @@ const OFF_MS = 5_000;
 /** The harm of a plan: turns of its faults with calm between them, all of it drawn from the seed and written down. */
 export interface Script {
   readonly deeds: readonly string[];
+  readonly broken: readonly string[];
   readonly planted: ReadonlySet<string>;
   readonly broughtForward: ReadonlySet<string>;
   /** Resolves when the time is over and all harm is undone; there is one turn at least. */
@@ -18,6 +19,7 @@ export interface Script {
 export function createScript(plan: Plan, write: (text: string) => void): Script {
   const random = randomOf(plan);
   const deeds: string[] = [];
+  const broken: string[] = [];
   const planted = new Set<string>();
   const broughtForward = new Set<string>();
   const pick = <Item>(items: readonly Item[]) => items[Math.floor(random() * items.length)] as Item;
@@ -34,13 +36,17 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
         write(what);
         deeds.push(what);
       },
+      broke(what) {
+        write(what);
+        broken.push(what);
+      },
       planted: (place) => void planted.add(placeOf(place)),
       broughtForward: (messageId) => void broughtForward.add(messageId),
     };
   }
 
   return {
-    ...{ deeds, planted, broughtForward },
+    ...{ deeds, broken, planted, broughtForward },
     async run(stage) {
       const endsAt = performance.now() + plan.forMs;
       do {

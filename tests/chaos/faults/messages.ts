@@ -6,9 +6,9 @@ import { participants, type Stage } from "../stage/stage.ts";
 import { follow, type WholeRecord } from "../stage/topics.ts";
 
 /** A harness' own copy bears this header, so that it is not copied again. */
-const COPY = "x-harness-copy";
+export const HARNESS_HEADER = "x-harness-copy";
 
-async function withProducer(stage: Stage, work: (producer: Producer) => Promise<void>): Promise<void> {
+export async function withProducer(stage: Stage, work: (producer: Producer) => Promise<void>): Promise<void> {
   const producer = stage.client.producer({ allowAutoTopicCreation: false });
   await producer.connect();
   try {
@@ -19,14 +19,14 @@ async function withProducer(stage: Stage, work: (producer: Producer) => Promise<
 }
 
 /** Hears what the services publish during a turn, without what the harness does. */
-async function listening(
+export async function listening(
   stage: Stage,
   names: readonly Topic[],
   hear: (record: WholeRecord) => Promise<void>,
   meanwhile: () => Promise<void>,
 ): Promise<void> {
   const consumer = await follow(stage.client, names, false, async (record) => {
-    if (record.headers?.[COPY] === undefined) await hear(record);
+    if (record.headers?.[HARNESS_HEADER] === undefined) await hear(record);
   });
   try {
     await meanwhile();
@@ -38,7 +38,7 @@ async function listening(
 const copyOf = ({ key, value, headers }: WholeRecord): Message => ({
   key,
   value,
-  headers: { ...headers, [COPY]: "1" },
+  headers: { ...headers, [HARNESS_HEADER]: "1" },
 });
 
 export const duplicates: Fault = {

@@ -46,6 +46,8 @@ export interface Stage {
   readonly doors: ReadonlyMap<ProcessName, Link>;
   /** By replica; empty without `clocks`. */
   readonly clocks: ReadonlyMap<string, ClockOfReplica>;
+  /** A process that is named here may end by itself. */
+  readonly doomed: Set<string>;
   /** The newest lines that the processes wrote. */
   readonly lines: readonly string[];
   /** The address of a service's database, past all links: its own role's, and a superuser's. */
@@ -133,6 +135,7 @@ export async function startStage(
     closers.push(() => Promise.all(links().map((link) => link.close())));
 
     const clocks = new Map<string, ClockOfReplica>();
+    const doomed = new Set<string>();
     note("starting the services");
     const system = await startSystem({
       environment: {
@@ -159,7 +162,9 @@ export async function startStage(
       },
       onLine,
       onUnexpectedExit(name, exit, lastLines) {
-        ended(`${name} ${describeExit(exit)} by itself: ${lastLines.slice(-3).join(" / ")}`);
+        const text = `${name} ${describeExit(exit)} by itself: ${lastLines.slice(-3).join(" / ")}`;
+        if (doomed.has(name)) note(text);
+        else ended(text);
         void system.supervisor.restart(name);
       },
     });
@@ -179,6 +184,7 @@ export async function startStage(
         databaseLinks,
         doors,
         clocks,
+        doomed,
         lines,
         databaseUrls,
         superuserUrl,
