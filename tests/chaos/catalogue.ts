@@ -6,13 +6,20 @@ import { badLinks, cutOff, untold } from "./faults/network.ts";
 import { reordered } from "./faults/order-of-messages.ts";
 import { slowHandler, steppedClocks } from "./faults/machine.ts";
 import { frozen, orchestratorKilled, rebalances, stopped } from "./faults/processes.ts";
-import { backendsTerminated, brokerAway, brokerKilled, kafkaWiped, postgresKilled } from "./faults/servers.ts";
+import {
+  backendsTerminated,
+  brokerAway,
+  brokerKilled,
+  diskFull,
+  kafkaWiped,
+  postgresKilled,
+} from "./faults/servers.ts";
 import type { Plan } from "./plan.ts";
 
 /** Every fault that can be brought about here, by its number. */
 export const catalogue: readonly Fault[] = [
   ...[orchestratorKilled, frozen, rebalances, stopped],
-  ...[postgresKilled, backendsTerminated, brokerKilled, brokerAway, kafkaWiped],
+  ...[postgresKilled, backendsTerminated, brokerKilled, brokerAway, kafkaWiped, diskFull],
   ...[duplicates, replayed, poison],
   ...[killedBetweenCommits, relayKilled],
   ...[reordered, steppedClocks, slowHandler],

@@ -75,4 +75,3 @@ export const reordered: Fault = {
   mixes: true,
   strike,
 };
-

@@ -1,6 +1,8 @@
 import { databaseOwners } from "@shop/local/services";
 import postgres from "postgres";
 import { EVERYTHING, type Fault } from "../fault.ts";
+import { whyNoSmallDisk } from "../stage/small-disk.ts";
+import { diskOwners } from "../stage/stage.ts";
 
 export const postgresKilled: Fault = {
   number: 5,
@@ -98,3 +100,40 @@ export const kafkaWiped: Fault = {
     await stage.kafka.wipe();
   },
 };
+
+export const diskFull: Fault = {
+  number: 20,
+  name: "disk full",
+  what: "the disk of Kafka, or of the order service's PostgreSQL, is full for 5 s (a tmpfs of the harness); then there is room, and a server that has ended is started again",
+  rules: EVERYTHING,
+  needs: { smallDisks: true },
+  mixes: false,
+  missing: whyNoSmallDisk,
+  offMs: 8_000,
+  async strike(stage, turn) {
+    const owner = turn.pick(diskOwners);
+    const disk = stage.disks.get(owner);
+    const server = owner === "kafka" ? stage.kafka : stage.databases.get(owner);
+    if (disk === undefined || server === undefined) throw new Error(`${owner} has no small disk`);
+    turn.did(`the disk of ${owner === "kafka" ? "Kafka" : `PostgreSQL of ${owner}`} full for ${turn.onMs} ms`);
+    await disk.fill();
+    await turn.wait(turn.onMs);
+    await disk.clear();
+    const port = "port" in server ? server.port : Number(server.brokers.split(":")[1]);
+    if (await isOpen(port)) return;
+    turn.did(`${owner === "kafka" ? "Kafka" : "PostgreSQL"} had ended of it`);
+    await server.restart();
+  },
+};
+
+/** Whether somebody listens at a port of this machine. */
+async function isOpen(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data: () => undefined } });
+    socket.end();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ECONNREFUSED") return false;
+    throw error;
+  }
+}

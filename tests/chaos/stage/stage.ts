@@ -12,6 +12,7 @@ import { type ClockOfReplica, clockFor } from "./clock.ts";
 import { keepLedger } from "./ledger.ts";
 import { type KafkaLink, openKafkaLink } from "./kafka-link.ts";
 import { type Link, openLink } from "./link.ts";
+import { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 
 /** What a fault needs to be brought about. */
 export interface Needs {
@@ -23,9 +24,13 @@ export interface Needs {
   readonly links?: boolean;
   /** Whether the clock of each participant can be moved. */
   readonly clocks?: boolean;
-  /** A folder that holds little, for one of the servers. */
-  readonly smallDisk?: { readonly of: "kafka" | "order"; readonly folder: string };
+  /** Whether Kafka and the order service's PostgreSQL have a small disk each. */
+  readonly smallDisks?: boolean;
 }
+
+/** The servers that can have a small disk. */
+export const diskOwners = ["kafka", "order"] as const;
+export type DiskOwner = (typeof diskOwners)[number];
 
 /** The services that take part in the saga. */
 export const participants = ["order", "product", "delivery", "orchestrator"] as const;
@@ -46,6 +51,8 @@ export interface Stage {
   readonly doors: ReadonlyMap<ProcessName, Link>;
   /** By replica; empty without `clocks`. */
   readonly clocks: ReadonlyMap<string, ClockOfReplica>;
+  /** Empty without `smallDisks`. */
+  readonly disks: ReadonlyMap<DiskOwner, SmallDisk>;
   /** A process that is named here may end by itself. */
   readonly doomed: Set<string>;
   /** The newest lines that the processes wrote. */
@@ -59,6 +66,8 @@ export interface Stage {
 }
 
 const LINES_KEPT = 4_000;
+/** For PostgreSQL's own files, its write-ahead log, and a copy of its programs when they cannot be run where they are. */
+const DISK_MEGABYTES = 384;
 /** One process each is enough of what holds nothing. */
 const EDGES = ["frontend", "gateway", "user"];
 
@@ -93,18 +102,23 @@ export async function startStage(
     note("starting PostgreSQL, one server per service, and Kafka");
     const listeners = new Map<string, { readonly port: number; readonly advertisedPort: number }>();
     for (const name of linked) listeners.set(name, { port: await freePort(), advertisedPort: await freePort() });
-    const disk = needs.smallDisk;
-    const kafkaFolder = disk?.of === "kafka" ? disk.folder : folder.path;
+    const disks = new Map<DiskOwner, SmallDisk>();
+    for (const owner of needs.smallDisks ? diskOwners : []) {
+      const disk = await mountSmallDisk(join(folder.path, `disk-${owner}`), DISK_MEGABYTES);
+      closers.push(() => disk.unmount());
+      disks.set(owner, disk);
+    }
+    const folderOf = (owner: string) => disks.get(owner as DiskOwner)?.folder ?? folder.path;
     const starting = Promise.allSettled([
       startKafka({
-        dataDir: join(kafkaFolder, "kafka"),
+        dataDir: join(folderOf("kafka"), "kafka"),
         environment: process.env,
         extraListeners: [...listeners.values()],
         log: (line) => onLine("kafka", line),
       }),
       ...databaseOwners.map((owner) =>
         startPostgres({
-          dataDir: join(disk?.of === owner ? disk.folder : folder.path, `postgres-${owner}`),
+          dataDir: join(folderOf(owner), `postgres-${owner}`),
           log: (line) => onLine(`postgres-${owner}`, line),
         }),
       ),
@@ -184,6 +198,7 @@ export async function startStage(
         databaseLinks,
         doors,
         clocks,
+        disks,
         doomed,
         lines,
         databaseUrls,
