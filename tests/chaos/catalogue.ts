@@ -14,11 +14,12 @@ import {
   kafkaWiped,
   postgresKilled,
 } from "./faults/servers.ts";
+import { rollingUpgrade } from "./faults/upgrade.ts";
 import type { Plan } from "./plan.ts";
 
 /** Every fault that can be brought about here, by its number. */
 export const catalogue: readonly Fault[] = [
-  ...[orchestratorKilled, frozen, rebalances, stopped],
+  ...[orchestratorKilled, frozen, rebalances, stopped, rollingUpgrade],
   ...[postgresKilled, backendsTerminated, brokerKilled, brokerAway, kafkaWiped, diskFull],
   ...[duplicates, replayed, poison],
   ...[killedBetweenCommits, relayKilled],

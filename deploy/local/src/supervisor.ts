@@ -35,8 +35,11 @@ export interface Supervisor {
   pids(): ReadonlyMap<string, number>;
   /** Sends a signal, SIGKILL by default; after SIGKILL, SIGTERM and SIGINT it waits until the process has ended. */
   kill(name: string, signal?: NodeJS.Signals): Promise<void>;
-  /** Starts a process again as it was started first (stopping it when it runs) and waits until it is ready. */
-  restart(name: string): Promise<void>;
+  /**
+   * Starts a process again as it was started before (stopping it when it runs) and waits until it is ready.
+   * @param cwd in another folder, from now on: another release of the same program
+   */
+  restart(name: string, cwd?: string): Promise<void>;
   /** Ends all: the highest tier first, by SIGTERM, then by SIGKILL. Called again it waits for the same end. */
   stopAll(): Promise<void>;
 }
@@ -118,10 +121,10 @@ export function createSupervisor({
       entry.process.signal(signal);
       if (ends) await entry.process.exited;
     },
-    async restart(name) {
+    async restart(name, cwd) {
       const entry = entryOf(name);
       await end(entry);
-      await launch(entry.spec);
+      await launch(cwd === undefined ? entry.spec : { ...entry.spec, cwd });
     },
     stopAll() {
       stopping ??= stopTiers();

@@ -8,6 +8,8 @@ import { type LocalPostgres, startPostgres } from "@shop/local/postgres";
 import { databaseOwners, type ServiceName as ProcessName, serviceNames } from "@shop/local/services";
 import { startSystem, type System } from "@shop/local/system";
 import { Kafka, logLevel } from "kafkajs";
+import { buildRelease } from "../release/build.ts";
+import { type Edit, nextRelease, releaseAfterNext } from "../release/edits.ts";
 import { type ClockOfReplica, clockFor } from "./clock.ts";
 import { keepLedger } from "./ledger.ts";
 import { type KafkaLink, openKafkaLink } from "./kafka-link.ts";
@@ -24,6 +26,8 @@ export interface Needs {
   readonly links?: boolean;
   /** Whether the clock of each participant can be moved. */
   readonly clocks?: boolean;
+  /** Whether there are further releases of the services. */
+  readonly releases?: boolean;
   /** Whether Kafka and the order service's PostgreSQL have a small disk each. */
   readonly smallDisks?: boolean;
 }
@@ -53,6 +57,8 @@ export interface Stage {
   readonly clocks: ReadonlyMap<string, ClockOfReplica>;
   /** Empty without `smallDisks`. */
   readonly disks: ReadonlyMap<DiskOwner, SmallDisk>;
+  /** Folders from which services of further releases run; undefined without `releases`. */
+  readonly releases: { readonly next: string | undefined; readonly afterNext: string | undefined };
   /** A process that is named here may end by itself. */
   readonly doomed: Set<string>;
   /** The newest lines that the processes wrote. */
@@ -148,6 +154,13 @@ export async function startStage(
     const links = () => [...kafkaLinks.values(), ...databaseLinks.values(), ...doors.values()];
     closers.push(() => Promise.all(links().map((link) => link.close())));
 
+    const release = (name: string, edits: readonly Edit[]) =>
+      needs.releases ? buildRelease(join(folder.path, name), edits) : undefined;
+    const releases = {
+      next: await release("next", nextRelease),
+      afterNext: await release("after-next", releaseAfterNext),
+    };
+
     const clocks = new Map<string, ClockOfReplica>();
     const doomed = new Set<string>();
     note("starting the services");
@@ -199,6 +212,7 @@ export async function startStage(
         doors,
         clocks,
         disks,
+        releases,
         doomed,
         lines,
         databaseUrls,
