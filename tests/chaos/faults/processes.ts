@@ -62,9 +62,9 @@ export const rebalances: Fault = {
 export const stopped: Fault = {
   number: 25,
   name: "orderly stops",
-  what: "SIGTERM under load, one replica after the other, behind load balancers on layer 4: nobody may notice",
+  what: "SIGTERM under load, one replica after the other, behind load balancers on layer 4 that ask for readiness: nobody may notice",
   rules: ["I2", "I6", "I7", "I8"],
-  needs: { edgeReplicas: 2 },
+  needs: { edgeReplicas: 2, healthChecks: true },
   mixes: false,
   answers: "no server errors",
   async strike(stage, turn) {

@@ -11,6 +11,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { buildRelease } from "../release/build.ts";
 import { type Edit, nextRelease, releaseAfterNext } from "../release/edits.ts";
 import { type ClockOfReplica, clockFor } from "./clock.ts";
+import { watchHealth } from "./health.ts";
 import { keepLedger } from "./ledger.ts";
 import { type KafkaLink, openKafkaLink } from "./kafka-link.ts";
 import { type Link, openLink } from "./link.ts";
@@ -22,6 +23,8 @@ export interface Needs {
   readonly replicas?: number;
   /** The same of frontend, gateway and user, which are one each otherwise. */
   readonly edgeReplicas?: number;
+  /** Whether the load balancers ask the replicas for their readiness, and send nobody to one that is not ready. */
+  readonly healthChecks?: boolean;
   /** Whether Kafka and the databases are reached through links that can be cut. */
   readonly links?: boolean;
   /** Whether the clock of each participant can be moved. */
@@ -174,8 +177,9 @@ export async function startStage(
       replicas: Object.fromEntries([...names].map(([name, all]) => [name, all.length])),
       settings: { SEED_DEMO_DATA: "true", RATE_LIMIT_PER_USER_PER_SECOND: "100000", LOG_LEVEL: "info" },
       async frontDoor(name, replicas) {
-        const ports = replicas.map(({ url }) => Number(new URL(url).port));
-        const door = await openLink(await freePort(), () => ports);
+        const health = watchHealth(replicas, needs.healthChecks ?? false);
+        closers.push(() => health.stop());
+        const door = await openLink(await freePort(), () => health.ready().map(({ url }) => Number(new URL(url).port)));
         doors.set(name, door);
         return `http://127.0.0.1:${door.port}`;
       },
