@@ -33,10 +33,19 @@ export function planOf(fault: Fault, seed: number, forMs: number): Plan {
   return { name, faults: [fault], rules, needs, seed, forMs };
 }
 
-/** Turns of all faults that mix, in one run. */
+/** Short turns of all faults that mix, in one run: one of each, in an order by the seed, and so on. */
 export function mixOf(seed: number, forMs: number): Plan {
   const [first, ...others] = catalogue.filter(({ mixes }) => mixes);
   if (first === undefined) throw new Error("no fault of the catalogue mixes");
   const needs = { links: [first, ...others].some((fault) => fault.needs.links === true) };
-  return { name: "a mix", faults: [first, ...others], rules: EVERYTHING, needs, seed, forMs };
+  return {
+    name: "a mix",
+    faults: [first, ...others],
+    rules: EVERYTHING,
+    needs,
+    seed,
+    forMs,
+    onMs: 4_000,
+    offMs: 2_000,
+  };
 }

@@ -12,6 +12,9 @@ export interface Plan {
   readonly seed: number;
   /** How long orders come and harm is done. */
   readonly forMs: number;
+  /** How long a turn and the calm after it are, unless a fault says otherwise; 5 s each by default. */
+  readonly onMs?: number;
+  readonly offMs?: number;
 }
 
 /** The random numbers of a plan's script; the load has others, so that the two do not depend on each other. */

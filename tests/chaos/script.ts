@@ -1,4 +1,4 @@
-import type { Turn } from "./fault.ts";
+import type { Fault, Turn } from "./fault.ts";
 import { type Plan, randomOf } from "./plan.ts";
 import { placeOf } from "./rules/evidence.ts";
 import type { Stage } from "./stage/stage.ts";
@@ -49,12 +49,22 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
     ...{ deeds, broken, planted, broughtForward },
     async run(stage) {
       const endsAt = performance.now() + plan.forMs;
+      let deck: Fault[] = [];
       do {
-        const fault = plan.faults.length === 1 ? plan.faults[0] : pick(plan.faults);
+        // Each has its turn before any has a second one.
+        if (deck.length === 0) deck = shuffled(plan.faults, random);
+        const fault = deck.pop() ?? plan.faults[0];
         write(`turn of ${fault.name}`);
-        await fault.strike(stage, turnOf(fault.onMs ?? ON_MS));
-        await Bun.sleep(Math.max(0, Math.min(fault.offMs ?? OFF_MS, endsAt - performance.now())));
+        await fault.strike(stage, turnOf(fault.onMs ?? plan.onMs ?? ON_MS));
+        await Bun.sleep(Math.max(0, Math.min(fault.offMs ?? plan.offMs ?? OFF_MS, endsAt - performance.now())));
       } while (performance.now() < endsAt);
     },
   };
+}
+
+function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .toSorted((one, other) => one.at - other.at)
+    .map(({ item }) => item);
 }

@@ -41,31 +41,36 @@ const copyOf = ({ key, value, headers }: WholeRecord): Message => ({
   headers: { ...headers, [HARNESS_HEADER]: "1" },
 });
 
+/** Copies come up to this much later, in milliseconds, so in any order. */
+const COPIES_LATE_BY_MS = 3_000;
+
 export const duplicates: Fault = {
   number: 12,
   name: "duplicates",
-  what: "every message is delivered 2 to 5 times",
+  what: `every message is delivered 2 to 5 times, its copies up to ${COPIES_LATE_BY_MS / 1_000} s later and in any order`,
   rules: EVERYTHING,
   needs: {},
   mixes: true,
   strike: (stage, turn) =>
     withProducer(stage, async (producer) => {
-      let copied = 0;
+      const copies: Promise<void>[] = [];
+      const send = async (record: WholeRecord) => {
+        await Bun.sleep(turn.random() * COPIES_LATE_BY_MS);
+        const { topic, partition } = record;
+        await producer.send({ topic, messages: [{ ...copyOf(record), partition }] });
+      };
       await listening(
         stage,
         topics,
-        async (record) => {
-          const copies = Array.from({ length: 1 + Math.floor(turn.random() * 4) }, () => copyOf(record));
-          copied += copies.length;
-          await producer.send({
-            topic: record.topic,
-            messages: copies.map((copy) => ({ ...copy, partition: record.partition })),
-          });
+        (record) => {
+          for (let left = 1 + Math.floor(turn.random() * 4); left > 0; left -= 1) copies.push(send(record));
+          return Promise.resolve();
         },
         // Not until the turn is over: that began before anybody listened.
         () => Bun.sleep(turn.onMs),
       );
-      if (copied > 0) turn.did(`${copied} copies`);
+      await Promise.all(copies);
+      if (copies.length > 0) turn.did(`${copies.length} copies`);
     }),
 };
 
@@ -98,7 +103,9 @@ export const replayed: Fault = {
 
 interface Poison {
   readonly what: string;
-  readonly value: string | null;
+  readonly value: string | Buffer | null;
+  /** Of its own by default. */
+  readonly key?: null;
 }
 
 function poisons(): readonly Poison[] {
@@ -111,6 +118,8 @@ function poisons(): readonly Poison[] {
   return [
     { what: "JSON that is cut short", value: `{"specversion":"1.0","id":"` },
     { what: "a null value", value: null },
+    { what: "null as JSON, without a key", value: "null", key: null },
+    { what: "bytes that are no text", value: Buffer.from([0x80, 0x00, 0xff]) },
     { what: "something else than an event", value: "[1,2,3]" },
     { what: "an unknown type", value: event({ type: "NobodyKnowsThis", data: {} }) },
     { what: "an unknown version", value: event({ dataschema: "urn:unknown:99", data: {} }) },
@@ -118,8 +127,8 @@ function poisons(): readonly Poison[] {
   ];
 }
 
-async function plant(producer: Producer, topic: Topic, { value }: Poison, turn: Turn): Promise<void> {
-  const [at] = await producer.send({ topic, messages: [{ key: crypto.randomUUID(), value }] });
+async function plant(producer: Producer, topic: Topic, { value, key }: Poison, turn: Turn): Promise<void> {
+  const [at] = await producer.send({ topic, messages: [{ key: key === null ? null : crypto.randomUUID(), value }] });
   if (at?.baseOffset === undefined) throw new Error("Kafka does not say where it put a record");
   turn.planted({ topic, partition: at.partition, offset: at.baseOffset });
 }
@@ -127,7 +136,7 @@ async function plant(producer: Producer, topic: Topic, { value }: Poison, turn: 
 export const poison: Fault = {
   number: 15,
   name: "poison",
-  what: "records that nobody can read among the messages: cut JSON, null, no event, unknown type, unknown version, 5 MB",
+  what: "records that nobody can read among the messages: cut JSON, null, no text, no event, unknown type, unknown version, 5 MB",
   rules: EVERYTHING,
   needs: {},
   mixes: true,
