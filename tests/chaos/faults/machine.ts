@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { anyone } from "@shop/local/demo/shop-client";
 import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
 import type { Fault, Turn } from "../fault.ts";
+import { tokenOf } from "../load/cast.ts";
+import { type Person, person } from "../load/person.ts";
 import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
 
 const HOUR_MS = 3_600_000;
@@ -13,6 +14,11 @@ function setClocks({ system, clocks }: Stage, replicas: readonly string[], offse
   for (const replica of replicas) clocks.get(replica)?.set(offsetMs, system.supervisor.pids().get(replica));
 }
 
+/** Somebody who logs in now, and whose calls belong to no journal. */
+async function enter({ system }: Stage, name: string, url: string): Promise<Person> {
+  return person(name, url, await tokenOf(system.frontendUrl, name), () => undefined);
+}
+
 /** A token of a clock that is off by 2 s must do. */
 async function useTokenOff(stage: Stage, turn: Turn): Promise<void> {
   const offMs = turn.pick([-TOKEN_OFF_MS, TOKEN_OFF_MS]);
@@ -20,10 +26,9 @@ async function useTokenOff(stage: Stage, turn: Turn): Promise<void> {
   const url = stage.system.frontendUrl;
   setClocks(stage, user, offMs);
   const name = turn.pick(["customer", "customer2"]);
-  const login = await anyone(url).call("POST", "/login", { username: name, password: `${name}-password` });
+  const somebody = await enter(stage, name, url);
   setClocks(stage, user, 0);
   turn.did(`a token ${offMs} ms off`);
-  const somebody = anyone(url, undefined, String(login.body["accessToken"]));
   for (const path of ["/api/users/me", "/api/orders", "/api/deliveries?limit=1"]) {
     const { status } = await somebody.call("GET", path);
     if (status !== 200) turn.broke(`a token ${offMs} ms off was answered with ${status} at ${path}`);
@@ -86,18 +91,15 @@ const GREEDY_BYTES = 250_000;
 
 /** Gives a process no more memory than it has, and asks it for what needs some, until it cannot go on; then it is started again. */
 async function limitMemory(stage: Stage, turn: Turn): Promise<void> {
-  const { supervisor, services, frontendUrl } = stage.system;
+  const { supervisor, services } = stage.system;
   const replica = turn.pick(stage.replicasOf("order"));
   const pidOf = () => supervisor.pids().get(replica);
   const pid = pidOf();
   const url = services.order.replicas.find(({ name }) => name === replica)?.url;
   if (pid === undefined || url === undefined) throw new Error(`${replica} does not run`);
-  const login = await anyone(frontendUrl).call("POST", "/login", {
-    ...{ username: "customer", password: "customer-password" },
-  });
-  const greedy = anyone(url, undefined, String(login.body["accessToken"]));
-  const body = { items: [], deliveryAddress: "x".repeat(GREEDY_BYTES) };
-  const ask = () => greedy.call("POST", "/api/orders", body).then(({ status }) => status, noAnswer);
+  const greedy = await enter(stage, "customer", url);
+  const json = { items: [], deliveryAddress: "x".repeat(GREEDY_BYTES) };
+  const ask = () => greedy.call("POST", "/api/orders", { json });
 
   const kilobytes = Number(/VmData:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]);
   stage.doomed.add(replica);
@@ -109,11 +111,6 @@ async function limitMemory(stage: Stage, turn: Turn): Promise<void> {
   if (!isHit) await Bun.$`prlimit --pid ${pid} --data=unlimited`.quiet();
   else await eventually(() => fetch(url), { deadlineMs: 30_000, pauseMs: 100 });
   stage.doomed.delete(replica);
-}
-
-/** Whoever asks a process for more than it has may get no answer at all. */
-function noAnswer(): undefined {
-  return undefined;
 }
 
 function missingPrlimit(): string | undefined {

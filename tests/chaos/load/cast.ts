@@ -36,7 +36,8 @@ export async function assemble(
   };
 }
 
-async function tokenOf(frontendUrl: string, name: string): Promise<string> {
+/** An access token of somebody who logs in now. */
+export async function tokenOf(frontendUrl: string, name: string): Promise<string> {
   let held: Tokens | undefined;
   const store = { load: () => undefined, save: (tokens: Tokens | undefined) => void (held = tokens) };
   await enter(frontendUrl, name, `${name}-password`, { store });
