@@ -25,9 +25,14 @@ const HEARTBEAT_INTERVAL_MS = 1_000;
 /** A fetch with nothing to bring returns after this long; heartbeats are sent between fetches. */
 const FETCH_WAIT_MS = 500;
 const COMMIT_INTERVAL_MS = 300;
-const WATCH_INTERVAL_MS = 5_000;
-/** A consumer that has not come back from a fetch for this long, in milliseconds, is stuck and is made anew. */
-const SILENT_MS = 20_000;
+const WATCH_INTERVAL_MS = 1_000;
+/**
+ * A member that has not come back from a fetch for this long, in milliseconds, with nothing in hand, is stuck, or its connection is dead and nobody
+ * says so: it is made anew. kafkajs would try the same connection four times, for 5.5 s each.
+ */
+const SILENT_MS = 8_000;
+/** The same for one that is joining its group, which waits for the other members: for a dead one as long as its session lasts. */
+const JOINING_MS = 20_000;
 const REBUILD_BACKOFF = { firstMs: 200, maxMs: 2_000 };
 const MAX_PARTITIONS_AT_ONCE = 1_000;
 const DISCONNECT_TIMEOUT_MS = 3_000;
@@ -57,7 +62,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       }
       healthy = false;
       metrics.count("consumer_rebuilt_total");
-      failures = clock.elapsed() - startedAt > SILENT_MS ? 1 : failures + 1;
+      failures = clock.elapsed() - startedAt > JOINING_MS ? 1 : failures + 1;
       if (!stopping.signal.aborted) await clock.sleep(backoffMs(REBUILD_BACKOFF, failures), stopping.signal);
     }
   }
@@ -77,24 +82,31 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
     });
     const queue = createWorkQueue({ handle, clock, logger, metrics });
-    let lastFetchAt = clock.elapsed();
+    let lastSignAt = clock.elapsed();
+    let patienceMs = JOINING_MS;
     // What ends it is handed over as a value: it may come while the group is still being joined, before anybody waits for it.
     const ended = Promise.withResolvers<Error | undefined>();
     const end = () => ended.resolve(undefined);
     consumer.on(consumer.events.CRASH, ({ payload }) => ended.resolve(payload.error));
     consumer.on(consumer.events.FETCH, () => {
-      lastFetchAt = clock.elapsed();
+      lastSignAt = clock.elapsed();
+    });
+    consumer.on(consumer.events.REBALANCING, () => {
+      lastSignAt = clock.elapsed();
+      patienceMs = JOINING_MS;
     });
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       queue.startOver();
-      lastFetchAt = clock.elapsed();
+      lastSignAt = clock.elapsed();
+      patienceMs = SILENT_MS;
       healthy = true;
       logger.info("joined the consumer group", { groupId, partitions: payload.memberAssignment });
     });
     const watch = setInterval(() => {
-      const silentForMs = clock.elapsed() - lastFetchAt;
-      if (silentForMs > SILENT_MS && queue.isEmpty())
-        ended.resolve(new Error(`no fetch came back for ${silentForMs} ms`));
+      // While the handlers are behind nothing is fetched.
+      if (!queue.isEmpty()) lastSignAt = clock.elapsed();
+      const silentForMs = clock.elapsed() - lastSignAt;
+      if (silentForMs > patienceMs) ended.resolve(new Error(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
     // One after the other: a commit that kafkajs tries again must not undo the one behind it.
     let committed = Promise.resolve();
@@ -119,7 +131,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       clearInterval(watch);
       clearInterval(commit);
       await queue.close();
-      await commitNext();
+      await within(DISCONNECT_TIMEOUT_MS, commitNext());
       await disconnect(consumer);
     }
   }
@@ -163,9 +175,14 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     }
   }
 
+  /** Waits for what a dead connection may never answer, for a while. */
+  async function within(ms: number, work: Promise<unknown>): Promise<void> {
+    await Promise.race([work, clock.sleep(ms)]);
+  }
+
   async function disconnect(consumer: Consumer): Promise<void> {
     try {
-      await Promise.race([consumer.disconnect(), clock.sleep(DISCONNECT_TIMEOUT_MS)]);
+      await within(DISCONNECT_TIMEOUT_MS, consumer.disconnect());
     } catch (error) {
       logger.debug("the consumer did not disconnect cleanly", { groupId, error });
     }
