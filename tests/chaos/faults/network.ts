@@ -35,7 +35,7 @@ export const untold: Fault = {
       direction === "toClient" && isUnlucky() ? keepBack(turn, connection) : "pass";
     const told: number[] = [KAFKA_CALLS.produce, KAFKA_CALLS.offsetCommit];
     const databases: Link[] = [...stage.databaseLinks.values()];
-    const doors: Link[] = participants.flatMap((name) => stage.doors.get(name) ?? []);
+    const doors: Link[] = [...stage.doors.values()];
     const brokers: KafkaLink[] = [...stage.kafkaLinks.values()];
     for (const link of [...databases, ...doors]) link.watch(ofAnswers);
     for (const link of brokers)

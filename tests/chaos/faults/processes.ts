@@ -62,7 +62,7 @@ export const rebalances: Fault = {
 export const stopped: Fault = {
   number: 25,
   name: "orderly stops",
-  what: "SIGTERM under load, one replica after the other, behind load balancers on layer 4 that ask for readiness: nobody may notice",
+  what: "SIGTERM under load, one replica after the other: the gateway knows all replicas, the frontends stand behind a load balancer on layer 4 that asks for readiness, and nobody may notice",
   rules: ["I2", "I6", "I7", "I8"],
   needs: { edgeReplicas: 2, healthChecks: true },
   mixes: false,

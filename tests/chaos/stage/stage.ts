@@ -54,8 +54,8 @@ export interface Stage {
   /** By replica; empty without `links`. */
   readonly kafkaLinks: ReadonlyMap<string, KafkaLink>;
   readonly databaseLinks: ReadonlyMap<string, Link>;
-  /** Before each service, as its load balancer. */
-  readonly doors: ReadonlyMap<ProcessName, Link>;
+  /** Before each replica, on its callers' way to it; empty without `links`. */
+  readonly doors: ReadonlyMap<string, Link>;
   /** By replica; empty without `clocks`. */
   readonly clocks: ReadonlyMap<string, ClockOfReplica>;
   /** Empty without `smallDisks`. */
@@ -77,6 +77,8 @@ export interface Stage {
 const LINES_KEPT = 4_000;
 /** For PostgreSQL's own files, its write-ahead log, and a copy of its programs when they cannot be run where they are. */
 const DISK_MEGABYTES = 384;
+/** Those that callers know one address of, that of a load balancer: browsers of the frontend, and whoever wants the keys of the user service. The others' replicas are all known to the gateway. */
+const BALANCED: readonly string[] = ["frontend", "user"];
 /** One process each is enough of what holds nothing. */
 const EDGES = ["frontend", "gateway", "user"];
 
@@ -153,8 +155,9 @@ export async function startStage(
       const database = databases.get(serviceOf(name) as ServiceName);
       databaseLinks.set(name, await openLink(await freePort(), () => [database?.port ?? 0]));
     }
-    const doors = new Map<ProcessName, Link>();
-    const links = () => [...kafkaLinks.values(), ...databaseLinks.values(), ...doors.values()];
+    const doors = new Map<string, Link>();
+    const balancers: Link[] = [];
+    const links = () => [...kafkaLinks.values(), ...databaseLinks.values(), ...doors.values(), ...balancers];
     closers.push(() => Promise.all(links().map((link) => link.close())));
 
     const release = (name: string, edits: readonly Edit[]) =>
@@ -177,11 +180,17 @@ export async function startStage(
       replicas: Object.fromEntries([...names].map(([name, all]) => [name, all.length])),
       settings: { SEED_DEMO_DATA: "true", RATE_LIMIT_PER_USER_PER_SECOND: "100000", LOG_LEVEL: "info" },
       async frontDoor(name, replicas) {
-        const health = watchHealth(replicas, needs.healthChecks ?? false);
-        closers.push(() => health.stop());
-        const door = await openLink(await freePort(), () => health.ready().map(({ url }) => Number(new URL(url).port)));
-        doors.set(name, door);
-        return `http://127.0.0.1:${door.port}`;
+        if (BALANCED.includes(name)) {
+          const health = watchHealth(replicas, needs.healthChecks ?? false);
+          closers.push(() => health.stop());
+          const balancer = await openLink(await freePort(), () => health.ready().map(({ url }) => portOf(url)));
+          balancers.push(balancer);
+          return `http://127.0.0.1:${balancer.port}`;
+        }
+        if (!needs.links) return replicas.map(({ url }) => url).join(",");
+        for (const { name: replica, url } of replicas)
+          doors.set(replica, await openLink(await freePort(), () => [portOf(url)]));
+        return replicas.map(({ name: replica }) => `http://127.0.0.1:${doors.get(replica)?.port}`).join(",");
       },
       settingsOf({ name }, service) {
         const clock = needs.clocks ? clockFor(name, folder.path) : undefined;
@@ -230,6 +239,10 @@ export async function startStage(
     await stop();
     throw error;
   }
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
 }
 
 function replicaNames(name: string, count: number): readonly string[] {
