@@ -1,5 +1,5 @@
 import { EVERYTHING, type Fault } from "./fault.ts";
-import { repeatedPosts, riders, rush } from "./faults/clients.ts";
+import { flood, repeatedPosts, riders, rush } from "./faults/clients.ts";
 import { duplicates, poison, replayed } from "./faults/messages.ts";
 import { killedBetweenCommits, relayKilled } from "./faults/moments.ts";
 import { badLinks, cutOff, untold } from "./faults/network.ts";
@@ -25,7 +25,7 @@ export const catalogue: readonly Fault[] = [
   ...[killedBetweenCommits, relayKilled],
   ...[reordered, steppedClocks, slowHandler],
   ...[untold, cutOff, badLinks],
-  ...[rush, repeatedPosts, riders],
+  ...[rush, repeatedPosts, riders, flood],
 ].toSorted((one, other) => one.number - other.number);
 
 export function planOf(fault: Fault, seed: number, forMs: number): Plan {

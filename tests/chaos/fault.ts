@@ -23,7 +23,7 @@ export interface Fault {
   /** What this machine lacks for it, as a sentence; nothing when it can be run. */
   readonly missing?: () => string | undefined;
   /** What of the answers breaks a rule of this fault alone. */
-  readonly answers?: "no server errors" | "orders are always taken";
+  readonly answers?: "no server errors" | "orders are always taken" | "refused early";
   /** Does harm for one turn and undoes it before it resolves. */
   strike(stage: Stage, turn: Turn): Promise<void>;
 }

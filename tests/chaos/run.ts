@@ -109,13 +109,30 @@ function problems(journal: readonly Entry[]): Readonly<Record<string, number>> {
 }
 
 function badAnswers({ answers }: Fault, journal: readonly Entry[]): readonly string[] {
-  const bad = journal.filter(({ status, method, call }) => {
-    const failed = status === 0 || status >= 500;
-    return answers === "no server errors" ? failed : failed && method === "POST" && call === "/api/orders";
-  });
-  if (answers === undefined || bad.length === 0) return [];
+  if (answers === undefined) return [];
+  const bad = journal.filter((entry) => isBad(entry, answers));
+  if (bad.length === 0) return [];
   const some = bad
     .slice(0, 5)
     .map(({ method, call, status, problem, at }) => `${method} ${call} ${status} ${problem} at ${at}`);
   return [`${bad.length} calls were not served: ${some.join("; ")}`];
+}
+
+/** Whoever is refused for now must know it soon: within what the contract gives an answer, and as long again for a client that is busy itself. */
+const REFUSED_WITHIN_MS = 4_000;
+
+function isBad({ status, method, call, ms, retryAfter }: Entry, answers: NonNullable<Fault["answers"]>): boolean {
+  const failed = status === 0 || status >= 500;
+  switch (answers) {
+    case "no server errors":
+      return failed;
+    case "orders are always taken":
+      return failed && method === "POST" && call === "/api/orders";
+    case "refused early": {
+      const refused = status === 429 || status === 503;
+      return refused ? retryAfter === undefined || ms > REFUSED_WITHIN_MS : failed;
+    }
+    default:
+      return answers satisfies never;
+  }
 }

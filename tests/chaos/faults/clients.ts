@@ -60,3 +60,39 @@ export const riders: Fault = {
     for (const name of all) await supervisor.kill(name, "SIGCONT");
   },
 };
+
+/** A process that holds on to what it cannot do would need more than this soon; in megabytes. */
+const MEMORY_BOUND_MB = 400;
+
+export const flood: Fault = {
+  number: 26,
+  name: "flood",
+  what: `for 30 s 800 orders at a time, more than can be done: who is refused knows it soon and is told when to come again, no process needs more than ${MEMORY_BOUND_MB} MB, and it recovers by itself`,
+  rules: ["I1", "I2", "I3", "I4", "I5", "I6", "I8"],
+  needs: {},
+  mixes: false,
+  onMs: 30_000,
+  answers: "refused early",
+  habits: {
+    ...{ ordersPerSecond: Number.POSITIVE_INFINITY, inFlight: 800 },
+    ...{ completed: 0.05, cancelled: 0.05, failed: 0, raced: 0 },
+  },
+  async strike(stage, turn) {
+    const most = new Map<string, number>();
+    while (!turn.over.aborted) {
+      for (const [name, pid] of stage.system.supervisor.pids()) {
+        const megabytes = await residentMegabytes(pid);
+        const service = name.replace(/-\d+$/, "");
+        most.set(service, Math.max(most.get(service) ?? 0, megabytes));
+        if (megabytes > MEMORY_BOUND_MB) turn.broke(`${name} needed ${megabytes} MB`);
+      }
+      await turn.wait(500);
+    }
+    turn.did(`800 at a time; memory ${[...most].map(([name, megabytes]) => `${name} ${megabytes} MB`).join(", ")}`);
+  },
+};
+
+async function residentMegabytes(pid: number): Promise<number> {
+  const { stdout } = await Bun.$`ps -o rss= -p ${pid}`.quiet().nothrow();
+  return Math.round(Number(stdout.toString()) / 1_024);
+}

@@ -29,7 +29,7 @@ export function person(name: string, baseUrl: string, token: string, write: (ent
     name,
     async call(method, path, { json, key, orderId } = {}) {
       const startedAt = performance.now();
-      const { status, body, problem } = await ask(baseUrl + path, {
+      const { status, body, problem, retryAfter } = await ask(baseUrl + path, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
@@ -48,19 +48,25 @@ export function person(name: string, baseUrl: string, token: string, write: (ent
         ...(about === undefined ? {} : { orderId: about }),
         ...(said === undefined ? {} : { said }),
         ...(problem === undefined ? {} : { problem }),
+        ...(retryAfter === undefined ? {} : { retryAfter }),
       });
       return { status, body };
     },
   };
 }
 
-async function ask(url: string, request: RequestInit): Promise<Told & { readonly problem?: string }> {
+async function ask(url: string, request: RequestInit): Promise<Told & Pick<Entry, "problem" | "retryAfter">> {
   try {
     const response = await fetch(url, request);
     const text = await response.text();
     const body = (text === "" ? {} : JSON.parse(text)) as Told["body"];
     const { status } = response;
-    return status < 400 ? { status, body } : { status, body, problem: String(body["code"]) };
+    if (status < 400) return { status, body };
+    const retryAfter = response.headers.get("retry-after");
+    return {
+      ...{ status, body, problem: String(body["code"]) },
+      ...(retryAfter === null ? {} : { retryAfter: Number(retryAfter) }),
+    };
   } catch (error) {
     return { status: 0, body: {}, problem: error instanceof Error ? error.message : String(error) };
   }
