@@ -22,6 +22,8 @@ interface SagaRow {
 }
 
 const participants = ["order", "product", "delivery", "orchestrator"] as const;
+/** A connection to the database of each of them. */
+type Connections = (name: (typeof participants)[number]) => postgres.Sql;
 
 /** What the databases say of stock, orders, deliveries and sagas, as it stands in them. */
 export interface Accounts {
@@ -49,43 +51,47 @@ export interface Finding {
   readonly text: string;
 }
 
-/** @param databaseUrls by service */
-export async function readAccounts(databaseUrls: ReadonlyMap<string, string>): Promise<Accounts> {
+/** @param from the addresses of the databases by service, or connections to them that are there already */
+export async function readAccounts(from: ReadonlyMap<string, string> | Connections): Promise<Accounts> {
+  if (typeof from === "function") return read(from);
   const clients = new Map(
     participants.map((name) => {
-      const url = databaseUrls.get(name);
+      const url = from.get(name);
       if (url === undefined) throw new Error(`the address of the ${name} database is not known`);
       return [name, postgres(url, { max: 1, onnotice: () => undefined })] as const;
     }),
   );
-  const on = (name: (typeof participants)[number]): postgres.Sql => clients.get(name) as postgres.Sql;
   try {
-    const [orders, reservations, products, deliveries, sagas] = await Promise.all([
-      on("order")<OrderRow[]>`select id, status, items from orders`,
-      on("product")<ReservationRow[]>`select order_id, status, items from reservation`,
-      on("product")<Accounts["products"][number][]>`
-        select p.id, p.name, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as "broughtIn"
-        from product p order by p.id`,
-      on("delivery")<DeliveryRow[]>`select order_id, status from delivery`,
-      on("orchestrator")<SagaRow[]>`select order_id, status, step, stuck_since is not null as stuck from saga`,
-    ]);
-    const created = await on("order")<Accounts["created"][number][]>`
-      select key, count(*)::int as n from outbox where payload->>'type' = 'OrderCreated' group by key`;
-    let unsent = 0;
-    const deadLetters: string[] = [];
-    for (const name of participants) {
-      const [row] = await on(name)<{ n: number }[]>`select count(*)::int as n from outbox where sent_at is null`;
-      unsent += row?.n ?? 0;
-      const letters = await on(name)<{ cause: string; type: string | null; key: string | null; detail: string }[]>`
-        select cause, type, key, left(detail, 200) as detail from dead_letter`;
-      deadLetters.push(
-        ...letters.map(({ cause, type, key, detail }) => `${name}: ${cause} ${type ?? ""} ${key ?? ""} ${detail}`),
-      );
-    }
-    return { orders, reservations, products, deliveries, sagas, created, unsent, deadLetters };
+    return await read((name) => clients.get(name) as postgres.Sql);
   } finally {
     await Promise.all([...clients.values()].map((client) => client.end({ timeout: 2 })));
   }
+}
+
+async function read(on: Connections): Promise<Accounts> {
+  const [orders, reservations, products, deliveries, sagas] = await Promise.all([
+    on("order")<OrderRow[]>`select id, status, items from orders`,
+    on("product")<ReservationRow[]>`select order_id, status, items from reservation`,
+    on("product")<Accounts["products"][number][]>`
+      select p.id, p.name, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as "broughtIn"
+      from product p order by p.id`,
+    on("delivery")<DeliveryRow[]>`select order_id, status from delivery`,
+    on("orchestrator")<SagaRow[]>`select order_id, status, step, stuck_since is not null as stuck from saga`,
+  ]);
+  const created = await on("order")<Accounts["created"][number][]>`
+    select key, count(*)::int as n from outbox where payload->>'type' = 'OrderCreated' group by key`;
+  let unsent = 0;
+  const deadLetters: string[] = [];
+  for (const name of participants) {
+    const [row] = await on(name)<{ n: number }[]>`select count(*)::int as n from outbox where sent_at is null`;
+    unsent += row?.n ?? 0;
+    const letters = await on(name)<{ cause: string; type: string | null; key: string | null; detail: string }[]>`
+      select cause, type, key, left(detail, 200) as detail from dead_letter`;
+    deadLetters.push(
+      ...letters.map(({ cause, type, key, detail }) => `${name}: ${cause} ${type ?? ""} ${key ?? ""} ${detail}`),
+    );
+  }
+  return { orders, reservations, products, deliveries, sagas, created, unsent, deadLetters };
 }
 
 /** What in these accounts contradicts itself; nothing when the books balance. */

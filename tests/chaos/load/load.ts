@@ -42,6 +42,7 @@ export interface Cast {
  * that failed: an order with the same key.
  * @param until no order is begun after it is aborted; those under way are followed to their end
  * @param giveUp nobody insists any more after it is aborted
+ * @param sleep resolves after so many milliseconds: real ones, unless time is simulated
  * @returns how many things that had to be answered were not, as sentences
  */
 export async function runLoad(
@@ -50,6 +51,7 @@ export async function runLoad(
   seed: number,
   until: AbortSignal,
   giveUp: AbortSignal,
+  sleep: (ms: number) => Promise<void> = Bun.sleep,
 ): Promise<readonly string[]> {
   const random = seeded(seed);
   const unanswered: string[] = [];
@@ -60,7 +62,7 @@ export async function runLoad(
     for (let pauseMs = 50; !giveUp.aborted; pauseMs = Math.min(1_000, pauseMs * 2)) {
       const told = await call();
       if (told.status !== 0 && told.status < 500 && told.status !== 429 && told.status !== 401) return told;
-      await Bun.sleep(pauseMs);
+      await sleep(pauseMs);
     }
     unanswered.push(`${what} was never answered`);
     return undefined;
@@ -76,7 +78,7 @@ export async function runLoad(
       if (delivery !== undefined) return delivery.id;
       const order = await insist(`order ${orderId}`, () => customer.call("GET", `/api/orders/${orderId}`));
       if (order?.body["status"] === "CANCELLED") return undefined;
-      await Bun.sleep(250);
+      await sleep(250);
     }
     unanswered.push(`order ${orderId} never had a delivery`);
     return undefined;
@@ -125,12 +127,12 @@ export async function runLoad(
 
   const inFlight = new Set<Promise<void>>();
   for (let count = 0; count < habits.orders && !until.aborted; count += 1) {
-    while (inFlight.size >= habits.inFlight && !giveUp.aborted) await Promise.race([...inFlight, Bun.sleep(1_000)]);
+    while (inFlight.size >= habits.inFlight && !giveUp.aborted) await Promise.race([...inFlight, sleep(1_000)]);
     if (until.aborted) break;
     const following = oneOrder(planOf(cast, habits, random, `${seed}-${count}`));
     inFlight.add(following);
     void following.finally(() => inFlight.delete(following));
-    if (Number.isFinite(habits.ordersPerSecond)) await Bun.sleep(1_000 / habits.ordersPerSecond);
+    if (Number.isFinite(habits.ordersPerSecond)) await sleep(1_000 / habits.ordersPerSecond);
   }
   await Promise.all(inFlight);
   return unanswered;

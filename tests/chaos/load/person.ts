@@ -6,7 +6,7 @@ export interface Person {
   call(method: string, path: string, asked?: Asked): Promise<Told>;
 }
 
-interface Asked {
+export interface Asked {
   readonly json?: unknown;
   readonly key?: string;
   /** The order that it is about, when the path does not say so. */
@@ -19,30 +19,52 @@ export interface Told {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/** An answer, with the code of its problem or why there is none. */
+export type Answered = Told & Pick<Entry, "problem" | "retryAfter">;
+
 /** Longer than any answer may take: who waits longer has none. */
 const PATIENCE_MS = 10_000;
 
 /** @param write told of each call when it has been answered, or has not */
 export function person(name: string, baseUrl: string, token: string, write: (entry: Entry) => void): Person {
-  const startOfTime = performance.timeOrigin;
+  const call = (method: string, path: string, { json, key }: Asked) =>
+    ask(baseUrl + path, {
+      method,
+      headers: headersOf(token, json, key),
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+  return writtenDown(name, call, write, () => performance.timeOrigin + performance.now());
+}
+
+export function headersOf(token: string, json: unknown, key: string | undefined): Record<string, string> {
+  return {
+    authorization: `Bearer ${token}`,
+    ...(json === undefined ? {} : { "content-type": "application/json" }),
+    ...(key === undefined ? {} : { "idempotency-key": key }),
+  };
+}
+
+/**
+ * Somebody whose calls are made by `call`.
+ * @param nowMs the time, in milliseconds
+ */
+export function writtenDown(
+  name: string,
+  call: (method: string, path: string, asked: Asked) => Promise<Answered>,
+  write: (entry: Entry) => void,
+  nowMs: () => number,
+): Person {
   return {
     name,
-    async call(method, path, { json, key, orderId } = {}) {
-      const startedAt = performance.now();
-      const { status, body, problem, retryAfter } = await ask(baseUrl + path, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(json === undefined ? {} : { "content-type": "application/json" }),
-          ...(key === undefined ? {} : { "idempotency-key": key }),
-        },
-        ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-        signal: AbortSignal.timeout(PATIENCE_MS),
-      });
+    async call(method, path, asked = {}) {
+      const startedAt = nowMs();
+      const { status, body, problem, retryAfter } = await call(method, path, asked);
+      const { key, orderId } = asked;
       const about = orderId ?? aboutOrder(path, body);
       const said = typeof body["status"] === "string" ? body["status"] : undefined;
       write({
-        ...{ at: Math.round(startOfTime + startedAt), ms: Math.round(performance.now() - startedAt) },
+        ...{ at: Math.round(startedAt), ms: Math.round(nowMs() - startedAt) },
         ...{ who: name, method, call: callOf(path), status },
         ...(key === undefined ? {} : { key }),
         ...(about === undefined ? {} : { orderId: about }),
@@ -55,21 +77,25 @@ export function person(name: string, baseUrl: string, token: string, write: (ent
   };
 }
 
-async function ask(url: string, request: RequestInit): Promise<Told & Pick<Entry, "problem" | "retryAfter">> {
+async function ask(url: string, request: RequestInit): Promise<Answered> {
   try {
-    const response = await fetch(url, request);
-    const text = await response.text();
-    const body = (text === "" ? {} : JSON.parse(text)) as Told["body"];
-    const { status } = response;
-    if (status < 400) return { status, body };
-    const retryAfter = response.headers.get("retry-after");
-    return {
-      ...{ status, body, problem: String(body["code"]) },
-      ...(retryAfter === null ? {} : { retryAfter: Number(retryAfter) }),
-    };
+    return await answered(await fetch(url, request));
   } catch (error) {
     return { status: 0, body: {}, problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What a response says. */
+export async function answered(response: Response): Promise<Answered> {
+  const text = await response.text();
+  const body = (text === "" ? {} : JSON.parse(text)) as Told["body"];
+  const { status } = response;
+  if (status < 400) return { status, body };
+  const retryAfter = response.headers.get("retry-after");
+  return {
+    ...{ status, body, problem: String(body["code"]) },
+    ...(retryAfter === null ? {} : { retryAfter: Number(retryAfter) }),
+  };
 }
 
 function aboutOrder(path: string, body: Told["body"]): string | undefined {

@@ -54,14 +54,14 @@ export type Deeds = Pick<Evidence, "journal" | "planted" | "broughtForward" | "d
 export async function gather(stage: Stage, deeds: Deeds): Promise<Evidence> {
   const ledgers = new Map<ServiceName, readonly LedgerRow[]>();
   for (const name of participants) ledgers.set(name, await readLedger(stage.superuserUrl(name)));
-  const perService = await Promise.all(participants.map((name) => readMessages(name, stage.databaseUrls)));
+  const perService = await Promise.all(participants.map((name) => readMessagesAt(name, stage.databaseUrls)));
   return {
     ...deeds,
     accounts: await readAccounts(stage.databaseUrls),
     ledgers,
     outbox: perService.flatMap(({ outbox }) => outbox),
     deadLetters: perService.flatMap(({ deadLetters }) => deadLetters),
-    orderOfKey: await readKeys(stage.databaseUrls),
+    orderOfKey: await readKeysAt(stage.databaseUrls),
     records: await readTopics(stage.client, topics),
   };
 }
@@ -70,28 +70,41 @@ function connect(databaseUrls: Stage["databaseUrls"], service: ParticipantName):
   return postgres(databaseUrls.get(service) ?? "", { max: 1, onnotice: () => undefined });
 }
 
-async function readMessages(service: ParticipantName, databaseUrls: Stage["databaseUrls"]) {
+async function readMessagesAt(service: ParticipantName, databaseUrls: Stage["databaseUrls"]) {
   const sql = connect(databaseUrls, service);
   try {
-    const outbox = await sql<Omit<OutboxRow, "service">[]>`
-      select id::float8 as id, topic, key, payload->>'id' as "messageId", payload->>'type' as type, sent_at is not null as sent from outbox order by id`;
-    const deadLetters = await sql<Omit<DeadLetter, "service">[]>`
-      select cause, left(detail, 200) as detail, key, topic, partition, record_offset::text as "offset" from dead_letter`;
-    return {
-      outbox: outbox.map((row) => ({ ...row, service })),
-      deadLetters: deadLetters.map((row) => ({ ...row, service })),
-    };
+    return await readMessages(service, sql);
   } finally {
     await sql.end();
   }
 }
 
-async function readKeys(databaseUrls: Stage["databaseUrls"]): Promise<ReadonlyMap<string, string>> {
+/** The outbox and the dead letters of a service. */
+export async function readMessages(
+  service: ParticipantName,
+  sql: postgres.Sql,
+): Promise<Pick<Evidence, "outbox" | "deadLetters">> {
+  const outbox = await sql<Omit<OutboxRow, "service">[]>`
+    select id::float8 as id, topic, key, payload->>'id' as "messageId", payload->>'type' as type, sent_at is not null as sent from outbox order by id`;
+  const deadLetters = await sql<Omit<DeadLetter, "service">[]>`
+    select cause, left(detail, 200) as detail, key, topic, partition, record_offset::text as "offset" from dead_letter`;
+  return {
+    outbox: outbox.map((row) => ({ ...row, service })),
+    deadLetters: deadLetters.map((row) => ({ ...row, service })),
+  };
+}
+
+async function readKeysAt(databaseUrls: Stage["databaseUrls"]): Promise<ReadonlyMap<string, string>> {
   const sql = connect(databaseUrls, "order");
   try {
-    const rows = await sql<{ key: string; order_id: string }[]>`select key, order_id from idempotency_key`;
-    return new Map(rows.map(({ key, order_id }) => [key, order_id]));
+    return await readKeys(sql);
   } finally {
     await sql.end();
   }
+}
+
+/** The orders by the idempotency keys under which they were placed. */
+export async function readKeys(sql: postgres.Sql): Promise<Evidence["orderOfKey"]> {
+  const rows = await sql<{ key: string; order_id: string }[]>`select key, order_id from idempotency_key`;
+  return new Map(rows.map(({ key, order_id }) => [key, order_id]));
 }

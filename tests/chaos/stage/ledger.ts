@@ -67,10 +67,13 @@ export async function keepLedger(service: ServiceName, superuserUrl: string): Pr
 export async function readLedger(superuserUrl: string): Promise<readonly LedgerRow[]> {
   const sql = postgres(superuserUrl, { max: 1, onnotice: () => undefined });
   try {
-    return await sql<
-      LedgerRow[]
-    >`select seq::float8 as seq, txid, what, key, before, after from chaos.ledger order by seq`;
+    return await readLedgerOn(sql);
   } finally {
     await sql.end();
   }
+}
+
+/** The same by a connection that is there already. */
+export async function readLedgerOn(sql: postgres.Sql): Promise<readonly LedgerRow[]> {
+  return sql<LedgerRow[]>`select seq::float8 as seq, txid, what, key, before, after from chaos.ledger order by seq`;
 }

@@ -106,7 +106,8 @@ export async function lagOf(client: Kafka): Promise<number> {
   }
 }
 
-function envelopeOf(value: Buffer | null): { messageId: string | null; type: string | null } {
+/** What a record says of itself, if it is one of the system's messages. */
+export function envelopeOf(value: Buffer | null): { messageId: string | null; type: string | null } {
   const none = { messageId: null, type: null };
   if (value === null) return none;
   try {

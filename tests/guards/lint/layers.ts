@@ -27,8 +27,22 @@ const ALL_SHARED = shared("contracts", "runtime", "database", "http", "messaging
 /** What a program outside of the system uses, pages among them. */
 const CLIENT = shared("client");
 
+const PARTICIPANTS = ["order", "product", "delivery", "orchestrator"].flatMap((name) => [
+  `services/${name}/src/service.ts`,
+  `services/${name}/src/saga/`,
+  `services/${name}/src/sagas/`,
+]);
+
 /** The first layer that fits a file is its layer. A file that fits none may import nothing. */
 export const LAYERS: readonly Layer[] = [
+  {
+    name: "the simulator",
+    files: /^tests\/sim\//,
+    // The services themselves, which it runs in one process.
+    modules: ["tests/", ...ALL_SHARED, ...shared("testing"), "deploy/local/", ...PARTICIPANTS],
+    packages: ANY,
+    isTest: true,
+  },
   {
     name: "a test",
     files: /^tests\/|\.test\.tsx?$|\/src\/testing\//,

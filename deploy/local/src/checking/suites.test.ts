@@ -10,6 +10,7 @@ describe("a test file", () => {
     ["tests/guards/lint.test.ts", "guards"],
     ["tests/e2e/journey.test.ts", "end-to-end"],
     ["tests/browser/customer.test.ts", "browser"],
+    ["tests/sim/seeds.test.ts", "simulation"],
     ["tests/faults/kill.test.ts", "faults"],
     ["tests/containers/compose.test.ts", "containers"],
     ["tests/manifests/kubernetes.test.ts", "manifests"],

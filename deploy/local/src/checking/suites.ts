@@ -2,7 +2,16 @@ import { join } from "node:path";
 
 /** Tests that run together. Every test file of the repository belongs to exactly one suite. */
 export interface Suite {
-  readonly name: "unit" | "guards" | "integration" | "end-to-end" | "browser" | "faults" | "containers" | "manifests";
+  readonly name:
+    | "unit"
+    | "guards"
+    | "integration"
+    | "end-to-end"
+    | "browser"
+    | "simulation"
+    | "faults"
+    | "containers"
+    | "manifests";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
   /** For a test that states no time of its own. */
@@ -30,6 +39,7 @@ export const SUITES: readonly Suite[] = [
   { ...usual, name: "integration", filesAtOnce: 3, testTimeoutMs: 30_000, runTimeoutMs: 180_000 },
   { ...usual, name: "end-to-end", testTimeoutMs: 60_000, runTimeoutMs: 180_000 },
   { ...usual, name: "browser", needsChromium: true, testTimeoutMs: 60_000, runTimeoutMs: 240_000 },
+  { ...usual, name: "simulation", testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
   { ...usual, name: "faults", testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
   {
     ...usual,
@@ -49,6 +59,7 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/guards/")) return "guards";
   if (path.startsWith("tests/e2e/")) return "end-to-end";
   if (path.startsWith("tests/browser/")) return "browser";
+  if (path.startsWith("tests/sim/")) return "simulation";
   if (path.startsWith("tests/faults/")) return "faults";
   if (path.startsWith("tests/containers/")) return "containers";
   if (path.startsWith("tests/manifests/")) return "manifests";

@@ -1,0 +1,135 @@
+import type { BrokerRecord, SubscribeOptions, Subscription } from "@shop/messaging/broker";
+import { createWorkQueue, type HandledOffset } from "@shop/messaging/kafka/work-queue";
+import { ask, type BrokerSurroundings } from "./request.ts";
+import type { Member, Position } from "./kafka.ts";
+
+/** As in `subscription.ts` of the messaging: how soon what was handled is committed, and a fetch with nothing to bring returns. */
+const COMMIT_INTERVAL_MS = 300;
+const FETCH_WAIT_MS = 500;
+const REBUILD_PAUSE_MS = 200;
+/** As many records as a fetch brings of a partition at most: few, so that there are many ways to cut them into batches. */
+const FETCH = 8;
+
+/** The member was left out of its group's generation. */
+class Rejoin extends Error {
+  override readonly name = "Rejoin";
+}
+
+/**
+ * A member of a consumer group. How fetched records are queued, handled and committed is the product's own work queue; what kafkajs does around it
+ * is played here: it joins, reads on from what was committed, learns of a rebalance with its next request, and begins anew.
+ */
+export function simulatedSubscription(
+  around: BrokerSurroundings,
+  { groupId, topics, handle }: SubscribeOptions,
+): Subscription {
+  const { kafka, scheduler, process, clock, logger, metrics } = around;
+  const stopping = new AbortController();
+  const member: Member = { id: process.name, topics };
+  let isHealthy = false;
+  let generation = 0;
+  let positions: Position[] = [];
+
+  function mustBeCurrent(): void {
+    if (!kafka.isCurrent(groupId, member.id, generation)) throw new Rejoin("the group has another generation");
+  }
+
+  const join = () =>
+    ask(around, undefined, `joins ${groupId}`, () => {
+      generation = kafka.isMember(groupId, member.id) ? kafka.generationOf(groupId) : kafka.join(groupId, member);
+      positions = [...kafka.positionsOf(groupId, member)];
+    });
+
+  /** What has come, of some of the partitions, in any order of these. */
+  const fetch = () =>
+    ask(around, undefined, "", () => {
+      mustBeCurrent();
+      const brought: BrokerRecord[] = [];
+      for (const [index, at] of positions.entries()) {
+        if (scheduler.chance(0.2)) continue;
+        const records = kafka.read(at, 1 + Math.floor(scheduler.random() * FETCH));
+        const last = records.at(-1);
+        if (last === undefined) continue;
+        positions[index] = { ...at, next: Number(last.offset) + 1 };
+        if (scheduler.chance(0.5)) brought.push(...records);
+        else brought.unshift(...records);
+      }
+      if (brought.length > 0)
+        scheduler.note(
+          `${process.name}: fetched ${brought.map(({ topic, partition, offset }) => `${topic}:${partition}:${offset}`).join(" ")}`,
+        );
+      return brought;
+    });
+
+  const commit = (offsets: readonly HandledOffset[]) =>
+    ask(
+      around,
+      "commit offsets",
+      `commits ${offsets.map(({ topic, partition, next }) => `${topic}:${partition}:${next}`).join(" ")}`,
+      () => {
+        mustBeCurrent();
+        kafka.commit(
+          groupId,
+          offsets.map(({ next, ...at }) => ({ ...at, next: Number(next) })),
+        );
+      },
+    );
+
+  async function consumeUntilBroken(): Promise<void> {
+    const queue = createWorkQueue({ handle, clock, logger, metrics });
+    const ended = new AbortController();
+    const commitHandled = () =>
+      queue.commitHandled(commit).catch((error: unknown) => logger.debug("offsets could not be committed", { error }));
+    const committing = (async () => {
+      while (!ended.signal.aborted) {
+        await clock.sleep(COMMIT_INTERVAL_MS, ended.signal);
+        await commitHandled();
+      }
+    })();
+    try {
+      await join();
+      queue.startOver();
+      isHealthy = true;
+      while (!stopping.signal.aborted) {
+        try {
+          const records = await fetch();
+          if (records.length === 0) await clock.sleep(FETCH_WAIT_MS * scheduler.random(), stopping.signal);
+          else queue.add(records);
+        } catch (error) {
+          if (!(error instanceof Rejoin)) throw error;
+          await join();
+          queue.startOver();
+        }
+        while (!queue.isEmpty() && !stopping.signal.aborted) await queue.untilEmptyOr(FETCH_WAIT_MS);
+      }
+    } finally {
+      await queue.close();
+      ended.abort();
+      await committing;
+      await ask(around, undefined, `leaves ${groupId}`, () => kafka.leave(groupId, member.id)).catch((error: unknown) =>
+        logger.debug("the group could not be left", { error }),
+      );
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await consumeUntilBroken();
+      } catch (error) {
+        logger.warn("the consumer ended; a new one takes its place", { groupId, error });
+      }
+      isHealthy = false;
+      if (!stopping.signal.aborted) await clock.sleep(REBUILD_PAUSE_MS, stopping.signal);
+    }
+  }
+
+  const done = run();
+  return {
+    isHealthy: () => isHealthy,
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}

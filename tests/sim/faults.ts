@@ -1,0 +1,163 @@
+import { topics } from "@shop/contracts/messages/define";
+import { placeOf } from "../chaos/rules/evidence.ts";
+import type { World } from "./world.ts";
+
+/** Harm that comes to the system from time to time, beside what befalls single steps. */
+export interface WorldFault {
+  readonly name: string;
+  /** The pause between two times, on average, in simulated milliseconds. */
+  readonly everyMs: number;
+  /** Done in a turn of the scheduler's own. */
+  readonly strike: (world: World) => Promise<void> | void;
+}
+
+const anyReplica = ({ scheduler, replicas }: World) => scheduler.pick(replicas);
+const anyService = ({ scheduler, stores }: World) => scheduler.pick(stores.all)?.service ?? "";
+
+const HOUR_MS = 3_600_000;
+const utf8 = new TextEncoder();
+const UNREADABLE = [null, utf8.encode("{"), utf8.encode(`{"specversion":"1.0"}`), new Uint8Array([0xff, 0xfe, 0x00])];
+/** How many of the last records copies are made of. */
+const LATEST = 20;
+
+/** After it what was sent before is nowhere to be compared with. */
+export const WIPES = "lost data of the broker";
+
+export const WORLD_FAULTS: readonly WorldFault[] = [
+  { name: "kills", everyMs: 1_500, strike: (world) => anyReplica(world)?.crash() },
+  {
+    name: "freezes",
+    everyMs: 2_500,
+    strike: (world) =>
+      anyReplica(world)?.freeze(world.scheduler.between(200, world.scheduler.chance(0.3) ? 12_000 : 2_500)),
+  },
+  {
+    name: "rebalances",
+    everyMs: 800,
+    strike(world) {
+      const group = anyService(world);
+      world.scheduler.note(`the group ${group} is dealt out anew`);
+      world.kafka.rebalance(group);
+    },
+  },
+  {
+    name: "the broker away",
+    everyMs: 4_000,
+    strike({ kafka, scheduler }) {
+      if (kafka.isAway) return;
+      kafka.isAway = true;
+      scheduler.note("the broker goes away");
+      scheduler.after(
+        scheduler.between(300, 6_000),
+        undefined,
+        "the broker is back",
+        () => void (kafka.isAway = false),
+      );
+    },
+  },
+  {
+    name: "databases away",
+    everyMs: 3_000,
+    async strike(world) {
+      const { scheduler, stores, replicasOf } = world;
+      const store = scheduler.pick(stores.all);
+      if (store === undefined || store.isAway) return;
+      store.isAway = true;
+      scheduler.note(`the database of ${store.service} goes away`);
+      scheduler.after(scheduler.between(100, 2_500), undefined, `the database of ${store.service} is back`, () => {
+        store.isAway = false;
+      });
+      for (const replica of replicasOf(store.service)) await replica.loseConnections();
+    },
+  },
+  {
+    name: "broken connections",
+    everyMs: 500,
+    async strike(world) {
+      const replica = anyReplica(world);
+      world.scheduler.note(`the database ends the connections of ${replica?.name}`);
+      await replica?.loseConnections();
+    },
+  },
+  {
+    name: "replays",
+    everyMs: 3_000,
+    strike(world) {
+      const group = anyService(world);
+      world.scheduler.note(`the group ${group} reads everything again`);
+      world.kafka.rewind(group);
+    },
+  },
+  {
+    name: "steps of clocks",
+    everyMs: 4_000,
+    strike(world) {
+      const replica = anyReplica(world);
+      const offsetMs = Math.round(world.scheduler.between(-HOUR_MS, HOUR_MS));
+      world.scheduler.note(`the clock of ${replica?.name} is off by ${offsetMs} ms`);
+      replica?.setClock(offsetMs);
+    },
+  },
+  {
+    name: "stops",
+    everyMs: 2_500,
+    strike(world) {
+      const { scheduler } = world;
+      const replica = anyReplica(world);
+      if (replica?.process === undefined) return;
+      void replica.stop().then(() =>
+        scheduler.after(scheduler.between(50, 2_000), undefined, "", () => {
+          if (replica.process === undefined) replica.start();
+        }),
+      );
+    },
+  },
+  {
+    name: "duplicates",
+    everyMs: 300,
+    strike({ scheduler, kafka, planted }) {
+      const record = scheduler.pick(kafka.records().slice(-LATEST * topics.length));
+      if (record === undefined || planted.has(placeOf(record))) return;
+      kafka.appendRaw(record.topic, record.partition, record.key, record.value);
+      scheduler.note(`a copy of ${placeOf(record)} comes behind it`);
+    },
+  },
+  {
+    name: "unreadable records",
+    everyMs: 1_500,
+    strike({ scheduler, kafka, planted }) {
+      const topic = scheduler.pick(topics) ?? "order.events";
+      const partition = kafka.partitionOf(String(scheduler.random()));
+      const record = kafka.appendRaw(topic, partition, "unreadable", scheduler.pick(UNREADABLE) ?? null);
+      planted.add(placeOf(record));
+      scheduler.note(`an unreadable record is at ${placeOf(record)}`);
+    },
+  },
+  {
+    name: WIPES,
+    everyMs: 6_000,
+    strike({ scheduler, kafka }) {
+      kafka.wipe();
+      scheduler.note("the broker has lost all that it had");
+    },
+  },
+];
+
+/** Has the faults come, each on its own, until it is told to end. @returns how to tell it */
+export function doHarm(world: World, faults: readonly WorldFault[]): () => void {
+  const { scheduler } = world;
+  let isOver = false;
+  const next = (fault: WorldFault) => {
+    // As often as if each moment were as likely as any other.
+    const pauseMs = -Math.log(1 - scheduler.random()) * fault.everyMs;
+    scheduler.after(pauseMs, undefined, "", async () => {
+      if (isOver) return;
+      next(fault);
+      await fault.strike(world);
+    });
+  };
+  for (const fault of faults) next(fault);
+  return () => {
+    isOver = true;
+  };
+}

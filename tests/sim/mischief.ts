@@ -1,0 +1,16 @@
+import type { Process } from "./process.ts";
+
+/**
+ * What befalls one thing that a process asks of the database or the broker. `refused`: it is not done, and the process hears so. `unanswered`:
+ * it is done, and the process hears that it failed. `crash before` and `crash after`: the process ends before it is done, or after.
+ */
+export type Fate = "nothing" | "refused" | "unanswered" | "crash before" | "crash after";
+
+export type Asked = "statement" | "begin" | "commit" | "publish" | "commit offsets";
+
+/** Who decides what goes wrong. */
+export interface Mischief {
+  fateOf(process: Process, asked: Asked): Fate;
+  /** How long something is under way, in simulated milliseconds. */
+  latencyMs(): number;
+}

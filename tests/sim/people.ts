@@ -1,0 +1,74 @@
+import { answered, type Answered, headersOf, type Person, writtenDown } from "../chaos/load/person.ts";
+import type { Entry } from "../chaos/load/journal.ts";
+import type { Replica } from "./replica.ts";
+import type { Mischief } from "./mischief.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** What people's calls go through. */
+export interface Network {
+  readonly scheduler: Scheduler;
+  readonly mischief: Mischief;
+  readonly replicasOf: (service: string) => readonly Replica[];
+}
+
+const PATIENCE_MS = 10_000;
+
+/** Which service answers which path, as the gateway knows it. */
+const OWNERS = [
+  ["/api/orders", "order"],
+  ["/api/products", "product"],
+  ["/api/deliveries", "delivery"],
+  ["/api/sagas", "orchestrator"],
+] as const;
+
+/** Somebody who calls the system, each time any of the replicas of the service that answers. */
+export function simulatedPerson(
+  name: string,
+  { role, id }: { readonly role: string; readonly id: string },
+  network: Network,
+  write: (entry: Entry) => void,
+): Person {
+  const { scheduler } = network;
+  return writtenDown(
+    name,
+    (method, path, { json, key }) => {
+      const body = json === undefined ? undefined : JSON.stringify(json);
+      const length = { "content-length": String(Buffer.byteLength(body ?? "")) };
+      const headers = { ...headersOf(`${role} ${id}`, json, key), ...(body === undefined ? {} : length) };
+      return call(network, path, { method, headers, ...(body === undefined ? {} : { body }) }, name);
+    },
+    write,
+    () => scheduler.now,
+  );
+}
+
+function call(
+  { scheduler, mischief, replicasOf }: Network,
+  path: string,
+  request: RequestInit,
+  who: string,
+): Promise<Answered> {
+  const service = OWNERS.find(([prefix]) => path.startsWith(prefix))?.[1] ?? "";
+  return new Promise((resolve) => {
+    const noAnswer = (problem: string) => resolve({ status: 0, body: {}, problem });
+    const replica = scheduler.pick(replicasOf(service));
+    const process = replica?.process;
+    const app = replica?.app;
+    if (process === undefined || app === undefined) {
+      scheduler.after(mischief.latencyMs(), undefined, "", () => noAnswer("refused"));
+      return;
+    }
+    process.onCrash(() => scheduler.after(0, undefined, "", () => noAnswer("reset")));
+    scheduler.after(PATIENCE_MS, undefined, "", () => noAnswer("no answer"));
+    scheduler.after(mischief.latencyMs(), process, `${request.method} ${path} from ${who}`, () => {
+      void answer().then(
+        (told) =>
+          scheduler.after(mischief.latencyMs(), process, `answers ${request.method} ${path} with ${told.status}`, () =>
+            resolve(told),
+          ),
+        (error: unknown) => noAnswer(String(error)),
+      );
+    });
+    const answer = async () => answered(await app.request(`http://shop.test${path}`, request));
+  });
+}

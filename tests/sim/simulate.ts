@@ -1,0 +1,116 @@
+import { type Cast, runLoad } from "../chaos/load/load.ts";
+import { type Breach, judge, RULES, type Rule } from "../chaos/rules/rules.ts";
+import { doHarm, WIPES } from "./faults.ts";
+import { simulatedPerson } from "./people.ts";
+import type { Plan } from "./plan.ts";
+import { type Stores, World } from "./world.ts";
+
+export interface Verdict {
+  readonly seed: number;
+  readonly breaches: readonly Breach[];
+  /** What happened, in its order. */
+  readonly trace: readonly string[];
+  readonly orders: number;
+  /** Simulated milliseconds. */
+  readonly tookMs: number;
+}
+
+const STOCKS = [1_000, 40, 4];
+const QUIET_WITHIN_MS = 10 * 60_000;
+const LOOK_MS = 500;
+
+/** Plays a whole system by a plan, waits until it has come to rest, and judges what is left of it. */
+export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
+  await stores.reset();
+  const world = new World(stores, { ...plan, leastSleepMs: 0 });
+  const { scheduler } = world;
+  const { drainedAfterMs, unanswered } = await scheduler.drive(play(world, plan));
+  const evidence = await world.evidence(drainedAfterMs);
+  const breaches = [...judge(evidence, rulesOf(plan)), ...unanswered.map((text): Breach => ({ rule: "I8", text }))];
+  return {
+    seed: plan.seed,
+    breaches,
+    trace: scheduler.trace,
+    orders: evidence.accounts.orders.length,
+    tookMs: scheduler.now,
+  };
+}
+
+/** When the broker loses its data, what was published cannot be compared with what was written, nor is it drained in time: sagas ask again when their patience ends. */
+function rulesOf({ worldFaults }: Plan): readonly Rule[] {
+  const rules = Object.keys(RULES) as readonly Rule[];
+  const isWiped = worldFaults.some(({ name }) => name === WIPES);
+  return isWiped ? rules.filter((rule) => rule !== "I5" && rule !== "I7") : rules;
+}
+
+interface Rest {
+  readonly drainedAfterMs: number | undefined;
+  readonly unanswered: readonly string[];
+}
+
+async function play(world: World, { seed, habits, harmMs, worldFaults }: Plan): Promise<Rest> {
+  const { scheduler, trouble } = world;
+  for (const replica of world.replicas) replica.start();
+  const cast = await assemble(world);
+  const giveUp = new AbortController();
+  const harmDone = new AbortController();
+  const load = runLoad(cast, habits, seed, harmDone.signal, giveUp.signal, (ms) => scheduler.sleep(ms));
+  trouble.begin();
+  const endHarm = doHarm(world, worldFaults);
+  await scheduler.sleep(harmMs);
+  endHarm();
+  harmDone.abort();
+  world.heal();
+  const healedAt = scheduler.now;
+  scheduler.after(QUIET_WITHIN_MS, undefined, "", () => giveUp.abort());
+  const drainedAfterMs = await untilQuiet(world, healedAt, load);
+  const unanswered = await load;
+  for (const replica of world.replicas) await replica.stop();
+  await scheduler.sleep(1);
+  return { drainedAfterMs, unanswered };
+}
+
+/** @returns when nothing was under way any more, in simulated milliseconds after the heal; undefined when it never came to that */
+async function untilQuiet(world: World, healedAt: number, load: Promise<unknown>): Promise<number | undefined> {
+  const { scheduler } = world;
+  let drainedAfterMs: number | undefined;
+  let isLoadOver = false;
+  void load.then(() => (isLoadOver = true));
+  while (scheduler.now - healedAt < QUIET_WITHIN_MS) {
+    await scheduler.sleep(LOOK_MS);
+    if ((await world.underWay()) > 0) continue;
+    drainedAfterMs ??= scheduler.now - healedAt;
+    if (isLoadOver && (await world.unsettled()).length === 0) break;
+  }
+  return drainedAfterMs;
+}
+
+const idOf = (tail: string) => `00000000-0000-7000-8000-${tail.padStart(12, "0")}`;
+
+/** Everybody who takes part, and products that can be ordered. */
+async function assemble(world: World): Promise<Cast> {
+  const { scheduler, trouble: mischief, replicasOf, journal } = world;
+  const network = { scheduler, mischief, replicasOf };
+  const person = (name: string, role: string, tail: string) =>
+    simulatedPerson(name, { role, id: idOf(tail) }, network, (entry) => void journal.push(entry));
+  const admin = person("admin", "admin", "a1");
+  const productIds: string[] = [];
+  for (const [index, stock] of STOCKS.entries()) {
+    const json = { name: `Product ${index}`, price: 1_000, currency: "KRW", stock };
+    const { body } = await admin.call("POST", "/api/products", { json });
+    productIds.push(String(body["id"]));
+  }
+  for (let known = 0; known < STOCKS.length;) {
+    await scheduler.sleep(100);
+    const [row] = await scheduler.look(
+      async () => world.stores.of("order").monitor<{ n: number }[]>`select count(*)::int as n from catalogue`,
+    );
+    known = row?.n ?? 0;
+  }
+  return {
+    customers: [person("customer", "customer", "c1"), person("customer2", "customer", "c2")],
+    riders: [person("rider", "rider", "d1"), person("rider2", "rider", "d2")],
+    productIds,
+    plenty: productIds[0] ?? "",
+  };
+}

@@ -1,0 +1,162 @@
+import type postgres from "postgres";
+import type { Asked, Mischief } from "../mischief.ts";
+import type { Process } from "../process.ts";
+import type { Scheduler } from "../scheduler.ts";
+import type { Operation } from "./operations.ts";
+import { atSimulatedTime, type Session, type Store } from "./store.ts";
+
+/** What the connections of one process have in common. */
+export interface Surroundings {
+  readonly process: Process;
+  readonly store: Store;
+  readonly scheduler: Scheduler;
+  readonly mischief: Mischief;
+  /** Ends the process at this very moment. */
+  readonly crash: (process: Process) => Promise<void>;
+}
+
+/** A statement that waits longer for a lock is ended by the server, as `connectDatabase` asks it to. */
+const LOCK_TIMEOUT_MS = 7_500;
+
+/** The driver's errors, by their codes. */
+const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
+
+/** A connection of a process to its database: a session of its own from its first statement to its end or its loss. What is asked of it is done in turn. */
+export class Connection {
+  readonly #around: Surroundings;
+  readonly #onLost: () => void;
+  #session: Session | undefined;
+  #isTaking = false;
+  #operation: Operation | undefined;
+  #isLost = false;
+  #tail: Promise<unknown> = Promise.resolve();
+  inTransaction = false;
+
+  constructor(around: Surroundings, onLost: () => void = () => undefined) {
+    this.#around = around;
+    this.#onLost = onLost;
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Has a statement done. @param text of it */
+  ask(asked: Asked, text: string, send: (client: postgres.Sql) => Promise<unknown>): Promise<unknown> {
+    const answer = this.#tail.then(() => this.#askNext(asked, text, send));
+    this.#tail = answer.catch(() => undefined);
+    return answer;
+  }
+
+  #askNext(asked: Asked, text: string, send: (client: postgres.Sql) => Promise<unknown>): Promise<unknown> {
+    const { process, scheduler, mischief, crash, store } = this.#around;
+    return new Promise((resolve, reject) => {
+      const answer = (tell: () => void) =>
+        void scheduler.after(scheduler.chance(0.5) ? 0 : mischief.latencyMs(), process, "", tell);
+      const closed = () => answer(() => reject(failure("CONNECTION_CLOSED", "write CONNECTION_CLOSED")));
+      scheduler.after(mischief.latencyMs(), process, `${store.service} db: ${labelOf(text)}`, async () => {
+        const fate = mischief.fateOf(process, asked);
+        if (fate === "crash before") return crash(process);
+        if (this.#isLost) return closed();
+        if (store.isAway) {
+          await this.lose();
+          return answer(() => reject(failure("ECONNREFUSED", "connect ECONNREFUSED")));
+        }
+        if (fate === "refused") {
+          scheduler.note(`${process.name}: … its connection is lost before`);
+          await this.lose();
+          return closed();
+        }
+        const session = await this.#take();
+        const operation = store.operations.start(
+          session.pid,
+          () => atSimulatedTime(session, scheduler, text, send),
+          async (outcome) => {
+            this.#operation = undefined;
+            if (this.#isLost) return closed();
+            if (asked === "begin") this.inTransaction = outcome.kind === "done";
+            if (asked === "commit") this.inTransaction = false;
+            if (fate === "crash after") return crash(process);
+            if (fate === "unanswered") {
+              scheduler.note(`${process.name}: … done, and its connection is lost after`);
+              await this.lose();
+              return closed();
+            }
+            answer(() => (outcome.kind === "done" ? resolve(outcome.rows) : reject(translated(outcome.error))));
+          },
+        );
+        this.#operation = operation;
+        await scheduler.outside(store.operations.untilStill(operation));
+        if (asked === "commit") await store.release(scheduler);
+        else await store.operations.deliver();
+        if (store.operations.isWorking(operation)) this.#waitForLock(session, operation);
+      });
+    });
+  }
+
+  async #take(): Promise<Session> {
+    if (this.#session === undefined) {
+      if (this.#isTaking) throw new Error("a connection is asked for two things at once");
+      this.#isTaking = true;
+      this.#session = await this.#around.scheduler.outside(this.#around.store.take());
+      this.#isTaking = false;
+    }
+    return this.#session;
+  }
+
+  #waitForLock(session: Session, operation: Operation): void {
+    const { process, scheduler, store } = this.#around;
+    scheduler.note(`${process.name}: … waits for a lock`);
+    scheduler.after(LOCK_TIMEOUT_MS, undefined, "", async () => {
+      if (!store.operations.isWorking(operation)) return;
+      scheduler.note(`${process.name}: … has waited too long for a lock`);
+      await scheduler.outside(store.cancel(session).then(() => operation.settled));
+      await store.release(scheduler);
+    });
+  }
+
+  /** Gives the session back, which the process has no more use for. Nothing may be under way on it. */
+  end(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    if (session) this.#around.store.giveBack(session);
+  }
+
+  /** The connection breaks: what is under way is taken back, its locks are released. */
+  async lose(): Promise<void> {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const { process, store, scheduler } = this.#around;
+    scheduler.after(0, process, "", this.#onLost);
+    const session = this.#session;
+    this.#session = undefined;
+    if (session === undefined) return;
+    const operation = this.#operation;
+    await scheduler.outside(
+      (async () => {
+        if (operation !== undefined && operation.outcome === undefined) {
+          await store.cancel(session);
+          await operation.settled;
+        }
+        if (this.inTransaction) await session.client.unsafe("rollback");
+        await session.client`select pg_advisory_unlock_all()`;
+      })(),
+    );
+    session.knownNow = undefined;
+    this.inTransaction = false;
+    store.giveBack(session);
+    await store.release(scheduler);
+  }
+}
+
+/** The beginning of a statement, for the trace. */
+function labelOf(text: string): string {
+  const flat = text.replaceAll(/\s+/g, " ").trim();
+  return flat.length > 160 ? `${flat.slice(0, 160)}…` : flat;
+}
+
+/** A statement is cancelled here only for having waited for a lock: the server has another code for that. */
+function translated(error: unknown): unknown {
+  const isCancelled = error instanceof Error && "code" in error && error.code === "57014";
+  return isCancelled ? failure("55P03", "canceling statement due to lock timeout") : error;
+}

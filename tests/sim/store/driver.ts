@@ -1,0 +1,179 @@
+import type { Database } from "@shop/database/connect";
+import type { DatabaseDriver } from "@shop/database/driver";
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { Connection, type Surroundings } from "./connection.ts";
+
+/** What a process has to do with its database, to be taken from it when it crashes or freezes. */
+export interface ProcessDatabase {
+  readonly driver: DatabaseDriver;
+  /** All its connections break. */
+  loseAll(): Promise<void>;
+  /** The server ends sessions that have said nothing for as long as it lets them: those in a transaction, those that hold the relay's lock. */
+  loseSilent(which: "in a transaction" | "idle"): Promise<void>;
+}
+
+/** As many connections as the pool of `connectDatabase` has. */
+const POOL = 10;
+/** What stands for the driver's client where nothing is asked of it. It never connects. */
+const inert = postgres("postgres://nobody@127.0.0.1:1/nothing", { max: 1 });
+
+interface Query extends Promise<unknown> {
+  values(): Query;
+}
+type Unsafe = (text: string, parameters?: never[]) => Query;
+
+/** A query of the driver, whose rows become arrays when that is asked for before it is on its way. */
+function queryOf(send: (wantsArrays: () => boolean) => Promise<unknown>): Query {
+  let wantsArrays = false;
+  const query: Query = Object.assign(
+    send(() => wantsArrays),
+    {
+      values() {
+        wantsArrays = true;
+        return query;
+      },
+    },
+  );
+  return query;
+}
+
+/** The database of one process, behind the seam where otherwise PostgreSQL's driver is. */
+export function simulatedDatabase(around: Surroundings): ProcessDatabase {
+  const { process, store, scheduler, mischief } = around;
+  const pooled = new Set<Connection>();
+  const own = new Set<Connection>();
+  const waiting: (() => void)[] = [];
+
+  async function pooledConnection(): Promise<Connection> {
+    if (pooled.size >= POOL) await new Promise<void>((resolve) => waiting.push(resolve));
+    const connection = new Connection(around);
+    pooled.add(connection);
+    return connection;
+  }
+
+  function backToPool(connection: Connection): void {
+    connection.end();
+    pooled.delete(connection);
+    waiting.shift()?.();
+  }
+
+  const query = (connection: Connection, text: string, parameters: never[] | undefined, wantsArrays: () => boolean) =>
+    connection.ask("statement", text, async (client) => {
+      const sent = client.unsafe(text, parameters, { prepare: true });
+      return wantsArrays() ? await sent.values() : await sent;
+    });
+
+  const unsafe: Unsafe = (text, parameters) =>
+    queryOf(async (wantsArrays) => {
+      const connection = await pooledConnection();
+      try {
+        return await query(connection, text, parameters, wantsArrays);
+      } finally {
+        backToPool(connection);
+      }
+    });
+
+  async function begin(work: (tx: postgres.Sql) => Promise<unknown>): Promise<unknown> {
+    const connection = await pooledConnection();
+    try {
+      await connection.ask("begin", "begin", (client) => client.unsafe("begin deferrable"));
+      let result: unknown;
+      try {
+        result = await work(transactionOn(connection));
+      } catch (error) {
+        if (!connection.isLost) await connection.ask("commit", "rollback", (client) => client.unsafe("rollback"));
+        throw error;
+      }
+      await connection.ask("commit", "commit", (client) => client.unsafe("commit"));
+      return result;
+    } finally {
+      backToPool(connection);
+    }
+  }
+
+  function transactionOn(connection: Connection): postgres.Sql {
+    let savepoints = 0;
+    return facade({
+      unsafe: ((text, parameters) =>
+        queryOf((wantsArrays) => query(connection, text, parameters, wantsArrays))) satisfies Unsafe,
+      async savepoint(work: (tx: postgres.Sql) => Promise<unknown>): Promise<unknown> {
+        savepoints += 1;
+        const name = `s${savepoints}`;
+        const say = (text: string) => connection.ask("statement", text, (client) => client.unsafe(text));
+        await say(`savepoint ${name}`);
+        try {
+          return await work(transactionOn(connection));
+        } catch (error) {
+          if (!connection.isLost) await say(`rollback to ${name}`);
+          throw error;
+        }
+      },
+    });
+  }
+
+  function connectDatabase(): Database {
+    return drizzle(
+      facade({
+        ...{ unsafe, begin },
+        notify: (channel: string) =>
+          new Promise<void>((resolve) => {
+            scheduler.after(mischief.latencyMs(), process, "", () => {
+              store.notify(channel, (listener, hear) => scheduler.after(mischief.latencyMs(), listener, "", hear));
+              resolve();
+            });
+          }),
+        listen: async (channel: string, hear: () => void) => {
+          await scheduler.sleep(mischief.latencyMs(), process);
+          return { unlisten: store.listen(channel, process, hear) };
+        },
+        end: () => Promise.resolve(),
+      }),
+    );
+  }
+
+  function openClient(_url: string, { onclose }: { readonly onclose?: (id: number) => void } = {}): postgres.Sql {
+    let connection: Connection | undefined;
+    const current = () => {
+      if (connection === undefined || connection.isLost) {
+        if (connection) own.delete(connection);
+        connection = new Connection(around, () => onclose?.(0));
+        own.add(connection);
+      }
+      return connection;
+    };
+    return facade(
+      {
+        end: () =>
+          new Promise<void>((resolve) => {
+            scheduler.after(mischief.latencyMs(), process, `${store.service} db: ends a session`, async () => {
+              await connection?.lose();
+              if (connection) own.delete(connection);
+              resolve();
+            });
+          }),
+      },
+      (strings: TemplateStringsArray, ...values: never[]) =>
+        current().ask("statement", strings.join("?"), (client) => client(strings, ...values)),
+    );
+  }
+
+  return {
+    driver: { connectDatabase, openClient },
+    async loseAll() {
+      for (const connection of [...pooled, ...own]) await connection.lose();
+    },
+    async loseSilent(which) {
+      const silent = which === "idle" ? [...own] : [...pooled].filter(({ inTransaction }) => inTransaction);
+      for (const connection of silent) await connection.lose();
+    },
+  };
+}
+
+/** A client of the driver of which these parts are ours. */
+function facade(parts: Readonly<Record<string, unknown>>, call?: (...values: never[]) => unknown): postgres.Sql {
+  return new Proxy(inert, {
+    get: (target, name) => (typeof name === "string" && name in parts ? parts[name] : Reflect.get(target, name)),
+    apply: (_target, _self, values: never[]) => call?.(...values),
+  });
+}

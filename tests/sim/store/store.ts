@@ -1,0 +1,178 @@
+import type { ServiceName } from "@shop/contracts/messages/define";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { keepLedger } from "../../chaos/stage/ledger.ts";
+import type { Process } from "../process.ts";
+import { BEGINNING, type Scheduler } from "../scheduler.ts";
+import { Operations } from "./operations.ts";
+
+interface Listener {
+  readonly channel: string;
+  readonly process: Process;
+  readonly hear: () => void;
+}
+
+/** A connection to the server, which one process after the other is given. */
+export interface Session {
+  readonly client: postgres.Sql;
+  readonly pid: number;
+  readonly number: number;
+  /** What `now()` gives in it, in simulated milliseconds; undefined when that is not known. */
+  knownNow: number | undefined;
+}
+
+/**
+ * The settings that make a statement do the same each time: by the same plan, whatever was done on the connection before. Time in the
+ * database is that of the simulation: `now()` is found in the schema `simulated` first.
+ */
+const SETTINGS = {
+  application_name: "simulation",
+  search_path: "simulated, pg_catalog, public",
+  plan_cache_mode: "force_generic_plan",
+  synchronize_seqscans: "off",
+  max_parallel_workers_per_gather: "0",
+  jit: "off",
+  deadlock_timeout: "50ms",
+};
+
+/** One service's database: real PostgreSQL, whose connections the simulation hands out and takes back. It is emptied before each run. */
+export class Store {
+  readonly service: ServiceName;
+  readonly database: TestDatabase;
+  /** Connected beside the simulation, to look. */
+  readonly monitor: postgres.Sql;
+  readonly operations: Operations;
+  /** Whether nobody can reach it. */
+  isAway = false;
+  readonly #sessions: Session[] = [];
+  #listeners: Listener[] = [];
+  #free: Session[] = [];
+  #truncate = "";
+
+  private constructor(service: ServiceName, database: TestDatabase) {
+    this.service = service;
+    this.database = database;
+    this.monitor = connect(database.url);
+    this.operations = new Operations(async (pids) => {
+      const rows = await this.monitor<{ pid: number; blockers: number[] }[]>`
+        select pid, pg_blocking_pids(pid) as blockers from unnest(${[...pids]}::int[]) as pid`;
+      return new Map(rows.map(({ pid, blockers }) => [pid, blockers]));
+    });
+  }
+
+  static async open(service: ServiceName): Promise<Store> {
+    const database = await createTestDatabase({ service });
+    await keepLedger(service, database.url);
+    const store = new Store(service, database);
+    await store.#prepare();
+    return store;
+  }
+
+  async #prepare(): Promise<void> {
+    const { monitor } = this;
+    await monitor.unsafe(`
+      create schema simulated;
+      create function simulated.now() returns timestamptz language sql stable as
+        $$ select coalesce(nullif(current_setting('simulated.now', true), '')::timestamptz, pg_catalog.now()) $$;`);
+    const defaults = await monitor<{ change: string }[]>`
+      select format('alter table %s alter column %I set default simulated.now()', adrelid::regclass, attname) as change
+      from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where pg_get_expr(adbin, adrelid) ~ 'now\\(\\)'`;
+    for (const { change } of defaults) await monitor.unsafe(change);
+    const tables = await monitor<{ name: string }[]>`
+      select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'chaos') order by 1`;
+    for (const { name } of tables) await monitor.unsafe(`alter table ${name} set (autovacuum_enabled = false)`);
+    this.#truncate = `truncate ${tables.map(({ name }) => name).join(", ")} restart identity`;
+  }
+
+  /** Empties it. */
+  async reset(): Promise<void> {
+    if (this.#free.length !== this.#sessions.length) throw new Error(`${this.service}: connections are still in use`);
+    this.#free = [...this.#sessions];
+    this.#listeners = [];
+    this.isAway = false;
+    for (const session of this.#sessions) session.knownNow = undefined;
+    await this.monitor.unsafe(this.#truncate);
+  }
+
+  /** A connection that nobody uses; the one that was given back the longest ago. */
+  async take(): Promise<Session> {
+    const free = this.#free.shift();
+    if (free) return free;
+    const client = connect(this.database.url);
+    const [row] = await client<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    const session: Session = { client, pid: row?.pid ?? 0, number: this.#sessions.length, knownNow: undefined };
+    this.#sessions.push(session);
+    return session;
+  }
+
+  giveBack(session: Session): void {
+    this.#free.push(session);
+  }
+
+  /** Has a process hear what is told on a channel. @returns how to end that */
+  listen(channel: string, process: Process, hear: () => void): () => Promise<void> {
+    const listener = { channel, process, hear };
+    this.#listeners.push(listener);
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+      return Promise.resolve();
+    };
+  }
+
+  notify(channel: string, tell: (process: Process, hear: () => void) => void): void {
+    this.#listeners = this.#listeners.filter(({ process }) => !process.hasCrashed);
+    for (const listener of this.#listeners) if (listener.channel === channel) tell(listener.process, listener.hear);
+  }
+
+  /** Ends what a session works on, as the server does when a lock is not had in time. */
+  async cancel({ pid }: Session): Promise<void> {
+    await this.monitor`select pg_cancel_backend(${pid})`;
+  }
+
+  /** Lets those go on who waited for a lock that was given up just now. */
+  async release(scheduler: Scheduler): Promise<void> {
+    if (this.operations.areWaiting) await scheduler.outside(this.operations.untilStill());
+    await this.operations.deliver();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      [this.monitor, ...this.#sessions.map(({ client }) => client)].map((client) => client.end({ timeout: 1 })),
+    );
+    await this.database.drop();
+  }
+}
+
+/** Statements whose effect depends on the time in the database. */
+const ASKS_FOR_TIME = /\bnow\(\)|into (?:outbox|inbox)\b/;
+
+/** Sends a statement on a session, which finds the simulated time in the database. */
+export async function atSimulatedTime<Result>(
+  session: Session,
+  scheduler: Scheduler,
+  text: string,
+  send: (client: postgres.Sql) => Promise<Result>,
+): Promise<Result> {
+  const { now } = scheduler;
+  if (session.knownNow === now || !ASKS_FOR_TIME.test(text)) return send(session.client);
+  const time = new Date(BEGINNING + now).toISOString();
+  const told = session.client`select set_config('simulated.now', ${time}, false)`;
+  // Both are on their way at once.
+  const [, result] = await Promise.all([told, send(session.client)]);
+  session.knownNow = now;
+  return result;
+}
+
+function connect(url: string): postgres.Sql {
+  const client = postgres(url, {
+    max: 1,
+    idle_timeout: 0,
+    max_lifetime: null,
+    onnotice: () => undefined,
+    connection: SETTINGS,
+  });
+  // Drizzle changes how a client reads and writes dates and JSON.
+  drizzle(client);
+  return client;
+}

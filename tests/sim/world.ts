@@ -1,0 +1,143 @@
+import type { ServiceName } from "@shop/contracts/messages/define";
+import { deliveryService } from "@shop/delivery-service/service";
+import { type Accounts, judgeAccounts, readAccounts } from "@shop/local/accounts";
+import type { BrokerRecord } from "@shop/messaging/broker";
+import { orchestratorService } from "@shop/orchestrator-service/service";
+import { orderService } from "@shop/order-service/service";
+import { productService } from "@shop/product-service/service";
+import type { Participant } from "@shop/service/participant";
+import type { Entry } from "../chaos/load/journal.ts";
+import { type Evidence, readKeys, readMessages } from "../chaos/rules/evidence.ts";
+import { type LedgerRow, readLedgerOn } from "../chaos/stage/ledger.ts";
+import { envelopeOf } from "../chaos/stage/topics.ts";
+import { Kafka } from "./broker/kafka.ts";
+import { Replica } from "./replica.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Store } from "./store/store.ts";
+import { type StepFault, Trouble } from "./trouble.ts";
+
+const PARTICIPANTS: readonly Participant[] = [orderService, productService, deliveryService, orchestratorService];
+
+/** The databases of all services, kept from one run to the next. */
+export class Stores {
+  readonly #stores: ReadonlyMap<ServiceName, Store>;
+
+  private constructor(stores: ReadonlyMap<ServiceName, Store>) {
+    this.#stores = stores;
+  }
+
+  static async open(): Promise<Stores> {
+    const stores = await Promise.all(PARTICIPANTS.map(async ({ name }) => [name, await Store.open(name)] as const));
+    return new Stores(new Map(stores));
+  }
+
+  of(service: ServiceName): Store {
+    const store = this.#stores.get(service);
+    if (store === undefined) throw new Error(`${service} takes no part`);
+    return store;
+  }
+
+  get all(): readonly Store[] {
+    return [...this.#stores.values()];
+  }
+
+  async reset(): Promise<void> {
+    await Promise.all(this.all.map((store) => store.reset()));
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.all) await store.close();
+  }
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly replicas: number;
+  readonly stepFaults: ReadonlySet<StepFault>;
+  readonly intensity: number;
+  readonly leastSleepMs: number;
+}
+
+/** The whole system, in one process and in simulated time. */
+export class World {
+  readonly scheduler: Scheduler;
+  readonly kafka = new Kafka();
+  readonly trouble: Trouble;
+  readonly stores: Stores;
+  readonly replicas: readonly Replica[];
+  readonly journal: Entry[] = [];
+  /** Where unreadable records were put. */
+  readonly planted = new Set<string>();
+
+  constructor(stores: Stores, { seed, replicas, stepFaults, intensity, leastSleepMs }: WorldOptions) {
+    this.stores = stores;
+    this.scheduler = new Scheduler(seed);
+    this.trouble = new Trouble(this.scheduler, stepFaults, intensity);
+    const around = {
+      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble, leastSleepMs },
+    };
+    this.replicas = PARTICIPANTS.flatMap((participant) =>
+      Array.from(
+        { length: replicas },
+        (_, index) => new Replica(participant, index + 1, stores.of(participant.name), around),
+      ),
+    );
+  }
+
+  replicasOf = (service: string): readonly Replica[] =>
+    this.replicas.filter(({ participant }) => participant.name === service);
+
+  /** Ends what harm lasts. */
+  heal(): void {
+    this.trouble.end();
+    this.kafka.isAway = false;
+    for (const store of this.stores.all) store.isAway = false;
+    for (const replica of this.replicas) replica.thaw();
+    this.scheduler.note("healed");
+  }
+
+  /** How the books stand. */
+  accounts(): Promise<Accounts> {
+    return readAccounts((name) => this.stores.of(name).monitor);
+  }
+
+  /** How many messages are still on their way. */
+  async underWay(): Promise<number> {
+    const unsent = await this.scheduler.look(() =>
+      Promise.all(
+        this.stores.all.map(async ({ monitor }) => {
+          const [row] = await monitor<{ n: number }[]>`select count(*)::int as n from outbox where sent_at is null`;
+          return row?.n ?? 0;
+        }),
+      ),
+    );
+    const lags = PARTICIPANTS.map(({ name, topics }) => this.kafka.lag(name, topics));
+    return [...unsent, ...lags].reduce((sum, n) => sum + n, 0);
+  }
+
+  /** What the books say is not as it should be. */
+  async unsettled(): Promise<readonly string[]> {
+    return judgeAccounts(await this.scheduler.look(() => this.accounts())).map(({ text }) => text);
+  }
+
+  async evidence(drainedAfterMs: number | undefined): Promise<Evidence> {
+    const accounts = await this.accounts();
+    const ledgers = new Map<ServiceName, readonly LedgerRow[]>();
+    for (const { service, monitor } of this.stores.all) ledgers.set(service, await readLedgerOn(monitor));
+    const messages = await Promise.all(
+      PARTICIPANTS.map(({ name }) => readMessages(name, this.stores.of(name).monitor)),
+    );
+    return {
+      ...{ journal: this.journal, planted: this.planted, broughtForward: new Set(), drainedAfterMs },
+      ...{ accounts, ledgers },
+      outbox: messages.flatMap(({ outbox }) => outbox),
+      deadLetters: messages.flatMap(({ deadLetters }) => deadLetters),
+      orderOfKey: await readKeys(this.stores.of("order").monitor),
+      records: this.kafka.records().map(toTopicRecord),
+    };
+  }
+}
+
+function toTopicRecord({ topic, partition, offset, key, value }: BrokerRecord): Evidence["records"][number] {
+  return { topic, partition, offset, key, ...envelopeOf(value === null ? null : Buffer.from(value)) };
+}
