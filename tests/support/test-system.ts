@@ -26,7 +26,7 @@ export interface TestSystem {
   stop(): Promise<void>;
 }
 
-export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "settings"> {
+export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "settings" | "frontDoor"> {
   /** PostgreSQL and Kafka of its own, for a test that kills them; else those that all tests share. */
   readonly ownInfrastructure?: boolean;
   /** `host:port` of a broker of the test's own, beside the PostgreSQL that all tests share. */
@@ -39,6 +39,7 @@ export async function startTestSystem({
   kafkaBrokers,
   replicas = {},
   settings = {},
+  frontDoor,
 }: TestSystemOptions = {}): Promise<TestSystem> {
   const logs: string[] = [];
   const databases: TestDatabase[] = [];
@@ -55,6 +56,7 @@ export async function startTestSystem({
     environment: { ...process.env, ...shared },
     ports: "free",
     replicas,
+    ...(frontDoor && { frontDoor }),
     settings: {
       SEED_DEMO_DATA: "true",
       TOPIC_PREFIX: uniqueTopicPrefix(),
@@ -106,7 +108,7 @@ async function anyProduct(testSystem: TestSystem): Promise<string> {
   return found.id;
 }
 
-const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
+export const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
 
 export function placeOrder(
   customer: Shop,

@@ -23,8 +23,8 @@ export const databaseOwners: readonly ServiceName[] = ["user", "order", "product
 interface Surroundings {
   readonly databaseUrls: ReadonlyMap<string, string>;
   readonly kafkaBrokers: string;
-  /** Where each service is reached. */
-  readonly urls: ReadonlyMap<ServiceName, string>;
+  /** Where each service is reached: a balancer, or each of its replicas. */
+  readonly urls: ReadonlyMap<ServiceName, readonly string[]>;
 }
 
 /** The settings that tell a service where the others are: only of those it has to do with. */
@@ -32,8 +32,8 @@ export function surroundingsOf(
   name: ServiceName,
   { databaseUrls, kafkaBrokers, urls }: Surroundings,
 ): Record<string, string> {
-  const url = (other: ServiceName) => urls.get(other) ?? "";
-  const jwks = { JWKS_URL: `${url("user")}/.well-known/jwks.json` };
+  const url = (other: ServiceName, path = "") => (urls.get(other) ?? []).map((base) => base + path).join(",");
+  const jwks = { JWKS_URL: url("user", "/.well-known/jwks.json") };
   switch (name) {
     case "frontend":
       return { GATEWAY_URL: url("gateway"), BUN_CONFIG_MAX_HTTP_REQUESTS: MAX_FORWARDED_REQUESTS };

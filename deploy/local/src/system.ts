@@ -7,19 +7,21 @@ import { databaseOwners, type ServiceName, serviceNames, surroundingsOf } from "
 import { SetupError } from "./setup-error.ts";
 import { createSupervisor, type ProcessSpec, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
+/** Nothing but our own processes sends calls to them here, and these notice within half of it. */
+const LOCAL_DRAIN_MS = "600";
 const repositoryFolder = join(packageFolder, "..", "..");
 
 export interface SystemOptions extends Omit<InfrastructureOptions, "databases">, SupervisorOptions {
   /** `default`: those of the contract, or `NAME_PORT` of the environment; `free`: any. */
   readonly ports: "free" | "default";
-  /** How many processes of a service; one by default. All of them work on the same topics and database; see `frontDoor` for who takes requests. */
+  /** How many processes of a service; one by default. All of them work on the same topics and database; see `frontDoor` for who is sent requests. */
   readonly replicas?: Partial<Record<ServiceName, number>>;
   /** Settings for every service, which win over those of `environment`: `SEED_DEMO_DATA`, `TOPIC_PREFIX`, … */
   readonly settings?: Readonly<Record<string, string>>;
   /** Settings of one replica alone, which win over all others. */
   readonly settingsOf?: (replica: Replica, service: ServiceName) => Readonly<Record<string, string>>;
-  /** Where the others reach a service: a load balancer before its replicas. By default at the first of them. */
-  readonly frontDoor?: (service: ServiceName, replicas: readonly Replica[]) => Promise<string>;
+  /** A load balancer before the replicas of a service. Without one the others know each of its replicas, and clients the first one. */
+  readonly frontDoor?: (service: ServiceName, replicas: readonly Replica[]) => Promise<string | undefined>;
   /** Starts a service again when its code changes. */
   readonly watch?: boolean;
 }
@@ -32,7 +34,7 @@ export interface Replica {
 }
 
 export interface RunningService {
-  /** Where the others reach it. */
+  /** Where clients reach it: its load balancer, or its first replica. */
   readonly url: string;
   /** That of the first replica. */
   readonly managementUrl: string;
@@ -69,14 +71,18 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     return stopping;
   };
   try {
-    const urls = new Map<ServiceName, string>();
-    for (const [name, all] of replicas) urls.set(name, (await options.frontDoor?.(name, all)) ?? all[0].url);
+    const urls = new Map<ServiceName, readonly string[]>();
+    for (const [name, all] of replicas) {
+      const door = await options.frontDoor?.(name, all);
+      urls.set(name, door === undefined ? all.map(({ url }) => url) : [door]);
+    }
     const { databaseUrls, kafkaBrokers } = infrastructure;
     const specs = serviceNames.flatMap((name) =>
       (replicas.get(name) ?? []).map((replica) =>
         specOf(name, replica, {
           command: commandOf(name, options.watch ?? false),
           environment: {
+            DRAIN_MS: LOCAL_DRAIN_MS,
             ...withoutAddresses(environment),
             ...options.settings,
             ...surroundingsOf(name, { databaseUrls, kafkaBrokers, urls }),
@@ -92,7 +98,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       [...replicas].map(([name, all]): [string, RunningService] => [
         name,
         {
-          url: urls.get(name) ?? all[0].url,
+          url: urls.get(name)?.[0] ?? all[0].url,
           managementUrl: all[0].managementUrl,
           replicas: all,
           pids: () => all.flatMap((replica) => supervisor.pids().get(replica.name) ?? []),

@@ -1,3 +1,4 @@
+import { createKeySource } from "@shop/http/key-source";
 import { createRateLimit } from "@shop/http/rate-limit";
 import { createTokenVerifier } from "@shop/http/token-verifier";
 import { loadConfig } from "@shop/runtime/config";
@@ -13,8 +14,9 @@ startOrExplain(() => {
     settings: config,
     build: (parts) => {
       warnOfFewRequests(config, parts.logger);
-      const { JWKS_URL: jwksUrl, TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;
-      const verifier = createTokenVerifier({ ...parts, jwksUrl, issuer, audience });
+      const { TOKEN_ISSUER: issuer, TOKEN_AUDIENCE: audience } = config;
+      const keySource = createKeySource(config.JWKS_URL, parts);
+      const verifier = createTokenVerifier({ ...parts, ...keySource, issuer, audience });
       void verifier.fetchKeysAhead();
       return createGateway({
         ...parts,

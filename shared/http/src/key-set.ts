@@ -2,15 +2,16 @@ import { z } from "zod";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import { UnavailableError } from "./errors.ts";
+import type { KeySource } from "./key-source.ts";
 
 /** The public keys that access tokens are signed with, kept fresh from where the user service shows them. */
 export interface KeySet {
   /**
    * @returns undefined for a key id that is not in the set, also after asking anew (at most once a second)
-   * @throws UnavailableError when the set could never be fetched
+   * @throws UnavailableError when the set could never be fetched, or could not be just now: the key may be a new one
    */
   find(kid: string): Promise<CryptoKey | undefined>;
-  /** Starts a fetch in the background when the keys are older than five minutes. */
+  /** Starts a fetch in the background when the keys are older than a minute: so long a withdrawn one is good at most. */
   refreshWhenOld(): void;
   /** Tries once a second until the keys are there. */
   fetchAhead(): Promise<void>;
@@ -20,12 +21,12 @@ interface KeySetOptions {
   readonly url: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly fetch: KeySource["fetch"];
   /** Told when a key has left the set: tokens signed with it are no longer good. */
   readonly onWithdrawn: () => void;
 }
 
-const REFRESH_AFTER_MS = 5 * 60_000;
+const REFRESH_AFTER_MS = 60_000;
 const FETCH_AT_MOST_EVERY_MS = 1_000;
 /** Services that start together wait for each other: until then a user service that does not answer yet is nothing to tell an operator of. */
 const START_PATIENCE_MS = 30_000;
@@ -48,6 +49,7 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
   let fetchedAtMs = Number.NEGATIVE_INFINITY;
   let triedAtMs = Number.NEGATIVE_INFINITY;
   let fetching: Promise<void> | undefined;
+  let failed = false;
 
   async function fetchKeys(): Promise<void> {
     try {
@@ -56,9 +58,11 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       const fresh = await importKeys(Keys.parse(await response.json()).keys);
       const withdrawn = [...(keys?.keys() ?? [])].some((kid) => !fresh.has(kid));
       keys = fresh;
+      failed = false;
       fetchedAtMs = clock.elapsed();
       if (withdrawn) onWithdrawn();
     } catch (error) {
+      failed = true;
       const isStarting = keys === undefined && clock.elapsed() - startedAtMs < START_PATIENCE_MS;
       logger[isStarting ? "debug" : "warn"](
         "the keys of access tokens could not be fetched; the last known ones stay, if there are any",
@@ -83,8 +87,11 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       const known = keys?.get(kid);
       if (known !== undefined) return known;
       await refresh();
-      if (keys === undefined) throw new UnavailableError("the keys of access tokens cannot be fetched");
-      return keys.get(kid);
+      const found = keys?.get(kid);
+      if (found === undefined && (failed || keys === undefined)) {
+        throw new UnavailableError("the keys of access tokens cannot be fetched");
+      }
+      return found;
     },
     refreshWhenOld() {
       if (clock.elapsed() - fetchedAtMs > REFRESH_AFTER_MS) void refresh();

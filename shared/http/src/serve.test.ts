@@ -142,6 +142,7 @@ describe("the public port", () => {
         port: listening.port,
         managementPort: 0,
         logger,
+        drainMs: 0,
       });
     expect(again).toThrow(ListenError);
     expect(again).toThrow(

@@ -15,8 +15,10 @@ interface ServeOptions {
   readonly port: number;
   readonly managementPort: number;
   readonly logger: Logger;
+  /** Whether the process can do its work now; asked again and again. While it cannot, callers are asked to connect elsewhere. */
+  readonly ready?: () => Promise<{ readonly ready: boolean }>;
   /** How long a stop goes on answering (and asking callers to connect elsewhere), in milliseconds. */
-  readonly drainMs?: number;
+  readonly drainMs: number;
 }
 
 export interface Listening {
@@ -33,24 +35,18 @@ export class ListenError extends Error {
 
 /** Longer than any answer is quiet: an event stream sends a comment every 5 s. */
 const IDLE_TIMEOUT_S = 30;
+/** How often it is found out whether the process is ready. */
+const [LOOK_WHEN_READY_MS, LOOK_UNTIL_READY_MS] = [500, 100];
 /** Bodies are counted and refused by the app, with a problem; Bun's own limit would answer without one. */
 const MAX_REQUEST_BODY_BYTES = Number.MAX_SAFE_INTEGER;
-/** Balancers and callers that look every 100 ms or so have seen `/readyz` or `Connection: close` by then. */
-const DRAIN_MS = 250;
 
 /**
  * Opens both ports.
  * @throws ListenError when one of them is in use or not allowed
  */
-export function serve({
-  app,
-  managementApp,
-  port,
-  managementPort,
-  logger,
-  drainMs = DRAIN_MS,
-}: ServeOptions): Listening {
+export function serve({ app, managementApp, port, managementPort, logger, ready, drainMs }: ServeOptions): Listening {
   let draining = false;
+  const readiness = watchReadiness(ready, logger);
   const streams = createOpenStreams();
 
   const server = listen(
@@ -58,7 +54,7 @@ export function serve({
     port,
     async (request) => {
       const response = streams.follow(await app.fetch(request));
-      if (draining) response.headers.set("connection", "close");
+      if (draining || !readiness.isReady()) response.headers.set("connection", "close");
       return response;
     },
     logger,
@@ -79,6 +75,7 @@ export function serve({
 
   async function stop(): Promise<void> {
     draining = true;
+    readiness.stop();
     if (drainMs > 0) await Bun.sleep(drainMs);
     streams.end();
     await server.stop();
@@ -89,6 +86,35 @@ export function serve({
   const listening = { port: portOf(server), managementPort: portOf(management) };
   logger.info("listening", listening);
   return { ...listening, stop: () => (stopped ??= stop()) };
+}
+
+interface Watch {
+  readonly isReady: () => boolean;
+  stop(): void;
+}
+
+function watchReadiness(ready: ServeOptions["ready"], logger: Logger): Watch {
+  if (ready === undefined) return { isReady: () => true, stop: () => {} };
+  let isReady = false;
+  let timer: Timer | undefined;
+  let stopped = false;
+  const look = async () => {
+    try {
+      isReady = (await ready()).ready;
+    } catch (error) {
+      isReady = false;
+      logger.error("it could not be found out whether this process is ready", { error });
+    }
+    if (!stopped) timer = setTimeout(() => void look(), isReady ? LOOK_WHEN_READY_MS : LOOK_UNTIL_READY_MS);
+  };
+  void look();
+  return {
+    isReady: () => isReady,
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 type Server = Bun.Server<undefined>;

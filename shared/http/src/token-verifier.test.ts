@@ -203,7 +203,8 @@ describe("keys", () => {
       const token = await goodToken();
       expect(await verifier.verify(token)).toBeDefined();
       const unknown = await signer.sign({ ...goodHeader, kid: "key-9" }, goodClaims(nowMs));
-      expect(await verifier.verify(unknown)).toBeUndefined();
+      // It may be signed with a key that is new: nobody is to be told that it is bad.
+      await expect(verifier.verify(unknown)).rejects.toBeInstanceOf(UnavailableError);
     }
   });
 
@@ -253,12 +254,12 @@ describe("keys", () => {
     await expect(verifier.verify(await goodToken())).rejects.toBeInstanceOf(UnavailableError);
   });
 
-  test("keys older than five minutes are fetched in the background; tokens of a withdrawn key are forgotten", async () => {
+  test("keys older than a minute are fetched in the background; tokens of a withdrawn key are forgotten", async () => {
     const token = await goodToken();
     expect(await verifier.verify(token)).toBeDefined();
     const next = await createSigner("key-2");
     shown = [next.publicJwk];
-    nowMs += 5 * 60_000 + 1;
+    nowMs += 60_001;
     expect(await verifier.verify(token)).toBeDefined();
     const deadline = Date.now() + 2_000;
     while ((await verifier.verify(token)) !== undefined && Date.now() < deadline) await Bun.sleep(5);

@@ -4,6 +4,7 @@ import { roles } from "@shop/contracts/http/define";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import { createKeySet } from "./key-set.ts";
+import type { KeySource } from "./key-source.ts";
 import type { Principal } from "./principal.ts";
 
 export interface TokenVerifier {
@@ -26,7 +27,7 @@ interface TokenVerifierOptions {
   readonly audience: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  readonly fetch?: KeySource["fetch"];
   /** Verified tokens that are remembered until they expire; a signature costs more than all else of a request. */
   readonly maxRemembered?: number;
 }

@@ -31,6 +31,7 @@ interface ProcessOptions {
     readonly PORT: number;
     readonly MANAGEMENT_PORT: number;
     readonly LOG_LEVEL: LogLevel;
+    readonly DRAIN_MS: number;
     readonly RELEASE: string;
   };
   readonly build: (parts: ProcessParts) => Built;
@@ -67,6 +68,8 @@ export function runProcess({ name, settings, build }: ProcessOptions): void {
     port: settings.PORT,
     managementPort: settings.MANAGEMENT_PORT,
     logger,
+    ready: () => built.ready(),
+    drainMs: settings.DRAIN_MS,
   });
   const parts = [
     { name: "HTTP", stop: () => listening.stop() },

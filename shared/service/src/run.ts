@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { createKeySource } from "@shop/http/key-source";
 import { createTokenVerifier } from "@shop/http/token-verifier";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
 import { loadConfig } from "@shop/runtime/config";
@@ -30,7 +31,7 @@ export function runParticipant(
     settings: config,
     build: ({ identity, clock, logger, metrics }) => {
       const verifier = createTokenVerifier({
-        jwksUrl: config.JWKS_URL,
+        ...createKeySource(config.JWKS_URL, { clock, logger, metrics }),
         issuer: config.TOKEN_ISSUER,
         audience: config.TOKEN_AUDIENCE,
         clock,

@@ -1,7 +1,7 @@
 import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/ports";
 import { objectionToAddress } from "@shop/database/client";
 import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
-import { commaSeparated, flag, httpUrl, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
+import { commaSeparated, flag, httpUrls, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
 import { logLevels } from "@shop/runtime/logger";
 import { z } from "zod";
 
@@ -12,13 +12,16 @@ export const processSettings = (name: ProcessName) => ({
     .default(defaultPorts[name] + MANAGEMENT_PORT_OFFSET)
     .describe("the port of /livez, /readyz and /metrics, never published"),
   LOG_LEVEL: z.enum(logLevels).default("info"),
+  DRAIN_MS: wholeNumber(0, 8_000)
+    .default(2_000)
+    .describe("how long a process that stops goes on answering, until whoever sends it calls has noticed"),
   RELEASE: z.string().max(100).default("unreleased").describe("what this was built as; shown to operators"),
 });
 
 /** Settings of those that verify access tokens. */
 export const tokenSettings = {
-  JWKS_URL: httpUrl
-    .default(`http://localhost:${defaultPorts.user}/.well-known/jwks.json`)
+  JWKS_URL: httpUrls
+    .default([`http://localhost:${defaultPorts.user}/.well-known/jwks.json`])
     .describe("where the user service shows its keys, such as http://user:8001/.well-known/jwks.json"),
   TOKEN_ISSUER: z.string().default("order-delivery"),
   TOKEN_AUDIENCE: z.string().default("order-delivery"),

@@ -9,7 +9,7 @@ import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
 import { createManagementApp } from "../management.ts";
 import { serve } from "../serve.ts";
 
-const [port = "0", name = "", drainMs = "600"] = process.argv.slice(2);
+const [port = "0", name = "", drainMs = "500"] = process.argv.slice(2);
 const logger = createLogger({ service: name, level: "error", clock: systemClock });
 const listening = serve({
   app: {

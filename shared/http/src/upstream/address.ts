@@ -3,8 +3,8 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Place } from "./places.ts";
 
-/** Why an address gets no calls for a while. */
-export type OutReason = "refused" | "lost" | "silent" | "stopping";
+/** Why an address gets no calls for a while; `unready`: it says so itself, because it starts, stops or lacks what it needs. */
+export type OutReason = "refused" | "lost" | "silent" | "unready";
 
 /** What a call is sent to. */
 export interface Target {
@@ -20,7 +20,7 @@ export interface Target {
 export interface Address extends Target {
   inFlight: number;
   readonly isOut: boolean;
-  /** When the newest request that it has answered was sent, in the clock's elapsed milliseconds. At that time it was not about to stop. */
+  /** When the newest request that it has answered was sent, in the clock's elapsed milliseconds. At that time it was ready. */
   readonly answeredRequestOfMs: number;
   /** No further calls until it answers a probe; `lost` is probed at once. Its idle connections are closed. */
   takeOut(reason: OutReason): void;
@@ -28,7 +28,7 @@ export interface Address extends Target {
   probeWhenDue(): void;
   /**
    * Asks for something small.
-   * @returns whether any answer came in time, from a process that is not about to stop
+   * @returns whether any answer came in time, from a process that is ready
    */
   probe(): Promise<boolean>;
   /** It is an address of the upstream no more: its idle connections are closed. */
@@ -41,19 +41,25 @@ interface AddressOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Whether it is to answer a probe before it gets calls. */
+  readonly onProbation: boolean;
 }
 
 /** A process that is well answers this call in a millisecond; one that has not by then is frozen, cut off, or of no use. */
 const PROBE_TIMEOUT_MS = 300;
 /** The pause before an address that is out is probed; it doubles with each probe that fails, up to the second of these. */
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [250, 4_000];
-/** Longer than a process that stops goes on answering. */
-const STOPPING_PAUSE_MS = 1_000;
 
-export function createAddress({ upstream, place, clock, logger, metrics }: AddressOptions): Address {
+interface Out {
+  readonly reason: OutReason | "new";
+  readonly pauseMs: number;
+  readonly probeAtMs: number;
+}
+
+export function createAddress({ upstream, place, clock, logger, metrics, onProbation }: AddressOptions): Address {
   const session = new Bun.FetchSession();
   const facts = { upstream, address: place.url };
-  let out: { readonly reason: OutReason; readonly pauseMs: number; readonly probeAtMs: number } | undefined;
+  let out: Out | undefined = onProbation ? { reason: "new", pauseMs: 0, probeAtMs: 0 } : undefined;
   let answeredRequestOfMs = Number.NEGATIVE_INFINITY;
   let probing: Promise<boolean> | undefined;
 
@@ -62,17 +68,17 @@ export function createAddress({ upstream, place, clock, logger, metrics }: Addre
     const response = await fetch(request, { session, proxy: false });
     // Of a body that was too large the rest is not read; that says nothing about the process.
     if (response.headers.get("connection") === "close" && response.status !== 413) {
-      address.takeOut("stopping");
+      address.takeOut("unready");
       return response;
     }
     if (sentAtMs > answeredRequestOfMs) answeredRequestOfMs = sentAtMs;
-    if (out !== undefined && out.reason !== "stopping") comeBack();
+    if (out !== undefined) comeBack();
     return response;
   }
 
   function comeBack(): void {
+    if (out?.reason !== "new") logger.info("an address of an upstream answers again", facts);
     out = undefined;
-    logger.info("an address of an upstream answers again", facts);
   }
 
   async function ask(): Promise<boolean> {
@@ -105,10 +111,10 @@ export function createAddress({ upstream, place, clock, logger, metrics }: Addre
     takeOut(reason) {
       session.close();
       if (out !== undefined) return;
-      const pauseMs = reason === "lost" ? 0 : reason === "stopping" ? STOPPING_PAUSE_MS : FIRST_PAUSE_MS;
+      const pauseMs = reason === "lost" ? 0 : FIRST_PAUSE_MS;
       out = { reason, pauseMs, probeAtMs: clock.elapsed() + pauseMs };
       metrics.count("http_upstream_taken_out_total", { upstream, reason });
-      const log = reason === "stopping" ? logger.info : logger.warn;
+      const log = reason === "unready" ? logger.info : logger.warn;
       log("an address of an upstream is avoided until it answers again", { ...facts, reason });
       address.probeWhenDue();
     },

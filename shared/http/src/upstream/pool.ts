@@ -49,7 +49,7 @@ const SILENT_AFTER_MS = 400;
 /** A request that ends processes must not end all of them. */
 const MAX_REPEATS_OF_LOST = 2;
 /** How long ago an address must have answered for a request that must not be repeated; less than a process that stops goes on answering. */
-const KNOWN_TO_LIVE_FOR_MS = 500;
+const KNOWN_TO_LIVE_FOR_MS = 300;
 /** A 503 that took longer than this leaves no time for another. */
 const REPEAT_503_WITHIN_MS = 500;
 /** Repeats of 503 answers: one for each ten requests, and a store of at most so many, so that an outage is not answered with twice the load. */
@@ -79,7 +79,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
     addresses = found.map(
       (place) =>
         before.find(({ url, host }) => url === place.url && host === place.host) ??
-        createAddress({ upstream: name, place, clock, logger, metrics }),
+        createAddress({ upstream: name, place, clock, logger, metrics, onProbation: found.length > 1 }),
     );
     const gone = before.filter((address) => !addresses.includes(address));
     for (const address of gone) address.leave();
@@ -192,14 +192,18 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
   }
 
   function mayRepeat503(
+    address: Address,
     response: Response,
     startedAtMs: number,
     tried: ReadonlySet<Address>,
     repeatable: boolean,
   ): boolean {
-    if (response.status !== 503 || !repeatable || storedRepeats < 1) return false;
+    if (response.status !== 503 || !repeatable) return false;
     if (clock.elapsed() - startedAtMs > REPEAT_503_WITHIN_MS) return false;
-    if (!addresses.some((address) => !address.isOut && !tried.has(address))) return false;
+    if (!addresses.some((other) => !other.isOut && !tried.has(other))) return false;
+    // One that has said that it is not ready gets no more of them.
+    if (address.isOut) return true;
+    if (storedRepeats < 1) return false;
     storedRepeats -= 1;
     return true;
   }
@@ -233,7 +237,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
         tried.add(address);
         try {
           const response = await attemptOn(address, attempt, sending);
-          if (!mayRepeat503(response, startedAtMs, tried, repeatable)) return response;
+          if (!mayRepeat503(address, response, startedAtMs, tried, repeatable)) return response;
           unavailable = response;
           metrics.count("http_upstream_repeats_total", { upstream: name, reason: "unavailable" });
         } catch (error) {

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { serviceNames } from "@shop/local/services";
+import { eventually } from "@shop/testing/eventually";
+import { type Balancer, startBalancer } from "../support/balancer.ts";
+import { tokenOf } from "../support/requests.ts";
+import { type Called, type Caller, startSteadyLoad, type SteadyLoad } from "../support/steady-load.ts";
+import { deliveryAddress, newProduct, startTestSystem, type TestSystem } from "../support/test-system.ts";
+
+/** Long enough for the balancer and the pools to notice, short enough for a test. */
+const DRAIN_MS = "1000";
+
+let shop: TestSystem;
+let balancer: Balancer | undefined;
+let load: SteadyLoad;
+let productId: string;
+/** How much of the product orders held before the load. */
+let heldBefore: number;
+
+beforeAll(async () => {
+  shop = await startTestSystem({
+    replicas: Object.fromEntries(serviceNames.map((name) => [name, 2])),
+    settings: { DRAIN_MS },
+    async frontDoor(name, replicas) {
+      if (name !== "frontend") return undefined;
+      balancer = await startBalancer(replicas);
+      return balancer.url;
+    },
+  });
+  productId = await newProduct(shop, 1_000_000);
+  heldBefore = await held();
+  load = startSteadyLoad(shop.system.frontendUrl, await callersFor(shop.system.frontendUrl));
+}, 240_000);
+afterAll(async () => {
+  await load.stop();
+  await balancer?.close();
+  await shop.stop();
+}, 60_000);
+
+async function held(): Promise<number> {
+  const { products } = await shop.booksBalance(60_000);
+  return products.find(({ id }) => id === productId)?.ordered ?? 0;
+}
+
+async function callersFor(url: string): Promise<readonly Caller[]> {
+  const bearer = async (name: string) => ({ authorization: `Bearer ${await tokenOf(url, name)}` });
+  const [customer, rider, admin] = await Promise.all([bearer("customer"), bearer("rider"), bearer("admin")]);
+  const order = { items: [{ productId, quantity: 1 }], deliveryAddress };
+  const get = (path: string, headers = {}) => ({ method: "GET", path, headers });
+  return [
+    { what: "page", pauseMs: 50, next: () => get("/") },
+    { what: "products", pauseMs: 10, next: () => get("/api/products?limit=5") },
+    { what: "orders", pauseMs: 30, next: () => get("/api/orders?limit=5", customer) },
+    { what: "deliveries", pauseMs: 30, next: () => get("/api/deliveries?limit=5", rider) },
+    { what: "sagas", pauseMs: 30, next: () => get("/api/sagas?limit=5", admin) },
+    // Seldom enough to be idle for most of the time that a process takes to stop.
+    { what: "me", pauseMs: 700, next: () => get("/api/users/me", customer) },
+    ...Array.from({ length: 3 }, (): Caller => {
+      return {
+        what: "order",
+        pauseMs: 20,
+        next: () => ({ method: "POST", path: "/api/orders", headers: customer, body: order }),
+      };
+    }),
+    {
+      what: "order with a key",
+      pauseMs: 40,
+      next: () => ({
+        method: "POST",
+        path: "/api/orders",
+        headers: { ...customer, "idempotency-key": crypto.randomUUID() },
+        body: order,
+      }),
+    },
+    {
+      what: "login",
+      pauseMs: 300,
+      next: () => ({
+        method: "POST",
+        path: "/login",
+        body: { username: "customer2", password: "customer2-password" },
+      }),
+    },
+  ];
+}
+
+const isFailure = ({ status }: Called) => status === 0 || status >= 400;
+
+describe("under load from all sides", () => {
+  test.each(serviceNames)("each replica of %s is stopped and started again, and no call fails", async (name) => {
+    const before = load.called.length;
+    for (const replica of shop.system.services[name].replicas) await shop.system.supervisor.restart(replica.name);
+    // Whoever was told to come elsewhere has done so, and every caller has been answered since.
+    const restarted = load.called.length;
+    const kinds = new Set(load.called.map(({ what }) => what));
+    await eventually(() => {
+      const since = new Set(load.called.slice(restarted).map(({ what }) => what));
+      expect([...kinds].filter((what) => !since.has(what))).toEqual([]);
+    });
+    expect(load.called.slice(before).filter(isFailure)).toEqual([]);
+  });
+
+  test("afterwards the orders are those that were answered with 201, no more and no fewer, and the books balance", async () => {
+    await load.stop();
+    const placed = load.called.filter(({ what, status }) => what.startsWith("order") && status === 201);
+    expect(placed.length).toBeGreaterThan(100);
+    // Each is for one piece.
+    expect((await held()) - heldBefore).toBe(placed.length);
+  });
+});
