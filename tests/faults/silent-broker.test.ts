@@ -36,17 +36,17 @@ afterAll(async () => {
   await folder.remove();
 });
 
-/** Every connection over which an answer comes within a second is dead from then on, and neither side is told. */
-async function silenceAll(): Promise<number> {
+/** Every connection over which something passes while `work` goes on is dead from then on, and neither side is told. */
+async function silenceDuring(work: () => Promise<unknown>): Promise<void> {
   let count = 0;
   link.watchFrames((connection) => {
     connection.silence();
     count += 1;
     return "drop";
   });
-  await Bun.sleep(1_000);
+  await work();
   link.watchFrames(undefined);
-  return count;
+  expect(count).toBeGreaterThan(0);
 }
 
 const publish = (value: string) =>
@@ -63,8 +63,25 @@ test("a consumer whose connection has died without anybody saying so consumes ag
   });
   await publish("before");
   await eventually(() => expect(heard).toEqual(["before"]), { deadlineMs: 30_000 });
-  expect(await silenceAll()).toBeGreaterThan(0);
+  await silenceDuring(() => Bun.sleep(1_000));
   await publish("after");
   await eventually(() => expect(heard).toContain("after"), { deadlineMs: 25_000, pauseMs: 100 });
   await subscription.stop();
+}, 120_000);
+
+test("a publication over such a connection is over after 10 s, and the next one goes over a new one", async () => {
+  await publish("before");
+  const startedAt = performance.now();
+  let failure: unknown;
+  await silenceDuring(async () => {
+    const records = [{ topic: "product.commands", key: "k", value: "lost" }] as const;
+    failure = await broker.publish(records).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  });
+  expect(failure).toBeInstanceOf(Error);
+  expect(performance.now() - startedAt).toBeLessThan(15_000);
+  await publish("after");
+  expect(performance.now() - startedAt).toBeLessThan(20_000);
 }, 120_000);
