@@ -77,8 +77,6 @@ export interface Stage {
 const LINES_KEPT = 4_000;
 /** For PostgreSQL's own files, its write-ahead log, and a copy of its programs when they cannot be run where they are. */
 const DISK_MEGABYTES = 384;
-/** Those that callers know one address of, that of a load balancer: browsers of the frontend, and whoever wants the keys of the user service. The others' replicas are all known to the gateway. */
-const BALANCED: readonly string[] = ["frontend", "user"];
 /** One process each is enough of what holds nothing. */
 const EDGES = ["frontend", "gateway", "user"];
 
@@ -180,14 +178,14 @@ export async function startStage(
       replicas: Object.fromEntries([...names].map(([name, all]) => [name, all.length])),
       settings: { SEED_DEMO_DATA: "true", RATE_LIMIT_PER_USER_PER_SECOND: "100000", LOG_LEVEL: "info" },
       async frontDoor(name, replicas) {
-        if (BALANCED.includes(name)) {
+        if (name === "frontend") {
           const health = watchHealth(replicas, needs.healthChecks ?? false);
           closers.push(() => health.stop());
           const balancer = await openLink(await freePort(), () => health.ready().map(({ url }) => portOf(url)));
           balancers.push(balancer);
           return `http://127.0.0.1:${balancer.port}`;
         }
-        if (!needs.links) return replicas.map(({ url }) => url).join(",");
+        if (!needs.links) return undefined;
         for (const { name: replica, url } of replicas)
           doors.set(replica, await openLink(await freePort(), () => [portOf(url)]));
         return replicas.map(({ name: replica }) => `http://127.0.0.1:${doors.get(replica)?.port}`).join(",");
