@@ -43,6 +43,33 @@ export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
     if (away.length > 0 || unknown === undefined) throw new UnavailableError(`${away.join(", ")} did not answer`);
     return unknown;
   });
+
+  app.raw(calls.replayDeadLetters, async (call) => {
+    const body = await readBody(call.c.req.raw);
+    const answers = await askEach(calls.participants, call, { takesBody: true, body });
+    const refused = answers.find(({ response }) => response !== undefined && !response.ok)?.response;
+    if (refused !== undefined) return refused;
+    const unavailable = answers.filter(({ response }) => response === undefined).map(({ name }) => name);
+    if (unavailable.length === answers.length) throw new UnavailableError("none of the services answers");
+    const parts = await Promise.all(
+      answers.map(async ({ response }) => (await response?.json()) as calls.ReplayedMany | undefined),
+    );
+    return Response.json(
+      { ...summed(parts.filter((part) => part !== undefined)), unavailable },
+      { status: 202, headers: { "cache-control": "no-store" } },
+    );
+  });
+}
+
+/** What all of them have done together. One that came to its end asks for no more; one that did not begins where the slowest is. */
+function summed(answers: readonly calls.ReplayedMany[]): Omit<calls.ReplayedMany, "unavailable"> {
+  const outcomes: Partial<Record<calls.ReplayOutcome, number>> = {};
+  for (const { outcomes: own } of answers) {
+    for (const outcome of calls.ReplayOutcome.options)
+      if (own[outcome] !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + own[outcome];
+  }
+  const [nextCursor = null] = answers.flatMap((answer) => answer.nextCursor ?? []).toSorted();
+  return { dryRun: answers.some(({ dryRun }) => dryRun), outcomes, nextCursor };
 }
 
 /** Each page goes from the cursor to its `nextCursor`: what all of them cover, newest first, is the merged one. */

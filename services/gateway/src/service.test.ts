@@ -156,6 +156,24 @@ describe("dead letters", () => {
     upstream.use(http.post(`${urls.delivery[0]}/*`, () => HttpResponse.error()));
     expect((await replay()).status).toBe(503);
   });
+
+  test("are replayed many at once by all services, whose counts are added up, and who was away is named", async () => {
+    const done = (outcomes: object, nextCursor: string | null) =>
+      HttpResponse.json({ dryRun: true, outcomes, nextCursor, unavailable: [] }, { status: 202 });
+    upstream.use(
+      http.post(`${urls.order[0]}/*`, () => done({ APPLIED: 2, FAILED: 1 }, "b")),
+      http.post(`${urls.product[0]}/*`, () => done({ APPLIED: 3 }, "a")),
+      http.post(`${urls.delivery[0]}/*`, () => done({}, null)),
+      http.post(`${urls.orchestrator[0]}/*`, () => HttpResponse.error()),
+    );
+    const { headers } = await asAdmin();
+    const init = { method: "POST", headers: { ...headers, "content-type": "application/json" } };
+    const response = await call("/api/dead-letters/replay", { ...init, body: '{"dryRun":true}' });
+    expect([response.status, await response.json()]).toEqual([
+      202,
+      { dryRun: true, outcomes: { APPLIED: 5, FAILED: 1 }, nextCursor: "a", unavailable: ["orchestrator"] },
+    ]);
+  });
 });
 
 describe("the health", () => {

@@ -50,5 +50,6 @@ export const routes = {
   cancelSaga: { method: "POST", path: "/api/sagas/{id}/cancel", takes: "nothing", stream: false, key: false },
   listDeadLetters: { method: "GET", path: "/api/dead-letters", takes: "query", stream: false, key: false },
   replayDeadLetter: { method: "POST", path: "/api/dead-letters/{id}/replay", takes: "body", stream: false, key: false },
+  replayDeadLetters: { method: "POST", path: "/api/dead-letters/replay", takes: "body", stream: false, key: false },
   getHealth: { method: "GET", path: "/api/health", takes: "nothing", stream: false, key: false },
 } as const satisfies Readonly<Record<string, Route>>;

@@ -1,19 +1,30 @@
-import type { Database } from "@shop/database/connect";
+import type { Database, Transaction } from "@shop/database/connect";
 import { isTransient } from "@shop/database/errors";
 import { backoffMs } from "@shop/runtime/backoff";
 import { type Clock, instant } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import type { Undecodable } from "./decode.ts";
+import type { Received, Undecodable } from "./decode.ts";
+import { FIRST_RETRY_MS, lockKeys, stillHeld } from "./held-keys.ts";
 import { deadLetter } from "./schema.ts";
 
 const BACKOFF = { firstMs: 50, maxMs: 2_000 };
+
+/** A transaction that was to park messages whose key has been released in the same moment: it is to be made again. */
+export class KeyReleased extends Error {
+  override readonly name = "KeyReleased";
+}
 
 /** Where messages go that nobody can handle, so that the rest of the partition goes on. */
 export interface DeadLetters {
   /** Keeps them, whole; waits while the database is away. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted. */
   add(letters: readonly Undecodable[], signal: AbortSignal): Promise<void>;
+  /**
+   * Keeps messages that wait behind one of their key, as part of `tx`; gives those that were not kept before.
+   * @throws KeyReleased
+   */
+  park(tx: Transaction, messages: readonly Received[]): Promise<readonly Received[]>;
 }
 
 interface DeadLettersOptions {
@@ -24,47 +35,72 @@ interface DeadLettersOptions {
   readonly metrics: Metrics;
 }
 
+/** Behind these the later messages of the key wait: it was a message of ours, and what failed may come off another time. */
+const HOLDING: readonly string[] = ["HANDLER_FAILED", "PROCESS_KILLED", "PARKED"];
+
 export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLettersOptions): DeadLetters {
+  function rowOf({ cause, detail, messageId, type, record }: Undecodable): typeof deadLetter.$inferInsert {
+    const { topic, partition, offset, key, value, headers } = record;
+    return {
+      id: ids(),
+      cause,
+      detail: printable(detail),
+      messageId: printable(messageId),
+      type: printable(type),
+      topic,
+      partition,
+      recordOffset: BigInt(offset),
+      key: printable(key),
+      payload: value,
+      headers: printableEntries(headers),
+      failedAt: instant(clock),
+      holds: HOLDING.includes(cause),
+      tryAgainAt: cause === "HANDLER_FAILED" ? new Date(clock.now() + FIRST_RETRY_MS).toISOString() : null,
+    };
+  }
+
+  /** @returns whether it was not kept before */
+  async function keep(letter: Undecodable, signal: AbortSignal): Promise<boolean> {
+    const row = rowOf(letter);
+    for (let attempt = 1; ; attempt += 1) {
+      signal.throwIfAborted();
+      try {
+        const kept = await db.insert(deadLetter).values(row).onConflictDoNothing().returning({ id: deadLetter.id });
+        return kept.length > 0;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        await clock.sleep(backoffMs(BACKOFF, attempt), signal);
+      }
+    }
+  }
+
   return {
     async add(letters, signal) {
-      for (const { cause, detail, messageId, type, record } of letters) {
-        const { topic, partition, offset, key, value, headers } = record;
-        const row = {
-          id: ids(),
-          cause,
-          detail: printable(detail),
-          messageId: printable(messageId),
-          type: printable(type),
-          topic,
-          partition,
-          recordOffset: BigInt(offset),
-          key: printable(key),
-          payload: value,
-          headers: printableEntries(headers),
-          failedAt: instant(clock),
-        };
-        for (let attempt = 1; ; attempt += 1) {
-          signal.throwIfAborted();
-          try {
-            await db.insert(deadLetter).values(row).onConflictDoNothing();
-            break;
-          } catch (error) {
-            if (!isTransient(error)) throw error;
-            await clock.sleep(backoffMs(BACKOFF, attempt), signal);
-          }
-        }
+      for (const letter of letters) {
+        if (!(await keep(letter, signal))) continue;
+        const { cause, detail, messageId, type, record } = letter;
+        const { topic, partition, offset, key } = record;
         metrics.count("messages_dead_total", { cause });
         logger.error("a message cannot be handled and was put with the dead letters; the others go on", {
-          cause,
-          detail: detail.slice(0, 500),
-          messageId,
-          type,
-          topic,
-          partition,
-          offset,
-          key,
+          ...{ cause, detail: detail.slice(0, 500), messageId, type, topic, partition, offset, key },
         });
       }
+    },
+    async park(tx, messages) {
+      const keys = [...new Set(messages.map(({ key }) => key))];
+      await lockKeys(tx, keys);
+      if ((await stillHeld(tx, keys)).length < keys.length) throw new KeyReleased("a key was released meanwhile");
+      const detail = "an earlier message of the same key could not be handled";
+      const rows = messages.map(({ id, type, record }) =>
+        rowOf({ cause: "PARKED", detail, messageId: id, type, record }),
+      );
+      const kept = await tx
+        .insert(deadLetter)
+        .values(rows)
+        .onConflictDoNothing()
+        .returning({ messageId: deadLetter.messageId });
+      const parked = new Set(kept.map(({ messageId }) => messageId));
+      return messages.filter(({ id }) => parked.delete(printable(id)));
     },
   };
 }

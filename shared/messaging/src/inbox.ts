@@ -8,7 +8,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { sql } from "drizzle-orm";
 import type { BrokerRecord } from "./broker.ts";
-import type { DeadLetters } from "./dead-letters.ts";
+import { type DeadLetters, KeyReleased } from "./dead-letters.ts";
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
 import type { Outbox } from "./outbox.ts";
@@ -35,7 +35,8 @@ const FAILURE_BACKOFF = { firstMs: 100, maxMs: 1_000 };
 /**
  * The receiving side: applies records to the database, each message once, however often and to however many replicas it is delivered.
  * As many messages as came together share one transaction: inbox rows, effects and outbox rows are committed at once or not at all.
- * @returns a function that resolves when every record is applied, known, of no concern, or a dead letter; while the database is
+ * A message behind one of its key that could not be handled is parked: it waits with the dead letters until that one is settled.
+ * @returns a function that resolves when every record is applied, known, of no concern, parked, or a dead letter; while the database is
  * away it waits. It rejects only when `signal` is aborted, and then what it has not committed must be delivered again.
  */
 export function createInbox({
@@ -49,17 +50,21 @@ export function createInbox({
   logger,
   metrics,
 }: InboxOptions) {
-  /** One attempt to apply messages in one transaction. */
+  /** One attempt to apply messages in one transaction. Those of a key that is held are parked. */
   async function apply(messages: readonly Received[]): Promise<void> {
-    const sent = await inTransaction(db, async (tx) => {
-      const fresh = await firstSeen(tx, messages);
-      metrics.count("messages_duplicate_total", {}, messages.length - fresh.length);
-      if (fresh.length === 0) return 0;
-      const followUps = await handlers.handle(tx, fresh);
+    const { sent, handled, parked } = await inTransaction(db, async (tx) => {
+      const { fresh, held } = await firstSeen(tx, messages);
+      const late = held.length === 0 ? [] : await deadLetters.park(tx, held);
+      const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
       await outbox.send(tx, followUps);
-      return followUps.length;
+      return { sent: followUps.length, handled: fresh.length, parked: late };
     });
-    metrics.count("messages_handled_total", {}, messages.length);
+    metrics.count("messages_duplicate_total", {}, messages.length - handled - parked.length);
+    metrics.count("messages_handled_total", {}, messages.length - parked.length);
+    for (const { id, type, key } of parked) {
+      metrics.count("messages_parked_total");
+      logger.warn("a message waits: an earlier one of the same key could not be handled", { messageId: id, type, key });
+    }
     if (sent > 0) onCommitted();
     onHandled?.(messages.map(({ key }) => key));
   }
@@ -72,6 +77,7 @@ export function createInbox({
         await apply(messages);
         return;
       } catch (error) {
+        if (error instanceof KeyReleased) continue;
         const takesTooLong = isStatementTimeout(error) && attempt >= ATTEMPTS;
         if (isTransient(error) && !takesTooLong) {
           if (attempt === 1 || attempt % 10 === 0) {
@@ -130,15 +136,33 @@ export function createInbox({
   };
 }
 
-/** Writes the messages' ids and gives those messages that had not been written before, in their order. */
-async function firstSeen(tx: Transaction, messages: readonly Received[]): Promise<readonly Received[]> {
+interface FirstSeen {
+  /** Those to be handled, in their order. */
+  readonly fresh: readonly Received[];
+  /** Those to be parked, in their order. */
+  readonly held: readonly Received[];
+}
+
+/** Writes the messages' ids and gives those messages that had not been written before, apart from those whose key is held: their ids are not written. */
+async function firstSeen(tx: Transaction, messages: readonly Received[]): Promise<FirstSeen> {
   const byId = new Map(messages.map((message) => [message.id, message]));
-  const rows = [...byId.keys()].toSorted().map((id) => ({ id }));
-  const written = await tx.execute<{ message_id: string }>(sql`
-    insert into inbox (message_id) select id from json_to_recordset(${jsonRows(rows)}) as r(id text)
-    on conflict do nothing returning message_id`);
-  if (written.length === messages.length) return messages;
-  const fresh = new Set(written.map((row) => row.message_id));
+  const rows = [...byId.values()].map(({ id, key }) => ({ id, key })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const seen = await tx.execute<{ id: string; held: boolean }>(sql`
+    with given as (select id, key from json_to_recordset(${jsonRows(rows)}) as r(id text, key text)),
+    held as (
+      select id from given
+      where key in (select key from dead_letter where holds and replayed_at is null)
+        and not exists (select from inbox where message_id = given.id)),
+    written as (
+      insert into inbox (message_id) select id from given where id not in (select id from held)
+      on conflict do nothing returning message_id)
+    select message_id as id, false as held from written union all select id, true from held`);
+  const heldIds = new Set(seen.filter(({ held }) => held).map(({ id }) => id));
+  if (seen.length === messages.length && heldIds.size === 0) return { fresh: messages, held: [] };
+  const freshIds = new Set(seen.filter(({ held }) => !held).map(({ id }) => id));
   // Of a message that stands in the batch twice the first is kept.
-  return messages.filter(({ id }) => fresh.delete(id));
+  return {
+    fresh: messages.filter(({ id }) => freshIds.delete(id)),
+    held: messages.filter(({ id }) => heldIds.delete(id)),
+  };
 }

@@ -9,6 +9,7 @@ import { type Backlog, readBacklog } from "./backlog.ts";
 import type { Broker, Subscription } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { MessageHandlers } from "./handlers.ts";
+import { watchHeldKeys } from "./held-keys-watch.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { watchOutboxAge } from "./outbox-age.ts";
@@ -77,17 +78,21 @@ export function createMessaging(options: MessagingOptions): Messaging {
   let consumed: readonly Topic[] = [];
   let housekeeping: Promise<unknown> | undefined;
 
+  const replayer = (handlers: MessageHandlers) =>
+    createReplay({ db, handlers, outbox, onCommitted: relay.wake, onHandled, clock });
+
   return {
     outbox,
     wakeRelay: relay.wake,
     onHandled: (listener) => void handledListeners.push(listener),
-    replayer: (handlers) => createReplay({ db, handlers, outbox, onCommitted: relay.wake, onHandled, clock }),
+    replayer,
     start(topics, handlers) {
       consumed = topics;
       relay.start();
       housekeeping = Promise.all([
         purgeUntil(stopping.signal, { db, clock, logger, retention }),
         watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
+        watchHeldKeys(stopping.signal, { db, replay: replayer(handlers), clock, logger, metrics }),
       ]);
       const handle = createInbox({
         db,

@@ -1,32 +1,22 @@
 import type { DeadLetterCause, ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Database, Transaction } from "@shop/database/connect";
-import { isTransient } from "@shop/database/errors";
+import { isStatementTimeout, isTransient } from "@shop/database/errors";
 import { inTransaction } from "@shop/database/transaction";
 import { type Clock, instant } from "@shop/runtime/clock";
-import { and, desc, eq, lt, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
+import { type DeadLetterRow, holdingLetters, letterById, openLetters, SETTLED } from "./dead-letter-list.ts";
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
+import { lockKeys, nextTryAt } from "./held-keys.ts";
 import type { Outbox } from "./outbox.ts";
 import { deadLetter } from "./schema.ts";
 
-export type DeadLetterRow = typeof deadLetter.$inferSelect;
-
-interface ListOptions {
-  readonly cause: DeadLetterCause | undefined;
-  /** Only older ones than this. */
-  readonly afterId: string | undefined;
-  readonly limit: number;
-}
-
-/** The dead letters of this database, newest first. */
-export function listDeadLetters(db: Database, { cause, afterId, limit }: ListOptions): Promise<DeadLetterRow[]> {
-  return db
-    .select()
-    .from(deadLetter)
-    .where(and(cause && eq(deadLetter.cause, cause), afterId ? lt(deadLetter.id, afterId) : undefined))
-    .orderBy(desc(deadLetter.id))
-    .limit(limit);
+/** What came of trying one letter. */
+export interface Tried {
+  readonly letter: DeadLetterRow;
+  readonly outcome: ReplayOutcome;
+  readonly detail: string | null;
 }
 
 export type ReplayResult =
@@ -34,10 +24,36 @@ export type ReplayResult =
       readonly kind: "tried";
       readonly outcome: ReplayOutcome;
       readonly detail: string | null;
-      readonly key: string | null;
+      /** How many that waited behind it were settled with it. */
+      readonly released: number;
     }
   | { readonly kind: "unknown" }
-  | { readonly kind: "replayed before" };
+  | { readonly kind: "replayed before" }
+  | { readonly kind: "waits"; readonly behindId: string };
+
+export interface Selection {
+  readonly cause: DeadLetterCause | undefined;
+  readonly key: string | undefined;
+  /** Only letters newer than this. */
+  readonly afterId: string | undefined;
+  readonly dryRun: boolean;
+}
+
+export interface BulkResult {
+  readonly outcomes: Partial<Record<ReplayOutcome, number>>;
+  /** The letter that it came to when time ran out; null when it came to the end. */
+  readonly lastId: string | null;
+}
+
+/** Handles dead letters again. */
+export interface Replay {
+  /** One letter, and with it those that wait behind it, in order, until one fails. */
+  one(id: string, options: { readonly dryRun: boolean }): Promise<ReplayResult>;
+  /** Many, oldest first, for about a second. A letter that waits brings the one that it waits for with it. */
+  many(selection: Selection): Promise<BulkResult>;
+  /** What waits for a key, in order, until one fails, if the first of it is due to be tried again; nothing otherwise. */
+  again(key: string): Promise<readonly Tried[]>;
+}
 
 interface ReplayOptions {
   readonly db: Database;
@@ -50,26 +66,27 @@ interface ReplayOptions {
   readonly clock: Clock;
 }
 
-/** Ends the transaction of a dry run: everything was tried, nothing is kept. */
-class DryRun extends Error {
-  override readonly name = "DryRun";
-  readonly result: ReplayResult;
+/** How long a call for many goes on, in milliseconds: its caller has an answer after 1.5 s. */
+const BULK_MS = 1_000;
+const PAGE = 100;
 
-  constructor(result: ReplayResult) {
+/** Ends the transaction of a dry run: everything was tried, nothing is kept. */
+class DryRun<Result> extends Error {
+  override readonly name = "DryRun";
+  readonly result: Result;
+
+  constructor(result: Result) {
     super("a dry run is taken back");
     this.result = result;
   }
 }
 
-const SUCCESSES: readonly ReplayOutcome[] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
-
 /**
- * Handles a dead letter again, by this service's own handlers and through its inbox: so it is applied once, whatever else
- * delivers the same message. What cannot be handled this time either stays a dead letter.
- * A dry run does all of it and takes it back.
- * @throws when the database is away; then nothing has happened
+ * Handles dead letters again, by this service's own handlers and through its inbox: so each is applied once, whatever else
+ * delivers the same message. What cannot be handled this time either stays a dead letter. A dry run does all of it and takes it back.
+ * Its calls throw when the database is away; then nothing has happened.
  */
-export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clock }: ReplayOptions) {
+export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clock }: ReplayOptions): Replay {
   async function apply(tx: Transaction, message: Received): Promise<ReplayOutcome> {
     const written = await tx.execute(
       sql`insert into inbox (message_id) values (${message.id}) on conflict do nothing returning message_id`,
@@ -79,56 +96,137 @@ export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clo
     return "APPLIED";
   }
 
-  async function tryToApply(tx: Transaction, letter: DeadLetterRow) {
+  async function tryToApply(tx: Transaction, letter: DeadLetterRow): Promise<Omit<Tried, "letter">> {
     const { topic, partition, recordOffset, key, payload: value, headers } = letter;
     const record = { partition, offset: String(recordOffset), key, value };
     // Both were written from a record of the broker.
     const decoded = decode({ ...record, topic: topic as Topic, headers: headers as Record<string, string> });
     if (decoded.kind === "undecodable") {
       const { cause, detail } = decoded.letter;
-      return { outcome: "UNREADABLE", detail: `${cause}: ${detail}` } as const;
+      return { outcome: "UNREADABLE", detail: `${cause}: ${detail}` };
     }
     const { message } = decoded;
-    if (!handlers.types.has(message.type)) return { outcome: "NOT_HANDLED", detail: null } as const;
+    if (!handlers.types.has(message.type)) return { outcome: "NOT_HANDLED", detail: null };
     try {
       // A transaction within: what a handler has done before it failed is taken back.
       return { outcome: await tx.transaction((inner) => apply(inner, message)), detail: null };
     } catch (error) {
-      if (isTransient(error)) throw error;
+      if (isTransient(error) && !isStatementTimeout(error)) throw error;
       const outcome = error instanceof Refused ? "REFUSED" : "FAILED";
-      return { outcome, detail: error instanceof Error ? error.message : String(error) } as const;
+      return { outcome, detail: error instanceof Error ? error.message : String(error) };
     }
   }
 
-  async function replayIn(tx: Transaction, id: string): Promise<ReplayResult> {
-    const [letter] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id)).for("update");
-    if (letter === undefined) return { kind: "unknown" };
-    if (letter.replayedAt !== null) return { kind: "replayed before" };
+  /** Tries a letter and writes down what came of it. */
+  async function settle(tx: Transaction, letter: DeadLetterRow): Promise<Tried> {
     const { outcome, detail } = await tryToApply(tx, letter);
-    if (SUCCESSES.includes(outcome)) {
-      await tx
-        .update(deadLetter)
-        .set({ replayedAt: instant(clock) })
-        .where(eq(deadLetter.id, id));
-    }
-    return { kind: "tried", outcome, detail, key: letter.key };
+    const change = afterwards(letter, outcome, detail);
+    if (change) await tx.update(deadLetter).set(change).where(eq(deadLetter.id, letter.id));
+    return { letter, outcome, detail };
   }
 
-  return async function replay(id: string, { dryRun }: { readonly dryRun: boolean }): Promise<ReplayResult> {
+  function afterwards(letter: DeadLetterRow, outcome: ReplayOutcome, detail: string | null) {
+    if (SETTLED.includes(outcome)) return { replayedAt: instant(clock) };
+    if (!letter.holds) return undefined;
+    // What can never be applied is waited for by nobody.
+    if (outcome === "REFUSED") return { cause: "REFUSED", detail: detail ?? "", holds: false, tryAgainAt: null };
+    if (letter.cause === "PROCESS_KILLED") return undefined;
+    const tryAgainAt = new Date(nextTryAt(Date.parse(letter.failedAt), clock.now())).toISOString();
+    return letter.cause === "PARKED"
+      ? { cause: "HANDLER_FAILED", detail: detail ?? "", failedAt: instant(clock), tryAgainAt }
+      : { tryAgainAt };
+  }
+
+  /** The letters of a key in order, until one fails. The key is locked. */
+  async function settleAll(tx: Transaction, letters: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
+    const tried: Tried[] = [];
+    for (const letter of letters) {
+      const one = await settle(tx, letter);
+      tried.push(one);
+      if (one.outcome === "FAILED" || one.outcome === "UNREADABLE") break;
+    }
+    return tried;
+  }
+
+  async function settleKey(tx: Transaction, key: string): Promise<readonly Tried[]> {
+    await lockKeys(tx, [key]);
+    return settleAll(tx, await holdingLetters(tx, key));
+  }
+
+  /** Runs it in a transaction that a dry run takes back; tells of what was applied when it was not. */
+  async function inRun(dryRun: boolean, work: (tx: Transaction) => Promise<readonly Tried[]>) {
     const tried = await inTransaction(db, async (tx) => {
-      const result = await replayIn(tx, id);
+      const result = await work(tx);
       if (dryRun) throw new DryRun(result);
       return result;
     }).catch((error: unknown) => {
-      if (error instanceof DryRun) return error.result;
+      if (error instanceof DryRun) return error.result as readonly Tried[];
       throw error;
     });
-    if (!dryRun && tried.kind === "tried" && tried.outcome === "APPLIED") {
+    const applied = tried.filter(({ outcome }) => outcome === "APPLIED");
+    if (!dryRun && applied.length > 0) {
       onCommitted();
-      if (tried.key !== null) onHandled([tried.key]);
+      onHandled([...new Set(applied.flatMap(({ letter: { key } }) => key ?? []))]);
     }
     return tried;
+  }
+
+  async function settleOne(tx: Transaction, id: string): Promise<readonly Tried[]> {
+    const letter = await letterById(tx, id);
+    return letter === undefined || letter.replayedAt !== null ? [] : [await settle(tx, letter)];
+  }
+
+  return {
+    async one(id, { dryRun }) {
+      let refused: ReplayResult | undefined;
+      const tried = await inRun(dryRun, async (tx) => {
+        // Which key it holds never changes; what has become of it is read under the key's lock.
+        const [found] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id));
+        if (found?.holds && found.key !== null) await lockKeys(tx, [found.key]);
+        const letter = await letterById(tx, id);
+        if (letter === undefined) refused = { kind: "unknown" };
+        else if (letter.replayedAt !== null) refused = { kind: "replayed before" };
+        if (letter === undefined || refused) return [];
+        if (!letter.holds || letter.key === null) return [await settle(tx, letter)];
+        const letters = await holdingLetters(tx, letter.key);
+        const [first] = letters;
+        if (first !== undefined && first.id !== id) refused = { kind: "waits", behindId: first.id };
+        return refused ? [] : settleAll(tx, letters);
+      });
+      if (refused) return refused;
+      const [own, ...behind] = tried;
+      if (own === undefined) return { kind: "unknown" };
+      const released = behind.filter(({ outcome }) => SETTLED.includes(outcome)).length;
+      return { kind: "tried", outcome: own.outcome, detail: own.detail, released };
+    },
+
+    async many({ dryRun, afterId, ...filter }) {
+      const until = clock.elapsed() + BULK_MS;
+      const outcomes: Partial<Record<ReplayOutcome, number>> = {};
+      const keysDone = new Set<string>();
+      let last = afterId;
+      for (;;) {
+        const page = await openLetters(db, { ...filter, afterId: last, limit: PAGE });
+        for (const { id, holds, key } of page) {
+          if (clock.elapsed() > until) return { outcomes, lastId: last ?? null };
+          last = id;
+          const waits = holds && key !== null;
+          if (waits && keysDone.has(key)) continue;
+          if (waits) keysDone.add(key);
+          const tried = await inRun(dryRun, (tx) => (waits ? settleKey(tx, key) : settleOne(tx, id)));
+          for (const { outcome } of tried) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+        }
+        if (page.length < PAGE) return { outcomes, lastId: null };
+      }
+    },
+
+    again: (key) =>
+      inRun(false, async (tx) => {
+        await lockKeys(tx, [key]);
+        const letters = await holdingLetters(tx, key);
+        const due = letters[0]?.tryAgainAt;
+        // Another replica may have tried it in between.
+        return due && Date.parse(due) <= clock.now() ? settleAll(tx, letters) : [];
+      }),
   };
 }
-
-export type Replay = ReturnType<typeof createReplay>;

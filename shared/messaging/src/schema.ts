@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  boolean,
   check,
   customType,
   index,
@@ -85,7 +86,7 @@ export const inbox = pgTable(
   ],
 );
 
-/** Messages that could not be handled, whole, with the reason. */
+/** Messages that could not be handled, whole, with the reason, and those that wait behind one of the same key. */
 export const deadLetter = pgTable(
   "dead_letter",
   {
@@ -103,6 +104,12 @@ export const deadLetter = pgTable(
     headers: jsonb("headers").notNull(),
     failedAt: instantColumn("failed_at").notNull(),
     replayedAt: instantColumn("replayed_at"),
+    /** The order in which a key's messages came, and in which they are handled in the end. */
+    seq: bigint("seq", { mode: "bigint" }).notNull().generatedAlwaysAsIdentity(),
+    /** Whether later messages of its key wait until it has been replayed. */
+    holds: boolean("holds").notNull().default(false),
+    /** When the first of a key is tried again without being asked; null for one that waits for an operator, or behind another one. */
+    tryAgainAt: instantColumn("try_again_at"),
   },
   (table) => [
     // The payload is part of it: a topic that was lost and made again counts its offsets anew.
@@ -112,9 +119,12 @@ export const deadLetter = pgTable(
       table.recordOffset,
       sql`md5(coalesce(${table.payload}, ''))`,
     ),
-    // A message that comes twice, by whatever way, is one letter.
-    uniqueIndex("dead_letter_message")
-      .on(table.messageId, sql`md5(coalesce(${table.payload}, ''))`)
-      .where(sql`${table.messageId} is not null`),
+    // A message that was understood and comes twice, by whatever way, is one letter.
+    uniqueIndex("dead_letter_of_message")
+      .on(table.messageId)
+      .where(sql`${table.cause} in ('REFUSED', 'HANDLER_FAILED', 'PROCESS_KILLED', 'PARKED')`),
+    index("dead_letter_holding")
+      .on(table.key, table.seq)
+      .where(sql`${table.holds} and ${table.replayedAt} is null`),
   ],
 );

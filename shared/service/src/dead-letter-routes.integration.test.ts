@@ -5,6 +5,7 @@ import { byType, on, Refused } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { participantUnderTest, type ParticipantUnderTest, recordOf, sent } from "./testing/participant-under-test.ts";
 
@@ -52,7 +53,11 @@ interface Body {
   readonly outcome: string;
 }
 
-async function call(method: string, path: string, json?: object): Promise<{ status: number; body: Body }> {
+async function call(
+  method: string,
+  path: string,
+  json?: object,
+): Promise<{ readonly status: number; readonly body: Body }> {
   const headers = { ...(await service.as("admin", uuidV7())), "content-type": "application/json" };
   const body = json === undefined ? {} : { body: JSON.stringify(json) };
   const response = await service.app.request(path, { method, headers, ...body });
@@ -137,4 +142,32 @@ test("replays of one letter at the same time apply it once", async () => {
   const answers = await Promise.all(Array.from({ length: 5 }, () => replay(id)));
   expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 409, 409, 409, 409]);
   expect(await effects()).toBe(1);
+});
+
+test("a letter that waits behind another is refused with 409, which says what to replay first; many are replayed in one call", async () => {
+  const key = uuidV7();
+  const data = { orderId: key, items: [{ productId: key, quantity: 1 }] };
+  const message = () => recordOf(outgoing(DecreaseProductCommand, key, data, undefined), service.clock);
+  fault = new TypeError("a bug");
+  const failing = service.receiveRecords([message(), message()]);
+  await eventually(async () => {
+    await service.clock.advance(1_000);
+    expect((await list(`?key=${key}`)).items).toHaveLength(2);
+  });
+  await failing;
+  fault = undefined;
+  const [parked, first] = (await list(`?key=${key}`)).items;
+  expect([first?.cause, parked?.cause]).toEqual(["HANDLER_FAILED", "PARKED"]);
+  const refusal = (await replay(parked?.id ?? "")).body;
+  expect(refusal).toMatchObject({
+    status: 409,
+    code: "DEAD_LETTER_WAITS",
+    detail: expect.stringContaining(first?.id ?? "?"),
+  });
+  const many = (body: object) => call("POST", "/api/dead-letters/replay", body);
+  const counted = { dryRun: true, outcomes: { APPLIED: 2 }, nextCursor: null, unavailable: [] };
+  expect(await many({ key, dryRun: true })).toMatchObject({ status: 202, body: counted });
+  expect((await many({ key, service: "order" })).body).toMatchObject({ outcomes: {} });
+  expect((await many({ key })).body).toMatchObject({ dryRun: false, outcomes: { APPLIED: 2 } });
+  expect(await effects()).toBe(2);
 });

@@ -3,7 +3,8 @@ import { toPage } from "@shop/contracts/http/page";
 import type { Database } from "@shop/database/connect";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
-import { type DeadLetterRow, listDeadLetters, type Replay } from "@shop/messaging/replay";
+import { type DeadLetterRow, listDeadLetters } from "@shop/messaging/dead-letter-list";
+import type { Replay } from "@shop/messaging/replay";
 import type { Logger } from "@shop/runtime/logger";
 
 /** How much of a payload a list shows, in bytes: a page of a hundred stays below half a megabyte. */
@@ -18,9 +19,9 @@ interface DeadLetterRouteOptions {
 
 /** A participant's own part of the dead letters: what it could not handle, and handling it again. */
 export function deadLetterRoutes(app: HttpApp, { service, db, replay, logger }: DeadLetterRouteOptions): void {
-  app.handle(calls.listDeadLetters, async ({ query: { limit, cursor, cause, service: wanted } }) => {
+  app.handle(calls.listDeadLetters, async ({ query: { limit, cursor, cause, key, service: wanted } }) => {
     if (wanted !== undefined && wanted !== service) return done({ items: [], nextCursor: null, unavailable: [] });
-    const rows = await listDeadLetters(db, { cause, afterId: cursor, limit: limit + 1 });
+    const rows = await listDeadLetters(db, { cause, key, afterId: cursor, limit: limit + 1 });
     const page = toPage(
       rows.map((row) => shown(row, service)),
       limit,
@@ -29,12 +30,26 @@ export function deadLetterRoutes(app: HttpApp, { service, db, replay, logger }: 
   });
 
   app.handle(calls.replayDeadLetter, async ({ id, body: { dryRun }, principal }) => {
-    const result = await replay(id, { dryRun });
+    const result = await replay.one(id, { dryRun });
     if (result.kind === "unknown") return problem("NOT_FOUND", "There is no such dead letter.");
     if (result.kind === "replayed before") return problem("DEAD_LETTER_REPLAYED", "It was replayed before.");
-    const { outcome, detail } = result;
-    logger.info("a dead letter was replayed", { id, dryRun, outcome, by: principal.id });
-    return done({ id, service, dryRun, outcome, detail });
+    if (result.kind === "waits")
+      return problem(
+        "DEAD_LETTER_WAITS",
+        `It waits behind an earlier message of its key: replay ${result.behindId} first.`,
+      );
+    const { outcome, detail, released } = result;
+    logger.info("a dead letter was replayed", { id, dryRun, outcome, released, by: principal.id });
+    return done({ id, service, dryRun, outcome, detail, released });
+  });
+
+  app.handle(calls.replayDeadLetters, async ({ body, principal }) => {
+    const { service: wanted, cause, key, cursor: afterId, dryRun } = body;
+    if (wanted !== undefined && wanted !== service)
+      return done({ dryRun, outcomes: {}, nextCursor: null, unavailable: [] });
+    const { outcomes, lastId } = await replay.many({ cause, key, afterId, dryRun });
+    logger.info("dead letters were replayed", { cause, key, dryRun, outcomes, by: principal.id });
+    return done({ dryRun, outcomes, nextCursor: lastId?.replaceAll("-", "") ?? null, unavailable: [] });
   });
 }
 

@@ -38,6 +38,7 @@ export const endpoints = {
   cancelSaga: saga.cancelSaga,
   listDeadLetters: deadLetter.listDeadLetters,
   replayDeadLetter: deadLetter.replayDeadLetter,
+  replayDeadLetters: deadLetter.replayDeadLetters,
   getHealth: health.getHealth,
 } as const;
 

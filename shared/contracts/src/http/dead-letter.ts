@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { Instant, Uuid } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
-import { pageOf, pageQuery } from "./page.ts";
+import { Cursor, pageOf, pageQuery } from "./page.ts";
 
 /** The services that take part in the messaging: each keeps the messages that it could not handle. */
 export const participants = ["order", "product", "delivery", "orchestrator"] as const;
 const ParticipantName = z.enum(participants);
 export type ParticipantName = z.infer<typeof ParticipantName>;
 
-/** Why a message is a dead letter. */
+/** Why a message is a dead letter. Behind HANDLER_FAILED and PROCESS_KILLED the later messages of the same key wait: they are PARKED. */
 export const DeadLetterCause = z.enum([
   "EMPTY",
   "NO_KEY",
@@ -20,6 +20,8 @@ export const DeadLetterCause = z.enum([
   "INVALID_DATA",
   "REFUSED",
   "HANDLER_FAILED",
+  "PROCESS_KILLED",
+  "PARKED",
 ]);
 export type DeadLetterCause = z.infer<typeof DeadLetterCause>;
 
@@ -49,6 +51,12 @@ export const DeadLetter = z
   .meta({ id: "DeadLetter" });
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
+const filters = {
+  service: ParticipantName.optional(),
+  cause: DeadLetterCause.optional(),
+  key: z.string().min(1).max(200).optional().meta({ description: "An order's id, or a product's" }),
+};
+
 export const listDeadLetters = defineEndpoint({
   name: "listDeadLetters",
   service: "participants",
@@ -56,7 +64,7 @@ export const listDeadLetters = defineEndpoint({
   path: "/api/dead-letters",
   summary: "Messages that could not be handled, of all services, newest first",
   access: ["admin"],
-  query: pageQuery({ service: ParticipantName.optional(), cause: DeadLetterCause.optional() }),
+  query: pageQuery(filters),
   success: {
     status: 200,
     schema: pageOf(DeadLetter).extend({
@@ -69,7 +77,7 @@ export const listDeadLetters = defineEndpoint({
 
 export const ReplayOutcome = z.enum(["APPLIED", "KNOWN", "NOT_HANDLED", "UNREADABLE", "REFUSED", "FAILED"]).meta({
   description:
-    "APPLIED: handled now. KNOWN: had been handled before. NOT_HANDLED: this service has no use for its type. UNREADABLE, REFUSED, FAILED: still a dead letter, `detail` says why.",
+    "APPLIED: handled now. KNOWN: had been handled before. NOT_HANDLED: this service has no use for its type. UNREADABLE, REFUSED, FAILED: still a dead letter, `detail` says why; messages wait behind UNREADABLE and FAILED, not behind REFUSED.",
 });
 export type ReplayOutcome = z.infer<typeof ReplayOutcome>;
 
@@ -89,7 +97,41 @@ export const replayDeadLetter = defineEndpoint({
       dryRun: z.boolean(),
       outcome: ReplayOutcome,
       detail: z.string().nullable(),
+      released: z.int().meta({ description: "How many messages that waited behind it were settled with it" }),
     }),
   },
-  refusals: { 404: "Unknown", 409: "Replayed already" },
+  refusals: { 404: "Unknown", 409: "Replayed already, or it waits behind another one, which `detail` names" },
+});
+
+export const ReplayedMany = z.object({
+  dryRun: z.boolean(),
+  outcomes: z
+    .partialRecord(ReplayOutcome, z.int())
+    .meta({ description: "How many messages came to what; those behind one that failed were not tried" }),
+  nextCursor: z
+    .string()
+    .nullable()
+    .meta({ description: "Where to go on when there was more than one call has time for" }),
+  unavailable: z
+    .array(ParticipantName)
+    .meta({ description: "Services that did not answer; what they have done is not counted" }),
+});
+export type ReplayedMany = z.infer<typeof ReplayedMany>;
+
+export const replayDeadLetters = defineEndpoint({
+  name: "replayDeadLetters",
+  service: "participants",
+  method: "POST",
+  path: "/api/dead-letters/replay",
+  summary: "Handle many messages again, oldest first and each key's in order; a dry run tells what would come of it",
+  access: ["admin"],
+  body: z.strictObject({
+    ...filters,
+    cursor: Cursor.optional().meta({ description: "`nextCursor` of the call before, which goes on behind it" }),
+    dryRun: z.boolean().default(false),
+  }),
+  success: {
+    status: 202,
+    schema: ReplayedMany,
+  },
 });

@@ -4,7 +4,7 @@ import { Uuid } from "../primitives.ts";
 const DEFAULT_LIMIT = 20;
 
 /** A place in a list: the id of the last item seen, without its dashes. Lists are ordered by UUIDv7, newest first. */
-const Cursor = z
+export const Cursor = z
   .string()
   .regex(/^[0-9a-f]{32}$/, "is not a cursor that a list has given")
   .transform((hex) => hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"));

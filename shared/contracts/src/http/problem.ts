@@ -24,6 +24,7 @@ export const problemCodes = {
   DELIVERY_TAKEN: { status: 409, title: "Delivery belongs to another rider" },
   DELIVERY_NOT_YOURS: { status: 409, title: "Delivery is not yours" },
   DEAD_LETTER_REPLAYED: { status: 409, title: "Dead letter was replayed" },
+  DEAD_LETTER_WAITS: { status: 409, title: "Dead letter waits behind another one" },
   TOO_MANY_REQUESTS: { status: 429, title: "Too many requests" },
   TOO_MANY_FAILED_LOGINS: { status: 429, title: "Too many failed logins" },
   INTERNAL: { status: 500, title: "Internal error" },

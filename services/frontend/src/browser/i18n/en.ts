@@ -26,6 +26,7 @@ const problems: Record<ProblemCode, string> = {
   DELIVERY_TAKEN: "Another rider was faster.",
   DELIVERY_NOT_YOURS: "Take this delivery first.",
   DEAD_LETTER_REPLAYED: "This message has been handled meanwhile.",
+  DEAD_LETTER_WAITS: "An earlier message of the same order has to be handled first.",
   SAGA_ENDED: "This saga has ended already.",
   SAGA_PAST_PIVOT: "The order has been delivered: it cannot be taken back any more.",
   SAGA_CANNOT_GO_ON: "This release of the shop cannot go on with this saga.",
@@ -95,6 +96,8 @@ const deadLetterCauses: Record<DeadLetterCause, string> = {
   INVALID_DATA: "Invalid data",
   REFUSED: "Refused",
   HANDLER_FAILED: "Handling failed",
+  PROCESS_KILLED: "Ended the process",
+  PARKED: "Waits behind another",
 };
 const outcomes: Record<ReplayOutcome, string> = {
   APPLIED: "It is handled.",

@@ -1,0 +1,61 @@
+import type { Database } from "@shop/database/connect";
+import { type Clock, instant } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics, Sample } from "@shop/runtime/metrics";
+import { countOpen, SETTLED } from "./dead-letter-list.ts";
+import { keysDue } from "./held-keys.ts";
+import type { Replay } from "./replay.ts";
+
+const LOOK_INTERVAL_MS = 2_000;
+/** As many keys as are tried at one look; the others at the next one. */
+const KEYS = 50;
+
+interface WatchOptions {
+  readonly db: Database;
+  readonly replay: Replay;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Tries messages again that failed and that others of their key wait behind, so that what a deployment or the passing of time has mended
+ * goes on by itself; and shows as a metric how many dead letters there are. Runs until `signal` is aborted.
+ */
+export async function watchHeldKeys(
+  signal: AbortSignal,
+  { db, replay, clock, logger, metrics }: WatchOptions,
+): Promise<void> {
+  let open: readonly Sample[] = [];
+  metrics.gauge(
+    "dead_letters_open",
+    "Messages that could not be handled, or wait behind such a one, by cause",
+    () => open,
+  );
+
+  async function tryAgain(key: string): Promise<void> {
+    const tried = await replay.again(key);
+    const settled = tried.filter(({ outcome }) => SETTLED.includes(outcome)).length;
+    if (settled > 0)
+      logger.info("a message that had failed was handled at a new try, and what had waited behind it", {
+        key,
+        settled,
+      });
+    const failed = tried.find(({ outcome }) => outcome === "FAILED" || outcome === "UNREADABLE");
+    if (failed === undefined) return;
+    const { letter, detail } = failed;
+    logger.warn("a message still cannot be handled; later ones of its key wait, and it is tried again", {
+      ...{ key, deadLetterId: letter.id, type: letter.type, messageId: letter.messageId, detail },
+    });
+  }
+
+  while (!signal.aborted) {
+    try {
+      for (const key of await keysDue(db, instant(clock), KEYS)) await tryAgain(key);
+      open = (await countOpen(db)).map(({ cause, count }) => ({ labels: { cause }, value: count }));
+    } catch (error) {
+      logger.debug("dead letters could not be looked at; it is tried again", { error });
+    }
+    await clock.sleep(LOOK_INTERVAL_MS, signal);
+  }
+}

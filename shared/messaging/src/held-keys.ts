@@ -1,0 +1,39 @@
+import type { Database, Transaction } from "@shop/database/connect";
+import { sql } from "drizzle-orm";
+
+/** How soon the first message of a held key is tried again, in milliseconds; from then on after as long again as it has failed. */
+export const FIRST_RETRY_MS = 5_000;
+const LAST_RETRY_MS = 600_000;
+
+/** When a message that has failed since `failedAt` is tried again, both in milliseconds since the epoch. */
+export function nextTryAt(failedAt: number, now: number): number {
+  return now + Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - failedAt));
+}
+
+const textArray = (texts: readonly string[]) =>
+  sql`array(select json_array_elements_text(${JSON.stringify(texts)}::json))`;
+
+/**
+ * Makes whoever parks messages of these keys, or releases them, wait for the end of `tx`: otherwise a message could be parked
+ * behind one that has just been handled, with nobody left to release it.
+ */
+export async function lockKeys(tx: Transaction, keys: readonly string[]): Promise<void> {
+  await tx.execute(sql`
+    select pg_advisory_xact_lock(hash) from (
+      select distinct hashtextextended(key, 0) as hash from unnest(${textArray(keys)}) as given(key) order by hash) as hashes`);
+}
+
+/** Those of these keys that have a message which later ones wait behind. */
+export async function stillHeld(tx: Transaction, keys: readonly string[]): Promise<readonly string[]> {
+  const rows = await tx.execute<{ key: string }>(sql`
+    select distinct key from dead_letter where key = any(${textArray(keys)}) and holds and replayed_at is null`);
+  return rows.map(({ key }) => key);
+}
+
+/** The keys whose first message is to be tried again now, longest overdue first. */
+export async function keysDue(db: Database, now: string, limit: number): Promise<readonly string[]> {
+  const rows = await db.execute<{ key: string }>(sql`
+    select key from dead_letter where holds and replayed_at is null and try_again_at <= ${now}
+    group by key order by min(try_again_at) limit ${limit}`);
+  return rows.map(({ key }) => key);
+}
