@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { serviceNames } from "@shop/local/services";
 import { eventually } from "@shop/testing/eventually";
 import { type Balancer, startBalancer } from "../support/balancer.ts";
@@ -15,6 +16,8 @@ let load: SteadyLoad;
 let productId: string;
 /** How much of the product orders held before the load. */
 let heldBefore: number;
+/** Of customer2, from the newest login. */
+let newestToken: string;
 
 beforeAll(async () => {
   shop = await startTestSystem({
@@ -28,6 +31,7 @@ beforeAll(async () => {
   });
   productId = await newProduct(shop, 1_000_000);
   heldBefore = await held();
+  newestToken = await tokenOf(shop.system.frontendUrl, "customer2");
   load = startSteadyLoad(shop.system.frontendUrl, await callersFor(shop.system.frontendUrl));
 }, 240_000);
 afterAll(async () => {
@@ -72,8 +76,19 @@ async function callersFor(url: string): Promise<readonly Caller[]> {
       }),
     },
     {
+      what: "orders with the newest token",
+      pauseMs: 10,
+      next: () => get("/api/orders?limit=1", { authorization: `Bearer ${newestToken}` }),
+    },
+    {
+      what: "me with the newest token",
+      pauseMs: 20,
+      next: () => get("/api/users/me", { authorization: `Bearer ${newestToken}` }),
+    },
+    {
       what: "login",
       pauseMs: 300,
+      onAnswer: (body) => (newestToken = String(Object(JSON.parse(body))["accessToken"])),
       next: () => ({
         method: "POST",
         path: "/login",
@@ -83,9 +98,30 @@ async function callersFor(url: string): Promise<readonly Caller[]> {
   ];
 }
 
+/** As an operator does it. */
+async function rotateKeys(): Promise<number> {
+  const command = Bun.spawn([process.execPath, "services/user/src/rotate-keys.ts"], {
+    cwd: join(import.meta.dir, "..", ".."),
+    env: { PATH: process.env["PATH"], DATABASE_URL: shop.system.databaseUrls.get("user") },
+    stdout: "ignore",
+  });
+  return command.exited;
+}
+
+const kidOf = (token: string) =>
+  (JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()) as { kid: string }).kid;
+
 const isFailure = ({ status }: Called) => status === 0 || status >= 400;
 
-describe("under load from all sides", () => {
+describe("under load from all sides, while the keys of tokens are rotated", () => {
+  let kidBefore: string;
+
+  test("a new key is made, which signs nothing yet", async () => {
+    kidBefore = kidOf(newestToken);
+    expect(await rotateKeys()).toBe(0);
+    expect(kidOf(newestToken)).toBe(kidBefore);
+  });
+
   test.each(serviceNames)("each replica of %s is stopped and started again, and no call fails", async (name) => {
     const before = load.called.length;
     for (const replica of shop.system.services[name].replicas) await shop.system.supervisor.restart(replica.name);
@@ -98,6 +134,13 @@ describe("under load from all sides", () => {
     });
     expect(load.called.slice(before).filter(isFailure)).toEqual([]);
   });
+
+  test("two minutes after it was made the new key signs, and no token has been refused", async () => {
+    await eventually(() => expect(kidOf(newestToken)).not.toBe(kidBefore), { deadlineMs: 150_000, pauseMs: 200 });
+    const before = load.called.length;
+    await eventually(() => expect(load.called.length).toBeGreaterThan(before + 500));
+    expect(load.called.filter(isFailure)).toEqual([]);
+  }, 180_000);
 
   test("afterwards the orders are those that were answered with 201, no more and no fewer, and the books balance", async () => {
     await load.stop();

@@ -12,6 +12,8 @@ export interface Caller {
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: object;
   };
+  /** Told the body of each answer that is a success. */
+  readonly onAnswer?: (body: string) => void;
 }
 
 export interface Called {
@@ -37,10 +39,11 @@ export function startSteadyLoad(baseUrl: string, callers: readonly Caller[]): St
   const called: Called[] = [];
   let going = true;
 
-  async function callAgainAndAgain({ what, pauseMs, next }: Caller): Promise<void> {
+  async function callAgainAndAgain({ what, pauseMs, next, onAnswer }: Caller): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     while (going) {
       const { status, detail } = await callOnce(baseUrl, agent, next());
+      if (status >= 200 && status < 300) onAnswer?.(detail);
       called.push({ what, status, detail, at: new Date().toISOString() });
       await Bun.sleep(pauseMs);
     }

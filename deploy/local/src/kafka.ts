@@ -62,6 +62,8 @@ export async function whyNoLocalKafka(environment: KafkaOptions["environment"]):
 export interface KafkaProcess extends LocalKafka {
   /** Ends it (SIGKILL), throws away all of its data, topics and offsets included, and starts it on the same port. */
   wipe(): Promise<void>;
+  /** Gives a name a password, or takes the name away, as an operator does it on a broker that runs; for one that was started as `secure`. */
+  setPassword(name: string, password: string | undefined): Promise<void>;
 }
 
 /** @throws SetupError in a person's words when this machine cannot run it */
@@ -173,6 +175,18 @@ export async function startKafka({
       await rm(logFolder, { recursive: true });
       await format();
       broker = await launch();
+    },
+    async setPassword(name, password) {
+      const change =
+        password === undefined
+          ? ["--delete-config", "SCRAM-SHA-512"]
+          : ["--add-config", `SCRAM-SHA-512=[password=${password}]`];
+      const whom = ["--entity-type", "users", "--entity-name", name];
+      const server = ["--bootstrap-server", `127.0.0.1:${internalPort}`];
+      const command = await java("kafka.admin.ConfigCommand", ...server, "--alter", ...whom, ...change);
+      const exit = await command.exited;
+      if (exit.code !== 0)
+        throw explainFailure("Kafka", `could not change the password of ${name}`, command.lastLines());
     },
     async stop() {
       // Nobody reads its data again, and an orderly stop takes seconds: 3.5 s with the topics of the shop.

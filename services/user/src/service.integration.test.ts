@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { decode } from "hono/jwt";
 import postgres from "postgres";
 import type { TokenPair, User } from "@shop/contracts/http/user";
+import { connectDatabase, type Database } from "@shop/database/connect";
 import type { HttpApp } from "@shop/http/app";
 import { createTokenVerifier } from "@shop/http/token-verifier";
 import type { Clock } from "@shop/runtime/clock";
@@ -14,6 +15,7 @@ import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createUserService } from "./service.ts";
+import { rotateSigningKeys } from "./use-cases/rotate-signing-keys.ts";
 
 type Service = ReturnType<typeof createUserService>;
 const ISSUER = "https://shop.test";
@@ -348,9 +350,9 @@ describe("logging out", () => {
 });
 
 describe("keys", () => {
-  test("the key set shows public parts only, and may be kept for minutes", async () => {
+  test("the key set shows public parts only, and may be kept for a minute", async () => {
     const response = await app.request("/.well-known/jwks.json");
-    expect(response.headers.get("cache-control")).toBe("public, max-age=300");
+    expect(response.headers.get("cache-control")).toBe("public, max-age=60");
     const { keys } = (await response.json()) as { keys: Record<string, string>[] };
     expect(keys.map((key) => Object.keys(key).toSorted())).toEqual([["alg", "crv", "kid", "kty", "use", "x"]]);
   });
@@ -364,20 +366,86 @@ describe("keys", () => {
     expect((await me(pair.accessToken, other.app)).status).toBe(200);
   });
 
-  test("a newer key signs within a minute, and tokens of the older one stay good", async () => {
-    const before = await loggedIn();
-    const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
-    if (!("privateKey" in pair)) throw new Error("no key pair");
-    const { kty, crv, x, d } = await crypto.subtle.exportKey("jwk", pair.privateKey);
-    const jwk = JSON.stringify({ kty, crv, x, d });
-    await sql`insert into signing_keys values ('newer', ${jwk}::text::jsonb, ${new Date(clock.now() + 1)})`;
-    await eventually(async () => {
-      await timers.advance(60_000);
-      const after = await pairOf(logIn("someone"));
-      expect(decode(after.accessToken).header.kid).toBe("newer");
-      expect((await me(after.accessToken)).status).toBe(200);
+  describe("that are rotated, with two replicas", () => {
+    const replicas = () => running.slice(0, 2).map((service) => service.app);
+    const kidOf = ({ accessToken }: TokenPair) => String(decode(accessToken).header.kid);
+    const shownBy = async (replica: HttpApp) => {
+      const { keys } = (await (await replica.request("/.well-known/jwks.json")).json()) as { keys: { kid: string }[] };
+      return keys.map(({ kid }) => kid).toSorted();
+    };
+    let rotating: { readonly db: Database };
+
+    beforeEach(async () => {
+      await startService();
+      await signUp("someone");
+      rotating = { db: connectDatabase({ url: database.url, applicationName: "rotation" }) };
     });
-    expect((await me(before.accessToken)).status).toBe(200);
+    afterEach(() => rotating.db.$client.end());
+
+    /** @returns the id of the new key */
+    async function rotate(leaked: boolean): Promise<string> {
+      const { db } = rotating;
+      await rotateSigningKeys({ db, clock, ids: uuidV7, logger: capturedLogger().logger }, { leaked });
+      const stored = await sql<{ kid: string }[]>`select kid from signing_keys order by created_at desc, kid desc`;
+      return stored[0]?.kid ?? "";
+    }
+
+    /** Lets ten seconds pass, and the loops of both replicas do what is due by then. */
+    async function passTenSeconds(): Promise<void> {
+      await timers.advance(10_000);
+      await eventually(() => expect(timers.sleeperCount).toBe(2), { pauseMs: 2 });
+    }
+
+    test("each token is good everywhere at each moment: a new key is shown by all before one signs with it, and an old one as long as its tokens live", async () => {
+      const verifiers = replicas().map((replica) =>
+        createTokenVerifier({
+          ...{ jwksUrl: "x", issuer: ISSUER, audience: AUDIENCE, clock, logger: capturedLogger().logger },
+          fetch: async () => replica.request("/.well-known/jwks.json"),
+        }),
+      );
+      const isGoodEverywhere = async ({ accessToken }: TokenPair) => {
+        for (const replica of replicas()) expect((await me(accessToken, replica)).status).toBe(200);
+        for (const verifier of verifiers) expect(await verifier.verify(accessToken)).toBeDefined();
+      };
+      const first = await pairOf(logIn("someone"));
+      const signers = new Set([kidOf(first)]);
+      let { refreshToken } = first;
+      // Old enough that it can be told apart by its age.
+      await passTenSeconds();
+      const kid = await rotate(false);
+      for (let waitedMs = 0; waitedMs < 14 * 60_000; waitedMs += 10_000) {
+        for (const replica of replicas()) {
+          const pair = await pairOf(refresh(refreshToken, replica));
+          refreshToken = pair.refreshToken;
+          signers.add(kidOf(pair));
+          if (waitedMs < 120_000) expect(kidOf(pair)).toBe(kidOf(first));
+          if (waitedMs > 140_000) expect(kidOf(pair)).toBe(kid);
+          await isGoodEverywhere(pair);
+        }
+        await isGoodEverywhere(first);
+        await passTenSeconds();
+      }
+      expect([...signers]).toEqual([kidOf(first), kid]);
+      for (let waitedMs = 0; waitedMs < 8 * 60_000; waitedMs += 10_000) await passTenSeconds();
+      for (const replica of replicas()) expect(await shownBy(replica)).toEqual([kid]);
+    });
+
+    test("because one leaked, sign with the new one within ten seconds, and refuse what was signed with the old ones", async () => {
+      const before = await pairOf(logIn("someone"));
+      const kid = await rotate(true);
+      await passTenSeconds();
+      for (const replica of replicas()) {
+        expect(await shownBy(replica)).toEqual([kid]);
+        const after = await pairOf(logIn("someone", PASSWORD, replica));
+        expect(kidOf(after)).toBe(kid);
+        for (const other of replicas()) expect((await me(after.accessToken, other)).status).toBe(200);
+      }
+      skip(61_000);
+      for (const replica of replicas()) {
+        await eventually(async () => expect((await me(before.accessToken, replica)).status).toBe(401));
+      }
+      expect((await refresh(before.refreshToken)).status).toBe(200);
+    });
   });
 });
 

@@ -35,6 +35,8 @@ interface UserServiceDependencies {
 /** The folder of the user service's migrations. */
 export const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
 const HOUSEKEEPING_EVERY_MS = 60_000;
+/** Much less than a key is shown before it is used: a look or two may fail. */
+const LOOK_FOR_KEYS_EVERY_MS = 10_000;
 
 /** Builds the user service: users, logins, sessions and the keys of access tokens. Nothing is opened before `start`. */
 export function createUserService(dependencies: UserServiceDependencies): Built {
@@ -78,14 +80,17 @@ export function createUserService(dependencies: UserServiceDependencies): Built 
       await loadSigningKeys(context);
       if (dependencies.seedDemoData) await seedDemoUsers(context);
     });
+    let purgedAtMs = clock.elapsed();
     while (!stopping.signal.aborted) {
-      await clock.sleep(HOUSEKEEPING_EVERY_MS, stopping.signal);
+      await clock.sleep(LOOK_FOR_KEYS_EVERY_MS, stopping.signal);
       if (stopping.signal.aborted) return;
       try {
-        await purge(context);
         await loadSigningKeys(context);
+        if (clock.elapsed() - purgedAtMs < HOUSEKEEPING_EVERY_MS) continue;
+        purgedAtMs = clock.elapsed();
+        await purge(context);
       } catch (error) {
-        logger.warn("housekeeping failed; it is tried again in a minute", { error });
+        logger.warn("housekeeping failed; it is tried again in ten seconds, or in a minute", { error });
       }
     }
   }

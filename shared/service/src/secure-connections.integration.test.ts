@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { connectDatabase } from "@shop/database/connect";
 import { freePort } from "@shop/local/free-port";
 import { dataFolder } from "@shop/local/infrastructure";
-import { type LocalKafka, startKafka } from "@shop/local/kafka";
+import { type KafkaProcess, startKafka } from "@shop/local/kafka";
 import { type LocalPostgres, startPostgres } from "@shop/local/postgres";
 import type { RunFolder } from "@shop/local/run-folder";
 import { type Authority, type Certificate, createAuthority } from "@shop/local/testing/certificates";
+import type { Broker } from "@shop/messaging/broker";
 import { createKafkaBroker, type KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { createMetrics } from "@shop/runtime/metrics";
@@ -19,7 +20,7 @@ let folder: RunFolder;
 let authority: Authority;
 let stranger: Authority;
 let client: Certificate;
-let kafka: LocalKafka;
+let kafka: KafkaProcess;
 let postgres: LocalPostgres;
 let databaseUrl: string;
 
@@ -101,17 +102,19 @@ describe("PostgreSQL", () => {
   }, 60_000);
 });
 
+function openBroker(security: KafkaSecurity): Broker {
+  const { logger } = capturedLogger();
+  return createKafkaBroker({
+    ...{ brokers: [kafka.brokers], clientId: "test", prefix: "", partitions: 2, replicationFactor: 1 },
+    ...{ clock, logger, metrics: createMetrics(), security },
+  });
+}
+const tls = () => ({ ca: authority.certificate, ...client });
+
 describe("Kafka", () => {
   const sasl = { username: "order", password: "the-password-of-order" };
 
-  function connect(security: KafkaSecurity) {
-    const { logger } = capturedLogger();
-    return createKafkaBroker({
-      ...{ brokers: [kafka.brokers], clientId: "test", prefix: "", partitions: 1, replicationFactor: 1 },
-      ...{ clock, logger, metrics: createMetrics(), security },
-    }).ping();
-  }
-  const tls = () => ({ ca: authority.certificate, ...client });
+  const connect = (security: KafkaSecurity) => openBroker(security).ping();
 
   test("the right authority, name, password and client certificate are let in", async () => {
     await connect({ tls: tls(), sasl });
@@ -127,6 +130,73 @@ describe("Kafka", () => {
     await expect(connect({ tls: { ca: authority.certificate }, sasl })).rejects.toThrow();
     await expect(connect({ sasl })).rejects.toThrow();
   }, 60_000);
+});
+
+describe("a password of Kafka that is rotated by two names that take turns", () => {
+  const topic = "order.events";
+
+  /** What a service does with Kafka, under a name of its own: it publishes without pause, and shares a group with its replicas. */
+  function startMember(sasl: { username: string; password: string }, received: Set<string>) {
+    const broker = openBroker({ tls: tls(), sasl });
+    const subscription = broker.subscribe({
+      groupId: "rotation",
+      topics: [topic],
+      async handle(records) {
+        for (const { key } of records) received.add(String(key));
+      },
+    });
+    const published: string[] = [];
+    const failures: unknown[] = [];
+    let going = true;
+    const publishing = (async () => {
+      while (going) {
+        const key = `${sasl.username}-${published.length}`;
+        try {
+          await broker.publish([{ topic, key, value: "{}" }]);
+          published.push(key);
+        } catch (error) {
+          failures.push(error);
+        }
+        await Bun.sleep(5);
+      }
+    })();
+    return {
+      ...{ published, failures },
+      async stop() {
+        going = false;
+        await publishing;
+        await subscription.stop();
+        await broker.close();
+      },
+    };
+  }
+
+  test("fails no publication and loses no message, and the old name is let in no more", async () => {
+    const received = new Set<string>();
+    const [a, b] = [
+      { username: "order", password: "the-password-of-order" },
+      { username: "order-b", password: "another-password" },
+    ];
+    const first = startMember(a, received);
+    await eventually(() => expect(first.published.length).toBeGreaterThan(50), { deadlineMs: 20_000 });
+    await kafka.setPassword(b.username, b.password);
+    const second = startMember(b, received);
+    await eventually(() => expect(second.published.length).toBeGreaterThan(50), { deadlineMs: 20_000 });
+    await first.stop();
+    await kafka.setPassword(a.username, undefined);
+    const before = second.published.length;
+    await eventually(() => expect(second.published.length).toBeGreaterThan(before + 50), { deadlineMs: 20_000 });
+    await eventually(
+      () => expect([...first.published, ...second.published].filter((key) => !received.has(key))).toEqual([]),
+      {
+        deadlineMs: 20_000,
+      },
+    );
+    await second.stop();
+    expect([...first.failures, ...second.failures]).toEqual([]);
+    await expect(openBroker({ tls: tls(), sasl: a }).ping()).rejects.toThrow("SASL");
+    await kafka.setPassword(a.username, a.password);
+  }, 120_000);
 });
 
 test("a service with all of it in its settings, secrets in files, works: every one of its sessions is encrypted", async () => {

@@ -4,6 +4,7 @@ import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { PrivateJwk } from "../db/schema.ts";
 import type { StoredSigningKey } from "../db/signing-keys.ts";
+import { keyToSignWith } from "../domain/signing-key-ages.ts";
 
 /** How long an access token lives, in seconds: the contract's 15 minutes. */
 export const ACCESS_TOKEN_LIFE_S = 900;
@@ -12,7 +13,7 @@ export type PublicJwk = Readonly<Record<"kty" | "crv" | "x" | "kid" | "alg" | "u
 
 /** Signs access tokens (RFC 9068) with Ed25519. hono/jwt cannot write `typ: at+jwt`, so the few lines of JWS are here. */
 export interface AccessTokens {
-  /** Takes the keys to sign with, the newest first; until then nothing can be signed or shown. */
+  /** Takes the keys, the newest first: one to sign with, all to be shown. Until then nothing can be signed or shown. */
   useKeys(keys: readonly StoredSigningKey[]): Promise<void>;
   /** @throws UnavailableError as long as there are no keys */
   issue(user: { readonly id: string; readonly role: Role }): Promise<string>;
@@ -49,9 +50,9 @@ export function createAccessTokens({ issuer, audience, clock, ids }: AccessToken
 
   return {
     async useKeys(stored) {
-      const newest = stored[0];
-      if (newest === undefined) throw new Error("there must be a key to sign with");
-      const { kid, privateJwk } = newest;
+      const chosen = keyToSignWith(stored, clock.now());
+      if (chosen === undefined) throw new Error("there must be a key to sign with");
+      const { kid, privateJwk } = chosen;
       current = {
         header: encode({ alg: "EdDSA", typ: "at+jwt", kid }),
         privateKey: await crypto.subtle.importKey("jwk", privateJwk, "Ed25519", false, ["sign"]),

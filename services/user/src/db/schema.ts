@@ -61,7 +61,7 @@ export const loginFailures = pgTable(
 
 export type PrivateJwk = Readonly<Record<"kty" | "crv" | "x" | "d", string>>;
 
-/** The keys that access tokens are signed with, the same for all replicas. The newest one signs, all are shown. */
+/** The keys that access tokens are signed with, the same for all replicas. All are shown; see `domain/signing-key-ages.ts` for which one signs. */
 export const signingKeys = pgTable(
   "signing_keys",
   {

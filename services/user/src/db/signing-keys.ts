@@ -1,4 +1,4 @@
-import { desc, sql } from "drizzle-orm";
+import { desc, lt, lte, ne, sql } from "drizzle-orm";
 import type { Database } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { type PrivateJwk, signingKeys } from "./schema.ts";
@@ -28,4 +28,32 @@ export function loadOrCreateSigningKeys(
     await tx.insert(signingKeys).values(first);
     return [first];
   });
+}
+
+/**
+ * Stores a further key.
+ * @param withdrawOthers whether all older ones are deleted in the same moment
+ * @returns the ids of those that were
+ */
+export function addSigningKey(
+  db: Database,
+  key: StoredSigningKey,
+  { withdrawOthers }: { readonly withdrawOthers: boolean },
+): Promise<readonly string[]> {
+  return inTransaction(db, async (tx) => {
+    await tx.execute(sql`select pg_advisory_xact_lock(${KEY_LOCK})`);
+    await tx.insert(signingKeys).values(key);
+    if (!withdrawOthers) return [];
+    const withdrawn = await tx.delete(signingKeys).where(ne(signingKeys.kid, key.kid)).returning();
+    return withdrawn.map(({ kid }) => kid);
+  });
+}
+
+/** Deletes the keys that are older than the newest one of `since` or before. */
+export async function deleteSupersededSigningKeys(db: Database, since: Date): Promise<void> {
+  const successor = db
+    .select({ createdAt: sql`max(${signingKeys.createdAt})` })
+    .from(signingKeys)
+    .where(lte(signingKeys.createdAt, since));
+  await db.delete(signingKeys).where(lt(signingKeys.createdAt, successor));
 }

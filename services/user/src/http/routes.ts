@@ -9,7 +9,7 @@ import { showMe } from "../use-cases/show-me.ts";
 import { signUp } from "../use-cases/sign-up.ts";
 
 /** Readers may keep the keys this long, in seconds; they ask anew for a key id that they do not know. */
-const KEYS_MAX_AGE_S = 300;
+const KEYS_MAX_AGE_S = 60;
 
 export function userRoutes(app: HttpApp, context: UserContext): void {
   app.handle(calls.createUser, async ({ body: { username, password, displayName } }) => {

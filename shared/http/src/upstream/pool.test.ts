@@ -1,0 +1,99 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { systemClock } from "@shop/runtime/clock";
+import { createMetrics } from "@shop/runtime/metrics";
+import { eventually } from "@shop/testing/eventually";
+import { capturedLogger } from "@shop/testing/logger";
+import { createUpstreamPool, type UpstreamPool } from "./pool.ts";
+
+/** Addresses that are in no network: answered by the mock alone. */
+const [A, B] = ["http://192.0.2.1", "http://192.0.2.2"] as const;
+const upstream = setupServer();
+let received: string[];
+let pool: UpstreamPool;
+
+beforeAll(() => upstream.listen({ onUnhandledRequest: "error" }));
+afterEach(() => upstream.resetHandlers());
+afterAll(() => upstream.close());
+beforeEach(async () => {
+  received = [];
+  pool = createUpstreamPool({
+    ...{ name: "order", urls: [A, B], clock: systemClock },
+    ...{ logger: capturedLogger().logger, metrics: createMetrics() },
+  });
+  upstream.use(http.get("*/livez", () => new HttpResponse(null, { status: 404 })));
+  answer(A, 200);
+  answer(B, 200);
+  // Both have been probed by then.
+  await eventually(async () => {
+    received = [];
+    await Promise.all(Array.from({ length: 6 }, () => send(true)));
+    expect(new Set(received)).toEqual(new Set([A, B]));
+  });
+  received = [];
+});
+
+function answer(address: string, status: number, headers: Record<string, string> = {}): void {
+  upstream.use(
+    http.get(`${address}/api/orders`, () => {
+      received.push(address);
+      return HttpResponse.json({ address }, { status, headers });
+    }),
+  );
+}
+
+async function send(repeatable: boolean): Promise<number> {
+  const response = await pool.send(
+    async ({ url, fetch: sendTo }, signal) => sendTo(new Request(`${url}/api/orders`, { signal })),
+    { repeatable, signal: AbortSignal.timeout(2_000) },
+  );
+  return response.status;
+}
+
+describe("a 503 of one replica", () => {
+  test("is not the caller's matter when the call may be repeated: the other one is asked", async () => {
+    answer(A, 503);
+    for (let sent = 0; sent < 10; sent += 1) expect(await send(true)).toBe(200);
+    expect(received).toContain(A);
+  });
+
+  test("is the answer to a call that must not be repeated", async () => {
+    answer(A, 503);
+    answer(B, 503);
+    expect(await send(false)).toBe(503);
+    expect(received).toHaveLength(1);
+  });
+
+  test("of both is given back after each was asked once", async () => {
+    answer(A, 503);
+    answer(B, 503);
+    expect(await send(true)).toBe(503);
+    expect(received.toSorted()).toEqual([A, B]);
+  });
+
+  test("of both for long is not answered with twice the load: a tenth more, beyond the first hundred", async () => {
+    answer(A, 503);
+    answer(B, 503);
+    const calls = 600;
+    for (let sent = 0; sent < calls; sent += 1) expect(await send(true)).toBe(503);
+    expect(received.length).toBeLessThanOrEqual(calls + 100 + calls / 10);
+  });
+
+  test("who says that it is not ready is asked no more until it answers otherwise, however many calls there are", async () => {
+    answer(A, 503, { connection: "close" });
+    upstream.use(
+      http.get(`${A}/livez`, () => new HttpResponse(null, { status: 404, headers: { connection: "close" } })),
+    );
+    for (let sent = 0; sent < 300; sent += 1) expect(await send(true)).toBe(200);
+    expect(received.filter((address) => address === A).length).toBeLessThanOrEqual(1);
+    for (let sent = 0; sent < 20; sent += 1) expect(await send(false)).toBe(200);
+    answer(A, 200);
+    upstream.use(http.get(`${A}/livez`, () => new HttpResponse(null, { status: 404 })));
+    received = [];
+    await eventually(async () => {
+      await Promise.all([send(true), send(false)]);
+      expect(received).toContain(A);
+    });
+  });
+});

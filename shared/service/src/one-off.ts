@@ -1,0 +1,49 @@
+import type { ServiceName } from "@shop/contracts/messages/define";
+import type { Database } from "@shop/database/connect";
+import { type Clock, systemClock } from "@shop/runtime/clock";
+import { loadConfig } from "@shop/runtime/config";
+import { createLogger, type Logger } from "@shop/runtime/logger";
+import { ownDatabase } from "./own-database.ts";
+import type { Participant } from "./participant.ts";
+import { databaseRules, databaseSettings, processSettings } from "./settings.ts";
+
+interface OneOff {
+  readonly name: ServiceName;
+  readonly migrations: Participant["migrations"];
+  /** Whether it brings the database to the newest migration; otherwise it waits until someone else has. */
+  readonly migrates: boolean;
+  /** What the log says when it fails. */
+  readonly failure: string;
+  readonly work: (parts: { readonly db: Database; readonly clock: Clock; readonly logger: Logger }) => Promise<void>;
+}
+
+const { ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA } = databaseSettings;
+
+/**
+ * Does something with a service's database, once, beside its replicas, and leaves with 0; or with 1 when it fails, which is logged. It waits for a
+ * database that is away.
+ * @throws ConfigError
+ */
+export function doAndLeave(
+  { name, migrations, migrates, failure, work }: OneOff,
+  environment: Readonly<Record<string, string | undefined>>,
+): void {
+  const { LOG_LEVEL } = processSettings(name);
+  const settings = { LOG_LEVEL, ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA };
+  const config = loadConfig(settings, environment, { rules: databaseRules });
+  const clock = systemClock;
+  const logger = createLogger({ service: name, level: config.LOG_LEVEL, clock });
+  const database = ownDatabase({ name, url: config.DATABASE_URL, migrations, migrateAtStart: migrates, clock, logger });
+  // Process 1 of a container hears no signal that it does not ask for. What is cut short is rolled back by the database.
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
+  void database
+    .prepare(new AbortController().signal, () => work({ db: database.db, clock, logger }))
+    .then(() => database.close())
+    .then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error(failure, { error });
+        process.exit(1);
+      },
+    );
+}
