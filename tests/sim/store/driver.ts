@@ -154,7 +154,9 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
           }),
       },
       (strings: TemplateStringsArray, ...values: never[]) =>
-        current().ask("statement", strings.join("?"), (client) => client(strings, ...values)),
+        sentWhenAwaited(inert(strings, ...values), () =>
+          current().ask("statement", strings.join("?"), async (client) => client(strings, ...values)),
+        ),
     );
   }
 
@@ -168,6 +170,21 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
       for (const connection of silent) await connection.lose();
     },
   };
+}
+
+/** A statement that may also be a part of another one: it is sent when it is waited for, not sooner. */
+function sentWhenAwaited<Statement extends Promise<unknown>>(
+  statement: Statement,
+  send: () => Promise<unknown>,
+): Statement {
+  let sent: Promise<unknown> | undefined;
+  return new Proxy(statement, {
+    get(target, name) {
+      if (name !== "then" && name !== "catch" && name !== "finally") return Reflect.get(target, name);
+      sent ??= send();
+      return sent[name].bind(sent);
+    },
+  });
 }
 
 /** A client of the driver of which these parts are ours. */
