@@ -1,0 +1,59 @@
+import { DeliveryCancelled, DeliveryCompleted } from "@shop/contracts/messages/delivery";
+import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import { ProductDecreased } from "@shop/contracts/messages/product";
+import { done, type SagaDefinition, when } from "@shop/orchestrator-service/saga/definition";
+import { orderSaga } from "@shop/orchestrator-service/sagas/order.saga";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { playOrder } from "./engine.ts";
+
+setDefaultTimeout(60_000);
+
+const SEEDS = 20_000;
+
+function firstWrong(definition?: SagaDefinition<OrderSnapshot>): string | undefined {
+  for (let seed = 0; seed < SEEDS; seed += 1) {
+    const verdict = playOrder(seed, definition);
+    if (verdict) return [`seed ${seed}`, ...verdict.wrongs, ...verdict.trace].join("\n");
+  }
+  return undefined;
+}
+
+test(`an order comes to a rightful end, whatever is late, lost or repeated, and whoever acts when: ${SEEDS} seeds`, () => {
+  expect(firstWrong()).toBeUndefined();
+});
+
+const [takeStock, createDelivery] = orderSaga.undoable;
+if (takeStock === undefined || createDelivery === undefined)
+  throw new Error("the saga has two steps that can be undone");
+
+const BROKEN: readonly (readonly [string, SagaDefinition<OrderSnapshot>, RegExp])[] = [
+  [
+    "goes on cancelling after the rider was first",
+    {
+      ...orderSaga,
+      undoable: [
+        takeStock,
+        {
+          ...createDelivery,
+          undo: { ...createDelivery.undo, answers: [when(DeliveryCancelled, done), when(DeliveryCompleted, done)] },
+        },
+      ],
+    },
+    /do not agree/,
+  ],
+  ["takes no stock", { ...orderSaga, undoable: [createDelivery] }, /do not agree|come to rest/],
+  [
+    "takes a refusal for a success",
+    { ...orderSaga, undoable: [{ ...takeStock, answers: [when(ProductDecreased, done)] }, createDelivery] },
+    /do not agree/,
+  ],
+  [
+    "never asks again while it waits for the rider",
+    { ...orderSaga, pivot: { ...orderSaga.pivot, remind: takeStock.send } },
+    /come to rest|do not agree/,
+  ],
+];
+
+test.each(BROKEN)("a saga that %s is found out", (_what, definition, wrong) => {
+  expect(firstWrong(definition)).toMatch(wrong);
+});
