@@ -48,6 +48,18 @@ describe("a page", () => {
     expect(received).toEqual([]);
   });
 
+  test("stands where nothing is, for people; a program is told in its own words, there and where another method is meant", async () => {
+    const asPerson = { headers: { accept: "text/html,application/xhtml+xml,*/*;q=0.8" } };
+    const page = await call("/no/such/page", asPerson);
+    expect([page.status, page.headers.get("content-type")]).toEqual([404, "text/html; charset=UTF-8"]);
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    const problems = [await call("/no/such/page"), await call("/session", asPerson), await call("/livez", {})];
+    expect(problems.map(({ status }) => status)).toEqual([404, 405, 404]);
+    for (const { headers } of problems) expect(headers.get("content-type")).toBe("application/problem+json");
+    expect(problems[1]?.headers.get("allow")).toBe("POST, DELETE");
+    expect(received).toEqual([]);
+  });
+
   test("allows no script and no style but its own, and nothing inline", async () => {
     const response = await call("/");
     const policy = response.headers.get("content-security-policy") ?? "";

@@ -69,6 +69,8 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
     app.raw({ method: "ANY", path, access: "anyone" }, (call) => forward(call, { upstream, ...factsOf(call) }));
   }
 
+  pages.nowhere(app);
+
   return {
     app,
     /** Ready as soon as its pages are built: without the gateway it still shows them, and calls are told to come again. */

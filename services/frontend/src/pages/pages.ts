@@ -1,5 +1,6 @@
 import type { HttpApp } from "@shop/http/app";
 import { problem, problemResponse } from "@shop/http/answer";
+import type { RequestCall } from "@shop/http/call";
 import type { Readiness } from "@shop/http/management";
 import { pageHeaders } from "@shop/http/page-headers";
 import type { Logger } from "@shop/runtime/logger";
@@ -20,6 +21,8 @@ interface PagesOptions {
 
 export interface Pages {
   routes(app: HttpApp): void;
+  /** A page in place of the problem for whoever follows a link to where nothing is; to be called when all other routes are there. */
+  nowhere(app: HttpApp): void;
   /** Builds the script and the style sheet; a visitor who comes meanwhile waits. */
   start(): void;
   ready(): Readiness;
@@ -47,21 +50,30 @@ export function createPages({ cookies, secure, rebuild, logger }: PagesOptions):
     }
   }
 
+  async function page(c: RequestCall["c"], status: 200 | 404): Promise<Response> {
+    if (rebuild) built = undefined;
+    const given = c.req.raw.headers;
+    const hasSession = cookies.read(given.get("cookie")) !== undefined;
+    const document = shell({ ...preferencesOf(given), assets: await assets(), hasSession });
+    return c.html(document, status, { ...headers, vary: "Accept-Language, Cookie" });
+  }
+
   return {
     routes(app) {
       for (const path of Object.values(pagePaths)) {
-        app.raw({ method: "GET", path, access: "anyone" }, async ({ c }) => {
-          if (rebuild) built = undefined;
-          const given = c.req.raw.headers;
-          const hasSession = cookies.read(given.get("cookie")) !== undefined;
-          const page = shell({ ...preferencesOf(given), assets: await assets(), hasSession });
-          return c.html(page, 200, { ...headers, vary: "Accept-Language, Cookie" });
-        });
+        app.raw({ method: "GET", path, access: "anyone" }, ({ c }) => page(c, 200));
       }
       app.raw({ method: "GET", path: "/assets/{file}", access: "anyone" }, async ({ c }) => {
         const { path, raw } = c.req;
         const response = (await assets()).serve(path, raw.headers);
         return response ?? problemResponse(c, problem("NOT_FOUND", "There is nothing here."));
+      });
+    },
+    nowhere(app) {
+      app.raw({ method: "GET", path: "/*", access: "anyone" }, async ({ c }) => {
+        const refusal = await c.notFound();
+        const isPerson = c.req.raw.headers.get("accept")?.includes("text/html") ?? false;
+        return refusal.status === 404 && isPerson ? page(c, 404) : refusal;
       });
     },
     start() {

@@ -13,6 +13,7 @@ export const pagePaths = {
   deliveries: "/admin/deliveries",
   products: "/admin/products",
   deadLetters: "/admin/dead-letters",
+  health: "/admin/health",
 } as const;
 
 export type PageName = keyof typeof pagePaths;
