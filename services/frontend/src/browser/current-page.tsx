@@ -6,6 +6,7 @@ import { homeOf } from "./addresses.ts";
 import { useApp } from "./app-state.ts";
 import { DeadLettersPage } from "./admin/dead-letters.tsx";
 import { DeliveriesPage } from "./admin/deliveries.tsx";
+import { HealthPage } from "./admin/health.tsx";
 import { AdminOrdersPage } from "./admin/orders.tsx";
 import { ProductsPage } from "./admin/products.tsx";
 import { SagaPage } from "./admin/saga.tsx";
@@ -30,6 +31,7 @@ const FOR: Readonly<Partial<Record<PageName, Role>>> = {
   products: "admin",
   deadLetters: "admin",
   deliveries: "admin",
+  health: "admin",
 };
 
 interface CurrentPageProps {
@@ -108,6 +110,8 @@ function PageOf({ route: { page, id } }: { readonly route: Route }) {
       return <DeadLettersPage />;
     case "deliveries":
       return <DeliveriesPage />;
+    case "health":
+      return <HealthPage />;
     default:
       return page satisfies never;
   }

@@ -6,8 +6,9 @@ const LOCALES: Readonly<Record<Language, string>> = { en: "en-GB", ko: "ko-KR" }
 export function createFormat(language: Language) {
   const locale = LOCALES[language];
   const number = new Intl.NumberFormat(locale);
-  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  const day = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+  const time = new Intl.DateTimeFormat(locale, { ...clock, second: "2-digit" });
+  const day = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", ...clock });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
 
   return {

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { useApp } from "../app-state.ts";
 import { Icon } from "../parts/icon.tsx";
-import { legible } from "./legible.ts";
+import { legible } from "@shop/client/legible";
 import { OpenSaga } from "./open-saga.tsx";
 import { Replay } from "./replay.tsx";
 
@@ -32,7 +32,9 @@ export function DeadLetterCard({ letter, onHandled }: DeadLetterCardProps) {
           <Icon name="next" size={18} />
         </summary>
         <div class="letter-body">
-          <p class="reason">{legible(detail)}</p>
+          <pre class="reason" tabIndex={0} role="group" aria-label={t.reason}>
+            {legible(detail)}
+          </pre>
           <Facts letter={letter} />
           <Headers headers={letter.headers} />
           <Payload letter={letter} />

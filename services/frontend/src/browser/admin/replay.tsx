@@ -3,7 +3,7 @@ import type { DeadLetter, ReplayOutcome } from "@shop/contracts/http/dead-letter
 import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
 import { shop } from "../shop.ts";
-import { legible } from "./legible.ts";
+import { legible } from "@shop/client/legible";
 
 interface ReplayProps {
   readonly letter: DeadLetter;

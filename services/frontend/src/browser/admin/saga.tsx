@@ -11,6 +11,8 @@ import { usePageTitle } from "../parts/title.ts";
 import { shop } from "../shop.ts";
 import { SagaPicture } from "./saga-picture.tsx";
 
+/** What no message has brought about a timer has, or somebody, as the end of its detail tells. */
+const BY_OPERATOR = /, by admin \S+$/;
 const RENEWED_EVERY_MS = 2_000;
 
 /** One saga: its steps as a picture, what can be done about it, and every message that came. */
@@ -53,7 +55,8 @@ export function SagaPage({ id }: { readonly id: string }) {
                 <li key={index}>
                   <time dateTime={entry.at}>{format.time(entry.at)}</time>
                   <span>
-                    <b>{entry.message ?? t.timer}</b> <span class="quiet">{texts.sagaStep[entry.step]}</span>
+                    <b>{entry.message ?? (BY_OPERATOR.test(entry.detail) ? texts.roles.admin : t.timer)}</b>{" "}
+                    <span class="quiet">{texts.sagaStep[entry.step]}</span>
                     {entry.detail === "" ? null : <p class="quiet">{entry.detail}</p>}
                   </span>
                 </li>

@@ -3,6 +3,7 @@ import type { DeliveryStatus } from "@shop/contracts/http/delivery";
 import type { DeadLetterCause, ParticipantName, ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Role } from "@shop/contracts/http/define";
 import type { ProblemCode } from "@shop/contracts/http/problem";
+import type { HealthStatus, ProcessHealth } from "@shop/contracts/http/health";
 import type { SagaStatus, SagaStep } from "@shop/contracts/http/saga";
 import type { CancelReason } from "@shop/contracts/primitives";
 
@@ -85,6 +86,13 @@ const participants: Record<ParticipantName, string> = {
   delivery: "Delivery",
   orchestrator: "Orchestrator",
 };
+const services: Record<ProcessHealth["service"], string> = {
+  frontend: "Frontend",
+  gateway: "Gateway",
+  user: "User",
+  ...participants,
+};
+const healthStatuses: Record<HealthStatus, string> = { UP: "Well", IMPAIRED: "Impaired", DOWN: "No answer" };
 const deadLetterCauses: Record<DeadLetterCause, string> = {
   EMPTY: "Empty",
   NO_KEY: "No key",
@@ -149,6 +157,7 @@ export const en = {
     products: "Products",
     deadLetters: "Dead letters",
     deliveries: "Deliveries",
+    health: "Health",
   },
   account: {
     signIn: "Sign in",
@@ -272,6 +281,26 @@ export const en = {
     released: "Given back.",
   },
   participants,
+  services,
+  health: {
+    title: "Health",
+    statuses: healthStatuses,
+    whole: { UP: "All well", IMPAIRED: "Something is impaired", DOWN: "Something is away" },
+    asOf: (time: string) => `at ${time}`,
+    needs: "What needs you",
+    needYou: (count: number) => (count === 1 ? "1 needs you" : `${count} need you`),
+    stuckSagas: (count: string) => `Stuck sagas: ${count}`,
+    deadLetters: (count: string) => `Open dead letters: ${count}`,
+    driftingOrders: (count: string) => `Orders on which the services do not agree: ${count}`,
+    driftingProducts: (count: string) => `Products whose stock their books do not explain: ${count}`,
+    allWell: "Everything runs, and the books balance.",
+    booksWell: "The books balance. Not everything answers, see below.",
+    runsSince: (ago: string) => `started ${ago}`,
+    unsent: "Unsent messages",
+    oldest: (span: string) => `the oldest for ${span}`,
+    lag: "Waiting to be handled",
+    unknown: "unknown",
+  },
   deadLetters: {
     title: "Dead letters",
     lead: "Messages that a service could not handle. They wait here until they can be.",
@@ -279,6 +308,7 @@ export const en = {
     states: { open: "Open", handled: "Handled" },
     service: "Service",
     cause: "Cause",
+    reason: "Why",
     causes: deadLetterCauses,
     silent: (names: string) => `No answer from: ${names}. Its dead letters are missing here.`,
     none: "No message is like that",

@@ -1,5 +1,11 @@
 import type { Texts } from "./en.ts";
 
+const participants: Texts["participants"] = {
+  order: "주문",
+  product: "상품",
+  delivery: "배달",
+  orchestrator: "오케스트레이터",
+};
 const outcomes: Texts["deadLetters"]["outcomes"] = {
   APPLIED: "처리했습니다.",
   KNOWN: "이미 처리된 메시지였습니다. 두 번 처리된 것은 없습니다.",
@@ -94,6 +100,7 @@ export const ko: Texts = {
     products: "상품",
     deadLetters: "메시지",
     deliveries: "배달",
+    health: "상태",
   },
   account: {
     signIn: "로그인",
@@ -216,7 +223,27 @@ export const ko: Texts = {
     failed: "알렸습니다. 주문은 취소됩니다.",
     released: "돌려주었습니다.",
   },
-  participants: { order: "주문", product: "상품", delivery: "배달", orchestrator: "오케스트레이터" },
+  participants,
+  services: { frontend: "프런트엔드", gateway: "게이트웨이", user: "사용자", ...participants },
+  health: {
+    title: "상태",
+    statuses: { UP: "정상", IMPAIRED: "불안정", DOWN: "응답 없음" },
+    whole: { UP: "모두 정상", IMPAIRED: "불안정한 곳이 있음", DOWN: "응답하지 않는 곳이 있음" },
+    asOf: (time) => `${time} 기준`,
+    needs: "확인이 필요한 것",
+    needYou: (count) => `확인할 것 ${count}건`,
+    stuckSagas: (count) => `멈춘 사가 ${count}건`,
+    deadLetters: (count) => `처리 못한 메시지 ${count}건`,
+    driftingOrders: (count) => `서비스마다 상태가 다른 주문 ${count}건`,
+    driftingProducts: (count) => `장부와 재고가 맞지 않는 상품 ${count}건`,
+    allWell: "모두 정상이고 장부도 맞습니다.",
+    booksWell: "장부는 맞습니다. 다만 응답하지 않는 것이 있습니다.",
+    runsSince: (ago) => `${ago} 시작`,
+    unsent: "보내지 못한 메시지",
+    oldest: (span) => `가장 오래된 것 ${span}`,
+    lag: "처리를 기다리는 메시지",
+    unknown: "알 수 없음",
+  },
   deadLetters: {
     title: "처리 못한 메시지",
     lead: "서비스가 처리하지 못한 메시지입니다. 처리할 수 있을 때까지 여기에 남아 있습니다.",
@@ -224,6 +251,7 @@ export const ko: Texts = {
     states: { open: "처리 전", handled: "처리됨" },
     service: "서비스",
     cause: "원인",
+    reason: "이유",
     causes: {
       EMPTY: "내용 없음",
       NO_KEY: "키 없음",

@@ -1,44 +1,13 @@
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Role } from "@shop/contracts/http/define";
-import type { PageName } from "../../pages/paths.ts";
 import { accountPath, homeOf } from "../addresses.ts";
 import { type Theme, useApp } from "../app-state.ts";
 import { navigate, pathTo, type Route } from "../router.ts";
-import { Icon, type IconName } from "./icon.tsx";
+import { Icon } from "./icon.tsx";
 import { Link } from "./link.tsx";
+import { Menu } from "./menu.tsx";
 import { errorText } from "./states.tsx";
 
-type NavName =
-  | "shop"
-  | "cart"
-  | "orders"
-  | "rider"
-  | "sagas"
-  | "adminOrders"
-  | "products"
-  | "deadLetters"
-  | "deliveries";
-
-const ICONS: Readonly<Record<NavName, IconName>> = {
-  shop: "shop",
-  cart: "cart",
-  orders: "orders",
-  rider: "rider",
-  sagas: "sagas",
-  adminOrders: "orders",
-  products: "products",
-  deadLetters: "letter",
-  deliveries: "rider",
-};
-
-/** What each kind of person finds in the menu. */
-const MENUS: Readonly<Record<Role | "visitor", readonly NavName[]>> = {
-  visitor: ["shop", "cart"],
-  customer: ["shop", "orders", "cart"],
-  rider: ["rider"],
-  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters"],
-};
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "light", light: "dark", dark: "system" };
 
 interface FrameProps {
@@ -65,7 +34,7 @@ export function Frame({ route, mainRef, announcement, children }: FrameProps) {
             </svg>
             <span>{texts.brand}</span>
           </Link>
-          <Menu route={route} />
+          <Menu page={route?.page} />
           <div class="tools">
             <button
               type="button"
@@ -103,35 +72,6 @@ export function Frame({ route, mainRef, announcement, children }: FrameProps) {
       </div>
     </div>
   );
-}
-
-function Menu({ route }: { readonly route: Route | undefined }) {
-  const { texts, user, cart } = useApp();
-  const pieces = cart.reduce((sum, { quantity }) => sum + quantity, 0);
-  const section = sectionOf(route?.page);
-  return (
-    <nav class="menu" aria-label={texts.menu}>
-      {MENUS[user?.role ?? "visitor"].map((name) => (
-        <Link
-          key={name}
-          to={pathTo(name)}
-          current={name === section}
-          {...(name === "cart" && pieces > 0 ? { label: `${texts.nav.cart}, ${texts.shop.toCart(pieces)}` } : {})}
-        >
-          <Icon name={ICONS[name]} size={22} />
-          <span>{texts.nav[name]}</span>
-          {name === "cart" && pieces > 0 ? <span class="count">{pieces}</span> : null}
-        </Link>
-      ))}
-    </nav>
-  );
-}
-
-/** The entry of the menu that a page belongs to. */
-function sectionOf(page: PageName | undefined): PageName | undefined {
-  if (page === "order") return "orders";
-  if (page === "saga") return "sagas";
-  return page;
 }
 
 function Account({ isHere }: { readonly isHere: boolean }) {

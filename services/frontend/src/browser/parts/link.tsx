@@ -6,16 +6,14 @@ interface LinkProps {
   readonly children: ComponentChildren;
   readonly class?: string;
   readonly current?: boolean;
-  readonly label?: string;
 }
 
 /** A link to a page of ours: a click stays in the document, and a new tab works as everywhere. */
-export function Link({ to, children, current = false, label, ...rest }: LinkProps) {
+export function Link({ to, children, current = false, ...rest }: LinkProps) {
   return (
     <a
       href={to}
       class={rest.class}
-      aria-label={label}
       aria-current={current ? "page" : undefined}
       onClick={(event) => {
         if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
