@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { runShop } from "@shop/local/shop/program";
 import { eventually } from "@shop/testing/eventually";
-import { newProduct, placeOrder, startTestSystem, type TestSystem } from "../support/test-system.ts";
+import { publish, withoutReservations } from "../support/bad-messages.ts";
+import { newProduct, orderBecomes, placeOrder, startTestSystem, type TestSystem } from "../support/test-system.ts";
 
 let shop: TestSystem;
 let orderId: string;
@@ -59,11 +60,82 @@ test("an operator sees every process with its messages, the auditors' findings a
   });
 }, 60_000);
 
+test("an operator finds a message that could not be handled, reads it, tries it, and handles it once", async () => {
+  const customer = await shop.logIn("customer");
+  const admin = await shop.logIn("admin");
+  const product = await newProduct(shop, 5);
+  let failedOrder = "";
+  await withoutReservations(shop, async () => {
+    failedOrder = (await placeOrder(customer, product, 1)).id;
+    await eventually(async () => {
+      const { items } = await admin.listDeadLetters({ service: "product" });
+      expect(items.map(({ key }) => key)).toContain(failedOrder);
+    });
+  });
+  const list = "dead-letters --service product --cause handler_failed";
+  const listed = await run(`${list} --json`);
+  const [letter] = listed.out.map((line) => JSON.parse(line) as { id: string; key: string });
+  expect([listed.code, letter?.key]).toEqual([0, failedOrder]);
+  expect((await run(list)).out[0]).toMatch(/^LETTER +SERVICE +CAUSE +TYPE +FAILED +HANDLED$/);
+  const shown = await run(`dead-letter ${letter?.id}`);
+  expect(shown.out.join("\n")).toContain('"type": "DecreaseProductCommand"');
+  expect((await run(`dead-letter ${letter?.id} --json`)).out).toHaveLength(1);
+  const lag = (await run("lag --json")).out.map((line) => JSON.parse(line) as { service: string; deadLetters: number });
+  expect(lag.find(({ service }) => service === "product")?.deadLetters).toBe(1);
+
+  const tried = await run(`replay ${letter?.id} --dry-run`);
+  expect([tried.code, tried.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +none$/)]);
+  expect((await run(list)).out).toHaveLength(2);
+  const handled = await run(`replay ${letter?.id}`);
+  expect([handled.code, handled.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +kept$/)]);
+  expect((await run(list)).out).toEqual(["Nothing."]);
+  expect((await run(`${list} --handled`)).out).toHaveLength(2);
+  expect((await run(`replay ${letter?.id}`)).code).toBe(1);
+  await orderBecomes(customer, failedOrder, "progress", "WAITING_FOR_RIDER");
+}, 60_000);
+
+test("what a message says cannot steer the terminal, and one that stays a dead letter leaves with 1", async () => {
+  await publish(shop, "delivery.commands", [
+    { key: "k", value: "\u001b[2J{", headers: { note: "\u001b]0;title\u0007" } },
+  ]);
+  const found = await eventually(async () => {
+    const { out } = await run("dead-letters --cause NOT_JSON --json");
+    expect(out).toHaveLength(1);
+    return JSON.parse(out[0] ?? "") as { id: string };
+  });
+  const shown = (await run(`dead-letter ${found.id}`)).out.join("\n");
+  expect(shown).toContain("\\u{1b}[2J{");
+  expect(shown).not.toContain("\u001b");
+  expect(await run(`replay ${found.id}`)).toMatchObject({
+    code: 1,
+    out: [expect.anything(), expect.stringContaining("UNREADABLE")],
+  });
+}, 60_000);
+
+test("the books are told by their findings, and a part that is away by the code", async () => {
+  await eventually(async () => {
+    const { code, out } = await run("books");
+    expect([code, out.length]).toEqual([0, 4]);
+  });
+  const { supervisor } = shop.system;
+  await supervisor.kill("delivery", "SIGKILL");
+  const away = await run("dead-letters");
+  expect([away.code, away.errors]).toEqual([3, expect.stringContaining("No answer from delivery")]);
+  const health = await run("health");
+  expect([health.code, health.out.find((line) => line.startsWith("delivery"))]).toEqual([
+    1,
+    expect.stringContaining("DOWN"),
+  ]);
+  await supervisor.restart("delivery");
+}, 60_000);
+
 test("the code tells what went wrong, and a sentence what to do", async () => {
   expect((await run("--help")).out.join("\n")).toContain("Usage: bun run shop");
   expect((await run("nonsense")).code).toBe(2);
   expect((await run("sagas --status LOST")).errors).toContain("--status is one of RUNNING");
   expect((await run("orders --limit 0")).code).toBe(2);
+  expect((await run("dead-letters --cause LOST")).errors).toContain("--cause is one of EMPTY");
+  expect((await run("dead-letter 0193b3c8-0000-7000-8000-000000000003")).code).toBe(2);
   expect((await run("orders", { SHOP_PASSWORD: "" })).errors).toContain("SHOP_PASSWORD");
   expect((await run("orders", { SHOP_PASSWORD: "wrong password" })).code).toBe(1);
   expect((await run("orders", { SHOP_USER: "customer", SHOP_PASSWORD: "customer-password" })).code).toBe(0);

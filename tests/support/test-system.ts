@@ -17,6 +17,8 @@ import { signUp } from "./sign-up.ts";
 export interface TestSystem {
   readonly system: System;
   readonly logs: readonly string[];
+  /** Put before the name of each topic. */
+  readonly topicPrefix: string;
   readonly anyone: Shop;
   logIn(name: string): Promise<Shop>;
   /** A customer who signed up just now. */
@@ -42,6 +44,7 @@ export async function startTestSystem({
   frontDoor,
 }: TestSystemOptions = {}): Promise<TestSystem> {
   const logs: string[] = [];
+  const topicPrefix = settings["TOPIC_PREFIX"] ?? uniqueTopicPrefix();
   const databases: TestDatabase[] = [];
   const shared: Record<string, string> = {};
   if (!ownInfrastructure) {
@@ -59,7 +62,7 @@ export async function startTestSystem({
     ...(frontDoor && { frontDoor }),
     settings: {
       SEED_DEMO_DATA: "true",
-      TOPIC_PREFIX: uniqueTopicPrefix(),
+      TOPIC_PREFIX: topicPrefix,
       RATE_LIMIT_PER_USER_PER_SECOND: "100000",
       ...settings,
     },
@@ -70,6 +73,7 @@ export async function startTestSystem({
   const testSystem: TestSystem = {
     system,
     logs,
+    topicPrefix,
     anyone: visitor(url),
     logIn: (name) => enter(url, name),
     newCustomer() {
@@ -93,7 +97,9 @@ export async function startTestSystem({
     },
   };
   // Orders need the order service's copy of the catalogue, which the products reach within seconds.
-  await eventually(async () => placeOrder(await testSystem.logIn("customer"), await anyProduct(testSystem), 1));
+  await eventually(async () => placeOrder(await testSystem.logIn("customer"), await anyProduct(testSystem), 1), {
+    deadlineMs: 30_000,
+  });
   return testSystem;
 }
 
@@ -127,6 +133,14 @@ export async function newProduct(testSystem: TestSystem, stock: number, price = 
   await eventually(async () => {
     if (!(await areOrderable(customer, [id]))) throw new Error("the product is not in the catalogue yet");
   });
+  return id;
+}
+
+/** Places an order of the demo's customer and waits until it waits for a rider. @returns its id */
+export async function waitingOrder(shop: TestSystem, productId: string): Promise<string> {
+  const customer = await shop.logIn("customer");
+  const { id } = await placeOrder(customer, productId, 1);
+  await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER");
   return id;
 }
 

@@ -1,0 +1,123 @@
+import { legible } from "@shop/client/legible";
+import type { Shop } from "@shop/client/shop";
+import { type Command, everyItem, type Given, idOf, IncompleteError, oneOf, type Row, UsageError } from "./command.ts";
+
+type DeadLetter = Awaited<ReturnType<Shop["listDeadLetters"]>>["items"][number];
+type Replayed = Awaited<ReturnType<Shop["replayDeadLetter"]>>;
+
+const SERVICES = ["order", "product", "delivery", "orchestrator"] as const;
+const CAUSES = [
+  ...["EMPTY", "NO_KEY", "NOT_JSON", "NOT_A_CLOUD_EVENT", "UNKNOWN_TYPE", "UNKNOWN_VERSION"],
+  ...["WRONG_TOPIC", "INVALID_DATA", "REFUSED", "HANDLER_FAILED"],
+] as readonly DeadLetter["cause"][];
+/** With these a message is no dead letter any more. */
+const ENDS: readonly Replayed["outcome"][] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
+/** How far back one is looked for by its id. */
+const LOOKED_THROUGH = { limit: "1000" };
+
+/** Messages are whatever anybody wrote: nothing of them may steer the terminal, and each is one line of a table. */
+const inOneLine = (text: string) => legible(text).replaceAll(/\s+/g, " ");
+
+const letterRow = (letter: DeadLetter): Row => ({
+  shown: {
+    LETTER: letter.id,
+    SERVICE: letter.service,
+    CAUSE: letter.cause,
+    TYPE: inOneLine(letter.type ?? ""),
+    FAILED: letter.failedAt,
+    HANDLED: letter.replayedAt ?? "",
+  },
+  whole: letter,
+});
+
+function* factsOf(letter: DeadLetter): Generator<Row> {
+  const { payload, headers, partition, offset, ...facts } = letter;
+  const lines = payload === null ? ["(none)"] : legible(readable(payload)).split("\n");
+  const shown: readonly (readonly [string, string])[] = [
+    ...Object.entries(facts).map(([name, value]) => [name, inOneLine(value ?? "")] as const),
+    ["record", `partition ${partition}, offset ${offset}`],
+    ...Object.entries(headers).map(([name, value]) => [`header ${inOneLine(name)}`, inOneLine(value)] as const),
+    ...lines.map((line, index) => [index === 0 ? "payload" : "", line] as const),
+  ];
+  for (const [name, value] of shown) yield { shown: { FACT: name, VALUE: value }, whole: letter };
+}
+
+/** JSON as people read it; whatever else as it came, and what is no text in Base64. */
+function readable({ encoding, text, bytes }: NonNullable<DeadLetter["payload"]>): string {
+  if (encoding === "base64") return `${bytes} bytes, as Base64: ${text}`;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+function outcomeRow(replayed: Replayed): Row {
+  const { id, service, outcome, dryRun, detail } = replayed;
+  const shown = { LETTER: id, SERVICE: service, OUTCOME: outcome, EFFECT: dryRun ? "none" : "kept" };
+  return {
+    shown: { ...shown, DETAIL: inOneLine(detail ?? "") },
+    whole: replayed,
+    isBad: !ENDS.includes(outcome),
+  };
+}
+
+/**
+ * Those that the filters let through, newest first.
+ * @throws IncompleteError at their end, when a service did not answer
+ */
+async function* letters(shop: Shop, options: Given["options"], isWanted: (letter: DeadLetter) => boolean) {
+  const service = oneOf("service", options["service"], SERVICES);
+  const cause = oneOf("cause", options["cause"], CAUSES);
+  const filters = { ...(service === undefined ? {} : { service }), ...(cause === undefined ? {} : { cause }) };
+  const silent = new Set<string>();
+  async function read(page: { limit: number; cursor?: string }) {
+    const { unavailable, ...rest } = await shop.listDeadLetters({ ...page, ...filters });
+    for (const name of unavailable) silent.add(name);
+    return rest;
+  }
+  yield* everyItem(options, read, isWanted);
+  if (silent.size > 0)
+    throw new IncompleteError(`No answer from ${[...silent].join(", ")}: what they hold is missing.`);
+}
+
+const isOpen = ({ replayedAt }: DeadLetter) => replayedAt === null;
+
+/** Messages that a service could not handle: to read, to try without effect, to handle. */
+export const deadLetterCommands: readonly Command[] = [
+  {
+    name: "dead-letters",
+    takes: "[--service NAME] [--cause CAUSE] [--handled] [--limit N]",
+    summary: `Messages that could not be handled; --handled shows those that were meanwhile, too. CAUSE is one of ${CAUSES.join(", ")}.`,
+    example: "dead-letters --service product --cause HANDLER_FAILED",
+    async *run(shop, { options, flags }) {
+      const isWanted = flags.has("handled") ? () => true : isOpen;
+      for await (const letter of letters(shop, options, isWanted)) yield letterRow(letter);
+    },
+  },
+  {
+    name: "dead-letter",
+    takes: "LETTER",
+    summary: "One of them, whole: why, from where, its headers and what it says.",
+    example: "dead-letter 0193b3c8-0000-7000-8000-000000000003",
+    async *run(shop, given) {
+      const id = idOf(given, "dead letter");
+      for await (const letter of letters(shop, LOOKED_THROUGH, (each) => each.id === id)) {
+        yield* factsOf(letter);
+        return;
+      }
+      throw new UsageError(`There is no dead letter ${id} among the newest ${LOOKED_THROUGH.limit}.`);
+    },
+  },
+  {
+    name: "replay",
+    takes: "LETTER [--dry-run]",
+    summary: "Handles a message again, through the inbox: at most once. --dry-run does all of it and takes it back.",
+    example: "replay 0193b3c8-0000-7000-8000-000000000003 --dry-run",
+    async *run(shop, given) {
+      const dryRun = given.flags.has("dry-run");
+      yield outcomeRow(await shop.replayDeadLetter(idOf(given, "dead letter"), { dryRun }));
+    },
+  },
+];

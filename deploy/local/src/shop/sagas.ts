@@ -1,0 +1,73 @@
+import type { Shop } from "@shop/client/shop";
+import { type Command, everyItem, type Given, idOf, oneOf, type Row } from "./command.ts";
+
+type Saga = Awaited<ReturnType<Shop["getSaga"]>>;
+
+const sagaRow = (saga: Saga): Row => ({
+  shown: {
+    SAGA: saga.id,
+    ORDER: saga.orderId,
+    STATUS: saga.status,
+    STEP: saga.step,
+    ATTEMPTS: String(saga.attempts),
+    DEADLINE: saga.deadline ?? "",
+  },
+  whole: saga,
+});
+
+const SAGA_STATUSES = ["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"] as const;
+
+async function* listSagas(shop: Shop, { options }: Given, status: (typeof SAGA_STATUSES)[number] | undefined) {
+  const orderId = options["order"];
+  const filters = { ...(status === undefined ? {} : { status }), ...(orderId === undefined ? {} : { orderId }) };
+  for await (const saga of everyItem(options, (page) => shop.listSagas({ ...page, ...filters }))) yield sagaRow(saga);
+}
+
+/** Sagas: what they did, and what to do about one that does not go on. */
+export const sagaCommands: readonly Command[] = [
+  {
+    name: "sagas",
+    takes: "[--status STATUS] [--order ORDER] [--limit N]",
+    summary: `The newest sagas. STATUS is one of ${SAGA_STATUSES.join(", ")}.`,
+    example: "sagas --status COMPENSATING",
+    run: (shop, given) => listSagas(shop, given, oneOf("status", given.options["status"], SAGA_STATUSES)),
+  },
+  {
+    name: "stuck",
+    takes: "[--limit N]",
+    summary: "Sagas past their deadline that cannot be given up: somebody must look at what they wait for.",
+    example: "stuck",
+    run: (shop, given) => listSagas(shop, given, "STUCK"),
+  },
+  {
+    name: "saga",
+    takes: "SAGA",
+    summary: "What happened in a saga, message by message.",
+    example: "saga 0193b3c8-0000-7000-8000-000000000002 --json",
+    async *run(shop, given) {
+      const saga = await shop.getSaga(idOf(given, "saga"));
+      for (const entry of saga.history) {
+        const { at, step, message, detail } = entry;
+        yield { shown: { AT: at, STEP: step, MESSAGE: message ?? "(timer)", DETAIL: detail }, whole: entry };
+      }
+    },
+  },
+  {
+    name: "retry",
+    takes: "SAGA",
+    summary: "Asks a saga's current step again at once; it is not stuck any more.",
+    example: "retry 0193b3c8-0000-7000-8000-000000000002",
+    async *run(shop, given) {
+      yield sagaRow(await shop.retrySaga(idOf(given, "saga")));
+    },
+  },
+  {
+    name: "take-back",
+    takes: "SAGA",
+    summary: "Takes back what a saga has done and cancels its order, unless it has been delivered.",
+    example: "take-back 0193b3c8-0000-7000-8000-000000000002",
+    async *run(shop, given) {
+      yield sagaRow(await shop.cancelSaga(idOf(given, "saga")));
+    },
+  },
+];
