@@ -41,7 +41,7 @@ async function firstVisit(): Promise<Visit> {
   await page.goto("/", { waitUntil: "commit" });
   const button = page.getByRole("button", { name: /^Add to cart/ }).first();
   await button.click();
-  await page.getByRole("link", { name: /^Cart, 1/ }).waitFor();
+  await page.getByRole("link", { name: /^Cart 1/ }).waitFor();
   await page.waitForLoadState("networkidle");
   // By the page's own clock, which began when the address was entered.
   const usableMs = await page.evaluate<number>("usableMs");

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eventually } from "@shop/testing/eventually";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";
 import { startTestSystem, type TestSystem } from "../support/test-system.ts";
 
@@ -49,4 +50,63 @@ test("many requests at once with an ended access token, through two frontends, g
     headers: { cookie: `session=${value.replace(/\.\d+\./, ".0.")}` },
   });
   expect(after.status).toBe(401);
+});
+
+test("all tabs of a browser are one session: who leaves in one has left in all, and who comes is there in all", async () => {
+  const { page, context, signIn, complaints } = await browser.visit();
+  await signIn("customer");
+  const other = await context.newPage();
+  await other.goto("/cart");
+  await other.getByRole("button", { name: "Sign out" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await other.getByRole("link", { name: "Sign in" }).waitFor();
+  await signIn("rider");
+  await other.getByText("Demo rider").waitFor();
+  expect(complaints).toEqual([]);
+});
+
+test("a session that was ended elsewhere: the page says so, asks to sign in, and then is where it was", async () => {
+  const { page, context, signIn, picture, complaints } = await browser.visit();
+  await signIn("customer");
+  await page.goto("/orders");
+  await page.getByRole("heading", { name: "My orders" }).waitFor();
+  const { value = "" } = (await context.cookies()).find(({ name }) => name === "session") ?? {};
+  const refreshToken = refreshTokenOf(value);
+  await fetch(`${shop.system.frontendUrl}/logout`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ refreshToken }),
+  });
+  // Its access token lives out its minutes: as if they were over.
+  await context.addCookies([
+    { name: "session", value: value.replace(/\.\d+\./, ".0."), url: shop.system.frontendUrl, httpOnly: true },
+  ]);
+  await page.getByText("Your session has ended. Sign in again.").waitFor();
+  await page.getByText("Sign in to go on.").waitFor();
+  await picture("session-ended");
+  expect((await context.cookies()).map(({ name }) => name)).not.toContain("session");
+  await page.getByLabel("Name", { exact: true }).fill("customer");
+  await page.getByLabel("Password", { exact: true }).fill("customer-password");
+  await page.locator("form button.primary").click();
+  await page.getByRole("heading", { name: "My orders" }).waitFor();
+  expect(complaints).toEqual([]);
+}, 60_000);
+
+test("a script that somebody slips into a page does not run, and no other site's page may hold ours", async () => {
+  const { page, context, complaints } = await browser.visit();
+  await page.goto("/");
+  await page
+    .evaluate(`{
+    const script = document.createElement("script");
+    script.setAttribute("data-text", "x");
+    script.append("globalThis.slippedIn = true");
+    document.body.append(script);
+  }`)
+    .catch((error: unknown) => error);
+  expect(await page.evaluate("globalThis.slippedIn")).toBeUndefined();
+  expect(complaints.join("\n")).toMatch(/Content Security Policy|TrustedScript/);
+  const elsewhere = await context.newPage();
+  await elsewhere.setContent(`<iframe src="${shop.system.frontendUrl}/"></iframe>`);
+  const [frame] = elsewhere.frames().slice(1);
+  await eventually(() => expect(frame?.url()).toBe("chrome-error://chromewebdata/"));
 });

@@ -11,7 +11,11 @@ const FLAGS = [
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
 ];
 
-const DESK = { width: 1440, height: 900 } as const;
+export const DESK = { width: 1440, height: 900 } as const;
+export const PHONE = { width: 390, height: 844 } as const;
+
+/** How the pages name an order or a rider. */
+export const shortId = (id: string): string => id.slice(-6).toUpperCase();
 
 /** One person's browser: its cookies and storage are nobody else's. */
 export interface Visitor {
@@ -67,6 +71,7 @@ async function visit(browser: Browser, options: BrowserContextOptions): Promise<
       await page.waitForURL((url) => url.pathname !== "/sign-in");
     },
     async picture(name) {
+      await page.evaluate("scrollTo(0, 0)");
       await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, animations: "disabled" });
     },
     async accessibilityFindings() {

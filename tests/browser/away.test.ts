@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { BrowserContextOptions } from "playwright-core";
+import { PHONE, startBrowser, type TestBrowser, type Visitor } from "../support/browser.ts";
+import { newProduct, startTestSystem, type TestSystem, waitingOrder } from "../support/test-system.ts";
+
+let shop: TestSystem;
+let browser: TestBrowser;
+let orderId: string;
+let sagaId: string;
+
+beforeAll(async () => {
+  shop = await startTestSystem();
+  browser = await startBrowser(shop.system.frontendUrl);
+  orderId = await waitingOrder(shop, await newProduct(shop, 100));
+  const [saga] = (await (await shop.logIn("admin")).listSagas({ orderId })).items;
+  sagaId = saga?.id ?? "";
+}, 180_000);
+afterAll(async () => {
+  await browser.stop();
+  await shop.stop();
+}, 30_000);
+
+interface OpenPage extends Pick<Visitor, "page" | "picture" | "complaints"> {
+  readonly name: string;
+  /** What is seen of it as long as it has its data. */
+  readonly content: string;
+}
+
+/** A page in a browser of its own, with what it has read. */
+async function open(
+  person: string,
+  path: string,
+  content: string,
+  options: BrowserContextOptions = {},
+): Promise<OpenPage> {
+  const visitor = await browser.visit(options);
+  await visitor.signIn(person);
+  await visitor.page.goto(path);
+  await visitor.page.locator(content).first().waitFor();
+  // A document that was loaded anew would not have it.
+  await visitor.page.evaluate("globalThis.isTheSame = true");
+  return { ...visitor, name: `${person}${path.replace(/[0-9a-f-]{36}/, "one").replaceAll("/", "-")}`, content };
+}
+
+/** Every page that renews what it shows. */
+const renewedPages = (): Promise<readonly OpenPage[]> =>
+  Promise.all([
+    open("customer", "/orders", ".rows .row"),
+    open("customer", `/orders/${orderId}`, ".stage"),
+    open("rider", "/rider", ".delivery", { viewport: PHONE, locale: "ko-KR" }),
+    open("admin", "/admin", ".rows .row"),
+    open("admin", `/admin/sagas/${sagaId}`, ".lane-step"),
+    open("admin", "/admin/orders", ".rows .row"),
+    open("admin", "/admin/deliveries", ".rows .row"),
+    open("admin", "/admin/products", ".product-row"),
+    open("admin", "/admin/dead-letters", "main .empty"),
+    open("admin", "/admin/health", ".process", { viewport: PHONE, colorScheme: "dark" }),
+  ]);
+
+test("while the gateway is away every page says so beside what it knows, and goes on by itself when it is back", async () => {
+  const pages = await renewedPages();
+  await shop.system.supervisor.kill("gateway", "SIGKILL");
+  for (const { page, content, picture, name } of pages) {
+    await page.locator("[role=alert], .live.lost").first().waitFor({ timeout: 30_000 });
+    expect([name, await page.locator(content).count()]).not.toEqual([name, 0]);
+    await picture(`away-${name}`);
+  }
+  await shop.system.supervisor.restart("gateway");
+  for (const { page, content, name, complaints } of pages) {
+    await page.locator("[role=alert], .live.lost").first().waitFor({ state: "detached", timeout: 30_000 });
+    expect([name, await page.locator(content).count()]).not.toEqual([name, 0]);
+    expect(await page.evaluate<boolean>("globalThis.isTheSame")).toBe(true);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  }
+}, 180_000);
+
+test("a page that is opened while everything is away says so, keeps its place, and comes by itself", async () => {
+  const { page, picture, complaints, signIn } = await browser.visit();
+  await signIn("customer");
+  await shop.system.supervisor.kill("gateway", "SIGKILL");
+  await page.goto("/orders");
+  await page.getByRole("alert").getByText("does not answer right now").waitFor({ timeout: 20_000 });
+  await picture("away-opened");
+  await shop.system.supervisor.restart("gateway");
+  await page.locator(".rows .row").first().waitFor({ timeout: 30_000 });
+  expect(await page.getByRole("alert").count()).toBe(0);
+  expect(complaints).toEqual([]);
+}, 90_000);
+
+test("an order that cannot be taken now is not lost: the person is told, the cart stays, and the next press places it once", async () => {
+  const { page, picture, signIn } = await browser.visit({ viewport: PHONE });
+  await signIn("customer2");
+  await page
+    .getByRole("button", { name: /^Add to cart/ })
+    .first()
+    .click();
+  await page.getByRole("link", { name: /^Cart/ }).click();
+  await page.getByLabel("Delivery address").fill("3 Sejong-daero, Jung-gu, Seoul");
+  await shop.system.supervisor.kill("order", "SIGKILL");
+  await page.getByRole("button", { name: "Place order" }).click();
+  await page.getByRole("alert").getByText("does not answer right now").waitFor({ timeout: 20_000 });
+  await picture("away-order");
+  expect(await page.locator(".line").count()).toBe(1);
+  await shop.system.supervisor.restart("order");
+  await page.getByRole("button", { name: "Place order" }).click();
+  await page.waitForURL(/\/orders\/[0-9a-f-]+$/);
+  expect((await (await shop.logIn("customer2")).listOrders()).items).toHaveLength(1);
+}, 90_000);

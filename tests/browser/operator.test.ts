@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eventually } from "@shop/testing/eventually";
+import { publish, withoutReservations } from "../support/bad-messages.ts";
+import { shortId, startBrowser, type TestBrowser } from "../support/browser.ts";
+import {
+  deliveryOf,
+  newProduct,
+  orderBecomes,
+  placeOrder,
+  startTestSystem,
+  type TestSystem,
+  waitingOrder,
+} from "../support/test-system.ts";
+
+let shop: TestSystem;
+let browser: TestBrowser;
+let productId: string;
+
+beforeAll(async () => {
+  shop = await startTestSystem();
+  browser = await startBrowser(shop.system.frontendUrl);
+  productId = await newProduct(shop, 100);
+}, 180_000);
+afterAll(async () => {
+  await browser.stop();
+  await shop.stop();
+}, 30_000);
+
+test("finds an order, sees its saga as a picture with its messages, and takes it back", async () => {
+  const orderId = await waitingOrder(shop, productId);
+  const visitor = await browser.visit();
+  await visitor.signIn("admin");
+  const { page } = visitor;
+  await page.getByLabel("Step").selectOption("WAIT_FOR_RIDER");
+  await page.getByRole("link", { name: new RegExp(`Order ${shortId(orderId)}`) }).click();
+  await page.locator(".lane-step.now", { hasText: "Wait for rider" }).waitFor();
+  expect(await page.locator(".lane-step.past").count()).toBe(2);
+  await page.locator(".history").getByText("ProductDecreased").waitFor();
+  await visitor.picture("operator-saga");
+  await page.getByRole("button", { name: "Cancel the order" }).click();
+  await page.getByRole("button", { name: "Yes, cancel it" }).click();
+  await page.locator(".page-head .pill", { hasText: "Cancelled" }).waitFor({ timeout: 20_000 });
+  expect(await page.locator(".lane.back .lane-step.past").count()).toBe(3);
+  await visitor.picture("operator-saga-cancelled");
+  expect(visitor.complaints).toEqual([]);
+}, 90_000);
+
+test("puts a product on sale, changes its price and its stock, and withdraws it", async () => {
+  const visitor = await browser.visit();
+  await visitor.signIn("admin");
+  const { page } = visitor;
+  await page.getByRole("link", { name: "Products" }).click();
+  await page.getByRole("button", { name: "New product" }).click();
+  await page.getByLabel("Name").fill("Persimmon Vinegar");
+  await page.getByLabel("Price in won").fill("15000");
+  await page.getByLabel("Stock").fill("3");
+  await page.getByRole("button", { name: "Save" }).click();
+  const row = page.locator(".product-row", { hasText: "Persimmon Vinegar" });
+  await row.getByText("3 in stock").waitFor();
+  await row.getByRole("button", { name: "Stock" }).click();
+  await page.getByLabel("Change of the stock").fill("-5");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("The stock cannot go below 0").waitFor();
+  await page.getByLabel("Change of the stock").fill("7");
+  await page.getByRole("button", { name: "Save" }).click();
+  await row.getByText("10 in stock").waitFor();
+  await row.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("Price in won").fill("12500");
+  await page.getByRole("button", { name: "Save" }).click();
+  await row.getByText("₩12,500").waitFor();
+  await visitor.picture("operator-products");
+  await row.getByRole("button", { name: "Withdraw" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Withdraw" }).click();
+  await row.waitFor({ state: "detached" });
+  expect(visitor.complaints).toEqual([]);
+}, 90_000);
+
+test("sees which part does not answer while it is away, and the rest goes on", async () => {
+  const visitor = await browser.visit();
+  await visitor.signIn("admin");
+  await shop.system.supervisor.kill("product", "SIGKILL");
+  await visitor.page.getByRole("link", { name: "Products" }).click();
+  await visitor.page.getByText("does not answer right now").waitFor();
+  await visitor.picture("operator-product-away");
+  await visitor.page.getByRole("link", { name: "Orders" }).click();
+  await visitor.page.locator("button.row").first().waitFor();
+  await shop.system.supervisor.restart("product");
+  await visitor.page.getByRole("link", { name: "Products" }).click();
+  await visitor.page.locator(".product-row").first().waitFor();
+}, 90_000);
+
+test("sees who carries what, and gives a delivery whose rider does not come to the others", async () => {
+  const orderId = await waitingOrder(shop, productId);
+  const rider = await shop.logIn("rider");
+  await rider.claimDelivery((await deliveryOf(rider, orderId)).id);
+  const visitor = await browser.visit();
+  await visitor.signIn("admin");
+  await visitor.page.getByRole("link", { name: "Deliveries" }).click();
+  const row = visitor.page.locator(".product-row", { hasText: shortId(orderId) });
+  await row.getByText("On its way").waitFor();
+  await visitor.picture("operator-deliveries");
+  await row.getByRole("button", { name: "Give to others" }).click();
+  await row.getByText("Open", { exact: true }).waitFor();
+  expect((await deliveryOf(rider, orderId)).riderId).toBeNull();
+  await row.getByRole("button", { name: /^Open its saga/ }).click();
+  await visitor.page.locator(".lane-step.now", { hasText: "Wait for rider" }).waitFor();
+  expect(visitor.complaints).toEqual([]);
+}, 60_000);
+
+test("is told of a message that could not be handled, reads it, tries it without effect, and handles it", async () => {
+  const customer = await shop.logIn("customer");
+  const admin = await shop.logIn("admin");
+  let orderId = "";
+  await withoutReservations(shop, async () => {
+    orderId = (await placeOrder(customer, productId, 1)).id;
+    await eventually(async () => {
+      const { items } = await admin.listDeadLetters({ service: "product" });
+      expect(items.map(({ key }) => key)).toContain(orderId);
+    });
+  });
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("admin");
+  await page.getByRole("link", { name: /^Dead letters \d+ need/ }).click({ timeout: 20_000 });
+  await page.getByLabel("Service").selectOption("product");
+  await page.getByLabel("Cause").selectOption("HANDLER_FAILED");
+  const letter = page.locator("details.letter", { hasText: "DecreaseProductCommand" });
+  await letter.locator("summary").click();
+  await letter.getByText('"subject": "').waitFor();
+  expect(await letter.getByRole("button", { name: "Handle it now" }).count()).toBe(0);
+  await letter.getByRole("button", { name: "Try it without effect" }).click();
+  await letter.getByText("It comes off").waitFor();
+  await visitor.picture("operator-dead-letter");
+  await letter.getByRole("button", { name: "Handle it now" }).click();
+  await page.getByText("It is handled.").waitFor();
+  await letter.waitFor({ state: "detached" });
+  await orderBecomes(customer, orderId, "progress", "WAITING_FOR_RIDER");
+  await page.getByLabel("State").selectOption("handled");
+  await letter.locator("summary").click();
+  await letter.getByText("Handled on").waitFor();
+  expect(visitor.complaints).toEqual([]);
+}, 90_000);
+
+test("sees every character of a message, and none of them as markup", async () => {
+  const value = `{"a": "<img src=x onerror=alert(1)>\u202e"`;
+  await publish(shop, "delivery.commands", [
+    { key: "somebody", value, headers: { note: "<b>bold</b>" } },
+    { key: "somebody", value: Buffer.from([0x80, 0x00, 0xff]) },
+  ]);
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("admin");
+  await page.goto("/admin/dead-letters");
+  await page.getByLabel("Cause").selectOption("NOT_JSON");
+  const letters = page.locator("details.letter", { hasText: "Without a type" });
+  await eventually(async () => expect(await letters.count()).toBe(2));
+  for (const index of [0, 1]) await letters.nth(index).locator("summary").click();
+  await letters.getByText('{"a": "<img src=x onerror=alert(1)>\\u{202e}"').waitFor();
+  await letters.getByText("<b>bold</b>").waitFor();
+  await letters.getByText("It is not text; shown as Base64.").waitFor();
+  await letters.getByText("gAD/").waitFor();
+  await letters.first().getByRole("button", { name: "Try it without effect" }).click();
+  await letters.getByText("It still cannot be read.").waitFor();
+  expect(await letters.getByRole("button", { name: "Handle it now" }).count()).toBe(0);
+  await visitor.picture("operator-dead-letters-unreadable");
+  expect(visitor.complaints).toEqual([]);
+}, 60_000);
+
+test("sees on one page how every process is, and which one is away until it is back", async () => {
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("admin");
+  await page.getByRole("link", { name: /^Health/ }).click();
+  await eventually(async () => expect(await page.locator(".process.good").count()).toBe(7), { deadlineMs: 30_000 });
+  await visitor.picture("operator-health");
+  await shop.system.supervisor.kill("delivery", "SIGKILL");
+  await page.locator(".process.bad", { hasText: "Delivery" }).getByText("No answer").waitFor();
+  await page.getByRole("link", { name: /^Health \d+ need/ }).waitFor({ timeout: 20_000 });
+  await visitor.picture("operator-health-away");
+  await shop.system.supervisor.restart("delivery");
+  await page.locator(".process.bad").waitFor({ state: "detached", timeout: 30_000 });
+  expect(visitor.complaints).toEqual([]);
+}, 90_000);
