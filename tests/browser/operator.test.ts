@@ -107,24 +107,45 @@ test("sees who carries what, and gives a delivery whose rider does not come to t
   expect(visitor.complaints).toEqual([]);
 }, 60_000);
 
+test("finds an order by the number that its customer tells, and comes to its saga", async () => {
+  const orderId = await waitingOrder(shop, productId);
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("admin");
+  await page.getByRole("link", { name: "Orders" }).click();
+  await page.getByLabel("Number, address or goods").fill(shortId(orderId));
+  await page.getByRole("button", { name: shortId(orderId) }).waitFor();
+  expect(await page.locator(".rows .row").count()).toBe(1);
+  await page.getByRole("button", { name: shortId(orderId) }).click();
+  await page.getByRole("heading", { name: `Order ${shortId(orderId)}` }).waitFor();
+  await page.getByRole("link", { name: "Its dead letters" }).click();
+  await page.getByText("No message is like that").waitFor();
+  await page.getByRole("button", { name: /^Key …/ }).waitFor();
+  expect(visitor.complaints).toEqual([]);
+}, 60_000);
+
 test("is told of a message that could not be handled, reads it, tries it without effect, and handles it", async () => {
   const customer = await shop.logIn("customer");
   const admin = await shop.logIn("admin");
   let orderId = "";
   await withoutReservations(shop, async () => {
     orderId = (await placeOrder(customer, productId, 1)).id;
-    await eventually(async () => {
-      const { items } = await admin.listDeadLetters({ service: "product" });
-      expect(items.map(({ key }) => key)).toContain(orderId);
-    });
+    // The saga hears no answer and sends its command again, which then waits behind the first one.
+    await eventually(
+      async () => {
+        const { items } = await admin.listDeadLetters({ service: "product", key: orderId });
+        expect(items.map(({ cause }) => cause)).toEqual(["PARKED", "HANDLER_FAILED"]);
+      },
+      { deadlineMs: 30_000 },
+    );
   });
   const visitor = await browser.visit();
   const { page } = visitor;
   await visitor.signIn("admin");
   await page.getByRole("link", { name: /^Dead letters \d+ need/ }).click({ timeout: 20_000 });
   await page.getByLabel("Service").selectOption("product");
-  await page.getByLabel("Cause").selectOption("HANDLER_FAILED");
   const letter = page.locator("details.letter", { hasText: "DecreaseProductCommand" });
+  await letter.getByText("1 waits behind it").waitFor();
   await letter.locator("summary").click();
   await letter.getByText('"subject": "').waitFor();
   expect(await letter.getByRole("button", { name: "Handle it now" }).count()).toBe(0);
@@ -132,14 +153,40 @@ test("is told of a message that could not be handled, reads it, tries it without
   await letter.getByText("It comes off").waitFor();
   await visitor.picture("operator-dead-letter");
   await letter.getByRole("button", { name: "Handle it now" }).click();
-  await page.getByText("It is handled.").waitFor();
+  await page.getByText("It is handled. With it one that waited behind it.").waitFor();
   await letter.waitFor({ state: "detached" });
   await orderBecomes(customer, orderId, "progress", "WAITING_FOR_RIDER");
   await page.getByLabel("State").selectOption("handled");
-  await letter.locator("summary").click();
-  await letter.getByText("Handled on").waitFor();
+  await letter.first().locator("summary").click();
+  await letter.first().getByText("Handled on").waitFor();
   expect(visitor.complaints).toEqual([]);
 }, 90_000);
+
+test("handles all messages of a cause at once, after having seen what would come of it", async () => {
+  const customer = await shop.logIn("customer");
+  const admin = await shop.logIn("admin");
+  const orderIds: string[] = [];
+  await withoutReservations(shop, async () => {
+    for (const quantity of [1, 2]) orderIds.push((await placeOrder(customer, productId, quantity)).id);
+    await eventually(async () => {
+      const { items } = await admin.listDeadLetters({ cause: "HANDLER_FAILED" });
+      expect(items.map(({ key }) => key)).toEqual(expect.arrayContaining(orderIds));
+    });
+  });
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("admin");
+  await page.goto("/admin/dead-letters");
+  await page.getByLabel("Cause").selectOption("HANDLER_FAILED");
+  await page.getByRole("button", { name: "Try all without effect" }).click();
+  await page.getByText("This would come of it:").waitFor();
+  expect(await page.locator(".outcomes li").allInnerTexts()).toEqual(["2 handled"]);
+  await visitor.picture("operator-dead-letters-many");
+  await page.getByRole("button", { name: "Handle all that can be" }).click();
+  await page.getByText("No message is like that").waitFor();
+  for (const id of orderIds) await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER");
+  expect(visitor.complaints).toEqual([]);
+}, 60_000);
 
 test("sees every character of a message, and none of them as markup", async () => {
   const value = `{"a": "<img src=x onerror=alert(1)>\u202e"`;

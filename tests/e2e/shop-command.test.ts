@@ -27,6 +27,22 @@ async function run(command: string, environment: Readonly<Record<string, string>
   return { code, out, errors: errors.join("\n") };
 }
 
+/** Orders whose first command could not be handled. */
+async function failedOrders(count: number): Promise<readonly string[]> {
+  const customer = await shop.logIn("customer");
+  const admin = await shop.logIn("admin");
+  const product = await newProduct(shop, 5);
+  const orderIds: string[] = [];
+  await withoutReservations(shop, async () => {
+    for (let index = 0; index < count; index += 1) orderIds.push((await placeOrder(customer, product, 1)).id);
+    await eventually(async () => {
+      const { items } = await admin.listDeadLetters({ service: "product" });
+      expect(items.map(({ key }) => key)).toEqual(expect.arrayContaining(orderIds));
+    });
+  });
+  return orderIds;
+}
+
 test("an operator finds an order, takes it back, follows it to its end and reads its saga", async () => {
   const orders = await run("orders --limit 1");
   expect([orders.code, orders.out.length, orders.out[1]?.split(/ +/)[0]]).toEqual([0, 2, orderId]);
@@ -62,16 +78,7 @@ test("an operator sees every process with its messages, the auditors' findings a
 
 test("an operator finds a message that could not be handled, reads it, tries it, and handles it once", async () => {
   const customer = await shop.logIn("customer");
-  const admin = await shop.logIn("admin");
-  const product = await newProduct(shop, 5);
-  let failedOrder = "";
-  await withoutReservations(shop, async () => {
-    failedOrder = (await placeOrder(customer, product, 1)).id;
-    await eventually(async () => {
-      const { items } = await admin.listDeadLetters({ service: "product" });
-      expect(items.map(({ key }) => key)).toContain(failedOrder);
-    });
-  });
+  const [failedOrder = ""] = await failedOrders(1);
   const list = "dead-letters --service product --cause handler_failed";
   const listed = await run(`${list} --json`);
   const [letter] = listed.out.map((line) => JSON.parse(line) as { id: string; key: string });
@@ -84,14 +91,27 @@ test("an operator finds a message that could not be handled, reads it, tries it,
   expect(lag.find(({ service }) => service === "product")?.deadLetters).toBe(1);
 
   const tried = await run(`replay ${letter?.id} --dry-run`);
-  expect([tried.code, tried.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +none$/)]);
+  expect([tried.code, tried.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +none +\d+$/)]);
   expect((await run(list)).out).toHaveLength(2);
   const handled = await run(`replay ${letter?.id}`);
-  expect([handled.code, handled.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +kept$/)]);
+  expect([handled.code, handled.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +kept +\d+$/)]);
   expect((await run(list)).out).toEqual(["Nothing."]);
   expect((await run(`${list} --handled`)).out).toHaveLength(2);
   expect((await run(`replay ${letter?.id}`)).code).toBe(1);
   await orderBecomes(customer, failedOrder, "progress", "WAITING_FOR_RIDER");
+}, 60_000);
+
+test("an operator handles all messages of one cause at once, after having seen what would come of it", async () => {
+  const orderIds = await failedOrders(3);
+  const all = "replay-all --service product --cause HANDLER_FAILED";
+  const countsOf = (line: string) => (JSON.parse(line) as { outcomes: Record<string, number> }).outcomes;
+  const tried = await run(`${all} --dry-run --json`);
+  expect([tried.code, tried.out.map(countsOf)]).toEqual([0, [{ APPLIED: 3 }]]);
+  const handled = await run(all);
+  expect([handled.code, handled.out[1]]).toEqual([0, expect.stringMatching(/^APPLIED +3 +kept$/)]);
+  const customer = await shop.logIn("customer");
+  for (const id of orderIds) await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER");
+  expect((await run(all)).out).toEqual(["Nothing."]);
 }, 60_000);
 
 test("what a message says cannot steer the terminal, and one that stays a dead letter leaves with 1", async () => {

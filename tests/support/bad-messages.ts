@@ -12,13 +12,17 @@ export async function publish(shop: TestSystem, topic: Topic, messages: readonly
   await producer.disconnect();
 }
 
-/** Takes a table of the product service away while `work` runs: whatever it has to handle meanwhile fails in a way that does not pass by itself. */
+/**
+ * Takes a table of the product service away while `work` runs: whatever it has to handle meanwhile fails in a way that does not pass by itself.
+ * What has failed is then left to an operator, and not tried again by itself.
+ */
 export async function withoutReservations(shop: TestSystem, work: () => Promise<void>): Promise<void> {
   const sql = postgres(shop.system.databaseUrls.get("product") ?? "", { max: 1, onnotice: () => undefined });
   await sql`alter table reservation rename to reservation_elsewhere`;
   try {
     await work();
   } finally {
+    await sql`update dead_letter set try_again_at = null`;
     await sql`alter table reservation_elsewhere rename to reservation`;
     await sql.end();
   }

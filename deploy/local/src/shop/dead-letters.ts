@@ -8,7 +8,7 @@ type Replayed = Awaited<ReturnType<Shop["replayDeadLetter"]>>;
 const SERVICES = ["order", "product", "delivery", "orchestrator"] as const;
 const CAUSES = [
   ...["EMPTY", "NO_KEY", "NOT_JSON", "NOT_A_CLOUD_EVENT", "UNKNOWN_TYPE", "UNKNOWN_VERSION"],
-  ...["WRONG_TOPIC", "INVALID_DATA", "REFUSED", "HANDLER_FAILED"],
+  ...["WRONG_TOPIC", "INVALID_DATA", "REFUSED", "HANDLER_FAILED", "PROCESS_KILLED", "PARKED"],
 ] as readonly DeadLetter["cause"][];
 /** With these a message is no dead letter any more. */
 const ENDS: readonly Replayed["outcome"][] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
@@ -57,9 +57,20 @@ function outcomeRow(replayed: Replayed): Row {
   const { id, service, outcome, dryRun, detail } = replayed;
   const shown = { LETTER: id, SERVICE: service, OUTCOME: outcome, EFFECT: dryRun ? "none" : "kept" };
   return {
-    shown: { ...shown, DETAIL: inOneLine(detail ?? "") },
+    shown: { ...shown, BEHIND: String(replayed.released), DETAIL: inOneLine(detail ?? "") },
     whole: replayed,
     isBad: !ENDS.includes(outcome),
+  };
+}
+
+function filtersOf(options: Given["options"]) {
+  const service = oneOf("service", options["service"], SERVICES);
+  const cause = oneOf("cause", options["cause"], CAUSES);
+  const { key } = options;
+  return {
+    ...(service === undefined ? {} : { service }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(key === undefined ? {} : { key }),
   };
 }
 
@@ -68,9 +79,7 @@ function outcomeRow(replayed: Replayed): Row {
  * @throws IncompleteError at their end, when a service did not answer
  */
 async function* letters(shop: Shop, options: Given["options"], isWanted: (letter: DeadLetter) => boolean) {
-  const service = oneOf("service", options["service"], SERVICES);
-  const cause = oneOf("cause", options["cause"], CAUSES);
-  const filters = { ...(service === undefined ? {} : { service }), ...(cause === undefined ? {} : { cause }) };
+  const filters = filtersOf(options);
   const silent = new Set<string>();
   async function read(page: { limit: number; cursor?: string }) {
     const { unavailable, ...rest } = await shop.listDeadLetters({ ...page, ...filters });
@@ -88,8 +97,8 @@ const isOpen = ({ replayedAt }: DeadLetter) => replayedAt === null;
 export const deadLetterCommands: readonly Command[] = [
   {
     name: "dead-letters",
-    takes: "[--service NAME] [--cause CAUSE] [--handled] [--limit N]",
-    summary: `Messages that could not be handled; --handled shows those that were meanwhile, too. CAUSE is one of ${CAUSES.join(", ")}.`,
+    takes: "[--service NAME] [--cause CAUSE] [--key KEY] [--handled] [--limit N]",
+    summary: `Messages that could not be handled, and such that wait behind one (PARKED); --handled shows those that were handled meanwhile, too. KEY is an order's id as a rule; CAUSE is one of ${CAUSES.join(", ")}.`,
     example: "dead-letters --service product --cause HANDLER_FAILED",
     async *run(shop, { options, flags }) {
       const isWanted = flags.has("handled") ? () => true : isOpen;
@@ -113,11 +122,41 @@ export const deadLetterCommands: readonly Command[] = [
   {
     name: "replay",
     takes: "LETTER [--dry-run]",
-    summary: "Handles a message again, through the inbox: at most once. --dry-run does all of it and takes it back.",
+    summary:
+      "Handles a message again, through the inbox: at most once; then those that wait behind it. --dry-run does all of it and takes it back.",
     example: "replay 0193b3c8-0000-7000-8000-000000000003 --dry-run",
     async *run(shop, given) {
       const dryRun = given.flags.has("dry-run");
       yield outcomeRow(await shop.replayDeadLetter(idOf(given, "dead letter"), { dryRun }));
     },
   },
+  {
+    name: "replay-all",
+    takes: "[--service NAME] [--cause CAUSE] [--key KEY] [--dry-run]",
+    summary: "Handles all that the filters let through, the oldest first and each key's in their order.",
+    example: "replay-all --cause HANDLER_FAILED --dry-run",
+    async *run(shop, { options, flags }) {
+      const silent = new Set<string>();
+      const asked = { ...filtersOf(options), dryRun: flags.has("dry-run") };
+      for (let cursor: string | null | undefined; cursor !== null;) {
+        const done: ReplayedMany = await shop.replayDeadLetters({
+          ...asked,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        for (const name of done.unavailable) silent.add(name);
+        yield* countRows(done);
+        cursor = done.nextCursor;
+      }
+      if (silent.size > 0) throw new IncompleteError(`No answer from ${[...silent].join(", ")}.`);
+    },
+  },
 ];
+
+type ReplayedMany = Awaited<ReturnType<Shop["replayDeadLetters"]>>;
+
+function* countRows(done: ReplayedMany): Generator<Row> {
+  for (const [outcome, count] of Object.entries(done.outcomes) as [Replayed["outcome"], number][]) {
+    const shown = { OUTCOME: outcome, COUNT: String(count), EFFECT: done.dryRun ? "none" : "kept" };
+    yield { shown, whole: done, isBad: !ENDS.includes(outcome) };
+  }
+}

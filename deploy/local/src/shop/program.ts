@@ -19,7 +19,7 @@ const text = { type: "string" } as const;
 const flag = { type: "boolean", default: false } as const;
 const OPTIONS = {
   ...{ url: text, user: text, json: flag, help: flag },
-  ...{ status: text, order: text, limit: text, after: text, service: text, cause: text },
+  ...{ status: text, order: text, limit: text, after: text, service: text, cause: text, key: text },
   ...{ handled: flag, "dry-run": flag },
 } as const;
 

@@ -8,11 +8,15 @@ import { Replay } from "./replay.tsx";
 
 interface DeadLetterCardProps {
   readonly letter: DeadLetter;
+  /** Those of its key that wait behind it, in the order in which they came. */
+  readonly parked: readonly DeadLetter[];
   onHandled(): void;
+  /** Asks for all of a key. */
+  onKey(key: string): void;
 }
 
 /** One message in a line; opened, why it could not be handled, what it says, and what can be done. */
-export function DeadLetterCard({ letter, onHandled }: DeadLetterCardProps) {
+export function DeadLetterCard({ letter, parked, onHandled, onKey }: DeadLetterCardProps) {
   const { texts, format } = useApp();
   const t = texts.deadLetters;
   const { service, cause, detail, type, topic, failedAt, replayedAt } = letter;
@@ -24,6 +28,7 @@ export function DeadLetterCard({ letter, onHandled }: DeadLetterCardProps) {
             <b>{type === null ? t.noType : legible(type)}</b>
             <span class="quiet">
               {texts.participants[service]} · {t.causes[cause]} · {format.day(failedAt)}
+              {parked.length === 0 ? null : ` · ${t.waitBehind(parked.length)}`}
             </span>
           </span>
           <span class={replayedAt === null ? "pill bad" : "pill good"}>
@@ -39,14 +44,47 @@ export function DeadLetterCard({ letter, onHandled }: DeadLetterCardProps) {
           <Headers headers={letter.headers} />
           <Payload letter={letter} />
           <p class="quiet">{t.readFrom(topic, letter.partition, letter.offset)}</p>
+          <Parked letters={parked} />
           {replayedAt === null ? (
-            <Replay letter={letter} onHandled={onHandled} />
+            <WhatToDo letter={letter} onHandled={onHandled} onKey={onKey} />
           ) : (
             <p class="good-text">{t.handledAt(format.day(replayedAt))}</p>
           )}
         </div>
       </details>
     </li>
+  );
+}
+
+function Parked({ letters }: { readonly letters: readonly DeadLetter[] }) {
+  const { texts, format } = useApp();
+  if (letters.length === 0) return null;
+  return (
+    <>
+      <h3>{texts.deadLetters.behindIt}</h3>
+      <ol class="parked">
+        {letters.map(({ id, type, failedAt }) => (
+          <li key={id}>
+            {legible(type ?? "")} <span class="quiet">{format.time(failedAt)}</span>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+/** One that waits behind another goes with that one; any other can be handled. */
+function WhatToDo({ letter, onHandled, onKey }: Omit<DeadLetterCardProps, "parked">) {
+  const t = useApp().texts.deadLetters;
+  const { cause, key } = letter;
+  if (cause !== "PARKED" || key === null) return <Replay letter={letter} onHandled={onHandled} />;
+  return (
+    <div class="actions">
+      <p class="quiet">{t.goesWithHead}</p>
+      <button type="button" class="button" onClick={() => onKey(key)}>
+        {t.showHead}
+      </button>
+    </div>
   );
 }
 

@@ -1,6 +1,8 @@
 import { useState } from "preact/hooks";
 import type { DeadLetterCause, ParticipantName } from "@shop/contracts/http/dead-letter";
+import { legible } from "@shop/client/legible";
 import { useApp } from "../app-state.ts";
+import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
 import { Icon } from "../parts/icon.tsx";
 import { PagedList } from "../parts/paged-list.tsx";
@@ -8,32 +10,44 @@ import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { shop } from "../shop.ts";
 import { DeadLetterCard } from "./dead-letter.tsx";
+import { queuesOf } from "./queues.ts";
+import { ReplayMany } from "./replay-many.tsx";
 import { Select } from "./select.tsx";
 
 interface Filters {
   readonly service: ParticipantName | "";
   readonly cause: DeadLetterCause | "";
+  /** An order's id as a rule; empty: any. */
+  readonly key: string;
   /** Handled or not yet: the shop gives both, and the page picks. */
   readonly state: "open" | "handled" | "";
 }
 
 const RENEWED_EVERY_MS = 5_000;
 
+/** The key that the address asks for, as a saga's page does. */
+const askedKey = () => new URLSearchParams(location.search).get("key") ?? "";
+
 /** Messages that no service could handle: why, what they say, and handling them again. */
 export function DeadLettersPage() {
   const { texts } = useApp();
   const t = texts.deadLetters;
   usePageTitle(t.title);
-  const [filters, setFilters] = useState<Filters>({ service: "", cause: "", state: "open" });
+  const [filters, setFilters] = useState<Filters>(() => ({ service: "", cause: "", key: askedKey(), state: "open" }));
   const [silent, setSilent] = useState<readonly ParticipantName[]>([]);
 
+  const choice = {
+    service: filters.service || undefined,
+    cause: filters.cause || undefined,
+    key: filters.key || undefined,
+  };
+
   async function read(cursor: string | undefined, signal: AbortSignal | undefined) {
-    const wanted = { service: filters.service || undefined, cause: filters.cause || undefined };
-    const { unavailable, ...page } = await shop.listDeadLetters({ ...wanted, limit: 50, cursor }, { signal });
+    const { unavailable, ...page } = await shop.listDeadLetters({ ...choice, limit: 50, cursor }, { signal });
     setSilent(unavailable);
     return page;
   }
-  const key = `dead letters ${filters.service} ${filters.cause}`;
+  const key = `dead letters ${filters.service} ${filters.cause} ${filters.key}`;
   const loaded = usePages(key, read, { everyMs: RENEWED_EVERY_MS });
 
   return (
@@ -59,6 +73,12 @@ export function DeadLettersPage() {
           options={t.causes}
           onChange={(cause) => setFilters({ ...filters, cause })}
         />
+        {filters.key === "" ? null : (
+          <button type="button" class="button" onClick={() => setFilters({ ...filters, key: "" })}>
+            {t.ofKey(legible(shortId(filters.key)))} <Icon name="close" size={16} />
+            <span class="unseen">{t.anyKey}</span>
+          </button>
+        )}
       </div>
       {silent.length === 0 ? null : (
         <div class="notice bad" role="status">
@@ -73,11 +93,22 @@ export function DeadLettersPage() {
           );
           if (shown.length === 0) return <Empty title={t.none} text={t.noneText} />;
           return (
-            <ul class="rows card letters">
-              {shown.map((letter) => (
-                <DeadLetterCard key={letter.id} letter={letter} onHandled={loaded.reload} />
-              ))}
-            </ul>
+            <>
+              {shown.some(({ replayedAt }) => replayedAt === null) ? (
+                <ReplayMany key={key} choice={choice} onHandled={loaded.reload} />
+              ) : null}
+              <ul class="rows card letters">
+                {queuesOf(shown).map(({ head, parked }) => (
+                  <DeadLetterCard
+                    key={head.id}
+                    letter={head}
+                    parked={parked}
+                    onHandled={loaded.reload}
+                    onKey={(wanted) => setFilters({ ...filters, cause: "", key: wanted })}
+                  />
+                ))}
+              </ul>
+            </>
           );
         }}
       </PagedList>

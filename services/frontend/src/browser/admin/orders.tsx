@@ -3,6 +3,7 @@ import type { Order, OrderStatus } from "@shop/contracts/http/order";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
+import { Input } from "../parts/form.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { PagedList } from "../parts/paged-list.tsx";
 import { OrderPill } from "../parts/pills.tsx";
@@ -23,13 +24,15 @@ export function AdminOrdersPage() {
   const loaded = usePages("all orders", (cursor, signal) => shop.listOrders({ limit: 50, cursor }, { signal }), {
     everyMs: RENEWED_EVERY_MS,
   });
-  const isShown = (order: Order) => status === "" || order.status === status;
+  const [words, setWords] = useState("");
+  const isShown = (order: Order) => (status === "" || order.status === status) && isFoundBy(words, order);
 
   return (
     <>
       <h1>{texts.nav.adminOrders}</h1>
       <div class="filters">
         <Select label={t.status} value={status} options={texts.orderStatus} onChange={(chosen) => setStatus(chosen)} />
+        <Input label={t.find} name="find" autoComplete="off" value={words} onValue={setWords} />
       </div>
       <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={t.noOrders} />}>
         {(orders) => {
@@ -46,6 +49,12 @@ export function AdminOrdersPage() {
       </PagedList>
     </>
   );
+}
+
+/** Whether an order's number, address or goods have these words: what a customer tells on the telephone. */
+function isFoundBy(words: string, { id, deliveryAddress, items }: Order): boolean {
+  const text = [id, deliveryAddress, ...items.map(({ name }) => name)].join(" ").toLowerCase();
+  return text.includes(words.trim().toLowerCase());
 }
 
 function OrderRow({ order }: { readonly order: Order }) {

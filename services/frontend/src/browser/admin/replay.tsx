@@ -13,7 +13,7 @@ interface ReplayProps {
 type Replayed = Awaited<ReturnType<typeof shop.replayDeadLetter>>;
 
 /** With these a message is no dead letter any more. */
-const ENDS: readonly ReplayOutcome[] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
+export const ENDS: readonly ReplayOutcome[] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
 
 /** Tries a message first without an effect; only when that comes off it can be handled in earnest. */
 export function Replay({ letter, onHandled }: ReplayProps) {
@@ -29,7 +29,7 @@ export function Replay({ letter, onHandled }: ReplayProps) {
   async function handle(): Promise<void> {
     const done = await shop.replayDeadLetter(letter.id, { dryRun: false });
     setTried(ENDS.includes(done.outcome) ? undefined : done);
-    announce(t.outcomes[done.outcome]);
+    announce(done.released === 0 ? t.outcomes[done.outcome] : t.released(done.outcome, done.released));
     onHandled();
   }
 
@@ -39,6 +39,7 @@ export function Replay({ letter, onHandled }: ReplayProps) {
         <div class={comesOff ? "notice good" : "notice bad"} role="status">
           <p>
             {comesOff ? t.wouldBe[tried.outcome] : t.outcomes[tried.outcome]}
+            {tried.released === 0 ? null : ` ${t.withIt(tried.released)}`}
             {tried.detail === null ? null : <small class="request-id">{legible(tried.detail)}</small>}
           </p>
         </div>

@@ -4,10 +4,12 @@ import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { Link } from "../parts/link.tsx";
 import { SagaPill } from "../parts/pills.tsx";
 import { Question } from "../parts/question.tsx";
 import { Skeleton, WhenLoaded } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
 import { SagaPicture } from "./saga-picture.tsx";
 
@@ -34,7 +36,9 @@ export function SagaPage({ id }: { readonly id: string }) {
             <SagaPicture saga={saga} />
             <dl class="facts-list">
               <dt>{t.orderId}</dt>
-              <dd class="mono">{saga.orderId}</dd>
+              <dd class="mono">
+                {saga.orderId} <Link to={`${pathTo("deadLetters")}?key=${saga.orderId}`}>{t.itsDeadLetters}</Link>
+              </dd>
               <dt>{t.sent}</dt>
               <dd>{format.number(saga.attempts)}</dd>
               {saga.deadline === null ? null : (
