@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { BrowserContextOptions } from "playwright-core";
+import type { Page } from "playwright-core";
 import { PHONE, startBrowser, type TestBrowser, type Visitor } from "../support/browser.ts";
 import { newProduct, startTestSystem, type TestSystem, waitingOrder } from "../support/test-system.ts";
 
@@ -20,58 +20,79 @@ afterAll(async () => {
   await shop.stop();
 }, 30_000);
 
-interface OpenPage extends Pick<Visitor, "page" | "picture" | "complaints"> {
+interface Tab {
   readonly name: string;
+  readonly page: Page;
   /** What is seen of it as long as it has its data. */
   readonly content: string;
 }
 
-/** A page in a browser of its own, with what it has read. */
-async function open(
-  person: string,
-  path: string,
-  content: string,
-  options: BrowserContextOptions = {},
-): Promise<OpenPage> {
-  const visitor = await browser.visit(options);
-  await visitor.signIn(person);
-  await visitor.page.goto(path);
-  await visitor.page.locator(content).first().waitFor();
-  // A document that was loaded anew would not have it.
-  await visitor.page.evaluate("globalThis.isTheSame = true");
-  return { ...visitor, name: `${person}${path.replace(/[0-9a-f-]{36}/, "one").replaceAll("/", "-")}`, content };
+/** Every page that renews what it shows, each in a tab of its own. */
+async function openTabs(): Promise<{ readonly tabs: readonly Tab[]; readonly visitors: readonly Visitor[] }> {
+  const tabs: Tab[] = [];
+  const visitors: Visitor[] = [];
+  for (const { person, options, pages } of everybody()) {
+    const visitor = await browser.visit(options);
+    visitors.push(visitor);
+    await visitor.signIn(person);
+    for (const [path, content] of pages) {
+      const page = await visitor.context.newPage();
+      await page.goto(path);
+      await page.locator(content).first().waitFor();
+      // A document that was loaded anew would not have it.
+      await page.evaluate("globalThis.isTheSame = true");
+      tabs.push({ page, content, name: `${person}${path.replace(/[0-9a-f-]{36}/, "one").replaceAll("/", "-")}` });
+    }
+  }
+  return { tabs, visitors };
 }
 
-/** Every page that renews what it shows. */
-const renewedPages = (): Promise<readonly OpenPage[]> =>
-  Promise.all([
-    open("customer", "/orders", ".rows .row"),
-    open("customer", `/orders/${orderId}`, ".stage"),
-    open("rider", "/rider", ".delivery", { viewport: PHONE, locale: "ko-KR" }),
-    open("admin", "/admin", ".rows .row"),
-    open("admin", `/admin/sagas/${sagaId}`, ".lane-step"),
-    open("admin", "/admin/orders", ".rows .row"),
-    open("admin", "/admin/deliveries", ".rows .row"),
-    open("admin", "/admin/products", ".product-row"),
-    open("admin", "/admin/dead-letters", "main .empty"),
-    open("admin", "/admin/health", ".process", { viewport: PHONE, colorScheme: "dark" }),
-  ]);
+const everybody = () =>
+  [
+    {
+      person: "customer",
+      options: {},
+      pages: [
+        ["/orders", ".rows .row"],
+        [`/orders/${orderId}`, ".stage"],
+      ],
+    },
+    { person: "rider", options: { viewport: PHONE, locale: "ko-KR" }, pages: [["/rider", ".delivery"]] },
+    {
+      person: "admin",
+      options: { colorScheme: "dark" },
+      pages: [
+        ["/admin", ".rows .row"],
+        [`/admin/sagas/${sagaId}`, ".lane-step"],
+        ["/admin/orders", ".rows .row"],
+        ["/admin/deliveries", ".rows .row"],
+        ["/admin/products", ".product-row"],
+        ["/admin/dead-letters", "main .empty"],
+        ["/admin/health", ".process"],
+      ],
+    },
+  ] as const;
 
 test("while the gateway is away every page says so beside what it knows, and goes on by itself when it is back", async () => {
-  const pages = await renewedPages();
+  const { tabs, visitors } = await openTabs();
   await shop.system.supervisor.kill("gateway", "SIGKILL");
-  for (const { page, content, picture, name } of pages) {
+  for (const { page, content, name } of tabs) {
+    // What is not in front is not renewed.
+    await page.bringToFront();
     await page.locator("[role=alert], .live.lost").first().waitFor({ timeout: 30_000 });
     expect([name, await page.locator(content).count()]).not.toEqual([name, 0]);
-    await picture(`away-${name}`);
+    await visitors[0]?.picture(`away-${name}`, page);
   }
   await shop.system.supervisor.restart("gateway");
-  for (const { page, content, name, complaints } of pages) {
+  for (const { page, content, name } of tabs) {
+    await page.bringToFront();
     await page.locator("[role=alert], .live.lost").first().waitFor({ state: "detached", timeout: 30_000 });
     expect([name, await page.locator(content).count()]).not.toEqual([name, 0]);
     expect(await page.evaluate<boolean>("globalThis.isTheSame")).toBe(true);
+  }
+  for (const { complaints, context } of visitors) {
     expect(complaints).toEqual([]);
-    await page.context().close();
+    await context.close();
   }
 }, 180_000);
 

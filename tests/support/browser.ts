@@ -21,11 +21,11 @@ export const shortId = (id: string): string => id.slice(-6).toUpperCase();
 export interface Visitor {
   readonly page: Page;
   readonly context: BrowserContext;
-  /** What the browser complained of: errors of scripts, and whatever the content security policy refused. */
+  /** What the browser complained of in any of its tabs: errors of scripts, and whatever the content security policy refused. */
   readonly complaints: readonly string[];
   signIn(name: string): Promise<void>;
   /** Keeps a picture of what is seen, for people to look at. */
-  picture(name: string): Promise<void>;
+  picture(name: string, tab?: Page): Promise<void>;
   /** Serious and critical findings of axe on what is seen now, in words. */
   accessibilityFindings(): Promise<readonly string[]>;
 }
@@ -50,15 +50,15 @@ export async function startBrowser(baseURL: string): Promise<TestBrowser> {
 
 async function visit(browser: Browser, options: BrowserContextOptions): Promise<Visitor> {
   const context = await browser.newContext(options);
-  const page = await context.newPage();
   const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => {
+  context.on("weberror", (error) => complaints.push(error.error().message));
+  context.on("console", (message) => {
     // The browser also notes each answer of 4xx and 5xx, which are the pages' to show.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
       complaints.push(message.text());
     }
   });
+  const page = await context.newPage();
   return {
     page,
     context,
@@ -70,9 +70,9 @@ async function visit(browser: Browser, options: BrowserContextOptions): Promise<
       await page.locator("form button.primary").click();
       await page.waitForURL((url) => url.pathname !== "/sign-in");
     },
-    async picture(name) {
-      await page.evaluate("scrollTo(0, 0)");
-      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, animations: "disabled" });
+    async picture(name, tab = page) {
+      await tab.evaluate("scrollTo(0, 0)");
+      await tab.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, animations: "disabled" });
     },
     async accessibilityFindings() {
       // Out of the pages' own policy: a test may run what a page may not.

@@ -4,7 +4,7 @@ import { HELP } from "./help.ts";
 
 test("the help names every command, and an example of each that begins with its name", () => {
   for (const { name, takes, example } of commands) {
-    expect(HELP).toContain(`${name} ${takes}`);
+    expect(HELP).toContain(`  ${`${name} ${takes}`.trimEnd()}\n`);
     expect(example.split(" ")[0]).toBe(name);
   }
 });
