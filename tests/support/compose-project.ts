@@ -10,6 +10,10 @@ export interface ComposeProject {
   compose(...words: readonly string[]): Promise<string>;
   /** What the engine knows of its containers, those that have ended too. */
   containers(): Promise<readonly Container[]>;
+  /** The name of a service's container, as `docker kill` takes it. */
+  nameOf(service: string, replica?: number): string;
+  /** What a network of compose.yaml is called at the engine. */
+  networkOf(name: string): string;
 }
 
 /** The part of `docker inspect` that tests look at. */
@@ -28,7 +32,7 @@ export interface Container {
   };
   readonly NetworkSettings: {
     readonly Ports: Readonly<Record<string, readonly unknown[] | null>>;
-    readonly Networks: Readonly<Record<string, unknown>>;
+    readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>>;
   };
 }
 
@@ -51,6 +55,8 @@ export function composeProject({ name, port, files = [] }: ProjectOptions): Comp
   return {
     url: `http://127.0.0.1:${port}`,
     compose,
+    nameOf: (service, replica = 1) => `${project}-${service}-${replica}`,
+    networkOf: (network) => `${project}_${network}`,
     async containers() {
       const ids = (await compose("ps", "--all", "--quiet")).split("\n").filter((id) => id !== "");
       return JSON.parse(await docker(["inspect", ...ids])) as readonly Container[];
@@ -77,3 +83,13 @@ export async function docker(words: readonly string[], environment: Record<strin
 
 /** The name that compose.yaml gives to a container's service. */
 export const serviceOf = ({ Config }: Container): string => Config.Labels["com.docker.compose.service"] ?? "";
+
+/**
+ * The address of a running container in one of its networks, which its host reaches past all of compose's walls. It changes when a container is
+ * started again.
+ */
+export function addressOf(container: Container): string {
+  const address = Object.values(container.NetworkSettings.Networks).find(({ IPAddress }) => IPAddress !== "");
+  if (address === undefined) throw new Error(`${container.Name} has no address: is it running?`);
+  return address.IPAddress;
+}

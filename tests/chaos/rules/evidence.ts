@@ -50,8 +50,11 @@ export interface Evidence {
 
 export type Deeds = Pick<Evidence, "journal" | "planted" | "broughtForward" | "drainedAfterMs">;
 
+/** The databases and the broker of a system, past all that is in between. */
+export type Depths = Pick<Stage, "databaseUrls" | "superuserUrl" | "client">;
+
 /** Reads the databases and the topics. */
-export async function gather(stage: Stage, deeds: Deeds): Promise<Evidence> {
+export async function gather(stage: Depths, deeds: Deeds): Promise<Evidence> {
   const ledgers = new Map<ServiceName, readonly LedgerRow[]>();
   for (const name of participants) ledgers.set(name, await readLedger(stage.superuserUrl(name)));
   const perService = await Promise.all(participants.map((name) => readMessagesAt(name, stage.databaseUrls)));

@@ -14,7 +14,11 @@ export interface Quiet {
 const PAUSE_MS = 300;
 
 /** Waits until the system has come to rest. What cannot be asked yet, because it is only coming up again, is asked again. */
-export async function untilQuiet(stage: Stage, healedAt: number, withinMs: number): Promise<Quiet> {
+export async function untilQuiet(
+  stage: Pick<Stage, "databaseUrls" | "client">,
+  healedAt: number,
+  withinMs: number,
+): Promise<Quiet> {
   let drainedAfterMs: number | undefined;
   let left: readonly string[] = [];
   for (;;) {
