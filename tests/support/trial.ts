@@ -1,3 +1,4 @@
+import { eventually } from "@shop/testing/eventually";
 import { assemble } from "../chaos/load/cast.ts";
 import { answersByStatus, type Entry } from "../chaos/load/journal.ts";
 import { type Habits, runLoad, usualHabits } from "../chaos/load/load.ts";
@@ -38,7 +39,9 @@ export async function trial({ url, depths, harm, seed, habits = {} }: TrialOptio
   const before = await depths();
   for (const name of participants) await keepLedger(name, before.superuserUrl(name));
   const journal: Entry[] = [];
-  const cast = await assemble(url, STOCKS, (entry) => journal.push(entry));
+  // A busy host may answer with 503 what nobody may ask for twice, such as a new product.
+  const assembled = () => assemble(url, STOCKS, (entry) => journal.push(entry));
+  const cast = await eventually(assembled, { deadlineMs: 90_000, pauseMs: 1_000 });
   const [healed, giveUp] = [new AbortController(), new AbortController()];
   const load = runLoad(cast, { ...usualHabits, ...habits }, seed, healed.signal, giveUp.signal);
   await harm().finally(() => healed.abort());
