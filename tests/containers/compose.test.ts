@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connectShop, type Shop } from "@shop/client/shop";
+import { freePort } from "@shop/local/free-port";
 import { areOrderable } from "@shop/local/demo/orderable";
 import { eventually } from "@shop/testing/eventually";
 import { orderBecomes, placeOrder } from "../support/test-system.ts";
@@ -10,7 +11,7 @@ import { harmToContainers } from "./harm.ts";
 
 const project = composeProject({
   name: "order-delivery-test",
-  port: Number(process.env["COMPOSE_TEST_PORT"] ?? 18_080),
+  port: await freePort(),
 });
 const { url, compose, containers } = project;
 let customer: Shop;

@@ -45,11 +45,14 @@ interface ProjectOptions {
 
 const root = `${import.meta.dir}/../..`;
 
-/** `COMPOSE_OVERRIDE` names a further compose file, for a host whose builds need settings of their own. */
+/**
+ * `COMPOSE_OVERRIDE` names a further compose file, for a host whose builds need settings of their own; `COMPOSE_TEST_PROJECT` is what the project's
+ * name ends with, so that whoever runs the test can clean up behind it.
+ */
 export function composeProject({ name, port, files = [] }: ProjectOptions): ComposeProject {
   const override = process.env["COMPOSE_OVERRIDE"];
   const fileWords = ["compose.yaml", ...files, ...(override ? [override] : [])].flatMap((file) => ["-f", file]);
-  const project = `${name}-${process.pid}`;
+  const project = `${name}-${process.env["COMPOSE_TEST_PROJECT"] ?? process.pid}`;
   const compose = (...words: readonly string[]) =>
     docker(["compose", "-p", project, ...fileWords, ...words], { PORT: String(port) });
   return {

@@ -47,7 +47,7 @@ export const SUITES: readonly Suite[] = [
     needsServers: false,
     onRequest: true,
     testTimeoutMs: 240_000,
-    runTimeoutMs: 1_200_000,
+    runTimeoutMs: 600_000,
   },
   { ...usual, name: "manifests", needsServers: false, onRequest: true, testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
 ];
