@@ -13,6 +13,7 @@ describe("a test file", () => {
     ["tests/sim/seeds.test.ts", "simulation"],
     ["tests/faults/kill.test.ts", "faults"],
     ["tests/containers/compose.test.ts", "containers"],
+    ["tests/cluster/cluster.test.ts", "cluster"],
     ["tests/manifests/kubernetes.test.ts", "manifests"],
   ] as const)("%s is run with the suite %s", (path, suite) => {
     expect(suiteOf(path)).toBe(suite);

@@ -90,7 +90,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     subscribe: (subscription) =>
       createSubscription({
         ...{ kafka, naming, ensureTopics, clock, logger, metrics, ...subscription },
-        beforeFirstJoin: async (groupId) => {
+        beforeJoin: async (groupId) => {
           if (instance) await removeDeadMembers(kafka, { service: clientId, instance, groupId }, logger);
         },
       }),

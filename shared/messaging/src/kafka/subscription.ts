@@ -12,8 +12,8 @@ interface SubscriptionOptions extends SubscribeOptions {
   readonly kafka: Kafka;
   readonly naming: Naming;
   readonly ensureTopics: () => Promise<void>;
-  /** Called with the group's name before the group is joined for the first time. */
-  readonly beforeFirstJoin: (groupId: string) => Promise<void>;
+  /** Called with the group's name before each consumer joins it, when the one before it is no more. */
+  readonly beforeJoin: (groupId: string) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -46,10 +46,9 @@ const DISCONNECT_TIMEOUT_MS = 3_000;
  * everything since the last commit is fetched again, which the inbox absorbs.
  */
 export function createSubscription(options: SubscriptionOptions): Subscription {
-  const { kafka, naming, ensureTopics, beforeFirstJoin, groupId, topics, handle, clock, logger, metrics } = options;
+  const { kafka, naming, ensureTopics, beforeJoin, groupId, topics, handle, clock, logger, metrics } = options;
   const stopping = new AbortController();
   let healthy = false;
-  let joinedBefore = false;
   const done = run();
 
   async function run(): Promise<void> {
@@ -70,8 +69,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   /** The life of one consumer. Resolves when the subscription is stopped, rejects with what ended the consumer. */
   async function consumeUntilBroken(): Promise<void> {
     await ensureTopics();
-    if (!joinedBefore) await beforeFirstJoin(naming.group(groupId));
-    joinedBefore = true;
+    await beforeJoin(naming.group(groupId));
     const consumer = kafka.consumer({
       groupId: naming.group(groupId),
       sessionTimeout: SESSION_TIMEOUT_MS,

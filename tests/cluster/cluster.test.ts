@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Shop } from "@shop/client/shop";
+import { enter } from "@shop/local/demo/enter";
+import { freePort } from "@shop/local/free-port";
+import { eventually } from "@shop/testing/eventually";
+import type { Entry } from "../chaos/load/journal.ts";
+import { depthsOf } from "../support/composed-depths.ts";
+import { composeProject, docker } from "../support/compose-project.ts";
+import { orderBecomes, placeOrder } from "../support/test-system.ts";
+import { trial } from "../support/trial.ts";
+
+const GOES_ON_WITHIN_MS = 10_000;
+const BROKERS = ["kafka", "kafka-2", "kafka-3"];
+const SERVICES = ["order", "product", "delivery", "orchestrator", "user", "gateway", "frontend"];
+
+const project = composeProject({
+  name: "order-delivery-cluster",
+  port: await freePort(),
+  files: ["compose.cluster.yaml"],
+});
+let customer: Shop;
+let productId: string;
+
+beforeAll(async () => {
+  await project.compose("build");
+  await project.compose("up", "--wait", "--wait-timeout", "300");
+  customer = await eventually(() => enter(project.url, "customer2"), { deadlineMs: 60_000 });
+  productId = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100)?.id ?? "";
+  await eventually(() => untilWaiting(), { deadlineMs: 60_000 });
+}, 600_000);
+afterAll(async () => {
+  await project.compose("down", "--volumes", "--timeout", "15");
+}, 120_000);
+
+/** Sends one order all the way to the wait for a rider. @returns how long it took, in milliseconds */
+async function untilWaiting(): Promise<number> {
+  const startedAt = performance.now();
+  const { id } = await placeOrder(customer, productId, 1);
+  await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER", 60_000);
+  return performance.now() - startedAt;
+}
+
+/** Kills a container, sees how soon an order placed right behind it comes through, and brings the container back. */
+async function killed(service: string, replica?: number): Promise<string> {
+  await docker(["kill", project.nameOf(service, replica)]);
+  const goesOnAfterMs = await untilWaiting();
+  await docker(["start", project.nameOf(service, replica)]);
+  await project.compose("up", "--detach", "--wait", "--no-recreate");
+  return goesOnAfterMs <= GOES_ON_WITHIN_MS ? "" : `after the end of ${service} work went on after ${goesOnAfterMs} ms`;
+}
+
+const unserved = (journal: readonly Entry[]) =>
+  journal
+    .filter(({ status }) => status === 0 || status >= 500)
+    .map(({ at, method, call, status, problem }) => `${at} ${method} ${call} ${status} ${problem}`);
+
+test("each broker in turn, then a replica of each service, is killed under load: work goes on within ten seconds, every rule is kept", async () => {
+  const late: string[] = [];
+  const verdict = await trial({
+    url: project.url,
+    depths: () => depthsOf(project),
+    async harm() {
+      for (const broker of BROKERS) late.push(await killed(broker));
+      for (const service of SERVICES) late.push(await killed(service, 2));
+    },
+    seed: 3,
+    habits: { ordersPerSecond: 5, inFlight: 12 },
+  });
+  expect(verdict.breaches).toEqual([]);
+  expect(verdict.failures).toEqual([]);
+  expect(late.filter((sentence) => sentence !== "")).toEqual([]);
+  expect(unserved(verdict.journal)).toEqual([]);
+}, 900_000);
