@@ -4,6 +4,7 @@ import { freePort } from "@shop/local/free-port";
 import { areOrderable } from "@shop/local/demo/orderable";
 import { eventually } from "@shop/testing/eventually";
 import { orderBecomes, placeOrder } from "../support/test-system.ts";
+import postgres from "postgres";
 import { depthsOf } from "../support/composed-depths.ts";
 import { type Container, composeProject, docker, serviceOf } from "../support/compose-project.ts";
 import { trial } from "../support/trial.ts";
@@ -123,6 +124,21 @@ test("a process that ends by itself is started again by the engine", async () =>
   await eventually(async () => expect(await startedAt()).not.toBe(before), { deadlineMs: 30_000, pauseMs: 200 });
   await project.compose("up", "--detach", "--wait", "--no-recreate");
 }, 90_000);
+
+test("what a slow health check leaves behind does not end the sessions of a database when it is killed", async () => {
+  const { databaseUrls } = await depthsOf(project);
+  const session = postgres(databaseUrls.get("user") ?? "", { max: 1 });
+  const backend = async () => (await session<{ pid: number }[]>`select pg_backend_pid() as pid`)[0]?.pid;
+  try {
+    const before = await backend();
+    const leftBehind = "sh -c 'sleep 0.5; kill -9 $$' > /dev/null 2>&1 &";
+    await docker(["exec", project.nameOf("user-db"), "sh", "-c", leftBehind]);
+    // The first thing that a server does which believes that it is damaged is to end its sessions.
+    for (const until = performance.now() + 3_000; performance.now() < until;) expect(await backend()).toBe(before);
+  } finally {
+    await session.end({ timeout: 2 });
+  }
+}, 60_000);
 
 test("containers killed, paused, cut off from their database and scaled under load: every rule is kept", async () => {
   const verdict = await trial({

@@ -12,6 +12,7 @@ import type { MessageHandlers } from "./handlers.ts";
 import { watchHeldKeys } from "./held-keys-watch.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
+import { watchLag } from "./lag-metric.ts";
 import { watchOutboxAge } from "./outbox-age.ts";
 import { purgeUntil, type Retention } from "./purge.ts";
 import { createRelay } from "./relay.ts";
@@ -81,6 +82,11 @@ export function createMessaging(options: MessagingOptions): Messaging {
   const replayer = (handlers: MessageHandlers) =>
     createReplay({ db, handlers, outbox, onCommitted: relay.wake, onHandled, clock });
 
+  async function lag(): Promise<number> {
+    if (consumed.length === 0) throw new Error("nothing is consumed yet");
+    return broker.lag({ groupId, topics: consumed });
+  }
+
   return {
     outbox,
     wakeRelay: relay.wake,
@@ -93,6 +99,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
         purgeUntil(stopping.signal, { db, clock, logger, retention }),
         watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
         watchHeldKeys(stopping.signal, { db, replay: replayer(handlers), clock, logger, metrics }),
+        watchLag(stopping.signal, { lag, clock, logger, metrics }),
       ]);
       const handle = createInbox({
         db,
@@ -109,10 +116,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     },
     isHealthy: () => subscription?.isHealthy() ?? false,
     backlog: (atMost) => readBacklog(db, atMost),
-    async lag() {
-      if (consumed.length === 0) throw new Error("nothing is consumed yet");
-      return broker.lag({ groupId, topics: consumed });
-    },
+    lag,
     async stop() {
       stopping.abort();
       await subscription?.stop();

@@ -1,0 +1,32 @@
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+
+const LOOK_INTERVAL_MS = 15_000;
+
+interface LagMetricOptions {
+  /** How many records the service has not handled yet. */
+  readonly lag: () => Promise<number>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Shows as a metric how many messages wait for the service; each replica shows those of all. Runs until `signal` is aborted. */
+export async function watchLag(signal: AbortSignal, { lag, clock, logger, metrics }: LagMetricOptions): Promise<void> {
+  let messages = 0;
+  metrics.gauge("consumer_lag_messages", "How many messages the service has not handled yet", () => messages);
+  // Kafka may take long to answer when it is away, and a stop does not wait for it.
+  const aborted = new Promise<undefined>((resolve) => {
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  for (;;) {
+    await clock.sleep(LOOK_INTERVAL_MS, signal);
+    if (signal.aborted) return;
+    try {
+      messages = (await Promise.race([lag(), aborted])) ?? messages;
+    } catch (error) {
+      logger.debug("the lag could not be read; the metric stands still", { error });
+    }
+  }
+}
