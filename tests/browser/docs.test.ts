@@ -53,3 +53,26 @@ test("/docs on a phone is no wider than the screen, also with a call open, and d
   expect(complaints).toEqual([]);
   await context.close();
 }, 60_000);
+
+test.each([
+  ["desk", { width: 1440, height: 900 }, "light"],
+  ["phone", PHONE, "dark"],
+] as const)(
+  "/docs/messages on a %s shows a message with its example, without scripts and without barriers",
+  async (name, viewport, colorScheme) => {
+    const { page, complaints, picture, accessibilityFindings, context } = await browser.visit({
+      viewport,
+      colorScheme,
+    });
+    await page.goto("/docs/messages#ProductDecreased");
+    await page.getByText("Example of ProductDecreased").click();
+    await page.getByText("urn:order-delivery:ProductDecreased:1").waitFor();
+    expect(await page.evaluate<number>("document.scripts.length")).toBe(0);
+    expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBe(viewport.width);
+    await picture(`docs-messages-${name}`);
+    expect(await accessibilityFindings()).toEqual([]);
+    expect(complaints).toEqual([]);
+    await context.close();
+  },
+  60_000,
+);

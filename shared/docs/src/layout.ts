@@ -24,7 +24,7 @@ export async function layout({ title, description, path, styles, scripts, conten
     page.path === path
       ? html`<a href="${page.path}" aria-current="page">${page.name}</a>`
       : html`<a href="${page.path}">${page.name}</a>`;
-  return html`<!doctype html>
+  const page = await html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
@@ -46,4 +46,5 @@ export async function layout({ title, description, path, styles, scripts, conten
         <main id="content">${raw(content)}</main>
       </body>
     </html> `;
+  return page.toString();
 }

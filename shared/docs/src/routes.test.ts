@@ -5,8 +5,8 @@ import { ManualClock } from "@shop/testing/clock";
 import { capturedLogger } from "@shop/testing/logger";
 import { docsRoutes } from "./routes.ts";
 
-const pages = ["/docs"];
-const documents = ["/openapi.json"];
+const pages = ["/docs", "/docs/messages"];
+const documents = ["/openapi.json", "/asyncapi.json"];
 let app: HttpApp;
 
 beforeAll(() => {

@@ -2,10 +2,12 @@ import { fileURLToPath } from "node:url";
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import { problem, problemResponse } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
-import { openApiDocument } from "@shop/http/openapi";
 import { pageHeaders } from "@shop/http/page-headers";
 import { ASKED_FOR_EACH_TIME, KEPT_FOR_EVER, serveFile, staticFile, type StaticFile } from "@shop/http/static-file";
+import { asyncApiDocument } from "./asyncapi.ts";
 import { layout } from "./layout.ts";
+import { messagesPage } from "./messages-page.ts";
+import { openApiDocument } from "./openapi.ts";
 
 interface DocsOptions {
   /** Whether browsers come by https. */
@@ -39,15 +41,31 @@ export function docsRoutes(app: HttpApp, { secure }: DocsOptions): void {
     });
   const openApi = once(() => jsonFile(openApiDocument(allEndpoints)));
   const apiPage = once(async () => textFile(await swaggerPage(await assets()), PAGE));
+  const asyncApi = once(() => jsonFile(asyncApiDocument()));
+  const messages = once(async () => textFile(await pageOfMessages(await assets()), PAGE));
   // Swagger UI cleans what it writes as HTML, which comes from our own document besides.
   const apiPageHeaders = { ...pageHeaders({ secure, writesHtml: true }), "cache-control": ASKED_FOR_EACH_TIME };
 
   get("/openapi.json", async (request) => serveFile(await openApi(), request, documentHeaders));
+  get("/asyncapi.json", async (request) => serveFile(await asyncApi(), request, documentHeaders));
+  const messagesHeaders = { ...pageHeaders({ secure }), ...documentHeaders };
+  get("/docs/messages", async (request) => serveFile(await messages(), request, messagesHeaders));
   get("/docs", async (request) => serveFile(await apiPage(), request, apiPageHeaders));
   app.raw({ method: "GET", path: "/docs/assets/{file}", access: "anyone" }, async ({ c }) => {
     const asset = Object.values(await assets()).find(({ path }) => path === c.req.path);
     if (asset === undefined) return problemResponse(c, problem("NOT_FOUND", "There is nothing here."));
     return serveFile(asset.file, c.req.raw.headers, { "cache-control": KEPT_FOR_EVER });
+  });
+}
+
+async function pageOfMessages({ style }: Readonly<Record<keyof typeof assetSources, Asset>>): Promise<string> {
+  return layout({
+    title: "Messages — order and delivery",
+    description: "Every message between the services of order and delivery.",
+    path: "/docs/messages",
+    styles: [style.path],
+    scripts: [],
+    content: await messagesPage(asyncApiDocument()),
   });
 }
 

@@ -8,7 +8,13 @@ import { decode } from "./decode.ts";
 import { outgoing, toOutboxRow } from "./outgoing.ts";
 
 const clock = new ManualClock();
-const about = { type: "CratePacked", topic: "product.events", sender: "product", summary: "For this test." } as const;
+const about = {
+  type: "CratePacked",
+  topic: "product.events",
+  sender: "product",
+  receivers: [],
+  summary: "For this test.",
+} as const;
 const kilograms = z.object({ kilograms: z.number() });
 const grams = z.object({ grams: z.int() });
 

@@ -92,7 +92,7 @@ export const LAYERS: readonly Layer[] = [
     name: "shared/docs",
     files: /^shared\/docs\//,
     modules: ["./", ...shared("contracts", "http")],
-    packages: ["hono", "swagger-ui-dist", ...PLATFORM],
+    packages: ["hono", "swagger-ui-dist", "zod", ...PLATFORM],
   },
   {
     name: "shared/service",

@@ -4,7 +4,13 @@ import { z } from "zod";
 import { incompatibilities } from "./compatible.ts";
 import { currentMessages, readReleased } from "./released.ts";
 
-const about = { type: "CratePacked", topic: "product.events", sender: "product", summary: "For this test." } as const;
+const about = {
+  type: "CratePacked",
+  topic: "product.events",
+  sender: "product",
+  receivers: [],
+  summary: "For this test.",
+} as const;
 const crate = { orderId: z.uuid(), size: z.enum(["SMALL", "LARGE"]), note: z.string().optional() };
 
 function between(before: z.ZodType, now: MessageDefinition | undefined): readonly string[] {

@@ -15,6 +15,7 @@ export const TellOrdersCommand = defineMessage({
   type: "TellOrdersCommand",
   topic: "order.commands",
   sender: "orchestrator",
+  receivers: ["order"],
   summary: "The books are audited: tell how these orders stand.",
   data: AskedOrders,
 });
@@ -23,6 +24,7 @@ export const OrdersTold = defineMessage({
   type: "OrdersTold",
   topic: "order.events",
   sender: "order",
+  receivers: ["orchestrator"],
   summary: "How orders stand, those that are known.",
   data: z.object({
     auditId: Uuid,
@@ -34,6 +36,7 @@ export const TellReservationsCommand = defineMessage({
   type: "TellReservationsCommand",
   topic: "product.commands",
   sender: "orchestrator",
+  receivers: ["product"],
   summary: "The books are audited: tell what stock these orders hold.",
   data: AskedOrders,
 });
@@ -42,6 +45,7 @@ export const ReservationsTold = defineMessage({
   type: "ReservationsTold",
   topic: "product.events",
   sender: "product",
+  receivers: ["orchestrator"],
   summary: "What stock orders hold, those that hold any.",
   data: z.object({
     auditId: Uuid,
@@ -53,6 +57,7 @@ export const TellDeliveriesCommand = defineMessage({
   type: "TellDeliveriesCommand",
   topic: "delivery.commands",
   sender: "orchestrator",
+  receivers: ["delivery"],
   summary: "The books are audited: tell how the deliveries of these orders stand.",
   data: AskedOrders,
 });
@@ -61,6 +66,7 @@ export const DeliveriesTold = defineMessage({
   type: "DeliveriesTold",
   topic: "delivery.events",
   sender: "delivery",
+  receivers: ["orchestrator"],
   summary: "How the deliveries of orders stand, those that have one.",
   data: z.object({ auditId: Uuid, deliveries: z.array(z.object({ orderId: Uuid, status: DeliveryStatus })) }),
 });

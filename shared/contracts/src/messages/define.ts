@@ -24,6 +24,8 @@ export interface MessageDefinition<Type extends string = string, Data extends z.
   readonly type: Type;
   readonly topic: Topic;
   readonly sender: ServiceName;
+  /** Who has a handler for it. Others that read its topic leave it alone. */
+  readonly receivers: readonly ServiceName[];
   /** The version that is sent. Another one is needed when the data changes in a way that an old reader cannot ignore. */
   readonly version: number;
   readonly summary: string;

@@ -10,6 +10,7 @@ export const CreateDeliveryCommand = defineMessage({
   type: "CreateDeliveryCommand",
   topic: "delivery.commands",
   sender: "orchestrator",
+  receivers: ["delivery"],
   summary: "Store a delivery that waits for a rider. Asked again, it is answered with how the delivery stands now.",
   data: DeliveryOrder,
 });
@@ -18,6 +19,7 @@ export const DeliveryCreated = defineMessage({
   type: "DeliveryCreated",
   topic: "delivery.events",
   sender: "delivery",
+  receivers: ["orchestrator", "order"],
   summary: "The delivery is stored and waits for a rider.",
   data: ofOneDelivery,
 });
@@ -26,6 +28,7 @@ export const DeliveryCompleted = defineMessage({
   type: "DeliveryCompleted",
   topic: "delivery.events",
   sender: "delivery",
+  receivers: ["orchestrator", "order"],
   summary: "A rider completed the delivery.",
   data: ofOneDelivery.extend({ riderId: Uuid, completedAt: Instant }),
 });
@@ -34,6 +37,7 @@ export const DeliveryFailed = defineMessage({
   type: "DeliveryFailed",
   topic: "delivery.events",
   sender: "delivery",
+  receivers: ["orchestrator", "order"],
   summary: "A rider gave up the delivery; the order is taken back.",
   data: ofOneDelivery.extend({ reason: z.string() }),
 });
@@ -42,6 +46,7 @@ export const CancelDeliveryCommand = defineMessage({
   type: "CancelDeliveryCommand",
   topic: "delivery.commands",
   sender: "orchestrator",
+  receivers: ["delivery"],
   summary: "Cancel the order's delivery unless the rider completed it first.",
   data: DeliveryOrder,
 });
@@ -50,6 +55,7 @@ export const DeliveryCancelled = defineMessage({
   type: "DeliveryCancelled",
   topic: "delivery.events",
   sender: "delivery",
+  receivers: ["orchestrator", "order"],
   summary: "The answer to CancelDeliveryCommand. REFUSED: the rider was first, the delivery is COMPLETE.",
   data: z.discriminatedUnion("result", [
     ofOneDelivery.extend({ result: z.literal("SUCCESS") }),

@@ -17,6 +17,7 @@ export const OrderCreated = defineMessage({
   type: "OrderCreated",
   topic: "order.events",
   sender: "order",
+  receivers: ["orchestrator"],
   summary: "A customer placed an order; it is PENDING.",
   data: OrderSnapshot,
 });
@@ -25,6 +26,7 @@ export const OrderCancelRequested = defineMessage({
   type: "OrderCancelRequested",
   topic: "order.events",
   sender: "order",
+  receivers: ["orchestrator"],
   summary: "The customer or an admin asked to cancel; the saga decides whether the rider was first.",
   data: OrderSnapshot.extend({ reason: CancelReason }),
 });
@@ -33,6 +35,7 @@ export const CompleteOrderCommand = defineMessage({
   type: "CompleteOrderCommand",
   topic: "order.commands",
   sender: "orchestrator",
+  receivers: ["order"],
   summary: "The delivery is complete: make the order COMPLETE.",
   data: z.object({ orderId: Uuid }),
 });
@@ -41,6 +44,7 @@ export const OrderCompleted = defineMessage({
   type: "OrderCompleted",
   topic: "order.events",
   sender: "order",
+  receivers: ["orchestrator"],
   summary: "The order is COMPLETE.",
   data: z.object({ orderId: Uuid }),
 });
@@ -49,6 +53,7 @@ export const CancelOrderCommand = defineMessage({
   type: "CancelOrderCommand",
   topic: "order.commands",
   sender: "orchestrator",
+  receivers: ["order"],
   summary: "All that was done has been taken back: make the order CANCELLED.",
   data: z.object({ orderId: Uuid, reason: CancelReason }),
 });
@@ -57,6 +62,7 @@ export const OrderCancelled = defineMessage({
   type: "OrderCancelled",
   topic: "order.events",
   sender: "order",
+  receivers: ["orchestrator"],
   summary: "The order is CANCELLED.",
   data: z.object({ orderId: Uuid, reason: CancelReason }),
 });

@@ -6,6 +6,7 @@ export const DecreaseProductCommand = defineMessage({
   type: "DecreaseProductCommand",
   topic: "product.commands",
   sender: "orchestrator",
+  receivers: ["product"],
   summary: "Take the stock of all items, or of none.",
   data: z.object({ orderId: Uuid, items: z.array(ItemToTake).min(1).max(50) }),
 });
@@ -18,6 +19,7 @@ export const ProductDecreased = defineMessage({
   type: "ProductDecreased",
   topic: "product.events",
   sender: "product",
+  receivers: ["orchestrator", "order"],
   summary: "The answer to DecreaseProductCommand.",
   data: z.discriminatedUnion("result", [
     z.object({ orderId: Uuid, result: z.literal("SUCCESS") }),
@@ -29,6 +31,7 @@ export const IncreaseProductCommand = defineMessage({
   type: "IncreaseProductCommand",
   topic: "product.commands",
   sender: "orchestrator",
+  receivers: ["product"],
   summary:
     "Give back exactly the stock that this order took; nothing if it took none, and then none may be taken later.",
   data: z.object({ orderId: Uuid }),
@@ -38,6 +41,7 @@ export const ProductIncreased = defineMessage({
   type: "ProductIncreased",
   topic: "product.events",
   sender: "product",
+  receivers: ["orchestrator", "order"],
   summary: "The order holds no stock any more.",
   data: z.object({ orderId: Uuid }),
 });
@@ -46,6 +50,7 @@ export const ProductChanged = defineMessage({
   type: "ProductChanged",
   topic: "product.events",
   sender: "product",
+  receivers: ["order"],
   summary: "A product's name, price or being on sale; keyed by the product. A higher version replaces a lower one.",
   data: z.object({
     productId: Uuid,
@@ -61,6 +66,7 @@ export const AnnounceProductsCommand = defineMessage({
   type: "AnnounceProductsCommand",
   topic: "product.commands",
   sender: "order",
+  receivers: ["product"],
   summary: "The order service's copy of the catalogue is empty: announce every product again.",
   data: z.object({}),
 });

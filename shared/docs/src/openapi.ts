@@ -1,10 +1,8 @@
-import { z } from "zod";
 import type { Endpoint } from "@shop/contracts/http/define";
 import { Problem, problemCodes } from "@shop/contracts/http/problem";
-import { PROBLEM_JSON } from "./answer.ts";
-import { EVENT_STREAM } from "./event-stream.ts";
-
-type Json = Record<string, unknown>;
+import { PROBLEM_JSON } from "@shop/http/answer";
+import { EVENT_STREAM } from "@shop/http/event-stream";
+import { type Json, schemaRef } from "./json-schema.ts";
 
 export interface OpenApiDocument {
   readonly openapi: "3.1.1";
@@ -32,7 +30,7 @@ export function openApiDocument(
     const path = (paths[endpoint.path] ??= {});
     path[endpoint.method.toLowerCase()] = operation(endpoint, schemas);
   }
-  const problemSchema = schemaRef(Problem, "output", schemas);
+  const problemSchema = schemaRef(Problem, { io: "output" }, schemas);
   return {
     openapi: "3.1.1",
     info,
@@ -107,7 +105,7 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
       : {
           requestBody: {
             required: true,
-            content: { "application/json": { schema: schemaRef(body, "input", schemas) } },
+            content: { "application/json": { schema: schemaRef(body, { io: "input" }, schemas) } },
           },
         }),
     responses: {
@@ -116,7 +114,7 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
         headers: REQUEST_ID,
         ...(success.schema === undefined
           ? {}
-          : { content: contentOf(success.stream === true, schemaRef(success.schema, "output", schemas)) }),
+          : { content: contentOf(success.stream === true, schemaRef(success.schema, { io: "output" }, schemas)) }),
       },
       ...(success.stream === true ? { 204: { description: "There are no more events", headers: REQUEST_ID } } : {}),
       ...errorsOf(endpoint, schemas),
@@ -142,7 +140,7 @@ function errorsOf({ path, access, body, refusals }: Endpoint, schemas: Json): Js
   const general = [...statuses].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]);
   const own = Object.entries(refusals).map(([status, description]) => [
     status,
-    problemAnswer(schemaRef(Problem, "output", schemas), Number(status), description),
+    problemAnswer(schemaRef(Problem, { io: "output" }, schemas), Number(status), description),
   ]);
   return Object.fromEntries([...general, ...own]);
 }
@@ -154,9 +152,9 @@ function parametersOf({ path, query, headers }: Endpoint, schemas: Json): Json[]
     required: true,
     schema: { type: "string", format: "uuid" },
   }));
-  const inQuery = query === undefined ? [] : queryParameters(schemaRef(query, "input", schemas));
+  const inQuery = query === undefined ? [] : queryParameters(schemaRef(query, { io: "input" }, schemas));
   const inHeader = Object.entries(headers).map(([name, schema]) =>
-    parameter({ name: headerName(name), in: "header", required: false }, schemaRef(schema, "input", schemas)),
+    parameter({ name: headerName(name), in: "header", required: false }, schemaRef(schema, { io: "input" }, schemas)),
   );
   return [...inPath, ...inQuery, ...inHeader];
 }
@@ -177,28 +175,4 @@ function parameter(facts: Json, { description, ...schema }: Json): Json {
 /** `idempotency-key` is written `Idempotency-Key`. */
 function headerName(name: string): string {
   return name.replaceAll(/(^|-)[a-z]/g, (start) => start.toUpperCase());
-}
-
-/** A schema as JSON Schema; what has an id goes into `schemas` and is referred to. */
-function schemaRef(schema: z.ZodType, io: "input" | "output", schemas: Json): Json {
-  const {
-    $schema: _dialect,
-    $defs: definitions = {},
-    ...root
-  } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
-  for (const [id, definition] of Object.entries(definitions as Json)) schemas[id] = toComponentRefs(definition);
-  return toComponentRefs(root) as Json;
-}
-
-function toComponentRefs(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toComponentRefs);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key,
-      key === "$ref" && typeof inner === "string"
-        ? inner.replace("#/$defs/", "#/components/schemas/")
-        : toComponentRefs(inner),
-    ]),
-  );
 }
