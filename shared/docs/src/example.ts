@@ -58,6 +58,7 @@ const byName: Readonly<Record<string, unknown>> = {
   deadLetters: 0,
   lag: 0,
   count: 0,
+  released: 0,
   keys: [
     {
       kty: "OKP",
@@ -71,6 +72,7 @@ const byName: Readonly<Record<string, unknown>> = {
   unavailable: [],
   dryRun: true,
   limit: "20",
+  cursor: ORDER_ID.replaceAll("-", ""),
 };
 
 /**
@@ -129,5 +131,6 @@ function allows(schema: Json, value: unknown, definitions: Definitions): boolean
   const values = schema["enum"] as readonly unknown[] | undefined;
   if (values !== undefined) return values.includes(value);
   const type = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
-  return schema["type"] === type || (schema["type"] === "integer" && Number.isInteger(value));
+  const types = [schema["type"]].flat();
+  return types.includes(type) || (types.includes("integer") && Number.isInteger(value));
 }

@@ -1,14 +1,20 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { allEndpoints } from "@shop/contracts/http/catalog";
+import { Problem, problemCodes } from "@shop/contracts/http/problem";
+import { exampleOf } from "./example.ts";
 import { openApiDocument } from "./openapi.ts";
 
 const document = openApiDocument(allEndpoints);
 type Json = Record<string, unknown>;
 
-/** Follows a path of keys into the document. */
+/** Follows a path of keys into the document, through references. */
 function at(...keys: readonly string[]): unknown {
-  return keys.reduce<unknown>((value, key) => (value as Json | undefined)?.[key], document);
+  return keys.reduce<unknown>((value, key) => {
+    const next = (value as Json | undefined)?.[key];
+    const ref = (next as { readonly $ref?: string } | undefined)?.$ref;
+    return ref === undefined ? next : at(...ref.slice(2).split("/"));
+  }, document);
 }
 
 function refsIn(value: unknown): string[] {
@@ -17,6 +23,9 @@ function refsIn(value: unknown): string[] {
     key === "$ref" && typeof inner === "string" ? [inner] : refsIn(inner),
   );
 }
+
+const statusesOf = (path: string, method: string) => Object.keys(at("paths", path, method, "responses") as Json);
+const placeOf = ({ path, method }: (typeof allEndpoints)[number]) => ["paths", path, method.toLowerCase()] as const;
 
 test("every endpoint is in the document, once, under its own operation id", () => {
   const ids = Object.values(document.paths).flatMap((path) =>
@@ -35,26 +44,21 @@ test("every reference leads somewhere, and none to a place that only a lone sche
   expect(JSON.stringify(document)).not.toContain("$defs");
 });
 
+test("the document is valid by the specification's own JSON Schema, and one that is not is found", async () => {
+  const errorsOf = async (given: Record<string, unknown>) =>
+    (await new Validator().validate(structuredClone(given))).errors;
+  expect(await errorsOf({ ...document })).toBeUndefined();
+  expect(await errorsOf({ ...document, paths: { orders: {} } })).not.toBeUndefined();
+});
+
 test("a call tells its body, headers, success, refusals and who may make it", () => {
   const place = ["paths", "/api/orders", "post"] as const;
   expect(at(...place, "security")).toEqual([{ bearer: [] }]);
   expect(at(...place, "requestBody", "content", "application/json", "schema", "additionalProperties")).toBe(false);
   expect(at(...place, "parameters", "0", "name")).toBe("Idempotency-Key");
-  expect(at(...place, "responses", "201", "content", "application/json", "schema")).toEqual({
-    $ref: "#/components/schemas/Order",
-  });
-  expect(Object.keys(at(...place, "responses") as Json)).toEqual([
-    "201",
-    "400",
-    "401",
-    "403",
-    "413",
-    "415",
-    "422",
-    "429",
-    "500",
-    "503",
-  ]);
+  expect(refsIn(at(...place, "responses", "201", "content"))).toEqual(["#/components/schemas/Order"]);
+  const statuses = ["201", "400", "401", "403", "413", "415", "422", "429", "500", "503"];
+  expect(statusesOf("/api/orders", "post")).toEqual(statuses);
 });
 
 test("path and query parameters are there with their rules; a default makes one optional", () => {
@@ -74,19 +78,80 @@ test("path and query parameters are there with their rules; a default makes one 
 });
 
 test("a call that anyone may make asks for no token and has neither 401 nor 403 of its own", () => {
-  expect(at("paths", "/api/products", "get", "security")).toBeUndefined();
-  expect(Object.keys(at("paths", "/api/products", "get", "responses") as Json)).toEqual([
-    "200",
-    "422",
-    "429",
-    "500",
-    "503",
-  ]);
+  expect(at("paths", "/api/products", "get", "security")).toEqual([]);
+  expect(statusesOf("/api/products", "get")).toEqual(["200", "422", "429", "500", "503"]);
 });
 
-test("the document is valid by the specification's own JSON Schema, and one that is not is found", async () => {
-  const errorsOf = async (given: Record<string, unknown>) =>
-    (await new Validator().validate(structuredClone(given))).errors;
-  expect(await errorsOf({ ...document })).toBeUndefined();
-  expect(await errorsOf({ ...document, paths: { orders: {} } })).not.toBeUndefined();
+test("what the document says of itself and of its groups is there to be read", () => {
+  expect(document.info).toMatchObject({ version: "1.0.0", license: { name: "MIT", identifier: "MIT" } });
+  const names = document.tags.map(({ name }) => String(name));
+  expect(names).toEqual(["user", "product", "order", "delivery", "saga", "operations"]);
+  for (const endpoint of allEndpoints) {
+    const { summary, tags, description } = at(...placeOf(endpoint)) as Readonly<Record<string, unknown>>;
+    expect([endpoint.name, typeof summary, typeof description]).toEqual([endpoint.name, "string", "string"]);
+    expect(names).toContainValues(tags as string[]);
+  }
+});
+
+describe("headers", () => {
+  const headersOf = (path: string, method: string, status: number) =>
+    Object.keys(at("paths", path, method, "responses", String(status), "headers") as Json);
+
+  test("of every answer hold its request id, and what its status asks for", () => {
+    for (const endpoint of allEndpoints) {
+      const { path, method } = endpoint;
+      for (const status of statusesOf(path, method.toLowerCase())) {
+        const headers = headersOf(path, method.toLowerCase(), Number(status));
+        const where = `${endpoint.name} ${status}`;
+        expect(headers, where).toContain("X-Request-Id");
+        expect(headers.includes("WWW-Authenticate"), where).toBe(status === "401");
+        expect(headers.includes("Retry-After"), where).toBe(status === "429" || status === "503");
+      }
+    }
+    expect(Object.keys(at("components", "responses", "Problem405", "headers") as Json)).toContain("Allow");
+  });
+
+  test("of a creation tell where the new thing is, and whether the answer is an earlier one", () => {
+    expect(headersOf("/api/orders", "post", 201)).toEqual(["X-Request-Id", "Location", "Idempotency-Replayed"]);
+    expect(headersOf("/api/products", "post", 201)).toEqual(["X-Request-Id", "Location"]);
+  });
+});
+
+describe("examples", () => {
+  test.each(allEndpoints.map((endpoint) => [endpoint.name, endpoint] as const))(
+    "of %s pass its own schemas",
+    (_name, endpoint) => {
+      const { body, success } = endpoint;
+      if (body !== undefined) {
+        expect(body.safeParse(exampleOf(body, "input")).error).toBeUndefined();
+        expect(at(...placeOf(endpoint), "requestBody", "content", "application/json", "example")).toBeDefined();
+      }
+      if (success.schema !== undefined)
+        expect(success.schema.safeParse(exampleOf(success.schema, "output")).error).toBeUndefined();
+    },
+  );
+
+  test("of refusals are problems of the code and the status where they stand; no code is without one", () => {
+    const shown = new Set<string>();
+    const answers = allEndpoints.flatMap((endpoint) =>
+      statusesOf(endpoint.path, endpoint.method.toLowerCase()).map((status) => [endpoint, status] as const),
+    );
+    for (const [endpoint, status] of answers) {
+      const examples = at(...placeOf(endpoint), "responses", status, "content", "application/problem+json", "examples");
+      for (const [code, { value }] of Object.entries(
+        (examples ?? {}) as Readonly<Record<string, { value: unknown }>>,
+      )) {
+        expect(Problem.parse(value)).toMatchObject({ code, status: Number(status) });
+        shown.add(code);
+      }
+    }
+    expect([...shown, "METHOD_NOT_ALLOWED"].toSorted()).toEqual(Object.keys(problemCodes).toSorted());
+  });
+});
+
+test("a stream of events is described as one, with the schema of its data", () => {
+  const content = at("paths", "/api/orders/{id}/events", "get", "responses", "200", "content") as Json;
+  expect(Object.keys(content)).toEqual(["text/event-stream"]);
+  expect(refsIn(content)).toEqual(["#/components/schemas/OrderEvent"]);
+  expect(statusesOf("/api/orders/{id}/events", "get")).toContain("204");
 });

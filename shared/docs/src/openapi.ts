@@ -1,148 +1,165 @@
 import type { Endpoint } from "@shop/contracts/http/define";
-import { Problem, problemCodes } from "@shop/contracts/http/problem";
-import { PROBLEM_JSON } from "@shop/http/answer";
 import { EVENT_STREAM } from "@shop/http/event-stream";
+import { API_VERSION } from "./about.ts";
+import { exampleOf } from "./example.ts";
+import { REQUEST_ID, requestIdHeader } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
+import { problemComponents, problemsOf } from "./problem-responses.ts";
 
 export interface OpenApiDocument {
   readonly openapi: "3.1.1";
-  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly info: Json;
+  readonly servers: readonly Json[];
+  readonly tags: readonly Json[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Json>>>>;
   readonly components: Json;
-  readonly tags: readonly { readonly name: string }[];
 }
+
+const description = `Log in, order, follow the saga, deliver.
+
+**Logging in.** \`POST /login\` gives an access token for 15 minutes, sent as \`Authorization: Bearer …\`, and a refresh token for \`POST /login/refresh\`.
+
+**Errors** are RFC 9457 problems. \`code\` is for programs and stays as it is, \`detail\` is for people, \`requestId\` leads to the log. They are checked in this order: 404 for an unknown path, 405 with \`Allow\` for a wrong method, 401, 429, 403, 413, 415, 400, 422, 404 for an unknown thing, 409.
+
+**Lists** are \`{items, nextCursor}\`, newest first; \`cursor\` goes on where a page has ended. **Times** are RFC 3339 in UTC, **ids** UUIDs of version 7, **money** whole numbers of the currency's minor unit. An unknown field in a body or a query is an error.
+
+**Again.** \`GET\`, \`PUT\` and \`DELETE\` may be repeated. So may a \`POST\` with the same \`Idempotency-Key\`, where it takes one. After a 429 or a 503 \`Retry-After\` says when.
+
+Every answer carries \`X-Request-Id\`: the caller's own when it is 8 to 64 letters, digits, \`_\` and \`-\`. Every \`GET\` also answers \`HEAD\`.`;
+
+/** What is told of each group of calls. */
+const tags: Readonly<Record<Endpoint["service"], { readonly name: string; readonly description: string }>> = {
+  user: {
+    name: "user",
+    description: "Signing up, logging in and out, and the keys that access tokens are signed with.",
+  },
+  product: { name: "product", description: "What is on sale, and its stock." },
+  order: { name: "order", description: "Placing, following and cancelling orders." },
+  delivery: { name: "delivery", description: "What riders take, hand over, give back, or cannot deliver." },
+  orchestrator: {
+    name: "saga",
+    description: "For operators: how far each order's saga is, and setting a stuck one going.",
+  },
+  participants: {
+    name: "operations",
+    description: "For operators: messages that could not be handled, and the health of all services.",
+  },
+  all: {
+    name: "operations",
+    description: "For operators: messages that could not be handled, and the health of all services.",
+  },
+};
 
 /**
  * The OpenAPI 3.1 document of the given endpoints, made from the schemas that validate their requests.
  * Schemas with an id (`.meta({ id })`) become named components.
  */
-export function openApiDocument(
-  endpoints: readonly Endpoint[],
-  info: OpenApiDocument["info"] = {
-    title: "Order and delivery",
-    version: "1.0.0",
-    description: "Log in, order, follow the saga, deliver. Errors are RFC 9457 problems; lists are newest first.",
-  },
-): OpenApiDocument {
+export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument {
   const schemas: Json = {};
   const paths: Record<string, Record<string, Json>> = {};
   for (const endpoint of endpoints) {
     const path = (paths[endpoint.path] ??= {});
     path[endpoint.method.toLowerCase()] = operation(endpoint, schemas);
   }
-  const problemSchema = schemaRef(Problem, { io: "output" }, schemas);
+  const used = new Map(endpoints.map(({ service }) => [tags[service].name, tags[service]]));
   return {
     openapi: "3.1.1",
-    info,
-    tags: [...new Set(endpoints.map(({ service }) => service))].map((name) => ({ name })),
+    info: {
+      title: "Order and delivery",
+      version: API_VERSION,
+      description,
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/", description: "The host that this document comes from" }],
+    tags: [...used.values()],
     paths,
     components: {
+      responses: problemComponents(schemas),
       schemas,
-      responses: errorResponses(problemSchema),
       headers: { RequestId: requestIdHeader },
-      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+      securitySchemes: {
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: "An access token from `POST /login`",
+        },
+      },
     },
-  };
-}
-
-const requestIdHeader = {
-  description: "The request's id: the caller's own when it matches the pattern, else a new one",
-  schema: { type: "string", pattern: "^[A-Za-z0-9_-]{8,64}$" },
-};
-const REQUEST_ID = { "X-Request-Id": { $ref: "#/components/headers/RequestId" } };
-
-/** Refusals that depend on the shape of a call, and what they mean there. */
-const generalErrors: Readonly<Record<number, string>> = {
-  400: "The body cannot be read: not JSON, not UTF-8, or NUL or half of a surrogate pair in it",
-  401: "No valid access token",
-  403: "The caller's role may not do this",
-  404: "Unknown",
-  409: "Not possible in the present state",
-  413: "The body has more than 262,144 bytes",
-  415: "The body is not application/json, or has a Content-Encoding",
-  422: "A rule is broken in the body, the query or a header; `errors` names each",
-  429: "Too many requests; `Retry-After` tells when to come again",
-  500: "A fault of the service",
-  503: "Something that the call needs is away; `Retry-After` tells when to come again",
-};
-
-function errorResponses(schema: Json): Json {
-  return Object.fromEntries(
-    Object.entries(generalErrors).map(([status, description]) => [
-      `Problem${status}`,
-      problemAnswer(schema, Number(status), description),
-    ]),
-  );
-}
-
-function problemAnswer(schema: Json, status: number, description: string): Json {
-  const codes = Object.entries(problemCodes).flatMap(([code, known]) => (known.status === status ? [code] : []));
-  return {
-    description: `${description}. Codes: ${codes.join(", ")}.`,
-    headers: {
-      ...REQUEST_ID,
-      ...(status === 401 ? { "WWW-Authenticate": { schema: { type: "string", const: "Bearer" } } } : {}),
-      ...(status === 429 || status === 503
-        ? { "Retry-After": { description: "Seconds", schema: { type: "integer", minimum: 1 } } }
-        : {}),
-    },
-    content: { [PROBLEM_JSON]: { schema } },
   };
 }
 
 function operation(endpoint: Endpoint, schemas: Json): Json {
-  const { name, summary, service, access, body, success } = endpoint;
+  const { name, summary, service, access, body } = endpoint;
   const parameters = parametersOf(endpoint, schemas);
-  const who = access === "anyone" ? {} : { description: `For: ${access.join(", ")}.`, security: [{ bearer: [] }] };
   return {
     operationId: name,
     summary,
-    tags: [service],
-    ...who,
+    description: access === "anyone" ? "For anyone." : `For: ${access.join(", ")}.`,
+    tags: [tags[service].name],
+    security: access === "anyone" ? [] : [{ bearer: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
       : {
           requestBody: {
             required: true,
-            content: { "application/json": { schema: schemaRef(body, { io: "input" }, schemas) } },
+            content: {
+              "application/json": {
+                schema: schemaRef(body, { io: "input" }, schemas),
+                example: exampleOf(body, "input"),
+              },
+            },
           },
         }),
-    responses: {
-      [success.status]: {
-        description: summary,
-        headers: REQUEST_ID,
-        ...(success.schema === undefined
-          ? {}
-          : { content: contentOf(success.stream === true, schemaRef(success.schema, { io: "output" }, schemas)) }),
-      },
-      ...(success.stream === true ? { 204: { description: "There are no more events", headers: REQUEST_ID } } : {}),
-      ...errorsOf(endpoint, schemas),
-    },
+    responses: { ...successOf(endpoint, schemas), ...problemsOf(endpoint, schemas) },
   };
 }
 
-function contentOf(isStream: boolean, schema: Json): Json {
-  if (!isStream) return { "application/json": { schema } };
-  const description = "Server-Sent Events; the `data` of each is JSON of this content schema, its `id` a whole number";
-  return {
-    [EVENT_STREAM]: {
-      schema: { type: "string", description, contentMediaType: "application/json", contentSchema: schema },
-    },
-  };
-}
-
-function errorsOf({ path, access, body, refusals }: Endpoint, schemas: Json): Json {
-  const statuses = new Set([422, 429, 500, 503]);
-  if (access !== "anyone") for (const status of [401, 403]) statuses.add(status);
-  if (body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
-  if (path.includes("{")) statuses.add(404);
-  const general = [...statuses].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]);
-  const own = Object.entries(refusals).map(([status, description]) => [
-    status,
-    problemAnswer(schemaRef(Problem, { io: "output" }, schemas), Number(status), description),
+function successOf({ summary, success }: Endpoint, schemas: Json): Json {
+  const { status, schema, stream, headers = {} } = success;
+  const own = Object.entries(headers).map(([name, header]) => [
+    headerName(name),
+    parameter({}, schemaRef(header, { io: "output" }, schemas)),
   ]);
-  return Object.fromEntries([...general, ...own]);
+  return {
+    [status]: {
+      description: summary,
+      headers: { ...REQUEST_ID, ...(Object.fromEntries(own) as Json) },
+      ...(schema === undefined
+        ? {}
+        : {
+            content:
+              stream === true
+                ? {
+                    [EVENT_STREAM]: eventStream(
+                      schemaRef(schema, { io: "output" }, schemas),
+                      exampleOf(schema, "output"),
+                    ),
+                  }
+                : {
+                    "application/json": {
+                      schema: schemaRef(schema, { io: "output" }, schemas),
+                      example: exampleOf(schema, "output"),
+                    },
+                  },
+          }),
+    },
+    ...(stream === true ? { 204: { description: "There are no more events", headers: REQUEST_ID } } : {}),
+  };
+}
+
+function eventStream(schema: Json, event: unknown): Json {
+  return {
+    schema: {
+      type: "string",
+      description:
+        "Server-Sent Events. The `data` of each is JSON of this content schema, its `id` a whole number that grows; lines that begin with a colon keep the connection alive",
+      contentMediaType: "application/json",
+      contentSchema: schema,
+    },
+    example: `retry: 1000\n\nid: 1\ndata: ${JSON.stringify(event)}\n\n: still here\n\n`,
+  };
 }
 
 function parametersOf({ path, query, headers }: Endpoint, schemas: Json): Json[] {
@@ -150,6 +167,7 @@ function parametersOf({ path, query, headers }: Endpoint, schemas: Json): Json[]
     name: match[1],
     in: "path",
     required: true,
+    description: "Its id; one that is no UUID is 404",
     schema: { type: "string", format: "uuid" },
   }));
   const inQuery = query === undefined ? [] : queryParameters(schemaRef(query, { io: "input" }, schemas));
@@ -167,9 +185,9 @@ function queryParameters(schema: Json): Json[] {
   );
 }
 
-/** A description belongs to the parameter, where readers of the document look for it. */
-function parameter(facts: Json, { description, ...schema }: Json): Json {
-  return { ...facts, ...(description === undefined ? {} : { description }), schema };
+/** A description belongs to the parameter or the header, where readers of the document look for it. */
+function parameter(facts: Json, { description: text, ...schema }: Json): Json {
+  return { ...facts, ...(text === undefined ? {} : { description: text }), schema };
 }
 
 /** `idempotency-key` is written `Idempotency-Key`. */

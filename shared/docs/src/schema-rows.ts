@@ -9,7 +9,7 @@ export interface SchemaRow {
 
 /** A JSON Schema, as far as it is shown. */
 export interface ShownSchema {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly format?: string;
   readonly description?: string;
   readonly const?: unknown;
@@ -55,7 +55,7 @@ function typeOf(schema: ShownSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   if (oneOf !== undefined) return [...new Set(oneOf.map(typeOf))].join(" | ");
   if (items !== undefined) return `list of ${typeOf(items)}${bounds(schema.minItems, schema.maxItems)}`;
-  return `${type}${format === undefined ? "" : ` (${format})`}${bounds(schema.minimum, schema.maximum)}`;
+  return `${[type].flat().join(" | ")}${format === undefined ? "" : ` (${format})`}${bounds(schema.minimum, schema.maximum)}`;
 }
 
 /** Bounds that every JSON number has are none. */

@@ -100,7 +100,11 @@ export const replayDeadLetter = defineEndpoint({
       released: z.int().meta({ description: "How many messages that waited behind it were settled with it" }),
     }),
   },
-  refusals: { 404: "Unknown", 409: "Replayed already, or it waits behind another one, which `detail` names" },
+  refusals: {
+    NOT_FOUND: "Unknown",
+    DEAD_LETTER_REPLAYED: "Replayed already",
+    DEAD_LETTER_WAITS: "It waits behind another one, which `detail` names",
+  },
 });
 
 export const ReplayedMany = z.object({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ServiceName } from "../messages/define.ts";
+import type { ProblemCode } from "./problem.ts";
 
 export const roles = ["customer", "rider", "admin"] as const;
 export type Role = (typeof roles)[number];
@@ -37,9 +38,11 @@ export interface Endpoint<
     readonly status: 200 | 201 | 202 | 204;
     readonly schema: Success;
     readonly stream?: true;
+    /** Headers of this answer beside those of every answer, by their lower-case name; an optional one may be missing. */
+    readonly headers?: Readonly<Record<string, z.ZodType<string | undefined>>>;
   };
-  /** Statuses of this call's own refusals, beside those that every call can give. */
-  readonly refusals: Readonly<Partial<Record<401 | 404 | 409 | 422 | 429, string>>>;
+  /** What this call's own refusals mean, by their code, beside those that every call of its shape can give. */
+  readonly refusals: Readonly<Partial<Record<ProblemCode, string>>>;
 }
 
 type Given<

@@ -39,10 +39,14 @@ export const getDelivery = defineEndpoint({
   summary: "One delivery",
   access: roles,
   success: { status: 200, schema: Delivery },
-  refusals: { 404: "Unknown, or of another customer's order" },
+  refusals: { NOT_FOUND: "Unknown, or of another customer's order" },
 });
 
-const refusedWhenTakenOrEnded = { 404: "Unknown", 409: "Another rider's, or ended otherwise" } as const;
+const refusedWhenTakenOrEnded = {
+  NOT_FOUND: "Unknown",
+  DELIVERY_TAKEN: "Another rider has it",
+  DELIVERY_ENDED: "It has ended otherwise",
+} as const;
 
 export const claimDelivery = defineEndpoint({
   name: "claimDelivery",
@@ -86,5 +90,5 @@ export const failDelivery = defineEndpoint({
   access: ["rider"],
   body: z.strictObject({ reason: text(500) }),
   success: { status: 200, schema: Delivery },
-  refusals: refusedWhenTakenOrEnded,
+  refusals: { ...refusedWhenTakenOrEnded, DELIVERY_NOT_YOURS: "Nobody has claimed it" },
 });

@@ -81,8 +81,23 @@ export const createOrder = defineEndpoint({
       }),
     deliveryAddress: text(500),
   }),
-  success: { status: 201, schema: Order },
-  refusals: { 422: "Not valid, a product that is not on sale, or an idempotency key used for another body" },
+  success: {
+    status: 201,
+    schema: Order,
+    headers: {
+      location: z
+        .string()
+        .meta({ description: "Where the order is", examples: ["/api/orders/01939e6a-7c00-7000-8000-0000000a0001"] }),
+      "idempotency-replayed": z
+        .literal("true")
+        .optional()
+        .meta({ description: "The answer of an earlier call with the same key, given again" }),
+    },
+  },
+  refusals: {
+    UNKNOWN_PRODUCT: "A product that is not on sale",
+    IDEMPOTENCY_KEY_REUSED: "The idempotency key was used for another body",
+  },
 });
 
 export const listOrders = defineEndpoint({
@@ -104,7 +119,7 @@ export const getOrder = defineEndpoint({
   summary: "One order",
   access: ["customer", "admin"],
   success: { status: 200, schema: Order },
-  refusals: { 404: "Unknown, or another customer's" },
+  refusals: { NOT_FOUND: "Unknown, or another customer's" },
 });
 
 export const cancelOrder = defineEndpoint({
@@ -115,7 +130,7 @@ export const cancelOrder = defineEndpoint({
   summary: "Ask to cancel; who was first, rider or cancel, decides",
   access: ["customer", "admin"],
   success: { status: 202, schema: Order },
-  refusals: { 404: "Unknown, or another customer's", 409: "The order is COMPLETE or CANCELLED" },
+  refusals: { NOT_FOUND: "Unknown, or another customer's", ORDER_ENDED: "The order is COMPLETE or CANCELLED" },
 });
 
 export const OrderMilestone = z
@@ -160,5 +175,5 @@ export const watchOrder = defineEventStream({
   summary: "The state of an order now, then every change of it and its saga until the last one",
   access: ["customer", "admin"],
   event: OrderEvent,
-  refusals: { 404: "Unknown, or another customer's" },
+  refusals: { NOT_FOUND: "Unknown, or another customer's" },
 });

@@ -43,7 +43,7 @@ export const getProduct = defineEndpoint({
   summary: "One product",
   access: "anyone",
   success: { status: 200, schema: Product },
-  refusals: { 404: "Unknown, or withdrawn from sale" },
+  refusals: { NOT_FOUND: "Unknown, or withdrawn from sale" },
 });
 
 export const createProduct = defineEndpoint({
@@ -58,7 +58,16 @@ export const createProduct = defineEndpoint({
     description: Description.default(""),
     stock: z.int().min(0).max(MAX_STOCK).default(0),
   }),
-  success: { status: 201, schema: Product },
+  success: {
+    status: 201,
+    schema: Product,
+    headers: {
+      location: z.string().meta({
+        description: "Where the product is",
+        examples: ["/api/products/01939e6a-7c00-7000-8000-000000000010"],
+      }),
+    },
+  },
 });
 
 export const changeProduct = defineEndpoint({
@@ -70,7 +79,7 @@ export const changeProduct = defineEndpoint({
   access: ["admin"],
   body: z.strictObject(ofProduct).partial(),
   success: { status: 200, schema: Product },
-  refusals: { 404: "Unknown, or withdrawn from sale" },
+  refusals: { NOT_FOUND: "Unknown, or withdrawn from sale" },
 });
 
 export const withdrawProduct = defineEndpoint({
@@ -81,7 +90,7 @@ export const withdrawProduct = defineEndpoint({
   summary: "Withdraw a product from sale",
   access: ["admin"],
   success: { status: 204, schema: undefined },
-  refusals: { 404: "Unknown, or withdrawn already" },
+  refusals: { NOT_FOUND: "Unknown, or withdrawn already" },
 });
 
 export const changeStock = defineEndpoint({
@@ -93,5 +102,8 @@ export const changeStock = defineEndpoint({
   access: ["admin"],
   body: z.strictObject({ delta: z.int().min(-MAX_STOCK).max(MAX_STOCK) }),
   success: { status: 200, schema: Product },
-  refusals: { 404: "Unknown, or withdrawn from sale", 409: "The stock would be below 0 or too large" },
+  refusals: {
+    NOT_FOUND: "Unknown, or withdrawn from sale",
+    STOCK_OUT_OF_RANGE: "The stock would be below 0 or too large",
+  },
 });

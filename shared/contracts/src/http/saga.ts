@@ -56,7 +56,7 @@ export const getSaga = defineEndpoint({
   summary: "One saga with its history",
   access: ["admin"],
   success: { status: 200, schema: Saga },
-  refusals: { 404: "Unknown" },
+  refusals: { NOT_FOUND: "Unknown" },
 });
 
 export const retrySaga = defineEndpoint({
@@ -67,7 +67,11 @@ export const retrySaga = defineEndpoint({
   summary: "Ask the current step again at once; its attempts and its deadline begin anew, and it is not stuck any more",
   access: ["admin"],
   success: { status: 202, schema: Saga },
-  refusals: { 404: "Unknown", 409: "The saga has ended, or this release cannot go on with it" },
+  refusals: {
+    NOT_FOUND: "Unknown",
+    SAGA_ENDED: "The saga has ended",
+    SAGA_CANNOT_GO_ON: "This release cannot go on with it",
+  },
 });
 
 export const cancelSaga = defineEndpoint({
@@ -80,7 +84,9 @@ export const cancelSaga = defineEndpoint({
   access: ["admin"],
   success: { status: 202, schema: Saga },
   refusals: {
-    404: "Unknown",
-    409: "The saga has ended, the order has been delivered, or this release cannot go on with it",
+    NOT_FOUND: "Unknown",
+    SAGA_ENDED: "The saga has ended",
+    SAGA_PAST_PIVOT: "The order has been delivered",
+    SAGA_CANNOT_GO_ON: "This release cannot go on with it",
   },
 });

@@ -42,7 +42,7 @@ export const createUser = defineEndpoint({
   access: "anyone",
   body: z.strictObject({ username: Username, password: NewPassword, displayName: text(100).optional() }),
   success: { status: 201, schema: User },
-  refusals: { 409: "The name is taken" },
+  refusals: { USERNAME_TAKEN: "The name is taken" },
 });
 
 export const login = defineEndpoint({
@@ -54,7 +54,10 @@ export const login = defineEndpoint({
   access: "anyone",
   body: z.strictObject({ username: z.string().min(1).max(200), password: z.string().min(1).max(1000) }),
   success: { status: 200, schema: TokenPair },
-  refusals: { 401: "Wrong name or password", 429: "Ten failures for this name within a minute" },
+  refusals: {
+    INVALID_CREDENTIALS: "Wrong name or password",
+    TOO_MANY_FAILED_LOGINS: "Ten failures for this name within a minute",
+  },
 });
 
 const RefreshToken = z.strictObject({ refreshToken: z.string().min(1).max(500) });
@@ -73,7 +76,9 @@ export const refreshLogin = defineEndpoint({
   },
   body: RefreshToken,
   success: { status: 200, schema: TokenPair },
-  refusals: { 401: "Unknown, expired or spent; a spent one ends every session that came from the same login" },
+  refusals: {
+    INVALID_REFRESH_TOKEN: "Unknown, expired or spent; a spent one ends every session that came from the same login",
+  },
 });
 
 export const logout = defineEndpoint({
