@@ -70,8 +70,8 @@ export function problemResponse(
 ): Response {
   const requestId = requestIdOf(c);
   const { status } = problemCodes[refused.code];
-  const body = problemBody(refused, pathOf(c.req.raw.url), requestId);
-  return new Response(JSON.stringify(body), {
+  const body = JSON.stringify(problemBody(refused, pathOf(c.req.raw.url), requestId));
+  return new Response(body, {
     status,
     headers: {
       "content-type": PROBLEM_JSON,
@@ -81,6 +81,8 @@ export function problemResponse(
       // What is left of the body is not read: the connection cannot carry a further request.
       ...(status === 413 ? { connection: "close" } : {}),
       ...(refused.retryAfterSeconds === undefined ? {} : { "retry-after": String(refused.retryAfterSeconds) }),
+      // Its body is left out of the answer, and its length with it, unless that is told here.
+      ...(c.req.method === "HEAD" ? { "content-length": String(Buffer.byteLength(body)) } : {}),
       ...headers,
     },
   });

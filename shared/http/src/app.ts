@@ -129,6 +129,7 @@ export function createApp(options: AppOptions): HttpApp {
     routes.add(method, path);
     const count: Handler = async (c, next) => {
       await next();
+      if (c.req.method === "HEAD") await tellLength(c.res);
       metrics.count("http_requests_total", { method: c.req.method, path, status: String(c.res.status) });
     };
     const all = [count, ...handlers(authentication(access))];
@@ -193,6 +194,17 @@ export function createApp(options: AppOptions): HttpApp {
     fetch: (request) => hono.fetch(request),
     request: hono.request,
   };
+}
+
+/**
+ * Tells the caller of a HEAD how long the answer to GET is, as far as that is known here: of an answer that was forwarded its own server has
+ * said it, and a stream has no length. Bun would say 0.
+ */
+async function tellLength({ status, headers, body }: Response): Promise<void> {
+  const isStream = headers.get("content-type")?.startsWith(EVENT_STREAM) ?? false;
+  if (status === 204 || status === 304 || headers.has("content-length") || isStream || body === null) return;
+  const { byteLength } = await new Response(body).arrayBuffer();
+  headers.set("content-length", String(byteLength));
 }
 
 /** Turns what a handler returned into the response. What depends on the endpoint alone is settled once. */

@@ -43,6 +43,10 @@ beforeEach(() => {
     await gate.promise;
     return done("finished");
   });
+  app.raw({ method: "GET", path: "/stream", access: "anyone" }, () => {
+    const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1)) });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
   app.raw({ method: "GET", path: "/fault", access: "anyone" }, () => {
     throw "not even an error";
   });
@@ -93,6 +97,42 @@ function rawClient(): {
     closed,
   };
 }
+
+describe("a request", () => {
+  test.each(["GET /quick HTTP/1.0", "GET /quick HTTP/1.1\r\nHost:", "GET /quick HTTP/1.1\r\nHost: a/b"])(
+    "that names no host that can be used is answered like any other: %j",
+    async (head) => {
+      const client = rawClient();
+      client.send(`${head}\r\n\r\n`);
+      expect(await client.received(/\r\n\r\n/)).toStartWith("HTTP/1.1 200");
+    },
+  );
+
+  test("keeps its body when it names no host", async () => {
+    const client = rawClient();
+    client.send("POST /echo HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+    expect(await client.received(/"read"/)).toStartWith("HTTP/1.1 200");
+  });
+
+  test("HEAD tells no length where nobody knows it", async () => {
+    const client = rawClient();
+    client.send("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    const head = await client.received(/\r\n\r\n/);
+    expect(head).toStartWith("HTTP/1.1 200");
+    expect(head).not.toMatch(/content-length/i);
+  });
+
+  test("HEAD tells the length that GET has, for what is there and for what is not", async () => {
+    for (const path of ["/quick", "/nothing", "/echo"]) {
+      const get = await (await fetch(url(path))).arrayBuffer();
+      const client = rawClient();
+      client.send(`HEAD ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      const head = await client.received(/\r\n\r\n/);
+      const length = /content-length: (?<length>\d+)/i.exec(head)?.groups?.["length"];
+      expect([path, length]).toEqual([path, String(get.byteLength)]);
+    }
+  });
+});
 
 describe("the management port", () => {
   test("tells that the process lives, whether it can work, and its metrics", async () => {

@@ -53,7 +53,7 @@ export function serve({ app, managementApp, port, managementPort, logger, ready,
     "PORT",
     port,
     async (request) => {
-      const response = streams.follow(await app.fetch(request));
+      const response = streams.follow(headAnswer(request, await app.fetch(withHost(request))));
       if (draining || !readiness.isReady()) response.headers.set("connection", "close");
       return response;
     },
@@ -63,7 +63,8 @@ export function serve({ app, managementApp, port, managementPort, logger, ready,
     listen(
       "MANAGEMENT_PORT",
       managementPort,
-      (request) => {
+      (given) => {
+        const request = withHost(given);
         if (draining && new URL(request.url).pathname === "/readyz") {
           return Response.json({ ready: false, checks: { process: "stopping" } }, { status: 503 });
         }
@@ -118,6 +119,19 @@ function watchReadiness(ready: ServeOptions["ready"], logger: Logger): Watch {
 }
 
 type Server = Bun.Server<undefined>;
+
+/** Bun gives no absolute address to a request without a usable `Host`, as programs that look after a process's health send it. */
+function withHost(request: Request): Request {
+  return request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request;
+}
+
+/** The answer to HEAD when nobody knows how long that to GET is, such as a stream's: Bun says 0 of one without a body, and nothing of a stream. */
+function headAnswer({ method }: Request, response: Response): Response {
+  const { status, headers } = response;
+  if (method !== "HEAD" || status === 204 || status === 304 || headers.has("content-length")) return response;
+  // Closed when it is read, not before: Bun knows the length of one that is empty from the start.
+  return new Response(new ReadableStream({ pull: (controller) => controller.close() }, { highWaterMark: 0 }), response);
+}
 
 function listen(setting: string, port: number, fetch: Fetcher["fetch"], logger: Logger): Server {
   try {
