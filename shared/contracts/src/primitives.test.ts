@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { z } from "zod";
 import { createProduct } from "./http/product.ts";
 import { createUser } from "./http/user.ts";
-import { text } from "./primitives.ts";
+import { lookedUpText, text } from "./primitives.ts";
 
 const published = (schema: z.ZodType) => z.toJSONSchema(schema, { io: "input" });
 
@@ -38,4 +38,20 @@ test("limits that are counted in code points are published too", () => {
     name: { minLength: 1, maxLength: 200 },
     description: { maxLength: 2000 },
   });
+});
+
+test("a text that is looked up is counted in code points, as its schema says, and says that it holds no NUL", () => {
+  const name = lookedUpText(3);
+  expect(["", "a", "😀😀😀", "😀😀😀😀"].map((value) => name.safeParse(value).success)).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ]);
+  const { pattern } = published(name);
+  expect(["a", "a\n", "a\u0000"].map((value) => new RegExp(String(pattern), "u").test(value))).toEqual([
+    true,
+    true,
+    false,
+  ]);
 });

@@ -29,6 +29,17 @@ export const text = (maxCodePoints: number) =>
     .refine((value) => !CONTROL.test(value), { message: "must not contain control characters" })
     .meta({ minLength: 1, maxLength: maxCodePoints, pattern: PRINTABLE_PATTERN });
 
+/**
+ * Text that is only looked up or compared, such as a token: counted in code points. NUL is refused before any schema is asked, in every body;
+ * here it is said to whoever reads the schema.
+ */
+export const lookedUpText = (maxCodePoints: number) =>
+  z
+    .string()
+    .refine((value) => value !== "", { message: "must not be empty" })
+    .refine((value) => [...value].length <= maxCodePoints, { message: `must be at most ${maxCodePoints} characters` })
+    .meta({ minLength: 1, maxLength: maxCodePoints, pattern: String.raw`^[^\u0000]*$` });
+
 export const Quantity = z.int().min(1).max(1000);
 
 /** What an order takes of one product. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Instant, Uuid } from "../primitives.ts";
+import { Instant, lookedUpText, Uuid } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
 import { Cursor, pageOf, pageQuery } from "./page.ts";
 
@@ -54,7 +54,7 @@ export type DeadLetter = z.infer<typeof DeadLetter>;
 const filters = {
   service: ParticipantName.optional(),
   cause: DeadLetterCause.optional(),
-  key: z.string().min(1).max(200).optional().meta({ description: "An order's id, or a product's" }),
+  key: lookedUpText(200).optional().meta({ description: "An order's id, or a product's" }),
 };
 
 export const listDeadLetters = defineEndpoint({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { IdempotencyKey, Instant, text, Uuid } from "../primitives.ts";
+import { IdempotencyKey, Instant, lookedUpText, text, Uuid } from "../primitives.ts";
 import { defineEndpoint, roles } from "./define.ts";
 
 export const Username = z
@@ -52,7 +52,7 @@ export const login = defineEndpoint({
   path: "/login",
   summary: "Log in",
   access: "anyone",
-  body: z.strictObject({ username: z.string().min(1).max(200), password: z.string().min(1).max(1000) }),
+  body: z.strictObject({ username: lookedUpText(200), password: lookedUpText(1000) }),
   success: { status: 200, schema: TokenPair },
   refusals: {
     INVALID_CREDENTIALS: "Wrong name or password",
@@ -60,7 +60,7 @@ export const login = defineEndpoint({
   },
 });
 
-const RefreshToken = z.strictObject({ refreshToken: z.string().min(1).max(500) });
+const RefreshToken = z.strictObject({ refreshToken: lookedUpText(500) });
 
 export const refreshLogin = defineEndpoint({
   name: "refreshLogin",
