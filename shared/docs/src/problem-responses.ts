@@ -5,7 +5,7 @@ import { REQUEST_ID } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
 
 /** What a code means where a call says nothing of its own about it. */
-export const generalRefusals = {
+const generalRefusals = {
   MALFORMED_BODY: "The body cannot be read: not JSON, not UTF-8, or NUL or half of a surrogate pair in it",
   UNAUTHENTICATED: "No valid access token",
   FORBIDDEN: "The caller's role may not do this, or another site's page made the call with a browser's session",
