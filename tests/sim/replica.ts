@@ -88,7 +88,8 @@ export class Replica {
     const running = createParticipant(this.participant, {
       ...{ databaseUrl: "postgres://simulated", driver: database.driver, broker, verifier, clock, logger, metrics },
       identity: { release: "simulated", instance: process.name, startedAt: instant(clock) },
-      ...{ ids: seededIds(scheduler), migrateAtStart: false, seedDemoData: false },
+      // All simulated processes share their sessions, and end for no fault of a message.
+      ...{ ids: seededIds(scheduler), migrateAtStart: false, seedDemoData: false, recognisesKillers: false },
     });
     this.#life = { process, running, database };
     scheduler.note(`${process.name} starts`);

@@ -11,6 +11,7 @@ import type { BrokerRecord } from "./broker.ts";
 import { type DeadLetters, KeyReleased } from "./dead-letters.ts";
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
+import { DEATHS, type InHand } from "./in-hand.ts";
 import type { Outbox } from "./outbox.ts";
 
 interface InboxOptions {
@@ -18,6 +19,8 @@ interface InboxOptions {
   readonly handlers: MessageHandlers;
   readonly outbox: Outbox;
   readonly deadLetters: DeadLetters;
+  /** Without it a message that ends the process is not recognised. */
+  readonly inHand?: InHand | undefined;
   /** Called when messages have been committed to the outbox. */
   readonly onCommitted: () => void;
   /** Called with the keys of messages whose effects have been committed, each time. */
@@ -44,6 +47,7 @@ export function createInbox({
   handlers,
   outbox,
   deadLetters,
+  inHand,
   onCommitted,
   onHandled,
   clock,
@@ -120,20 +124,73 @@ export function createInbox({
     await deadLetters.add([{ cause, detail, messageId: id, type, record }], signal);
   }
 
-  return async (records: readonly BrokerRecord[], signal: AbortSignal): Promise<void> => {
-    let messages: Received[] = [];
-    for (const record of records) {
-      const decoded = decode(record);
-      if (decoded.kind === "undecodable") {
-        await applyAll(messages, signal);
-        messages = [];
-        await deadLetters.add([decoded.letter], signal);
-      } else if (handlers.types.has(decoded.message.type)) {
-        messages.push(decoded.message);
+  /** Waits for as long as the database is away. */
+  async function insist<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      signal.throwIfAborted();
+      try {
+        return await work();
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        await clock.sleep(backoffMs(TRANSIENT_BACKOFF, attempt), signal);
       }
     }
-    if (messages.length > 0) await applyAll(messages, signal);
+  }
+
+  /** Handles a message that may have ended a process, alone, so that it is known if it does; one that has ended two is not tried again. */
+  async function applyAlone(hand: InHand, message: Received, signal: AbortSignal): Promise<void> {
+    const { id, type, record } = message;
+    const deaths = hand.deathsBy(id);
+    if (deaths >= DEATHS && !(await insist(() => isHandled(db, id), signal))) {
+      const detail = `${deaths} processes ended while they handled it and nothing else`;
+      await deadLetters.add([{ cause: "PROCESS_KILLED", detail, messageId: id, type, record }], signal);
+      return;
+    }
+    await insist(() => hand.mark([record], [message]), signal);
+    await applyAll([message], signal);
+  }
+
+  /** Handles messages in order: one by one when a process has ended with one of them in hand, else together. */
+  async function applyInTurn(messages: readonly Received[], signal: AbortSignal): Promise<void> {
+    if (inHand === undefined || !messages.some(({ record }) => inHand.isSuspect(record))) {
+      if (messages.length > 0) await applyAll(messages, signal);
+      return;
+    }
+    for (const message of messages) await applyAlone(inHand, message, signal);
+  }
+
+  async function writeDown(hand: InHand, records: readonly BrokerRecord[], messages: readonly Received[]) {
+    try {
+      await hand.mark(records, messages);
+    } catch (error) {
+      logger.debug("what is in hand could not be written down", { error });
+    }
+  }
+
+  return async (records: readonly BrokerRecord[], signal: AbortSignal): Promise<void> => {
+    if (inHand) await insist(() => inHand.ready(), signal);
+    const decoded = records.map((record) => decode(record));
+    const wanted = decoded.flatMap((one) =>
+      one.kind === "message" && handlers.types.has(one.message.type) ? [one.message] : [],
+    );
+    if (inHand && wanted.length > 0) void writeDown(inHand, records, wanted);
+    let messages: Received[] = [];
+    for (const one of decoded) {
+      if (one.kind === "undecodable") {
+        await applyInTurn(messages, signal);
+        messages = [];
+        await deadLetters.add([one.letter], signal);
+      } else if (handlers.types.has(one.message.type)) {
+        messages.push(one.message);
+      }
+    }
+    await applyInTurn(messages, signal);
+    inHand?.clear(records);
   };
+}
+
+async function isHandled(db: Database, messageId: string): Promise<boolean> {
+  return (await db.execute(sql`select from inbox where message_id = ${messageId}`)).length > 0;
 }
 
 interface FirstSeen {

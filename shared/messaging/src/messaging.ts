@@ -10,6 +10,7 @@ import type { Broker, Subscription } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { MessageHandlers } from "./handlers.ts";
 import { watchHeldKeys } from "./held-keys-watch.ts";
+import { createInHand, watchForDead } from "./in-hand.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { watchLag } from "./lag-metric.ts";
@@ -28,6 +29,8 @@ export interface MessagingOptions {
   /** The consumer group: the service's name. */
   readonly groupId: string;
   readonly retention: Retention;
+  /** Whether messages that end the process are recognised, true by default. A simulation, whose processes share their sessions, does without. */
+  readonly recognisesKillers?: boolean;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;
@@ -70,6 +73,8 @@ export function createMessaging(options: MessagingOptions): Messaging {
     metrics,
   });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
+  const inHand =
+    options.recognisesKillers === false ? undefined : createInHand({ databaseUrl, driver, processId: ids(), logger });
   const stopping = new AbortController();
   const handledListeners: HandledListener[] = [];
   const onHandled: HandledListener = (keys) => {
@@ -98,6 +103,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
       housekeeping = Promise.all([
         purgeUntil(stopping.signal, { db, clock, logger, retention }),
         watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
+        ...(inHand ? [watchForDead(stopping.signal, { inHand, clock, logger })] : []),
         watchHeldKeys(stopping.signal, { db, replay: replayer(handlers), clock, logger, metrics }),
         watchLag(stopping.signal, { lag, clock, logger, metrics }),
       ]);
@@ -106,6 +112,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
         handlers,
         outbox,
         deadLetters,
+        inHand,
         onCommitted: relay.wake,
         onHandled,
         clock,
@@ -122,6 +129,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
       await subscription?.stop();
       await relay.stop();
       await housekeeping;
+      await inHand?.close();
       await broker.close();
     },
   };

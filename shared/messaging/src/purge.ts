@@ -14,6 +14,8 @@ export interface Retention {
 export const defaultRetention: Retention = { sentOutboxMs: 3 * 24 * 3_600_000, inboxMs: 14 * 24 * 3_600_000 };
 
 const PURGE_INTERVAL_MS = 60_000;
+/** A process that ends by a message is started again within minutes, and ends again. */
+const DEADLY_MS = 24 * 3_600_000;
 /** A delete's size: small enough that it never holds up the work beside it. */
 const CHUNK = 5_000;
 
@@ -44,6 +46,10 @@ export async function purgeUntil(signal: AbortSignal, { db, clock, logger, reten
       await deleteInChunks(
         () => sql`delete from inbox where message_id in (
           select message_id from inbox where handled_at < ${before(retention.inboxMs)} limit ${CHUNK})`,
+      );
+      await deleteInChunks(
+        () => sql`delete from deadly_message where message_id in (
+          select message_id from deadly_message where last_at < ${before(DEADLY_MS)} limit ${CHUNK})`,
       );
     } catch (error) {
       logger.warn("old outbox and inbox rows could not be purged; it is tried again in a minute", { error });

@@ -148,9 +148,11 @@ export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clo
     return tried;
   }
 
-  async function settleKey(tx: Transaction, key: string): Promise<readonly Tried[]> {
+  /** Whatever waits for a key. What ends processes is tried only when it was asked for by name. */
+  async function settleKey(tx: Transaction, key: string, dares: boolean): Promise<readonly Tried[]> {
     await lockKeys(tx, [key]);
-    return settleAll(tx, await holdingLetters(tx, key));
+    const letters = await holdingLetters(tx, key);
+    return letters[0]?.cause === "PROCESS_KILLED" && !dares ? [] : settleAll(tx, letters);
   }
 
   /** Runs it in a transaction that a dry run takes back; tells of what was applied when it was not. */
@@ -213,7 +215,9 @@ export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clo
           const waits = holds && key !== null;
           if (waits && keysDone.has(key)) continue;
           if (waits) keysDone.add(key);
-          const tried = await inRun(dryRun, (tx) => (waits ? settleKey(tx, key) : settleOne(tx, id)));
+          const tried = await inRun(dryRun, (tx) =>
+            waits ? settleKey(tx, key, filter.cause === "PROCESS_KILLED") : settleOne(tx, id),
+          );
           for (const { outcome } of tried) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
         }
         if (page.length < PAGE) return { outcomes, lastId: null };

@@ -86,6 +86,25 @@ export const inbox = pgTable(
   ],
 );
 
+/** What each consuming process has in hand, or had when it ended. */
+export const inHand = pgTable("in_hand", {
+  /** The id of the process; its session of the database carries it for as long as it lives. */
+  process: text("process").primaryKey(),
+  /** `InHandRange[]` */
+  ranges: jsonb("ranges").notNull(),
+  /** The message that it has in hand, when it is only one. */
+  messageId: text("message_id"),
+  markedAt: instantColumn("marked_at").notNull().defaultNow(),
+});
+
+/** Messages that were alone in hand when a process ended. */
+export const deadlyMessage = pgTable("deadly_message", {
+  messageId: text("message_id").primaryKey(),
+  /** How many processes have ended by it. */
+  deaths: integer("deaths").notNull(),
+  lastAt: instantColumn("last_at").notNull().defaultNow(),
+});
+
 /** Messages that could not be handled, whole, with the reason, and those that wait behind one of the same key. */
 export const deadLetter = pgTable(
   "dead_letter",

@@ -60,6 +60,8 @@ export interface ParticipantDependencies {
   /** Whether it migrates its database itself; otherwise it waits until someone else has. */
   readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
+  /** As in the messaging's options. */
+  readonly recognisesKillers?: boolean;
 }
 
 export interface RunningParticipant {
@@ -96,6 +98,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     broker,
     groupId: name,
     retention,
+    recognisesKillers: dependencies.recognisesKillers ?? true,
     clock,
     ids,
     logger,

@@ -16,7 +16,15 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 
-export { deadLetter, inbox, outbox, outboxPublished, outboxResend } from "@shop/messaging/schema";
+export {
+  deadLetter,
+  deadlyMessage,
+  inbox,
+  inHand,
+  outbox,
+  outboxPublished,
+  outboxResend,
+} from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

@@ -4,7 +4,15 @@ import { sql } from "drizzle-orm";
 import { bigint, check, index, integer, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
 import type { Item, ReservationStatus } from "../domain/stock.ts";
 
-export { deadLetter, inbox, outbox, outboxPublished, outboxResend } from "@shop/messaging/schema";
+export {
+  deadLetter,
+  deadlyMessage,
+  inbox,
+  inHand,
+  outbox,
+  outboxPublished,
+  outboxResend,
+} from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

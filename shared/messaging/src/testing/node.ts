@@ -26,6 +26,8 @@ export interface Node {
   readonly lines: readonly LogLine[];
   /** Commits messages to the outbox: for each key its next numbers. */
   send(keys: readonly string[], numbers: readonly number[]): Promise<void>;
+  /** Replays a dead letter. */
+  replay(id: string): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -90,19 +92,18 @@ export async function startNode({
   });
   const number = ({ data }: Received<{ readonly items: readonly { readonly quantity: number }[] }>) =>
     data.items[0]?.quantity ?? 0;
-  messaging.start(
-    ["product.commands"],
-    byType(
-      on(DecreaseProductCommand, async (tx, messages) => {
-        for (const message of messages) onMessage?.(number(message), message.key);
-        const applied = messages.map((message) => ({ key: message.key, number: number(message) }));
-        await tx.execute(sql`
-          insert into effect (key, number) select key, number from json_to_recordset(${jsonRows(applied)}) as r(key text, number int)`);
-        return [];
-      }),
-    ),
+  const handlers = byType(
+    on(DecreaseProductCommand, async (tx, messages) => {
+      for (const message of messages) onMessage?.(number(message), message.key);
+      const applied = messages.map((message) => ({ key: message.key, number: number(message) }));
+      await tx.execute(sql`
+        insert into effect (key, number) select key, number from json_to_recordset(${jsonRows(applied)}) as r(key text, number int)`);
+      return [];
+    }),
   );
+  messaging.start(["product.commands"], handlers);
   return {
+    replay: (id) => messaging.replayer(handlers).one(id, { dryRun: false }),
     ...{ db, broker, messaging, metrics, lines },
     async send(keys, numbers) {
       await inTransaction(db, (tx) =>

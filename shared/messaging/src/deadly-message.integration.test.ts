@@ -1,0 +1,147 @@
+import { afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { connectDatabase, type Database } from "@shop/database/connect";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { testKafkaBrokers, testPostgresUrl } from "@shop/testing/infrastructure";
+import { uniqueTopicPrefix } from "@shop/testing/topics";
+import { sql } from "drizzle-orm";
+import type { Broker } from "./broker.ts";
+import { createEffects, effectsByKey, type Node, startNode } from "./testing/node.ts";
+
+const DEADLY = 13;
+const key = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
+
+let database: TestDatabase;
+let db: Database;
+let prefix: string;
+let sender: Node;
+let life: ReturnType<typeof live>;
+
+/** A replica that publishes and does not consume. */
+const publishing = (broker: Broker): Broker => ({
+  ...broker,
+  subscribe: () => ({ isHealthy: () => true, stop: () => Promise.resolve() }),
+});
+
+/** A process that is started again whenever it ends, until it is told to end. */
+function live(deadly: number, brokers: string) {
+  let deaths = 0;
+  let goesOn = true;
+  let child: Bun.Subprocess | undefined;
+  const run = async () => {
+    while (goesOn) {
+      child = Bun.spawn({
+        cmd: ["bun", `${import.meta.dir}/testing/mortal-node.ts`, database.url, prefix, brokers, String(deadly)],
+        stdout: "ignore",
+        stderr: "inherit",
+      });
+      await child.exited;
+      deaths += 1;
+    }
+  };
+  const ended = run();
+  return {
+    deaths: () => deaths,
+    kill: () => child?.kill("SIGKILL"),
+    async end() {
+      goesOn = false;
+      child?.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+const letters = async () =>
+  (
+    await db.execute<{ cause: string; key: string }>(
+      sql`select cause, key from dead_letter where replayed_at is null order by seq`,
+    )
+  ).map(({ cause, key: name }) => [cause, name]);
+
+beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
+beforeEach(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  db = connectDatabase({ url: database.url, applicationName: "test" });
+  prefix = uniqueTopicPrefix();
+  await createEffects(db);
+  sender = await startNode({ databaseUrl: database.url, prefix, decorate: publishing });
+}, 30_000);
+afterEach(async () => {
+  await life.end();
+  await sender.stop();
+  await db.$client.end({ timeout: 2 });
+  await database.drop();
+}, 30_000);
+
+test("a message that ends the process twice is set aside; its key waits, all others go on, and a replay applies all in order", async () => {
+  life = live(DEADLY, await testKafkaBrokers());
+  await sender.send([key(1), key(2)], [1]);
+  await eventually(async () => expect((await effectsByKey(db)).size).toBe(2), { deadlineMs: 30_000 });
+  await sender.send([key(1)], [DEADLY]);
+  await eventually(async () => expect(await letters()).toEqual([["PROCESS_KILLED", key(1)]]), { deadlineMs: 60_000 });
+  expect(life.deaths()).toBe(2);
+  await sender.send([key(1), key(2)], [14, 15]);
+  await eventually(async () => expect((await effectsByKey(db)).get(key(2))).toEqual([1, 14, 15]), {
+    deadlineMs: 30_000,
+  });
+  await eventually(async () =>
+    expect(await letters()).toEqual([
+      ["PROCESS_KILLED", key(1)],
+      ["PARKED", key(1)],
+      ["PARKED", key(1)],
+    ]),
+  );
+  expect(life.deaths()).toBe(2);
+  await life.end();
+  // What is deployed next can handle it.
+  const mended = await startNode({ databaseUrl: database.url, prefix });
+  const [first] = await db.execute<{ id: string }>(sql`select id from dead_letter order by seq limit 1`);
+  await mended.replay(first?.id ?? "");
+  expect((await effectsByKey(db)).get(key(1))).toEqual([1, DEADLY, 14, 15]);
+  expect(await letters()).toEqual([]);
+  await mended.stop();
+}, 120_000);
+
+test("one among many costs one death more, and takes none of the others with it", async () => {
+  const keys = upTo(20).map(key);
+  await sender.send(keys, upTo(12));
+  await sender.send([key(7)], [DEADLY]);
+  await sender.send(keys, [14]);
+  await eventually(async () =>
+    expect(await db.execute(sql`select from outbox where sent_at is null limit 1`)).toHaveLength(0),
+  );
+  life = live(DEADLY, await testKafkaBrokers());
+  const others = keys.filter((name) => name !== key(7));
+  await eventually(
+    async () => {
+      const applied = await effectsByKey(db);
+      for (const name of others) expect(applied.get(name)).toEqual([...upTo(12), 14]);
+      expect(applied.get(key(7))).toEqual(upTo(12));
+      expect(await letters()).toEqual([
+        ["PROCESS_KILLED", key(7)],
+        ["PARKED", key(7)],
+      ]);
+    },
+    { deadlineMs: 60_000 },
+  );
+  expect(life.deaths()).toBeLessThanOrEqual(3);
+}, 120_000);
+
+test("a process that is killed from outside, again and again, costs no message its place", async () => {
+  life = live(-1, await testKafkaBrokers());
+  const keys = upTo(20).map(key);
+  for (const number of upTo(8)) {
+    await sender.send(keys, [number]);
+    await Bun.sleep(700);
+    life.kill();
+  }
+  await eventually(
+    async () => {
+      const applied = await effectsByKey(db);
+      for (const name of keys) expect(applied.get(name)).toEqual(upTo(8));
+    },
+    { deadlineMs: 60_000 },
+  );
+  expect(await letters()).toEqual([]);
+}, 120_000);

@@ -1,0 +1,165 @@
+import type { Topic } from "@shop/contracts/messages/define";
+import type { DatabaseDriver } from "@shop/database/driver";
+import type { Clock } from "@shop/runtime/clock";
+import type { Logger } from "@shop/runtime/logger";
+import type { BrokerRecord } from "./broker.ts";
+import type { Received } from "./decode.ts";
+
+/** Records of a partition that were in hand when a process ended: those with `first` ≤ offset ≤ `last`. */
+export interface InHandRange {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** Offsets, which may be too large for a JSON number. */
+  readonly first: string;
+  readonly last: string;
+}
+
+/** What a process writes down of what it has in hand, so that the one after it knows when it has ended by it. */
+export interface InHand {
+  /** Takes over what processes had in hand that are no more; once, and then only what has been found by `lookForDead`. */
+  ready(): Promise<void>;
+  /** Looks for processes that have ended with something in hand. */
+  lookForDead(): Promise<void>;
+  /** Writes down what is handled next. It need not be waited for: it is on its way before any handler begins. */
+  mark(records: readonly BrokerRecord[], messages: readonly Received[]): Promise<void>;
+  /** Whether a record was in hand when a process ended, so that it has to be handled alone. */
+  isSuspect(record: BrokerRecord): boolean;
+  /** Says that records have been handled. */
+  clear(records: readonly BrokerRecord[]): void;
+  /** How many processes have ended while they had this message, alone, in hand. */
+  deathsBy(messageId: string): number;
+  close(): Promise<void>;
+}
+
+interface InHandOptions {
+  readonly databaseUrl: string;
+  readonly driver: DatabaseDriver;
+  /** Of this process, unique among all of its service there ever are. */
+  readonly processId: string;
+  readonly logger: Logger;
+}
+
+/** A message that so many processes have ended by while they had it alone in hand is not tried again. */
+export const DEATHS = 2;
+
+const nameOf = ({ topic, partition }: { readonly topic: Topic; readonly partition: number }) => `${topic}:${partition}`;
+
+/** Where records begin and end in their partitions. */
+function rangesOf(records: readonly BrokerRecord[]): readonly InHandRange[] {
+  const ranges = new Map<string, InHandRange>();
+  for (const { topic, partition, offset } of records) {
+    const name = nameOf({ topic, partition });
+    ranges.set(name, { topic, partition, first: ranges.get(name)?.first ?? offset, last: offset });
+  }
+  return [...ranges.values()];
+}
+
+const contains = (range: InHandRange, { topic, partition, offset }: BrokerRecord) =>
+  range.topic === topic &&
+  range.partition === partition &&
+  BigInt(range.first) <= BigInt(offset) &&
+  BigInt(offset) <= BigInt(range.last);
+
+/**
+ * A started-mark of what is in hand, on a session of its own, one small row per process: the offsets of the batch, and the message when it is
+ * only one. It is written without waiting for the disk (a process that is killed loses nothing by that) and without waiting for the answer:
+ * the handler's own transaction needs two round trips before the handler begins. Nothing takes the mark back; what it names and is in the
+ * inbox, or with the dead letters, was handled. A process is dead when the session that writes its mark, which carries its id, is gone.
+ */
+export function createInHand({ databaseUrl, driver, processId, logger }: InHandOptions): InHand {
+  const client = driver.openClient(databaseUrl, {
+    max: 1,
+    connect_timeout: 2,
+    idle_timeout: 0,
+    max_lifetime: null,
+    onnotice: () => undefined,
+    connection: { application_name: SESSION + processId, synchronous_commit: "off", statement_timeout: 10_000 },
+  });
+  const deaths = new Map<string, number>();
+  /** What dead processes had in hand and this one has not handled yet. */
+  let suspects: readonly InHandRange[] = [];
+  let taken: Promise<void> | undefined;
+
+  async function takeOver(): Promise<void> {
+    const dead = await client<{ process: string; ranges: readonly InHandRange[]; message_id: string | null }[]>`
+      with dead as (
+        delete from in_hand where process <> ${processId} and not exists (
+          select from pg_stat_activity where datname = current_database() and application_name = ${SESSION} || in_hand.process)
+        returning process, ranges, message_id),
+      counted as (
+        insert into deadly_message (message_id, deaths)
+        select message_id, count(*) from dead where message_id is not null
+          and not exists (select from inbox where inbox.message_id = dead.message_id)
+          and not exists (select from dead_letter as letter where letter.message_id = dead.message_id)
+        group by message_id order by message_id
+        on conflict (message_id) do update set deaths = deadly_message.deaths + excluded.deaths, last_at = now())
+      select process, ranges, message_id from dead`;
+    suspects = [...suspects, ...dead.flatMap(({ ranges }) => ranges)];
+    if (dead.length > 0) {
+      logger.info("a process ended without a goodbye; what it had in hand is handled one by one", {
+        records: suspects.length,
+        alone: dead.flatMap(({ message_id }) => message_id ?? []),
+      });
+    }
+    for (const row of await client<{ id: string; deaths: number }[]>`
+      select message_id as id, deaths from deadly_message`)
+      deaths.set(row.id, row.deaths);
+  }
+
+  return {
+    async ready() {
+      taken ??= takeOver();
+      try {
+        await taken;
+      } catch (error) {
+        taken = undefined;
+        throw error;
+      }
+    },
+    async lookForDead() {
+      if (taken !== undefined) await takeOver();
+    },
+    async mark(records, messages) {
+      const [only, ...others] = messages;
+      const alone = only !== undefined && others.length === 0 ? only.id : null;
+      const ranges = JSON.stringify([...suspects, ...rangesOf(records)]);
+      await client`
+        insert into in_hand (process, ranges, message_id) values (${processId}, ${ranges}::text::jsonb, ${alone})
+        on conflict (process) do update set ranges = excluded.ranges, message_id = excluded.message_id, marked_at = now()`;
+    },
+    isSuspect: (record) => suspects.some((range) => contains(range, record)),
+    clear(records) {
+      if (suspects.length === 0) return;
+      // Partitions are handled in order: what lies before a record that has been handled has been, too.
+      const ends = new Map(rangesOf(records).map((range) => [nameOf(range), BigInt(range.last)]));
+      suspects = suspects.filter((range) => BigInt(range.last) > (ends.get(nameOf(range)) ?? -1n));
+    },
+    deathsBy: (messageId) => deaths.get(messageId) ?? 0,
+    async close() {
+      await client`delete from in_hand where process = ${processId}`.catch((error: unknown) => {
+        logger.debug("what this process had in hand could not be deleted; the next one finds it handled", { error });
+      });
+      await client.end({ timeout: 1 });
+    },
+  };
+}
+
+const SESSION = "in hand ";
+
+const LOOK_INTERVAL_MS = 2_000;
+
+/** Looks for replicas that have ended, before their partitions come to this one. Runs until `signal` is aborted. */
+export async function watchForDead(
+  signal: AbortSignal,
+  { inHand, clock, logger }: { readonly inHand: InHand; readonly clock: Clock; readonly logger: Logger },
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(LOOK_INTERVAL_MS, signal);
+    if (signal.aborted) return;
+    try {
+      await inHand.lookForDead();
+    } catch (error) {
+      logger.debug("processes that have ended could not be looked for; it is tried again", { error });
+    }
+  }
+}
