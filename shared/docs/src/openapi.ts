@@ -70,7 +70,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
       description,
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "/", description: "The host that this document comes from" }],
+    servers: [{ url: "/" }],
     tags: [...used.values()],
     paths,
     components: {
