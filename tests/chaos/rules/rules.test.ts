@@ -21,6 +21,9 @@ const asked = (method: string, call: string, status: number, more: Partial<Entry
   ...more,
 });
 
+/** What others have told of the order: the order service and the orchestrator hear it. */
+const NEWS = ["ProductDecreased-1", "DeliveryCreated-1", "DeliveryCompleted-2"];
+
 /** One order that was placed, delivered and completed, as all of it is found when nothing went wrong. */
 function good() {
   const outbox = [
@@ -46,6 +49,7 @@ function good() {
         "order",
         [
           ...[row("1", "orders", "PENDING"), row("1", "outbox", "OrderCreated")],
+          ...NEWS.map((id, index) => row(`news ${index}`, "inbox", null, null, id)),
           ...[row("2", "orders", "COMPLETE", "PENDING"), row("2", "outbox", "OrderCompleted")],
         ],
       ],
@@ -61,6 +65,9 @@ function good() {
         "orchestrator",
         [
           ...[row("1", "inbox", null, null, "OrderCreated-1"), row("1", "saga", "RUNNING")],
+          ...["DecreaseProductCommand", "CreateDeliveryCommand"].map((type) => row("1", "outbox", type)),
+          ...NEWS.map((id, index) => row(`news ${index}`, "inbox", null, null, id)),
+          row("2", "outbox", "CompleteOrderCommand"),
           ...[row("2", "inbox", null, null, "OrderCompleted-2"), row("2", "saga", "COMPLETE", "RUNNING")],
         ],
       ],
@@ -127,6 +134,11 @@ describe("each rule is found broken when the evidence is doctored:", () => {
       "a second delivery is stored",
       (evidence) => void rows(evidence, "delivery").push(row("9", "delivery", "PENDING")),
     ],
+    [
+      "I3",
+      "a command is answered twice",
+      (evidence) => void rows(evidence, "product").push(row("9", "outbox", "ProductDecreased")),
+    ],
     ["I3", "an order is stored without its key", () => ({ orderOfKey: new Map() })],
     [
       "I4",
@@ -172,6 +184,14 @@ describe("each rule is found broken when the evidence is doctored:", () => {
     ],
     ["I7", "messages are unsent 31 s after the heal", () => ({ drainedAfterMs: 31_000 })],
     ["I7", "messages are never sent", () => ({ drainedAfterMs: undefined })],
+    [
+      "I7",
+      "a message was published and not handled",
+      (evidence) => {
+        const kept = rows(evidence, "orchestrator").filter(({ key }) => key !== "OrderCompleted-2");
+        evidence.ledgers.set("orchestrator", kept);
+      },
+    ],
     ["I7", "a message is marked as sent and is not in Kafka", () => ({ records: [] })],
     [
       "I7",

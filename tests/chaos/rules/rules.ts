@@ -4,6 +4,7 @@ import { judgeAccounts } from "@shop/local/accounts";
 import type { LedgerRow } from "../stage/ledger.ts";
 import { readers } from "../stage/topics.ts";
 import { type Evidence, placeOf } from "./evidence.ts";
+import { allHandled, answeredOnce } from "./handling.ts";
 
 /** What must always hold, by the names that the list of faults uses. */
 export const RULES = {
@@ -29,7 +30,10 @@ const DRAINED_WITHIN_MS = 30_000;
 
 /** What breaks a rule. */
 export function judge(evidence: Evidence, rules: readonly Rule[] = ALL_RULES): readonly Breach[] {
-  const judges = [books, movements, transitions, publishedInOrder, appliedInOrder, together, drained, kept];
+  const judges = [
+    ...[books, movements, answeredOnce, transitions, publishedInOrder, appliedInOrder],
+    ...[together, drained, allHandled, kept],
+  ];
   return judges.flatMap((check) => check(evidence)).filter(({ rule }) => rules.includes(rule));
 }
 
