@@ -11,6 +11,8 @@ export type Asked = "statement" | "begin" | "commit" | "publish" | "commit offse
 /** Who decides what goes wrong. */
 export interface Mischief {
   fateOf(process: Process, asked: Asked): Fate;
+  /** By how much a record comes late in its partition, in simulated milliseconds, so that others overtake it; 0 for not at all. */
+  lateByMs(): number;
   /** How long something is under way, in simulated milliseconds. */
   latencyMs(): number;
 }

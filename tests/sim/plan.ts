@@ -15,7 +15,12 @@ export interface Plan {
   readonly habits: Habits;
   /** For how long harm is done, in simulated milliseconds. */
   readonly harmMs: number;
+  /** How long it may take until all has come to rest after that, in simulated milliseconds. */
+  readonly quietWithinMs: number;
 }
+
+/** Longer than the patience of every step of the saga. */
+const QUIET_WITHIN_MS = 11 * 60_000;
 
 export const FAULT_NAMES: readonly string[] = [...STEP_FAULTS, ...WORLD_FAULTS.map(({ name }) => name)];
 
@@ -49,6 +54,7 @@ export function planOf(seed: number, chosen?: readonly string[]): Plan {
     intensity: between(0.5, 3),
     worldFaults: WORLD_FAULTS.filter(({ name }) => faults.has(name)),
     harmMs: between(5_000, 10_000),
+    quietWithinMs: QUIET_WITHIN_MS,
   };
 }
 

@@ -31,12 +31,8 @@ export class Process implements Owner {
   }
 }
 
-/**
- * The clock of a process.
- * @param longerBy how much longer every sleep of at least a tenth of a second takes at least, in milliseconds: how days are played in seconds.
- * It is as if the machine were slow, which the system must bear anyway.
- */
-export function clockOf(process: Process, scheduler: Scheduler, leastSleepMs = 0): Clock {
+/** The clock of a process. */
+export function clockOf(process: Process, scheduler: Scheduler): Clock {
   const startedAt = scheduler.now;
   return {
     now: () => scheduler.timeOfDay + process.clockOffsetMs,
@@ -47,7 +43,7 @@ export function clockOf(process: Process, scheduler: Scheduler, leastSleepMs = 0
           resolve();
           return;
         }
-        const takeBack = scheduler.after(ms >= 100 ? Math.max(ms, leastSleepMs) : ms, process, "", () => {
+        const takeBack = scheduler.after(ms >= 100 ? Math.max(ms, scheduler.leastSleepMs) : ms, process, "", () => {
           signal?.removeEventListener("abort", abort);
           resolve();
         });

@@ -17,8 +17,6 @@ export interface Surroundings {
   readonly scheduler: Scheduler;
   readonly kafka: Kafka;
   readonly mischief: Mischief;
-  /** The least that a sleep of a process takes, in simulated milliseconds. */
-  readonly leastSleepMs: number;
 }
 
 /** A member is given up by its group, and a silent session by the database, after so long. */
@@ -71,12 +69,12 @@ export class Replica {
   }
 
   start(): void {
-    const { scheduler, kafka, mischief, leastSleepMs } = this.#around;
+    const { scheduler, kafka, mischief } = this.#around;
     this.#isMeantToRun = true;
     this.#lives += 1;
     const process = new Process(`${this.name}.${this.#lives}`);
     process.clockOffsetMs = this.#clockOffsetMs;
-    const clock = clockOf(process, scheduler, leastSleepMs);
+    const clock = clockOf(process, scheduler);
     const crash = () => this.crash();
     const database = simulatedDatabase({ process, store: this.#store, scheduler, mischief, crash });
     const logger = createLogger({

@@ -33,6 +33,11 @@ export class Scheduler {
   /** Drawn from for whatever the scheduler's users leave to chance. */
   readonly random: () => number;
   readonly trace: string[] = [];
+  /**
+   * The least that a wait of a tenth of a second or more takes in a process, in simulated milliseconds: with more than 0 days are played in
+   * seconds. It is as if all machines were slow, which the system must bear anyway.
+   */
+  leastSleepMs = 0;
   #now = 0;
   #events: Event[] = [];
   #registered = 0;

@@ -16,13 +16,13 @@ export interface Verdict {
 }
 
 const STOCKS = [1_000, 40, 4];
-const QUIET_WITHIN_MS = 10 * 60_000;
 const LOOK_MS = 500;
+const ORDERABLE_WITHIN_MS = 30_000;
 
 /** Plays a whole system by a plan, waits until it has come to rest, and judges what is left of it. */
 export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   await stores.reset();
-  const world = new World(stores, { ...plan, leastSleepMs: 0 });
+  const world = new World(stores, plan);
   const { scheduler } = world;
   const { drainedAfterMs, unanswered } = await scheduler.drive(play(world, plan));
   const evidence = await world.evidence(drainedAfterMs);
@@ -48,7 +48,7 @@ interface Rest {
   readonly unanswered: readonly string[];
 }
 
-async function play(world: World, { seed, habits, harmMs, worldFaults }: Plan): Promise<Rest> {
+async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFaults }: Plan): Promise<Rest> {
   const { scheduler, trouble } = world;
   for (const replica of world.replicas) replica.start();
   const cast = await assemble(world);
@@ -62,8 +62,8 @@ async function play(world: World, { seed, habits, harmMs, worldFaults }: Plan): 
   harmDone.abort();
   world.heal();
   const healedAt = scheduler.now;
-  scheduler.after(QUIET_WITHIN_MS, undefined, "", () => giveUp.abort());
-  const drainedAfterMs = await untilQuiet(world, healedAt, load);
+  scheduler.after(quietWithinMs, undefined, "", () => giveUp.abort());
+  const drainedAfterMs = await untilQuiet(world, healedAt + quietWithinMs, load);
   const unanswered = await load;
   for (const replica of world.replicas) await replica.stop();
   await scheduler.sleep(1);
@@ -71,12 +71,13 @@ async function play(world: World, { seed, habits, harmMs, worldFaults }: Plan): 
 }
 
 /** @returns when nothing was under way any more, in simulated milliseconds after the heal; undefined when it never came to that */
-async function untilQuiet(world: World, healedAt: number, load: Promise<unknown>): Promise<number | undefined> {
+async function untilQuiet(world: World, until: number, load: Promise<unknown>): Promise<number | undefined> {
   const { scheduler } = world;
+  const healedAt = scheduler.now;
   let drainedAfterMs: number | undefined;
   let isLoadOver = false;
   void load.then(() => (isLoadOver = true));
-  while (scheduler.now - healedAt < QUIET_WITHIN_MS) {
+  while (scheduler.now < until) {
     await scheduler.sleep(LOOK_MS);
     if ((await world.underWay()) > 0) continue;
     drainedAfterMs ??= scheduler.now - healedAt;
@@ -88,7 +89,7 @@ async function untilQuiet(world: World, healedAt: number, load: Promise<unknown>
 const idOf = (tail: string) => `00000000-0000-7000-8000-${tail.padStart(12, "0")}`;
 
 /** Everybody who takes part, and products that can be ordered. */
-async function assemble(world: World): Promise<Cast> {
+export async function assemble(world: World): Promise<Cast> {
   const { scheduler, trouble: mischief, replicasOf, journal } = world;
   const network = { scheduler, mischief, replicasOf };
   const person = (name: string, role: string, tail: string) =>
@@ -101,6 +102,8 @@ async function assemble(world: World): Promise<Cast> {
     productIds.push(String(body["id"]));
   }
   for (let known = 0; known < STOCKS.length;) {
+    if (scheduler.now > ORDERABLE_WITHIN_MS)
+      throw new Error("the products cannot be ordered, though nothing went wrong yet");
     await scheduler.sleep(100);
     const [row] = await scheduler.look(
       async () => world.stores.of("order").monitor<{ n: number }[]>`select count(*)::int as n from catalogue`,

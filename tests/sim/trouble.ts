@@ -14,8 +14,19 @@ const RATES: Rates = {
 };
 
 /** What can go wrong with each single step. A run has some of it, by its seed, so that each is also seen without the others. */
-export const STEP_FAULTS = ["refusals", "lost answers", "crashes", "slowness"] as const;
+export const STEP_FAULTS = ["refusals", "lost answers", "crashes", "slowness", "late messages"] as const;
 export type StepFault = (typeof STEP_FAULTS)[number];
+
+const LATE_PART = 0.2;
+const LATE_BY_MS = 4_000;
+
+/** How slow steps are that may be: the part of them, all before included, and their most, in simulated milliseconds. */
+const SLOWNESS = [
+  [0.5, 2],
+  [0.85, 20],
+  [0.985, 200],
+  [1, 3_000],
+] as const;
 
 const FAULT_OF: Readonly<Record<Exclude<Fate, "nothing">, StepFault>> = {
   refused: "refusals",
@@ -57,12 +68,18 @@ export class Trouble implements Mischief {
     return "nothing";
   }
 
+  lateByMs(): number {
+    const { random } = this.#scheduler;
+    if (!this.#isOn || !this.#faults.has("late messages") || random() > LATE_PART) return 0;
+    return random() * LATE_BY_MS;
+  }
+
   latencyMs(): number {
     const { random } = this.#scheduler;
     const part = random();
     const isSlow = this.#isOn && this.#faults.has("slowness");
-    if (part < 0.85) return 0.1 + random() * 2;
-    if (part < 0.97 || !isSlow) return random() * 15;
-    return random() * (part < 0.995 ? 300 : 3_000);
+    if (!isSlow) return part < 0.85 ? 0.1 + random() * 2 : random() * 15;
+    const [, mostMs = 0] = SLOWNESS.find(([below]) => part < below) ?? [];
+    return 0.1 + random() * mostMs;
   }
 }

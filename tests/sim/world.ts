@@ -55,7 +55,6 @@ export interface WorldOptions {
   readonly replicas: number;
   readonly stepFaults: ReadonlySet<StepFault>;
   readonly intensity: number;
-  readonly leastSleepMs: number;
 }
 
 /** The whole system, in one process and in simulated time. */
@@ -69,12 +68,12 @@ export class World {
   /** Where unreadable records were put. */
   readonly planted = new Set<string>();
 
-  constructor(stores: Stores, { seed, replicas, stepFaults, intensity, leastSleepMs }: WorldOptions) {
+  constructor(stores: Stores, { seed, replicas, stepFaults, intensity }: WorldOptions) {
     this.stores = stores;
     this.scheduler = new Scheduler(seed);
     this.trouble = new Trouble(this.scheduler, stepFaults, intensity);
     const around = {
-      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble, leastSleepMs },
+      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble },
     };
     this.replicas = PARTICIPANTS.flatMap((participant) =>
       Array.from(
@@ -112,7 +111,7 @@ export class World {
       ),
     );
     const lags = PARTICIPANTS.map(({ name, topics }) => this.kafka.lag(name, topics));
-    return [...unsent, ...lags].reduce((sum, n) => sum + n, 0);
+    return [...unsent, ...lags, this.kafka.held].reduce((sum, n) => sum + n, 0);
   }
 
   /** What the books say is not as it should be. */
@@ -128,7 +127,12 @@ export class World {
       PARTICIPANTS.map(({ name }) => readMessages(name, this.stores.of(name).monitor)),
     );
     return {
-      ...{ journal: this.journal, planted: this.planted, broughtForward: new Set(), drainedAfterMs },
+      ...{
+        journal: this.journal,
+        planted: this.planted,
+        broughtForward: new Set([...this.kafka.late].map(idOf)),
+        drainedAfterMs,
+      },
       ...{ accounts, ledgers },
       outbox: messages.flatMap(({ outbox }) => outbox),
       deadLetters: messages.flatMap(({ deadLetters }) => deadLetters),
@@ -137,6 +141,8 @@ export class World {
     };
   }
 }
+
+const idOf = (value: string) => envelopeOf(Buffer.from(value)).messageId ?? "";
 
 function toTopicRecord({ topic, partition, offset, key, value }: BrokerRecord): Evidence["records"][number] {
   return { topic, partition, offset, key, ...envelopeOf(value === null ? null : Buffer.from(value)) };

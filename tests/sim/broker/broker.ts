@@ -1,10 +1,24 @@
-import type { Broker } from "@shop/messaging/broker";
+import type { Broker, RecordToPublish } from "@shop/messaging/broker";
 import { ask, type BrokerSurroundings } from "./request.ts";
 import { simulatedSubscription } from "./subscription.ts";
 
 /** The broker as one process has it, at the seam where otherwise Kafka's client is. */
 export function simulatedBroker(around: BrokerSurroundings): Broker {
-  const { kafka, scheduler, process } = around;
+  const { kafka, scheduler, process, mischief } = around;
+
+  /** As if a record had been published later than those that came after it: what Kafka never does, and readers bear. */
+  function isHeldBack(record: RecordToPublish): boolean {
+    const ms = mischief.lateByMs();
+    if (ms === 0) return false;
+    kafka.held += 1;
+    kafka.late.add(record.value);
+    scheduler.after(ms, undefined, `late: ${record.topic}/${record.key.slice(-6)}`, () => {
+      kafka.held -= 1;
+      kafka.append([record]);
+    });
+    return true;
+  }
+
   return {
     publish: (records) =>
       ask(
@@ -15,7 +29,7 @@ export function simulatedBroker(around: BrokerSurroundings): Broker {
           // A batch that was not acknowledged may have come as far as anywhere.
           const part = fate === "unanswered" ? Math.ceil(scheduler.random() * records.length) : records.length;
           if (part < records.length) scheduler.note(`${process.name}: … ${part} of ${records.length}`);
-          return kafka.append(records.slice(0, part));
+          return kafka.append(records.slice(0, part).filter((record) => !isHeldBack(record)));
         },
       ),
     endOffsets: (topics) => ask(around, undefined, "", () => kafka.ends(topics)),

@@ -41,6 +41,10 @@ class Group {
 export class Kafka {
   /** Whether nobody can reach it. */
   isAway = false;
+  /** The messages that came late into their partitions, whole, and how many are to come yet. */
+  readonly late = new Set<string>();
+  held = 0;
+  readonly #waiting = new Set<() => void>();
   #logs = new Map<string, BrokerRecord[]>();
   #groups = new Map<string, Group>();
   readonly #partitioner = byKey();
@@ -63,7 +67,14 @@ export class Kafka {
     const log = this.#log({ topic, partition });
     const record: BrokerRecord = { topic, partition, offset: String(log.length), key, value, headers: {} };
     log.push(record);
+    for (const tell of this.#waiting) tell();
+    this.#waiting.clear();
     return record;
+  }
+
+  /** Has `tell` called once, with the next record of any topic. */
+  onNextRecord(tell: () => void): void {
+    this.#waiting.add(tell);
   }
 
   partitionOf(key: string): number {

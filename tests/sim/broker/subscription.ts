@@ -75,6 +75,12 @@ export function simulatedSubscription(
       },
     );
 
+  async function nextRecordOr(ms: number): Promise<void> {
+    const come = new AbortController();
+    kafka.onNextRecord(() => void scheduler.after(around.mischief.latencyMs(), process, "", () => come.abort()));
+    await clock.sleep(ms, AbortSignal.any([come.signal, stopping.signal]));
+  }
+
   async function consumeUntilBroken(): Promise<void> {
     const queue = createWorkQueue({ handle, clock, logger, metrics });
     const ended = new AbortController();
@@ -93,7 +99,7 @@ export function simulatedSubscription(
       while (!stopping.signal.aborted) {
         try {
           const records = await fetch();
-          if (records.length === 0) await clock.sleep(FETCH_WAIT_MS * scheduler.random(), stopping.signal);
+          if (records.length === 0) await nextRecordOr(FETCH_WAIT_MS);
           else queue.add(records);
         } catch (error) {
           if (!(error instanceof Rejoin)) throw error;

@@ -45,7 +45,7 @@ export class Store {
   readonly operations: Operations;
   /** Whether nobody can reach it. */
   isAway = false;
-  readonly #sessions: Session[] = [];
+  #sessions: Session[] = [];
   #listeners: Listener[] = [];
   #free: Session[] = [];
   #truncate = "";
@@ -87,7 +87,10 @@ export class Store {
 
   /** Empties it. */
   async reset(): Promise<void> {
-    if (this.#free.length !== this.#sessions.length) throw new Error(`${this.service}: connections are still in use`);
+    // A run that was given up leaves what it was about.
+    for (const session of this.#sessions.filter((each) => !this.#free.includes(each)))
+      await session.client.end({ timeout: 0 });
+    this.#sessions = this.#sessions.filter((each) => this.#free.includes(each));
     this.#free = [...this.#sessions];
     this.#listeners = [];
     this.isAway = false;

@@ -1,0 +1,145 @@
+import type { Habits } from "../../chaos/load/load.ts";
+import type { Rule } from "../../chaos/rules/rules.ts";
+
+/** A mistake that is made in the product's source as it is loaded. */
+export interface Bug {
+  readonly name: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  /** Stands in the file exactly once, or the test says that it has to be looked at again. */
+  readonly found: string;
+  readonly replaced: string;
+  /** Further replacements in the same file. */
+  readonly also?: readonly (readonly [found: string, replaced: string])[];
+  /** The faults under which it shows. */
+  readonly faults: readonly string[];
+  /** What people do more than usual. */
+  readonly habits?: Partial<Habits>;
+  /** Any of these is broken by it. */
+  readonly rules: readonly Rule[];
+}
+
+export const BUGS: readonly Bug[] = [
+  {
+    name: "the inbox is off",
+    file: "shared/messaging/src/inbox.ts",
+    found: "const fresh = await firstSeen(tx, messages);",
+    replaced: "await firstSeen(tx, messages); const fresh = messages;",
+    faults: ["duplicates", "replays"],
+    rules: ["I3"],
+  },
+  {
+    name: "messages are committed before the change that they tell of",
+    file: "shared/messaging/src/messaging.ts",
+    found: "const outbox = createOutbox({ ids, clock });",
+    replaced:
+      "const real = createOutbox({ ids, clock }); const outbox = { send: (_tx, messages) => db.transaction((own) => real.send(own, messages)) };",
+    faults: ["crashes"],
+    rules: ["I6"],
+  },
+  {
+    name: "the insert into the outbox is not awaited",
+    file: "shared/messaging/src/outbox.ts",
+    found: "await tx.execute(sql`",
+    // Of orders alone, or no product would ever be on sale.
+    replaced:
+      "if (rows.some(({ topic }) => topic === 'order.events')) void tx.execute(sql`select 1`); else await tx.execute(sql`",
+    faults: [],
+    rules: ["I6"],
+  },
+  {
+    name: "the relay reads on from the highest id that it has seen",
+    file: "shared/messaging/src/relay-session.ts",
+    found: "        order by outbox.id limit ${limit}`);",
+    replaced:
+      "        and id > ${seen} order by outbox.id limit ${limit}`); seen = rows.reduce((max, { id }) => Math.max(max, Number(id)), seen);",
+    also: [["  let lost = false;", "  let lost = false; let seen = 0;"]],
+    faults: ["slowness"],
+    rules: ["I7"],
+  },
+  {
+    name: "offsets are committed before the database",
+    file: "shared/messaging/src/kafka/work-queue.ts",
+    found: "        await handle(batch, closing.signal);",
+    replaced:
+      "        for (const { topic, partition, offset } of batch) uncommitted.set(`${topic}:${partition}`, { topic, partition, next: (BigInt(offset) + 1n).toString() }); await handle(batch, closing.signal);",
+    faults: ["kills", "databases away", "slowness"],
+    rules: ["I7"],
+  },
+  {
+    name: "an undo that comes first leaves no tombstone",
+    file: "services/product/src/db/reservations.ts",
+    found: "  return new Map(rows.map((row) => [row.orderId, row]));",
+    replaced:
+      "  if (wanted[0]?.status === 'RETURNED') await tx.execute(sql`delete from reservation where status = 'RETURNED' and returned_at is null and order_id = any(${uuidArray(wanted.map(({ orderId }) => orderId))})`); return new Map(rows.map((row) => [row.orderId, row]));",
+    faults: ["late messages"],
+    rules: ["I1", "I2", "I3", "I4"],
+  },
+  {
+    name: "a saga is neither locked nor checked for having been changed meanwhile",
+    file: "services/orchestrator/src/saga/store.ts",
+    found: '    .orderBy(saga.orderId)\n    .for("update");',
+    replaced: "    .orderBy(saga.orderId);",
+    also: [
+      ['where saga.id = r.id and saga.revision = r."readRevision"', "where saga.id = r.id"],
+      // Two entries with one number would be refused, and so be noticed as well.
+      ["step text, message text, detail text)`", "step text, message text, detail text) on conflict do nothing`"],
+    ],
+    faults: ["slowness", "rebalances"],
+    habits: { cancelled: 0.9, orders: 20, ordersPerSecond: 20 },
+    rules: ["I2", "I3", "I4", "I7"],
+  },
+  {
+    name: "a message is a dead letter when the database is away",
+    file: "shared/messaging/src/inbox.ts",
+    found: "if (isTransient(error) && !takesTooLong) {",
+    replaced: "if (isTransient(error) && attempt < 2 && !takesTooLong) {",
+    faults: ["databases away", "broken connections"],
+    rules: ["I7"],
+  },
+  {
+    name: "an idempotency key is stored in a transaction of its own",
+    file: "services/order/src/use-cases/place-order.ts",
+    found: "  const taken = await takeKeys(tx, newKeys);",
+    replaced: "  const taken = await db.transaction((own) => takeKeys(own, newKeys));",
+    also: [["  { outbox, clock, ids }: Context,", "  { db, outbox, clock, ids }: Context,"]],
+    faults: ["refusals", "crashes", "broken connections"],
+    rules: ["I3", "I8"],
+  },
+  {
+    name: "the relay marks messages before the broker has acknowledged them",
+    file: "shared/messaging/src/relay.ts",
+    found:
+      "        const acknowledgements = await publish(leading, rows);\n        if (acknowledgements !== undefined) {",
+    replaced:
+      "        await session.markAndRead({ ids: rows.map(({ id }) => id), ends: [] }, 1, []);\n        const acknowledgements = await publish(leading, rows);\n        if (acknowledgements !== undefined) {",
+    faults: ["kills", "crashes"],
+    rules: ["I7"],
+  },
+  {
+    name: "stock is given back as often as that is asked for",
+    file: "services/product/src/use-cases/return-stock.ts",
+    found: 'filter(({ status }) => status === "TAKEN")',
+    replaced: 'filter(({ status }) => status !== "REFUSED")',
+    faults: ["freezes", "the broker away", "late messages"],
+    rules: ["I1"],
+  },
+  {
+    name: "a cancel takes a delivery back that has been completed",
+    file: "services/delivery/src/db/deliveries.ts",
+    found: "(case delivery.status when 'PENDING' then 'CANCELLED' else delivery.status end)",
+    replaced: "(case delivery.status when 'FAILED' then delivery.status else 'CANCELLED' end)",
+    // The database refuses some of it by itself: then the command is a dead letter.
+    faults: ["late messages"],
+    rules: ["I2", "I4", "I7", "I8"],
+  },
+  {
+    name: "a rider's deed is decided on a delivery that is not locked",
+    file: "services/delivery/src/db/deliveries.ts",
+    found: 'where(eq(delivery.id, id)).for("update")',
+    replaced: "where(eq(delivery.id, id))",
+    faults: ["slowness"],
+    habits: { raced: 1, cancelled: 0, completed: 0, failed: 0, orders: 20, ordersPerSecond: 20 },
+    rules: ["I2", "I4", "I8"],
+  },
+];

@@ -1,0 +1,41 @@
+import { BUGS } from "./bugs.ts";
+import { plant } from "./plant.ts";
+
+/** What a hunt tells on its last line, as JSON. */
+export interface Hunted {
+  /** The first seed under which a rule was broken; null when none was. */
+  readonly seed: number | null;
+  readonly rules: readonly string[];
+  readonly texts: readonly string[];
+}
+
+/** What is broken is not waited for as long as elsewhere. */
+const QUIET_WITHIN_MS = 40_000;
+
+/** `bun hunt.ts NAME SEEDS`: plays seeds from 1 with a bug planted until a rule is broken. */
+async function hunt(name: string, seeds: number): Promise<Hunted> {
+  const bug = BUGS.find((each) => each.name === name);
+  if (bug === undefined) throw new Error(`there is no bug ${name}`);
+  plant(bug);
+  // From here on the product is loaded, with the bug in it.
+  const [{ planFor }, { simulate }, { Stores }] = await Promise.all([
+    import("./plan-for.ts"),
+    import("../simulate.ts"),
+    import("../world.ts"),
+  ]);
+  const stores = await Stores.open();
+  try {
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const { breaches } = await simulate(stores, { ...planFor(bug, seed), quietWithinMs: QUIET_WITHIN_MS });
+      if (breaches.length === 0) continue;
+      return { seed, rules: [...new Set(breaches.map(({ rule }) => rule))], texts: breaches.map(({ text }) => text) };
+    }
+    return { seed: null, rules: [], texts: [] };
+  } finally {
+    await stores.close();
+  }
+}
+
+const [, , name = "", seeds = "10"] = process.argv;
+process.stdout.write(`${JSON.stringify(await hunt(name, Number(seeds)))}\n`);
+process.exit(0);
