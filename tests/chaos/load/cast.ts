@@ -16,12 +16,13 @@ export async function assemble(
   stocks: readonly number[],
   write: (entry: Entry) => void,
 ): Promise<Cast> {
-  const castAs = async (name: string) => person(name, frontendUrl, await tokenOf(frontendUrl, name), write);
-  const admin = await enter(frontendUrl, "admin");
+  const castAs = async (name: string) =>
+    person(name, frontendUrl, await insisting(() => tokenOf(frontendUrl, name)), write);
+  const admin = await insisting(() => enter(frontendUrl, "admin"));
   const productIds: string[] = [];
-  for (const stock of stocks) productIds.push(await newProduct(admin, stock));
-  const plenty = await newProduct(admin, 100_000);
-  const customer = await enter(frontendUrl, "customer");
+  for (const stock of stocks) productIds.push(await insisting(() => newProduct(admin, stock)));
+  const plenty = await insisting(() => newProduct(admin, 100_000));
+  const customer = await insisting(() => enter(frontendUrl, "customer"));
   await eventually(
     async () => {
       if (!(await areOrderable(customer, [...productIds, plenty])))
@@ -34,6 +35,11 @@ export async function assemble(
     riders: [await castAs(RIDERS[0]), await castAs(RIDERS[1])],
     ...{ productIds, plenty },
   };
+}
+
+/** On a busy machine a system that has just started may answer 503, and any client would ask again. */
+function insisting<Result>(call: () => Promise<Result>): Promise<Result> {
+  return eventually(call, { deadlineMs: 30_000, pauseMs: 500 });
 }
 
 /** An access token of somebody who logs in now. */

@@ -90,7 +90,7 @@ export async function readMessages(
   const outbox = await sql<Omit<OutboxRow, "service">[]>`
     select id::float8 as id, topic, key, payload->>'id' as "messageId", payload->>'type' as type, sent_at is not null as sent from outbox order by id`;
   const deadLetters = await sql<Omit<DeadLetter, "service">[]>`
-    select cause, left(detail, 200) as detail, key, topic, partition, record_offset::text as "offset" from dead_letter`;
+    select cause, left(detail, 200) as detail, key, topic, partition, record_offset::text as "offset" from dead_letter where replayed_at is null`;
   return {
     outbox: outbox.map((row) => ({ ...row, service })),
     deadLetters: deadLetters.map((row) => ({ ...row, service })),
