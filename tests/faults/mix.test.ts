@@ -5,10 +5,10 @@ import { seedOf } from "../chaos/options.ts";
 import { commandFor, describe, kept, type Outcome } from "../chaos/report.ts";
 import { runPlan } from "../chaos/run.ts";
 
-/** Long enough for a turn of each fault of the mix. */
-const FOR_MS = 100_000;
+/** Turns of about half of the faults of the mix. */
+const FOR_MS = 60_000;
 
-test("under turns of every fault that mixes, from a seed that changes daily, nothing is lost and nothing is done twice", async () => {
+test("under turns of the faults that mix, in an order that changes daily, nothing is lost and nothing is done twice", async () => {
   const plan = mixOf(seedOf(new Date()), FOR_MS);
   const folder = join(import.meta.dir, "../../.data/chaos/mix");
   process.stdout.write(`  as \`${commandFor(plan)}\`\n`);
