@@ -1,0 +1,126 @@
+import type { Shop } from "@shop/client/shop";
+import { readFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { readBooks } from "@shop/local/books";
+import { areOrderable } from "@shop/local/demo/orderable";
+import { enter } from "@shop/local/demo/enter";
+import { until } from "@shop/local/demo/story";
+import { startSystem, type System } from "@shop/local/system";
+import postgres from "postgres";
+import { type ClockOfReplica, clockFor } from "../chaos/stage/clock.ts";
+import { atMost, customers, percentile } from "./load.ts";
+
+/**
+ * A day's worth of orders, in parts: latency, memory and tables after each. A third is completed by a rider, a third cancelled, a third waits.
+ * Then the clocks of all services go on by as much as rows are kept, and what is left of outboxes and inboxes is counted.
+ */
+const { values } = parseArgs({
+  options: {
+    orders: { type: "string", default: "100000" },
+    parts: { type: "string", default: "10" },
+    "in-flight": { type: "string", default: "32" },
+  },
+});
+const orders = Number(values.orders);
+const parts = Number(values.parts);
+const inFlight = Number(values["in-flight"]);
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
+const participants = ["order", "product", "delivery", "orchestrator"] as const;
+const DAY_MS = 24 * 3_600_000;
+/** Longer than anything is kept that is purged: inbox rows are, for 14 days. */
+const LATER_MS = 15 * DAY_MS;
+
+const folder = await mkdtemp(join(tmpdir(), "day-"));
+const clocks = new Map<string, ClockOfReplica>();
+
+async function memory(system: System): Promise<string> {
+  const all = Object.entries(system.services).map(async ([name, service]) => {
+    const [pid] = service.pids();
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    return `${name} ${Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024)}`;
+  });
+  return (await Promise.all(all)).join(", ");
+}
+
+/** Rows and megabytes of a table in each of the participants' databases. */
+async function sizes(system: System, table: "outbox" | "inbox"): Promise<string> {
+  const all = participants.map(async (name) => {
+    const sql = postgres(system.databaseUrls.get(name) ?? "", { max: 1, onnotice: () => undefined });
+    const [row] = await sql<{ n: number; mb: number }[]>`
+      select (select count(*)::int from ${sql(table)}) as n, (pg_total_relation_size(${table}) / 1048576)::int as mb`;
+    await sql.end();
+    return `${name} ${row?.n} (${row?.mb} MB)`;
+  });
+  return (await Promise.all(all)).join(", ");
+}
+
+/** One order to where a day leaves it. @returns how long its customer waited for the 201, in milliseconds */
+async function oneOrder(customer: Shop, rider: Shop, productId: string, number: number): Promise<number> {
+  const startedAt = performance.now();
+  const { id } = await customer.createOrder({ items: [{ productId, quantity: 1 }], deliveryAddress });
+  const ms = performance.now() - startedAt;
+  if (number % 3 === 0) await customer.cancelOrder(id);
+  if (number % 3 === 1) {
+    const [delivery] = await until(
+      `the delivery of ${id}`,
+      async () => (await rider.listDeliveries({ orderId: id })).items,
+      (items) => items.length > 0,
+    );
+    if (delivery !== undefined) await rider.completeDelivery(delivery.id);
+  }
+  return ms;
+}
+
+async function run(system: System): Promise<void> {
+  const people = await customers(system.frontendUrl, inFlight);
+  const rider = await enter(system.frontendUrl, "rider", undefined, { attempts: 5 });
+  const admin = await enter(system.frontendUrl, "admin");
+  const product = { name: "Of a day", price: 1_000, currency: "KRW", stock: 1_000_000 } as const;
+  const { id: productId } = await admin.createProduct(product);
+  await until("the catalogue", () => areOrderable(people[0] as Shop, [productId]), Boolean);
+  let number = 0;
+  for (let part = 1; part <= parts; part += 1) {
+    const startedAt = performance.now();
+    const waits = await atMost(inFlight, Array.from({ length: Math.round(orders / parts) }), (_, worker) =>
+      oneOrder(people[worker] as Shop, rider, productId, (number += 1)),
+    );
+    const perSecond = Math.round((waits.length * 1_000) / (performance.now() - startedAt));
+    const at = (part: number) => Math.round(percentile(waits, part));
+    say(
+      `${number} orders: ${perSecond} per s, 201 after ${at(0.5)} ms (p50), ${at(0.99)} ms (p99); MB: ${await memory(system)}`,
+    );
+  }
+  await until(
+    "the last orders",
+    () => readBooks(system.databaseUrls),
+    ({ findings }) => findings.length === 0,
+  );
+  say("The books balance.");
+  for (const table of ["outbox", "inbox"] as const) say(`${table}: ${await sizes(system, table)}`);
+  for (const [name, clock] of clocks) clock.set(LATER_MS, system.supervisor.pids().get(name));
+  // What is purged is purged once a minute.
+  await Bun.sleep(75_000);
+  say(`${LATER_MS / DAY_MS} days later`);
+  for (const table of ["outbox", "inbox"] as const) say(`${table}: ${await sizes(system, table)}`);
+}
+
+const system = await startSystem({
+  environment: process.env,
+  ports: "free",
+  settings: { SEED_DEMO_DATA: "true", RATE_LIMIT_PER_USER_PER_SECOND: "100000" },
+  settingsOf({ name }) {
+    const clock = clockFor(name, folder);
+    clocks.set(name, clock);
+    return clock.environment;
+  },
+});
+try {
+  await run(system);
+} finally {
+  await system.stop();
+  await rm(folder, { recursive: true });
+}
