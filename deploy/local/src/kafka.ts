@@ -60,6 +60,9 @@ export async function whyNoLocalKafka(environment: KafkaOptions["environment"]):
 
 /** One that runs from its jars, so that its data lies in a folder of ours. */
 export interface KafkaProcess extends LocalKafka {
+  /** Stops it in its tracks (SIGSTOP), its connections open, until it is thawed. */
+  freeze(): void;
+  thaw(): void;
   /** Ends it (SIGKILL), throws away all of its data, topics and offsets included, and starts it on the same port. */
   wipe(): Promise<void>;
   /** Gives a name a password, or takes the name away, as an operator does it on a broker that runs; for one that was started as `secure`. */
@@ -170,6 +173,8 @@ export async function startKafka({
       await broker.stop("SIGTERM", STOP_TIMEOUT_MS);
       broker = await launch();
     },
+    freeze: () => broker.signal("SIGSTOP"),
+    thaw: () => broker.signal("SIGCONT"),
     async wipe() {
       await broker.stop("SIGKILL", 0);
       await rm(logFolder, { recursive: true });

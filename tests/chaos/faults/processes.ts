@@ -24,15 +24,25 @@ export const orchestratorKilled: Fault = {
   },
 };
 
+/** How often it is Kafka that is frozen. */
+const KAFKA_PART = 0.3;
+
 export const frozen: Fault = {
   number: 4,
   name: "zombie",
-  what: "SIGSTOP of a participant for 40 s, longer than its session in the group, then SIGCONT",
+  what: "SIGSTOP of a participant for 40 s, longer than its session in the group, then SIGCONT; or of Kafka",
   rules: EVERYTHING,
   needs: {},
   mixes: false,
   onMs: 40_000,
   async strike(stage, turn) {
+    if (turn.random() < KAFKA_PART) {
+      turn.did("SIGSTOP Kafka");
+      stage.kafka.freeze();
+      await turn.wait(turn.onMs);
+      stage.kafka.thaw();
+      return;
+    }
     const replica = turn.pick(participants.flatMap((name) => stage.replicasOf(name)));
     turn.did(`SIGSTOP ${replica}`);
     await stage.system.supervisor.kill(replica, "SIGSTOP");
