@@ -92,7 +92,7 @@ async function run(system: System): Promise<void> {
       oneOrder(people[worker % 2 === 0 ? 0 : 1], rider, productId, (number += 1)),
     );
     const perSecond = Math.round((waits.length * 1_000) / (performance.now() - startedAt));
-    const at = (part: number) => Math.round(percentile(waits, part));
+    const at = (below: number) => Math.round(percentile(waits, below));
     say(
       `${number} orders: ${perSecond} per s, 201 after ${at(0.5)} ms (p50), ${at(0.99)} ms (p99); MB: ${await memory(system)}`,
     );
