@@ -116,15 +116,20 @@ describe("a request through frontend and gateway", () => {
     expect(await refused.json()).toMatchObject({ status: 401, requestId: refused.headers.get("x-request-id") });
   });
 
-  test.each(["frontend", "gateway"] as const)("at the %s: HEAD has no body, 404 and 405 are problems", async (hop) => {
-    const { url } = hop === "frontend" ? frontend : gateway;
-    const head = await fetch(`${url}/api/products`, { method: "HEAD" });
-    expect([head.status, await head.text(), received[0]?.method]).toEqual([200, "", "HEAD"]);
-    const unknown = await fetch(`${url}/api/nothing`);
-    expect([unknown.status, unknown.headers.get("content-type")]).toEqual([404, "application/problem+json"]);
-    const wrong = await fetch(`${url}/api/products`, { method: "PUT" });
-    expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD, POST"]);
-  });
+  test.each(["frontend", "gateway"] as const)(
+    "at the %s: HEAD has the length of GET and no body, 404 and 405 are problems",
+    async (hop) => {
+      const { url } = hop === "frontend" ? frontend : gateway;
+      const head = await fetch(`${url}/api/products`, { method: "HEAD" });
+      expect([head.status, await head.text(), received[0]?.method]).toEqual([200, "", "HEAD"]);
+      const { length } = await (await fetch(`${url}/api/products`)).text();
+      expect(head.headers.get("content-length")).toBe(String(length));
+      const unknown = await fetch(`${url}/api/nothing`);
+      expect([unknown.status, unknown.headers.get("content-type")]).toEqual([404, "application/problem+json"]);
+      const wrong = await fetch(`${url}/api/products`, { method: "PUT" });
+      expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD, POST"]);
+    },
+  );
 
   test("with a body that is too large is 413 where anyone may call, 401 where not", async () => {
     const body = new Uint8Array(300_000);
