@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Locator } from "playwright-core";
 import { PHONE, shortId, startBrowser, type TestBrowser, type Visitor } from "../support/browser.ts";
 import { newProduct, orderBecomes, startTestSystem, type TestSystem, waitingOrder } from "../support/test-system.ts";
 
@@ -65,4 +66,56 @@ describe("for everybody", () => {
     await page.getByRole("heading", { name: "Made by hand, at your door today" }).waitFor();
     expect(await page.locator("html").getAttribute("lang")).toBe("en");
   });
+
+  test("a customer who has only a keyboard orders, and cancels", async () => {
+    const visitor = await browser.visit();
+    const { page } = visitor;
+    const press = (key: string) => page.keyboard.press(key);
+    const focused = () => page.locator(":focus");
+    /** Goes on from where the focus is, until it is there. */
+    async function tabUntil(there: Locator, name: string): Promise<void> {
+      for (let count = 0; count < 60; count += 1) {
+        await press("Tab");
+        if ((await there.count()) > 0) return;
+      }
+      throw new Error(`60 times Tab did not reach ${name}`);
+    }
+    const tabTo = (name: string) =>
+      tabUntil(page.locator(":focus", { hasText: name }).or(page.locator(`:focus[aria-label^="${name}"]`)), name);
+
+    await visitor.signIn("customer");
+    await page.goto("/");
+    await page
+      .getByRole("button", { name: /^Add to cart/ })
+      .first()
+      .waitFor();
+    await press("Tab");
+    expect(await focused().textContent()).toBe("Skip to content");
+    await press("Enter");
+    await tabTo("Add to cart");
+    await press("Enter");
+    // The button has become a quantity, and the keyboard is there.
+    expect(await focused().getAttribute("aria-label")).toBe("One more");
+    await press("Enter");
+    await page.getByRole("link", { name: "Cart 2" }).waitFor();
+    await page.getByRole("link", { name: "Cart 2" }).focus();
+    await press("Enter");
+    await page.getByLabel("Delivery address").waitFor();
+    await tabUntil(page.locator(":focus[name=deliveryAddress]"), "the address");
+    await page.keyboard.type("4 Sejong-daero, Jung-gu, Seoul");
+    await press("Enter");
+    await page.waitForURL(/\/orders\/[0-9a-f-]+$/);
+    await page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor({ timeout: 20_000 });
+    await tabTo("Cancel this order");
+    await press("Enter");
+    await page.getByRole("dialog", { name: "Cancel this order?" }).waitFor();
+    await press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await focused().textContent()).toBe("Cancel this order");
+    await press("Enter");
+    await tabTo("Yes, cancel it");
+    await press("Enter");
+    await page.locator(".page-head .pill", { hasText: "Cancelled" }).waitFor({ timeout: 20_000 });
+    expect(visitor.complaints).toEqual([]);
+  }, 90_000);
 });

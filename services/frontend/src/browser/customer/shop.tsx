@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import type { Product } from "@shop/contracts/http/product";
 import { useApp } from "../app-state.ts";
 import { usePages } from "../load.ts";
@@ -42,10 +43,26 @@ function ProductCard({ product }: { readonly product: Product }) {
   const t = texts.shop;
   const { id, name, description, price, currency, stock } = product;
   const inCart = cart.find((line) => line.product.id === id)?.quantity ?? 0;
+  const card = useRef<HTMLLIElement>(null);
+  const hasPressed = useRef(false);
   const mayOrder = user === undefined || user.role === "customer";
 
+  // The pressed button is gone: whoever goes on by keyboard does so at the one in its place.
+  useEffect(() => {
+    if (hasPressed.current)
+      Array.from(card.current?.querySelectorAll("button") ?? [])
+        .at(-1)
+        ?.focus();
+    hasPressed.current = false;
+  }, [inCart === 0]);
+
+  function put(quantity: number): void {
+    hasPressed.current = quantity === 0 || inCart === 0;
+    putInCart(product, quantity);
+  }
+
   return (
-    <li class={stock === 0 ? "product gone" : "product"}>
+    <li ref={card} class={stock === 0 ? "product gone" : "product"}>
       <Tile id={id} />
       <div class="product-body">
         <h2>{name}</h2>
@@ -62,19 +79,14 @@ function ProductCard({ product }: { readonly product: Product }) {
             class="button wide"
             aria-label={`${t.add}: ${name}`}
             onClick={() => {
-              putInCart(product, 1);
+              put(1);
               announce(t.added(name));
             }}
           >
             {t.add}
           </button>
         ) : (
-          <Stepper
-            name={name}
-            value={inCart}
-            max={Math.min(stock, MAX_QUANTITY)}
-            onChange={(quantity) => putInCart(product, quantity)}
-          />
+          <Stepper name={name} value={inCart} max={Math.min(stock, MAX_QUANTITY)} onChange={put} />
         )}
       </div>
     </li>
