@@ -81,8 +81,7 @@ test("a session that was ended elsewhere: the page says so, asks to sign in, and
   await context.addCookies([
     { name: "session", value: value.replace(/\.\d+\./, ".0."), url: shop.system.frontendUrl, httpOnly: true },
   ]);
-  await page.getByText("Your session has ended. Sign in again.").waitFor();
-  await page.getByText("Sign in to go on.").waitFor();
+  await page.locator(".account").getByText("Your session has ended. Sign in again.").waitFor();
   await picture("session-ended");
   expect((await context.cookies()).map(({ name }) => name)).not.toContain("session");
   await page.getByLabel("Name", { exact: true }).fill("customer");

@@ -10,7 +10,7 @@ import { shop } from "./shop.ts";
 
 /** @param isGate whether it stands in for a page that needs a session, which is shown afterwards */
 export function SignInPage({ isGate = false }: { readonly isGate?: boolean }) {
-  const { texts, logIn } = useApp();
+  const { texts, logIn, hasEnded } = useApp();
   const t = texts.account;
   usePageTitle(t.signInTitle);
   const [username, setUsername] = useState("");
@@ -25,7 +25,7 @@ export function SignInPage({ isGate = false }: { readonly isGate?: boolean }) {
   return (
     <section class="narrow card account">
       <h1>{t.signInTitle}</h1>
-      <p class="lead">{isGate ? t.neededFor : t.signInLead}</p>
+      <p class="lead">{isGate ? (hasEnded ? t.ended : t.neededFor) : t.signInLead}</p>
       <Form label={t.signIn} busyLabel={texts.loading} send={signIn}>
         {() => (
           <>

@@ -23,6 +23,10 @@ export interface AppState {
   setTheme(theme: Theme): void;
   /** undefined: nobody is logged in. */
   readonly user: User | undefined;
+  /** Whether it is known who is logged in. */
+  readonly isSettled: boolean;
+  /** Whether the last session ended without anybody having logged out here. */
+  readonly hasEnded: boolean;
   logIn(username: string, password: string): Promise<User>;
   logOut(): Promise<void>;
   readonly cart: readonly CartLine[];

@@ -56,7 +56,7 @@ export function App() {
   }, []);
 
   const texts = TEXTS[language];
-  const { user, isSettled, doubt, ...session } = useSession(() => setAnnouncement(texts.account.ended));
+  const { user, isSettled, hasEnded, doubt, ...session } = useSession(() => setAnnouncement(texts.account.ended));
   const state = useMemo<AppState>(
     () => ({
       language,
@@ -76,6 +76,8 @@ export function App() {
         setThemeState(chosen);
       },
       user,
+      isSettled,
+      hasEnded,
       async logIn(username, password) {
         const person = await session.logIn(username, password);
         setAnnouncement(texts.account.welcome(person.displayName));
@@ -103,7 +105,7 @@ export function App() {
       emptyCart: () => changeCart(() => []),
       announce: setAnnouncement,
     }),
-    [language, theme, user, cart],
+    [language, theme, user, isSettled, hasEnded, cart],
   );
 
   const route = routeOf(path);
@@ -121,7 +123,7 @@ export function App() {
   return (
     <AppContext.Provider value={state}>
       <Frame route={route} mainRef={main} announcement={announcement}>
-        <CurrentPage route={route} isSettled={isSettled} doubt={doubt} />
+        <CurrentPage route={route} doubt={doubt} />
       </Frame>
     </AppContext.Provider>
   );

@@ -36,15 +36,13 @@ const FOR: Readonly<Partial<Record<PageName, Role>>> = {
 
 interface CurrentPageProps {
   readonly route: Route | undefined;
-  /** Whether it is known who is logged in. */
-  readonly isSettled: boolean;
-  /** Why it could not be found out so far. */
+  /** Why it could not be found out so far who is logged in. */
   readonly doubt: unknown;
 }
 
 /** The page that the address means, for those whom it is for. */
-export function CurrentPage({ route, isSettled, doubt }: CurrentPageProps) {
-  const { texts, user } = useApp();
+export function CurrentPage({ route, doubt }: CurrentPageProps) {
+  const { texts, user, isSettled } = useApp();
   const home = homeOf(user?.role);
   const isElsewhere = route?.page === "shop" && home !== pathTo("shop");
   useEffect(() => {

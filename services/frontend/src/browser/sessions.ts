@@ -14,6 +14,8 @@ interface Session {
   readonly user: User | undefined;
   /** Whether it is known who is logged in. */
   readonly isSettled: boolean;
+  /** Whether the last session ended without anybody having logged out here. */
+  readonly hasEnded: boolean;
   /** Why that could not be found out so far; it is tried again. */
   readonly doubt: unknown;
   logIn(username: string, password: string): Promise<User>;
@@ -28,6 +30,7 @@ interface Session {
 export function useSession(onEnd: () => void): Session {
   const [user, setUser] = useState<User | undefined>(undefined);
   const [isSettled, setSettled] = useState(document.documentElement.dataset["session"] !== "yes");
+  const [hasEnded, setEnded] = useState(false);
   const [doubt, setDoubt] = useState<unknown>();
   const ended = useRef(onEnd);
   ended.current = onEnd;
@@ -35,6 +38,7 @@ export function useSession(onEnd: () => void): Session {
 
   const settle = useCallback((person: User | undefined) => {
     hasSession.current = person !== undefined;
+    if (person !== undefined) setEnded(false);
     setUser(person);
     setSettled(true);
     setDoubt(undefined);
@@ -56,7 +60,10 @@ export function useSession(onEnd: () => void): Session {
       }
     };
     const stop = onSessionEnd(() => {
-      if (hasSession.current) ended.current();
+      if (hasSession.current) {
+        setEnded(true);
+        ended.current();
+      }
       settle(undefined);
     });
     const onStorage = ({ key }: StorageEvent) => {
@@ -74,6 +81,7 @@ export function useSession(onEnd: () => void): Session {
   return {
     user,
     isSettled,
+    hasEnded,
     doubt,
     async logIn(username, password) {
       await shop.logIn(username, password);

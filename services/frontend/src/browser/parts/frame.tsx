@@ -75,9 +75,9 @@ export function Frame({ route, mainRef, announcement, children }: FrameProps) {
 }
 
 function Account({ isHere }: { readonly isHere: boolean }) {
-  const { texts, user, logOut, announce } = useApp();
+  const { texts, user, isSettled, logOut, announce } = useApp();
   if (user === undefined) {
-    return isHere ? null : (
+    return isHere || !isSettled ? null : (
       <Link to={accountPath("signIn")} class="button small">
         {texts.account.signIn}
       </Link>
