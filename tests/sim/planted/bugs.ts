@@ -133,13 +133,4 @@ export const BUGS: readonly Bug[] = [
     faults: ["late messages"],
     rules: ["I2", "I4", "I7", "I8"],
   },
-  {
-    name: "a rider's deed is decided on a delivery that is not locked",
-    file: "services/delivery/src/db/deliveries.ts",
-    found: 'where(eq(delivery.id, id)).for("update")',
-    replaced: "where(eq(delivery.id, id))",
-    faults: ["slowness"],
-    habits: { raced: 1, cancelled: 0, completed: 0, failed: 0, orders: 20, ordersPerSecond: 20 },
-    rules: ["I2", "I4", "I8"],
-  },
 ];
