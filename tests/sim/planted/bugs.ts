@@ -23,8 +23,8 @@ export const BUGS: readonly Bug[] = [
   {
     name: "the inbox is off",
     file: "shared/messaging/src/inbox.ts",
-    found: "const fresh = await firstSeen(tx, messages);",
-    replaced: "await firstSeen(tx, messages); const fresh = messages;",
+    found: "const { fresh, held } = await firstSeen(tx, messages);",
+    replaced: "await firstSeen(tx, messages); const fresh = messages; const held = [];",
     faults: ["duplicates", "replays"],
     rules: ["I3"],
   },
@@ -90,10 +90,15 @@ export const BUGS: readonly Bug[] = [
     rules: ["I2", "I3", "I4", "I7"],
   },
   {
-    name: "a message is a dead letter when the database is away",
+    name: "a message is a dead letter for good when the database is away",
     file: "shared/messaging/src/inbox.ts",
     found: "if (isTransient(error) && !takesTooLong) {",
-    replaced: "if (isTransient(error) && attempt < 2 && !takesTooLong) {",
+    replaced: "if (isTransient(error) && attempt > 1_000 && !takesTooLong) {",
+    also: [
+      ["if (error instanceof Refused || attempt >= ATTEMPTS) {", "if (attempt >= 1) {"],
+      // What failed for another reason than a refusal is tried again later, and comes off then.
+      ['error instanceof Refused ? "REFUSED" : "HANDLER_FAILED"', '"REFUSED"'],
+    ],
     faults: ["databases away", "broken connections"],
     rules: ["I7"],
   },
