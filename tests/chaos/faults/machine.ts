@@ -106,10 +106,11 @@ async function limitMemory(stage: Stage, turn: Turn): Promise<void> {
   await Bun.$`prlimit --pid ${pid} --data=${kilobytes * 1_024}`.quiet();
   const givesUpAt = performance.now() + HITS_WITHIN_MS;
   while (pidOf() === pid && performance.now() < givesUpAt) await Promise.all(Array.from({ length: GREEDY }, ask));
+  // It may end in this very moment: then there is nothing left to lift the limit from.
+  await Bun.$`prlimit --pid ${pid} --data=unlimited`.quiet().nothrow();
   const isHit = pidOf() !== pid;
   turn.did(isHit ? `${replica} has hit its memory limit` : `${replica} did with the memory that it had`);
-  if (!isHit) await Bun.$`prlimit --pid ${pid} --data=unlimited`.quiet();
-  else await eventually(() => fetch(url), { deadlineMs: 30_000, pauseMs: 100 });
+  if (isHit) await eventually(() => fetch(url), { deadlineMs: 30_000, pauseMs: 100 });
   stage.doomed.delete(replica);
 }
 
