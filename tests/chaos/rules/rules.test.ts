@@ -101,6 +101,15 @@ test("a run in which nothing went wrong breaks no rule", () => {
   expect(judge(good())).toEqual([]);
 });
 
+test("an unreadable record that pretends to be an OrderCreated is only asked of those who read its topic", () => {
+  const evidence = good();
+  const at = { topic: "order.commands", partition: 0, offset: "99" };
+  const planted = new Set(["order.commands:0:99"]);
+  const records = [...evidence.records, { ...at, key: TEA, messageId: "poison", type: "OrderCreated" }];
+  const letter = { ...at, service: "order", cause: "UNKNOWN_VERSION", detail: "", key: TEA } as const;
+  expect(judge({ ...evidence, planted, records, deadLetters: [letter] })).toEqual([]);
+});
+
 describe("each rule is found broken when the evidence is doctored:", () => {
   const cases: readonly (readonly [
     rule: string,
