@@ -21,12 +21,12 @@ let productId: string;
 
 beforeAll(async () => {
   await compose("build");
-  await compose("up", "--wait", "--wait-timeout", "240");
+  await compose("up", "--wait", "--wait-timeout", "480");
   customer = await loggedIn("customer");
   rider = await loggedIn("rider");
   productId = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100)?.id ?? "";
   await eventually(async () => expect(await areOrderable(customer, [productId])).toBe(true));
-}, 600_000);
+}, 720_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
 }, 120_000);
