@@ -28,10 +28,10 @@ beforeEach(() => {
   app = createProxyApp("refuse");
 });
 
-function createProxyApp(tooLarge: "refuse" | "tell"): HttpApp {
+function createProxyApp(tooLarge: "refuse" | "tell", maxWaiting = 1_000): HttpApp {
   metrics = createMetrics();
   const logger = createLogger({ service: "test", level: "error", clock: systemClock });
-  const forward = createForward({ logger, metrics, answerWithinMs: WITHIN_MS, tooLarge });
+  const forward = createForward({ logger, metrics, answerWithinMs: WITHIN_MS, tooLarge, maxWaiting });
   const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
   const order = createUpstreamPool({ name: "order", urls: [ORDER], clock: systemClock, logger, metrics });
   proxyApp.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>
@@ -240,6 +240,18 @@ describe("an upstream", () => {
     await expectUnavailable(await call());
     await expectUnavailable(await post("{}"));
     expect(metrics.expose()).toContain('http_upstream_failures_total{upstream="order"} 2');
+  });
+
+  test("that has as many calls as may wait for it gets no more: the others are a 503 problem at once, until one is answered", async () => {
+    app = createProxyApp("refuse", 2);
+    const released = Promise.withResolvers<void>();
+    answerWith(() => released.promise.then(() => HttpResponse.json({})));
+    const waiting = [call(), call()];
+    await expectUnavailable(await call());
+    expect(metrics.expose()).toContain("http_refused_as_busy_total 1");
+    released.resolve();
+    for (const response of waiting) expect((await response).status).toBe(200);
+    expect((await call()).status).toBe(200);
   });
 
   test("that does not answer in time is a 503 problem", async () => {

@@ -1,7 +1,7 @@
 import { proxy } from "hono/proxy";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { problem, problemResponse } from "./answer.ts";
+import { problem, problemResponse, type Refused } from "./answer.ts";
 import { MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
@@ -38,7 +38,14 @@ interface ForwardOptions {
   readonly answerWithinMs: number;
   /** `refuse` answers 413. `tell` leaves that to the next hop, whose checks of path and token come first. */
   readonly tooLarge: "refuse" | "tell";
+  /** How many calls wait for their answers at once; what comes beyond them is refused at once. 1,000 by default. */
+  readonly maxWaiting?: number;
 }
+
+/** More than can be answered in time on few cores, and so few that a call which is taken is answered in time: the others hear at once that they must come again. */
+const MAX_WAITING = 1_000;
+/** Under a flood there are thousands of refusals a second, and one line says it. */
+const SAY_BUSY_EVERY_MS = 10_000;
 
 /**
  * What is passed on of a request's headers. Whatever is not named here stays outside: identity headers, those of other
@@ -61,13 +68,29 @@ const BODY_TOO_LARGE = "x-body-too-large";
 /** By the contract these do the same when they come twice; a POST does where it honours its `Idempotency-Key`. */
 const REPEATABLE_METHODS = ["GET", "HEAD", "PUT", "DELETE"];
 
+const tooBusy = problem("UNAVAILABLE", "There are more calls than can be answered now. Try again.", {
+  retryAfterSeconds: 1,
+});
 const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_BYTES} bytes.`);
 
 /**
  * Builds the forwarding of calls, by hono/proxy over Bun's keep-alive connections. Which address a call goes to, and whether it is sent
  * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
-export function createForward({ logger, metrics, answerWithinMs, tooLarge: onTooLarge }: ForwardOptions): Forward {
+export function createForward(options: ForwardOptions): Forward {
+  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, maxWaiting = MAX_WAITING } = options;
+  let waiting = 0;
+  let saidBusyAtMs = Number.NEGATIVE_INFINITY;
+
+  function refuseAsBusy(): Refused {
+    metrics.count("http_refused_as_busy_total");
+    if (performance.now() - saidBusyAtMs > SAY_BUSY_EVERY_MS) {
+      saidBusyAtMs = performance.now();
+      logger.warn("more calls come than are answered: those beyond the limit are refused with 503", { maxWaiting });
+    }
+    return tooBusy;
+  }
+
   /** One try: the answer of the upstream, once it is known to be one. */
   async function send(
     call: RequestCall,
@@ -107,6 +130,8 @@ export function createForward({ logger, metrics, answerWithinMs, tooLarge: onToo
     const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
     if (body === "too large" && onTooLarge === "refuse") return problemResponse(call.c, tooLarge);
 
+    if (waiting >= maxWaiting) return problemResponse(call.c, refuseAsBusy());
+
     const leaving = new AbortController();
     const leave = () => leaving.abort();
     raw.signal.addEventListener("abort", leave, { once: true });
@@ -117,6 +142,7 @@ export function createForward({ logger, metrics, answerWithinMs, tooLarge: onToo
       leaving.abort();
     }, answerWithinMs);
 
+    waiting += 1;
     try {
       return await upstream.send((target, signal) => send(call, forwarding, body, target, signal), {
         repeatable: isRepeatable(raw, forwarding),
@@ -129,6 +155,7 @@ export function createForward({ logger, metrics, answerWithinMs, tooLarge: onToo
       if (!raw.signal.aborted) metrics.count("http_upstream_failures_total", { upstream: upstream.name });
       throw new UnavailableError(`${upstream.name} ${reason}`, { cause: error });
     } finally {
+      waiting -= 1;
       clearTimeout(timer);
     }
   };
