@@ -29,15 +29,13 @@ export const text = (maxCodePoints: number) =>
     .refine((value) => !CONTROL.test(value), { message: "must not contain control characters" })
     .meta({ minLength: 1, maxLength: maxCodePoints, pattern: PRINTABLE_PATTERN });
 
-/**
- * Text that is only looked up or compared, such as a token: counted in code points. NUL is refused before any schema is asked, in every body;
- * here it is said to whoever reads the schema.
- */
+/** Text that is only looked up or compared, such as a token: counted in code points, and without NUL, which no database looks up. */
 export const lookedUpText = (maxCodePoints: number) =>
   z
     .string()
     .refine((value) => value !== "", { message: "must not be empty" })
     .refine((value) => [...value].length <= maxCodePoints, { message: `must be at most ${maxCodePoints} characters` })
+    .refine((value) => !value.includes("\0"), { message: "must not contain NUL" })
     .meta({ minLength: 1, maxLength: maxCodePoints, pattern: String.raw`^[^\u0000]*$` });
 
 export const Quantity = z.int().min(1).max(1000);
