@@ -4,6 +4,8 @@ import type { SeenMessage } from "./message-tap.ts";
 type Say = (line: string) => void;
 
 const DEADLINE_MS = 15_000;
+/** How much later than an earlier message a later one is shown at least: topics are read one beside the other, and may bring what was first last. */
+const ORDERING_MS = 250;
 /** How much is shown of what has not come about. */
 const SHOWN_CHARACTERS = 1_000;
 
@@ -14,6 +16,7 @@ export class Story {
   #orderId: string | undefined;
   readonly #early: SeenMessage[] = [];
   readonly #heard = new Set<string>();
+  #lines: { readonly at: number; readonly text: string }[] = [];
 
   constructor(say: Say) {
     this.#say = say;
@@ -21,6 +24,7 @@ export class Story {
 
   /** Begins a chapter; its time starts with its order. */
   begin(title: string): void {
+    this.#show(Infinity);
     this.#orderId = undefined;
     this.#early.length = 0;
     this.#heard.clear();
@@ -73,11 +77,20 @@ export class Story {
 
   note(text: string): void {
     this.#line(Date.now(), "", text);
+    this.#show(Infinity);
   }
 
   #line(at: number, who: string, what: string): void {
     const ms = `+${Math.max(0, Math.round(at - this.#startedAt))} ms`;
-    this.#say(`  ${ms.padStart(9)}   ${who.padEnd(26)} ${what}`);
+    this.#lines.push({ at, text: `  ${ms.padStart(9)}   ${who.padEnd(26)} ${what}` });
+    setTimeout(() => this.#show(at), ORDERING_MS);
+  }
+
+  /** Shows what happened up to a moment, in the order in which it happened. */
+  #show(upTo: number): void {
+    const due = this.#lines.filter(({ at }) => at <= upTo).toSorted((one, other) => one.at - other.at);
+    this.#lines = this.#lines.filter(({ at }) => at > upTo);
+    for (const { text } of due) this.#say(text);
   }
 }
 
