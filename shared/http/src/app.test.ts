@@ -12,6 +12,8 @@ import { createRateLimit } from "./rate-limit.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 
 const USER_ID = "01939e6a-7c00-7000-8000-000000000001";
+const OTHER_ID = "01939e6a-7c00-7000-8000-000000000002";
+const OTHERS_TOKEN = "token-of-another-customer";
 const ITEM_ID = "01939E6A-7C00-7000-8000-0000000000FF";
 const base = { service: "order", summary: "", access: "anyone" } as const;
 const json = { status: 200, schema: z.unknown() } as const;
@@ -63,6 +65,7 @@ const failing = defineEndpoint({ ...base, name: "failing", method: "GET", path: 
 const verifier: Pick<TokenVerifier, "verify"> = {
   async verify(token) {
     if (token === "keys-away") throw new UnavailableError("no keys");
+    if (token === OTHERS_TOKEN) return { id: OTHER_ID, role: "customer" };
     return token === "customer" || token === "admin" ? { id: USER_ID, role: token } : undefined;
   },
 };
@@ -217,6 +220,17 @@ describe("who calls", () => {
     nowMs = 1000;
     expect((await call()).status).toBe(200);
   });
+
+  test("a user's requests take nothing of another's bucket, and those that they may not make count as well", async () => {
+    const clock = { ...systemClock, elapsed: () => 0 };
+    app = buildApp({ rateLimit: createRateLimit({ clock, perSecond: 2 }) });
+    const removeAs = (authorization: string) =>
+      app.request(`/items/${ITEM_ID}`, { method: "DELETE", headers: { authorization } });
+    const statuses: number[] = [];
+    for (const token of ["customer", "customer", "customer", OTHERS_TOKEN])
+      statuses.push((await removeAs(`Bearer ${token}`)).status);
+    expect(statuses).toEqual([403, 403, 429, 403]);
+  });
 });
 
 describe("bodies", () => {
@@ -245,7 +259,9 @@ describe("bodies", () => {
 
   test("exactly 262,144 bytes are read", async () => {
     const frame = JSON.stringify({ name: "" }).length;
-    expect((await post(JSON.stringify({ name: "x".repeat(262_144 - frame) }))).status).toBe(201);
+    const largest = JSON.stringify({ name: "x".repeat(262_144 - frame) });
+    expect((await post(largest)).status).toBe(201);
+    expect((await post(largest, { ...asJson, "content-length": "262144" })).status).toBe(201);
     await expectProblem(post(JSON.stringify({ name: "x".repeat(262_145 - frame) })), 413, "BODY_TOO_LARGE");
   });
 
@@ -449,6 +465,19 @@ describe("faults", () => {
       expect(response.headers.get("retry-after")).toBe("1");
       await expectProblem(response, 503, "UNAVAILABLE");
     }
+  });
+
+  test("whatever becomes of a call, its token stands in no line of the log", async () => {
+    app = buildApp({ isUnavailable: (error) => error instanceof Error && error.message === "connection lost" });
+    const headers = { authorization: `Bearer ${OTHERS_TOKEN}`, cookie: `session=${OTHERS_TOKEN}` };
+    for (const message of ["secret detail", "connection lost"]) {
+      fault = () => new Error(message);
+      await app.request("/failing", { headers });
+    }
+    await app.request("/failing", { headers, signal: AbortSignal.abort() });
+    for (const path of ["/me", "/nothing"]) await app.request(path, { headers });
+    expect(lines.length).toBeGreaterThanOrEqual(3);
+    expect(lines.filter((line) => line.includes(OTHERS_TOKEN))).toEqual([]);
   });
 
   test("every answer of a known call is counted by its path and status, refusals and faults too", async () => {

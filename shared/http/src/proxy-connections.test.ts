@@ -36,7 +36,11 @@ function proxyTo(url: string, clock: Clock = systemClock): string {
   const forward = createForward({ logger, metrics, answerWithinMs: WITHIN_MS, tooLarge: "refuse" });
   const order = createUpstreamPool({ name: "order", urls: [url], clock, logger, metrics });
   app.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>
-    forward(call, { upstream: order, takesBody: call.c.req.method === "POST", honoursKey: true }),
+    forward(call, {
+      upstream: order,
+      takesBody: call.c.req.method === "POST",
+      honoursKey: call.c.req.path === "/api/orders",
+    }),
   );
   const managementApp = createManagementApp({ metrics, ready: async () => ({ ready: true, checks: {} }) });
   const served = serve({ app, managementApp, port: 0, managementPort: 0, logger, drainMs: 0 });
@@ -89,6 +93,16 @@ describe("an upstream that is no use", () => {
     upstream = listenTcp((_request, { socket }) => socket.terminate());
     await expectUnavailable(await fetch(proxyTo(upstream.url), { method }));
     expect(upstream.requests).toEqual(Array.from({ length: times }, () => `${method} /api/orders HTTP/1.1`));
+  });
+
+  test.each([
+    ["/api/orders", "three times, since the call honours its key", 3],
+    ["/api/users", "once, since the call would be carried out twice", 1],
+  ])("and closes instead of answering: a POST with a key to %s was sent %s", async (path, _why, times) => {
+    upstream = listenTcp((_request, { socket }) => socket.terminate());
+    const headers = { "idempotency-key": "key-1" };
+    await expectUnavailable(await fetch(proxyOrigin(upstream.url) + path, { method: "POST", headers }));
+    expect(upstream.requests).toEqual(Array.from({ length: times }, () => `POST ${path} HTTP/1.1`));
   });
 
   test("and cuts a small answer short is a 503 problem, not half an answer", async () => {

@@ -4,6 +4,7 @@ import { defineEndpoint } from "@shop/contracts/http/define";
 import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
 import { createMetrics } from "@shop/runtime/metrics";
+import { eventually } from "@shop/testing/eventually";
 import { z } from "zod";
 import { done } from "./answer.ts";
 import { createApp } from "./app.ts";
@@ -45,6 +46,10 @@ beforeEach(() => {
   });
   app.raw({ method: "GET", path: "/stream", access: "anyone" }, () => {
     const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1)) });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
+  app.raw({ method: "GET", path: "/quiet-stream", access: "anyone" }, () => {
+    const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from("data: 1\n\n")) });
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   });
   app.raw({ method: "GET", path: "/fault", access: "anyone" }, () => {
@@ -159,6 +164,22 @@ describe("a stop", () => {
     expect(await (await inFlight).json()).toBe("finished");
     await stopped;
     await expect(fetch(url("/quick"), { keepalive: false })).rejects.toThrow();
+  });
+
+  test("finishes also what is still in flight when no more connections are taken", async () => {
+    const inFlight = fetch(url("/waiting"));
+    await entered;
+    const stopped = listening.stop();
+    await eventually(() => expect(fetch(url("/quick"), { keepalive: false })).rejects.toThrow());
+    release();
+    expect(await (await inFlight).json()).toBe("finished");
+    await stopped;
+  });
+
+  test("ends event streams, whole, instead of waiting for them", async () => {
+    const stream = await fetch(url("/quiet-stream"));
+    await listening.stop();
+    expect(await stream.text()).toBe("data: 1\n\n");
   });
 
   test("closes connections that wait for a next request", async () => {
