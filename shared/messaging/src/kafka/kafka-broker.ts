@@ -10,6 +10,7 @@ import { prefixed } from "./naming.ts";
 import { clientIdOf, type Instance, removeDeadMembers } from "./predecessor.ts";
 import { createPublisher } from "./publisher.ts";
 import { kafkaLogCreator } from "./silent-logger.ts";
+import { CONNECT_WITHIN_MS, createSockets } from "./sockets.ts";
 import { createSubscription } from "./subscription.ts";
 
 /** How a broker is sure of its clients, and they of it. */
@@ -45,11 +46,14 @@ export interface KafkaBrokerOptions {
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const { brokers, security = {}, clientId, instance, prefix, partitions, replicationFactor } = options;
   const { clock, logger, metrics } = options;
+  const sockets = createSockets({ clock, logger });
   const kafka = new Kafka({
     brokers: [...brokers],
     ...clientSecurity(security),
     clientId: instance === undefined ? clientId : clientIdOf(clientId, instance),
-    connectionTimeout: 2_000,
+    socketFactory: sockets.open,
+    // What comes after the connection, such as TLS, has as long again.
+    connectionTimeout: 2 * CONNECT_WITHIN_MS,
     requestTimeout: 10_000,
     // Short: whoever uses the client has a loop of its own, which goes on for as long as the broker is away.
     retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
@@ -102,6 +106,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     async close() {
       await publisher.close();
       await admin.close();
+      sockets.close();
     },
   };
 }

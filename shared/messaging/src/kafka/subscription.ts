@@ -52,17 +52,20 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const done = run();
 
   async function run(): Promise<void> {
-    for (let failures = 0; !stopping.signal.aborted;) {
+    for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
       const startedAt = clock.elapsed();
       try {
         await consumeUntilBroken();
       } catch (error) {
-        logger.warn("the Kafka consumer ended; a new one takes its place", { groupId, error });
+        if (clock.elapsed() - startedAt > JOINING_MS) attempt = 1;
+        // A broker that is away for long ends one after the other; what ended the first is the news.
+        if (attempt === 1 || attempt % 10 === 0) {
+          logger.warn("the Kafka consumer ended; a new one takes its place", { groupId, attempt, error });
+        }
       }
       healthy = false;
       metrics.count("consumer_rebuilt_total");
-      failures = clock.elapsed() - startedAt > JOINING_MS ? 1 : failures + 1;
-      if (!stopping.signal.aborted) await clock.sleep(backoffMs(REBUILD_BACKOFF, failures), stopping.signal);
+      if (!stopping.signal.aborted) await clock.sleep(backoffMs(REBUILD_BACKOFF, attempt), stopping.signal);
     }
   }
 
