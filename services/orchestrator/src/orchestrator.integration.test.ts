@@ -3,16 +3,18 @@ import { Saga } from "@shop/contracts/http/saga";
 import {
   CancelDeliveryCommand,
   CreateDeliveryCommand,
+  DeliveryCancelled,
   DeliveryCompleted,
   DeliveryCreated,
 } from "@shop/contracts/messages/delivery";
 import {
+  CancelOrderCommand,
   CompleteOrderCommand,
   OrderCancelRequested,
   OrderCreated,
   type OrderSnapshot,
 } from "@shop/contracts/messages/order";
-import { DecreaseProductCommand, IncreaseProductCommand } from "@shop/contracts/messages/product";
+import { DecreaseProductCommand, IncreaseProductCommand, ProductIncreased } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
@@ -28,6 +30,7 @@ let database: TestDatabase;
 let service: ParticipantUnderTest;
 let twin: ParticipantUnderTest;
 const admin = uuidV7();
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 const idsOf = (orders: readonly OrderSnapshot[]) => orders.map(({ orderId }) => orderId);
 const types = async () => (await service.takeSent()).map(({ type }) => type);
@@ -85,6 +88,28 @@ test("a saga is stored with each step, and its history tells how it came to its 
     "DeliveryCompleted → COMPLETE_ORDER",
     "OrderCompleted → COMPLETE_ORDER",
   ]);
+});
+
+test("an order that is taken back goes on from each stored step, for the reason and in the trace of the request", async () => {
+  const order = newOrder();
+  const { orderId } = order;
+  const reason = "CANCELLED_BY_CUSTOMER";
+  await service.receive(created(order));
+  await service.receive(stockTaken(order));
+  await service.receive(outgoing(OrderCancelRequested, orderId, { ...order, reason }, traceparent));
+  await service.receive(
+    outgoing(DeliveryCancelled, orderId, { orderId, deliveryId: uuidV7(), result: "SUCCESS" }, traceparent),
+  );
+  await service.receive(outgoing(ProductIncreased, orderId, { orderId }, traceparent));
+  const commands = (await service.takeSent()).filter(({ key }) => key === orderId);
+  expect(commands.slice(2)).toMatchObject([
+    { type: CancelDeliveryCommand.type, key: orderId },
+    { type: IncreaseProductCommand.type, key: orderId },
+    { type: CancelOrderCommand.type, key: orderId, data: { orderId, reason } },
+  ]);
+  const traces = await service.context.db.execute<{ trace: string }>(sql`
+    select substr(payload ->> 'traceparent', 4, 32) as trace from outbox where key = ${orderId} order by id offset 2`);
+  expect(traces.map(({ trace }) => trace)).toEqual(Array.from({ length: 3 }, () => traceparent.slice(3, 35)));
 });
 
 test("several messages of one order that come together are applied in their order", async () => {

@@ -189,6 +189,32 @@ describe("logging in", () => {
     expect(await shown(await logIn("nobody", "not this one"))).toEqual(wrongPassword);
   });
 
+  test("a name that nobody has takes as long as a wrong password", async () => {
+    await signUp("someone");
+    const quickestMs: Record<string, number> = {};
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      for (const name of ["someone", "nobody"]) {
+        const startedMs = performance.now();
+        await logIn(name, "not this one");
+        quickestMs[name] = Math.min(quickestMs[name] ?? Infinity, performance.now() - startedMs);
+      }
+    }
+    // Without the comparison of a hash an answer takes a tenth.
+    expect(quickestMs["nobody"]).toBeGreaterThan(Number(quickestMs["someone"]) / 2);
+  });
+
+  test("housekeeping leaves the failures that still count", async () => {
+    for (let attempt = 0; attempt < 10; attempt += 1) await logIn("nobody", "not this one");
+    const expired = { id: uuidV7(), username: "somebody-else", failed_at: new Date(clock.now() - 3_600_000) };
+    await sql`insert into login_failures ${sql(expired)}`;
+    await timers.advance(50_000);
+    await eventually(async () => {
+      await timers.advance(1_000);
+      expect(await sql`select 1 from login_failures where username = ${expired.username}`).toBeEmpty();
+    });
+    expect(await sql`select 1 from login_failures`).toHaveLength(10);
+  });
+
   test("ten failures for a name close it for a minute, unknown or not, on every replica; sessions and other names go on", async () => {
     const pair = await loggedIn("someone");
     await signUp("other");

@@ -232,6 +232,18 @@ describe("a participant that does not answer", () => {
     expect(saga.state?.attempts).toBe(3);
   });
 
+  test("however often it is asked again, the deadline stays where it was, and then the order is taken back", () => {
+    const saga = begun();
+    const begunAt = saga.now;
+    const sent: string[] = [];
+    while (saga.state?.status === "RUNNING" && saga.now < begunAt + 60 * MINUTE)
+      sent.push(...saga.after(Number(saga.state.nextAttemptAt) - saga.now));
+    expect(sent.length).toBeGreaterThan(5);
+    expect([sent.at(-1), saga.state?.reason]).toEqual([IncreaseProductCommand.type, "TIMED_OUT"]);
+    expect(saga.now - begunAt).toBeGreaterThanOrEqual(10 * MINUTE);
+    expect(saga.now - begunAt).toBeLessThanOrEqual(11 * MINUTE);
+  });
+
   test("past the deadline before the pivot the order is taken back, the unanswered step included", () => {
     const saga = withStock();
     expect(saga.after(10 * MINUTE)).toEqual([CancelDeliveryCommand.type]);
@@ -255,6 +267,8 @@ describe("a participant that does not answer", () => {
     saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt });
     expect(saga.after(60 * MINUTE)).toEqual([CompleteOrderCommand.type]);
     expect(saga.state).toMatchObject({ status: "RUNNING", step: "COMPLETE_ORDER", stuckSince: saga.now });
+    saga.hears(OrderCompleted, { orderId });
+    expect(saga.state).toMatchObject({ status: "COMPLETE", stuckSince: null, deadline: null });
   });
 
   test("waiting for the rider has no deadline; the delivery is asked for again from time to time", () => {
