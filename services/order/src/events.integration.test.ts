@@ -87,7 +87,8 @@ test("a watcher is told the state, then every change in its order, and the strea
   await watched.has(1);
   await service.receive(stockTaken(id));
   await watched.has(2);
-  await service.receive(delivery(id));
+  // The saga asks again when an answer is late, and then there are two: the second tells nothing new.
+  for (let answer = 0; answer < 2; answer += 1) await service.receive(delivery(id));
   await service.receive(complete(id));
   await watched.ended();
   expect(watched.lines).toEqual([

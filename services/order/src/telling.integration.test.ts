@@ -8,7 +8,7 @@ import { uuidV7 } from "@shop/runtime/ids";
 import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
-import { ordersUnderTest } from "./testing/orders-under-test.ts";
+import { customer, ordersUnderTest } from "./testing/orders-under-test.ts";
 import { tellAgain } from "./use-cases/tell-again.ts";
 
 const orders = ordersUnderTest();
@@ -46,19 +46,25 @@ test("an order that the saga shows no sign of is told again, the same, after eve
   expect(await toldAfter(3_600_000, id)).toEqual([]);
 });
 
-test("a request to cancel is told again, with its reason, until the order is on its way back", async () => {
-  const id = await placed();
-  await service.receive(stockTaken(id));
-  const headers = await service.as("admin", uuidV7());
-  await service.app.request(`/api/orders/${id}/cancel`, { method: "POST", headers });
-  await service.takeSent();
-  const [again] = await toldAfter(30_000, id);
-  expect(again).toMatchObject({ type: OrderCancelRequested.type, data: { orderId: id, reason: "CANCELLED_BY_ADMIN" } });
-  await service.receive(
-    outgoing(DeliveryCancelled, id, { orderId: id, deliveryId: uuidV7(), result: "SUCCESS" }, undefined),
-  );
-  expect(await toldAfter(3_600_000, id)).toEqual([]);
-});
+test.each([
+  ["customer", customer, "CANCELLED_BY_CUSTOMER"],
+  ["admin", uuidV7(), "CANCELLED_BY_ADMIN"],
+] as const)(
+  "a request to cancel, of role %s, is told again, with its reason, until the order is on its way back",
+  async (role, who, reason) => {
+    const id = await placed();
+    await service.receive(stockTaken(id));
+    const headers = await service.as(role, who);
+    await service.app.request(`/api/orders/${id}/cancel`, { method: "POST", headers });
+    await service.takeSent();
+    const [again] = await toldAfter(30_000, id);
+    expect(again).toMatchObject({ type: OrderCancelRequested.type, data: { orderId: id, reason } });
+    await service.receive(
+      outgoing(DeliveryCancelled, id, { orderId: id, deliveryId: uuidV7(), result: "SUCCESS" }, undefined),
+    );
+    expect(await toldAfter(3_600_000, id)).toEqual([]);
+  },
+);
 
 test("while messages wait in the outbox because the broker is away nothing is told again", async () => {
   const id = await placed();
