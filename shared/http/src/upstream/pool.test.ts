@@ -1,26 +1,28 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { http, HttpResponse } from "msw";
+import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { systemClock } from "@shop/runtime/clock";
-import { createMetrics } from "@shop/runtime/metrics";
+import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { createUpstreamPool, type UpstreamPool } from "./pool.ts";
 
 /** Addresses that are in no network: answered by the mock alone. */
-const [A, B] = ["http://192.0.2.1", "http://192.0.2.2"] as const;
+const [A, B, C] = ["http://192.0.2.1", "http://192.0.2.2", "http://192.0.2.3"] as const;
 const upstream = setupServer();
 let received: string[];
 let pool: UpstreamPool;
+let metrics: Metrics;
 
 beforeAll(() => upstream.listen({ onUnhandledRequest: "error" }));
 afterEach(() => upstream.resetHandlers());
 afterAll(() => upstream.close());
 beforeEach(async () => {
   received = [];
+  metrics = createMetrics();
   pool = createUpstreamPool({
     ...{ name: "order", urls: [A, B], clock: systemClock },
-    ...{ logger: capturedLogger().logger, metrics: createMetrics() },
+    ...{ logger: capturedLogger().logger, metrics },
   });
   upstream.use(http.get("*/livez", () => new HttpResponse(null, { status: 404 })));
   answer(A, 200);
@@ -95,5 +97,85 @@ describe("a 503 of one replica", () => {
       await Promise.all([send(true), send(false)]);
       expect(received).toContain(A);
     });
+  });
+});
+
+describe("an address that says nothing to anybody", () => {
+  /** The address of each attempt in its order. */
+  let attempted: string[];
+  let silent: Set<string>;
+
+  beforeEach(() => {
+    attempted = [];
+    silent = new Set();
+    upstream.use(
+      http.get("*/livez", async ({ request }) => {
+        if (silent.has(new URL(request.url).origin)) await delay("infinite");
+        return new HttpResponse(null, { status: 404 });
+      }),
+    );
+  });
+
+  /** A call whose attempts are answered by nobody silent; an attempt on one of those goes on until its signal ends it. */
+  const call = (of: UpstreamPool, repeatable: boolean, onAttempt = (_url: string) => {}) =>
+    of.send(
+      async ({ url }, signal) => {
+        attempted.push(url);
+        onAttempt(url);
+        if (!silent.has(url)) return new Response();
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new Error("ended")));
+        });
+      },
+      { repeatable, signal: AbortSignal.timeout(2_000) },
+    );
+
+  test("costs a call that may be repeated the time until another one that answers is asked", async () => {
+    silent.add(A);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => call(pool, true)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(attempted.filter((url) => url === A).length).toBeGreaterThan(0);
+  });
+
+  test("is waited for when all are silent, as on a machine that stalls: nobody gets the same call twice", async () => {
+    silent = new Set([A, B]);
+    const calls = 20;
+    const all = await Promise.allSettled(Array.from({ length: calls }, () => call(pool, true)));
+    expect(all.filter(({ status }) => status === "fulfilled")).toEqual([]);
+    expect(attempted).toHaveLength(calls);
+  });
+
+  test("costs a call one repeat at most, even if the next one falls silent as well", async () => {
+    const urls = [A, B, C];
+    const three = createUpstreamPool({
+      ...{ name: "order", urls, clock: systemClock },
+      ...{ logger: capturedLogger().logger, metrics: createMetrics() },
+    });
+    await eventually(async () => {
+      attempted = [];
+      await Promise.all(urls.map(() => call(three, true)));
+      expect(new Set(attempted)).toEqual(new Set(urls));
+    });
+    attempted = [];
+    // Whoever gets the call falls silent with it.
+    const failed = await call(three, true, (url) => void silent.add(url)).catch((error: Error) => error.message);
+    expect(failed).toBe("ended");
+    expect(attempted).toHaveLength(2);
+  });
+
+  test("gets a call that must not be repeated once, also when its connection is lost in the end", async () => {
+    const failed = await pool
+      .send(
+        async ({ url }) => {
+          attempted.push(url);
+          silent.add(url);
+          await eventually(() => expect(metrics.expose()).toContain('reason="silent"} 1'));
+          throw Object.assign(new Error("lost"), { code: "ECONNRESET" });
+        },
+        { repeatable: false, signal: AbortSignal.timeout(5_000) },
+      )
+      .catch((error: Error) => error.message);
+    expect(failed).toBe("lost");
+    expect(attempted).toHaveLength(1);
   });
 });

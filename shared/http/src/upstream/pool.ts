@@ -48,6 +48,8 @@ const PAUSES_MS = [50, 100, 200];
 const SILENT_AFTER_MS = 400;
 /** A request that ends processes must not end all of them. */
 const MAX_REPEATS_OF_LOST = 2;
+/** Where several addresses are silent it is mostly for want of time, which further attempts would take from those that are under way. */
+const MAX_REPEATS_OF_SILENT = 1;
 /** How long ago an address must have answered for a request that must not be repeated; less than a process that stops goes on answering. */
 const KNOWN_TO_LIVE_FOR_MS = 300;
 /** A 503 that took longer than this leaves no time for another. */
@@ -134,17 +136,28 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
     const candidate = leastBusy(tried);
     if (candidate === undefined || addresses.length === 1 || isKnownToLive(candidate)) return candidate;
     const others = addresses.filter((address) => !tried.has(address));
-    const answered = await Promise.any(
-      others.map(async (address) => {
+    return (await firstAlive(others)) ?? candidate;
+  }
+
+  function firstAlive(among: readonly Address[]): Promise<Address | undefined> {
+    return Promise.any(
+      among.map(async (address) => {
         if (isKnownToLive(address) || (await address.probe())) return address;
         throw new Error("no answer");
       }),
     ).catch(() => undefined);
-    return answered ?? candidate;
   }
 
-  /** One attempt. When the address says nothing to anybody, and does not answer a probe either, a repeatable one is ended as `silent`. */
-  async function attemptOn(address: Address, attempt: Attempt, { repeatable, signal }: Sending): Promise<Response> {
+  /**
+   * One attempt. When the address says nothing to anybody and does not answer a probe either, while another one does,
+   * the attempt is ended as `silent` if it may be made again; otherwise its answer is waited for all the same.
+   */
+  async function attemptOn(
+    address: Address,
+    attempt: Attempt,
+    { signal }: Sending,
+    mayEndAsSilent: boolean,
+  ): Promise<Response> {
     const attemptEnd = new AbortController();
     const leave = () => attemptEnd.abort();
     if (signal.aborted) leave();
@@ -156,14 +169,19 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
     const look = async () => {
       const isAlive = address.answeredRequestOfMs >= quietSinceMs || (await address.probe());
       if (timer === undefined) return;
-      if (isAlive) {
-        quietSinceMs = clock.elapsed();
-        watch();
-        return;
+      if (isAlive) quietSinceMs = clock.elapsed();
+      else {
+        address.takeOut("silent");
+        if (!mayEndAsSilent) return;
+        const other = await firstAlive(addresses.filter((one) => one !== address));
+        if (timer === undefined) return;
+        if (other !== undefined) {
+          isSilent = true;
+          leave();
+          return;
+        }
       }
-      address.takeOut("silent");
-      isSilent = true;
-      if (repeatable) leave();
+      watch();
     };
     const watch = () => {
       timer = setTimeout(() => void look(), SILENT_AFTER_MS);
@@ -217,7 +235,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
       const tried = new Set<Address>();
       let unavailable: Response | undefined;
       let failure: unknown;
-      let [pauses, lost] = [0, 0];
+      let [pauses, lost, silent] = [0, 0, 0];
       const waiting = lookedUp(signal);
       if (waiting !== undefined) await waiting;
       for (;;) {
@@ -236,13 +254,15 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
         }
         tried.add(address);
         try {
-          const response = await attemptOn(address, attempt, sending);
+          const mayEndAsSilent = repeatable && silent < MAX_REPEATS_OF_SILENT;
+          const response = await attemptOn(address, attempt, sending, mayEndAsSilent);
           if (!mayRepeat503(address, response, startedAtMs, tried, repeatable)) return response;
           unavailable = response;
           metrics.count("http_upstream_repeats_total", { upstream: name, reason: "unavailable" });
         } catch (error) {
           const reason = reasonToRepeat(address, error, sending);
           if (reason === "lost") lost += 1;
+          if (reason === "silent") silent += 1;
           if (reason === undefined || lost > MAX_REPEATS_OF_LOST) {
             if (unavailable !== undefined && !signal.aborted) return unavailable;
             throw error;
