@@ -37,6 +37,11 @@ export class ListenError extends Error {
 const IDLE_TIMEOUT_S = 30;
 /** How often it is found out whether the process is ready. */
 const [LOOK_WHEN_READY_MS, LOOK_UNTIL_READY_MS] = [500, 100];
+/**
+ * Bun lets 512 connections wait to be taken on a listening socket; of more that come while a process has no time the kernel drops the first packets,
+ * and their callers try again after 1 s, 3 s and 7 s. So there are several on the public port, over which Linux spreads what comes.
+ */
+const LISTENERS = process.platform === "linux" ? 8 : 1;
 /** Bodies are counted and refused by the app, with a problem; Bun's own limit would answer without one. */
 const MAX_REQUEST_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
@@ -49,7 +54,7 @@ export function serve({ app, managementApp, port, managementPort, logger, ready,
   const readiness = watchReadiness(ready, logger);
   const streams = createOpenStreams();
 
-  const server = listen(
+  const servers = listenOften(
     "PORT",
     port,
     async (request) => {
@@ -59,7 +64,7 @@ export function serve({ app, managementApp, port, managementPort, logger, ready,
     },
     logger,
   );
-  const management = closeOnThrow(server, () =>
+  const management = closeOnThrow(servers, () =>
     listen(
       "MANAGEMENT_PORT",
       managementPort,
@@ -79,12 +84,12 @@ export function serve({ app, managementApp, port, managementPort, logger, ready,
     readiness.stop();
     if (drainMs > 0) await Bun.sleep(drainMs);
     streams.end();
-    await server.stop();
+    await Promise.all(servers.map((server) => server.stop()));
     await management.stop(true);
   }
 
   let stopped: Promise<void> | undefined;
-  const listening = { port: portOf(server), managementPort: portOf(management) };
+  const listening = { port: portOf(servers[0]), managementPort: portOf(management) };
   logger.info("listening", listening);
   return { ...listening, stop: () => (stopped ??= stop()) };
 }
@@ -133,10 +138,29 @@ function headAnswer({ method }: Request, response: Response): Response {
   return new Response(new ReadableStream({ pull: (controller) => controller.close() }, { highWaterMark: 0 }), response);
 }
 
-function listen(setting: string, port: number, fetch: Fetcher["fetch"], logger: Logger): Server {
+/** Several sockets on one port, which all lead to the same answers. */
+function listenOften(
+  setting: string,
+  port: number,
+  fetch: Fetcher["fetch"],
+  logger: Logger,
+): readonly [Server, ...Server[]] {
+  const first = listen(setting, port, fetch, logger);
+  if (LISTENERS === 1) return [first];
+  // Alone it is refused where another process listens already; those that share a port are not.
+  const free = portOf(first);
+  void first.stop(true);
+  const shared = () => listen(setting, free, fetch, logger, true);
+  const servers: [Server, ...Server[]] = [shared()];
+  while (servers.length < LISTENERS) servers.push(closeOnThrow(servers, shared));
+  return servers;
+}
+
+function listen(setting: string, port: number, fetch: Fetcher["fetch"], logger: Logger, reusePort = false): Server {
   try {
     return Bun.serve({
       port,
+      reusePort,
       idleTimeout: IDLE_TIMEOUT_S,
       maxRequestBodySize: MAX_REQUEST_BODY_BYTES,
       fetch,
@@ -158,11 +182,11 @@ function listenFailure(setting: string, port: number, error: unknown): string {
   return `Port ${port} cannot be opened (${code === "" ? String(error) : code}): ${remedy}`;
 }
 
-function closeOnThrow(first: Server, open: () => Server): Server {
+function closeOnThrow(others: readonly Server[], open: () => Server): Server {
   try {
     return open();
   } catch (error) {
-    void first.stop(true);
+    for (const server of others) void server.stop(true);
     throw error;
   }
 }
