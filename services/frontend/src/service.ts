@@ -23,6 +23,9 @@ interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRa
   readonly rebuildPages: boolean;
 }
 
+/** Fewer than the gateway takes, so that a flood is turned away where that costs least. */
+const MAX_WAITING = 500;
+
 /** What the gateway answers. It knows the methods of each. */
 const forwardedPaths = ["/login", "/login/refresh", "/logout", "/.well-known/jwks.json"];
 
@@ -33,7 +36,12 @@ for (const { method, path, headers } of allEndpoints) if ("idempotency-key" in h
 export function createFrontend(dependencies: FrontendDependencies): Built {
   const { gatewayUrls, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
   const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, ...parts });
-  const forward = createForward({ ...parts, answerWithinMs: upstreamTimeoutMs, tooLarge: "tell" });
+  const forward = createForward({
+    ...parts,
+    answerWithinMs: upstreamTimeoutMs,
+    tooLarge: "tell",
+    maxWaiting: MAX_WAITING,
+  });
   const upstream = createUpstreamPool({ ...parts, name: "gateway", urls: gatewayUrls });
   const cookies = createSessionCookies({ secure });
   const logins = createLoginService({ gateway: upstream, timeoutMs: upstreamTimeoutMs, clock: parts.clock });

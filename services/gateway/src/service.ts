@@ -22,10 +22,18 @@ interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRat
   readonly upstreamTimeoutMs: number;
 }
 
+/** What two frontends send at most. */
+const MAX_WAITING = 1_000;
+
 /** The gateway: knows every call of the API, checks who makes it and how often, and forwards it to the service that answers it. */
 export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDependencies): Built {
   const app = createApp({ service: "gateway", ...parts });
-  const forward = createForward({ ...parts, answerWithinMs: upstreamTimeoutMs, tooLarge: "refuse" });
+  const forward = createForward({
+    ...parts,
+    answerWithinMs: upstreamTimeoutMs,
+    tooLarge: "refuse",
+    maxWaiting: MAX_WAITING,
+  });
   const pool = (name: ServiceName) => createUpstreamPool({ ...parts, name, urls: urls[name] });
   const upstreams: Readonly<Record<ServiceName, UpstreamPool>> = {
     user: pool("user"),

@@ -33,7 +33,14 @@ function proxyTo(url: string, clock: Clock = systemClock): string {
   const logger = createLogger({ service: "test", level: "error", clock, write: () => undefined });
   const metrics = createMetrics();
   const app = createApp({ service: "gateway", logger, clock, metrics });
-  const forward = createForward({ logger, metrics, answerWithinMs: WITHIN_MS, tooLarge: "refuse" });
+  const forward = createForward({
+    clock,
+    maxWaiting: 1_000,
+    logger,
+    metrics,
+    answerWithinMs: WITHIN_MS,
+    tooLarge: "refuse",
+  });
   const order = createUpstreamPool({ name: "order", urls: [url], clock, logger, metrics });
   app.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>
     forward(call, {

@@ -31,7 +31,14 @@ beforeEach(() => {
 function createProxyApp(tooLarge: "refuse" | "tell", maxWaiting = 1_000): HttpApp {
   metrics = createMetrics();
   const logger = createLogger({ service: "test", level: "error", clock: systemClock });
-  const forward = createForward({ logger, metrics, answerWithinMs: WITHIN_MS, tooLarge, maxWaiting });
+  const forward = createForward({
+    clock: systemClock,
+    logger,
+    metrics,
+    answerWithinMs: WITHIN_MS,
+    tooLarge,
+    maxWaiting,
+  });
   const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
   const order = createUpstreamPool({ name: "order", urls: [ORDER], clock: systemClock, logger, metrics });
   proxyApp.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>

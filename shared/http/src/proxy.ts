@@ -1,6 +1,9 @@
 import { proxy } from "hono/proxy";
+import type { Clock } from "@shop/runtime/clock";
+import { watchLateness } from "@shop/runtime/lateness";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import { createAdmission } from "./admission.ts";
 import { problem, problemResponse, type Refused } from "./answer.ts";
 import { MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
@@ -32,18 +35,17 @@ export interface Forwarding {
 export type Forward = (call: RequestCall, forwarding: Forwarding) => Promise<Response>;
 
 interface ForwardOptions {
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** From the call being sent to the first piece of its answer's body, the last one of a small answer; in milliseconds. */
   readonly answerWithinMs: number;
   /** `refuse` answers 413. `tell` leaves that to the next hop, whose checks of path and token come first. */
   readonly tooLarge: "refuse" | "tell";
-  /** How many calls wait for their answers at once; what comes beyond them is refused at once. 1,000 by default. */
-  readonly maxWaiting?: number;
+  /** How many calls wait for their answers at once while those are quick; what comes beyond them is refused at once. */
+  readonly maxWaiting: number;
 }
 
-/** More than can be answered in time on few cores, and so few that a call which is taken is answered in time: the others hear at once that they must come again. */
-const MAX_WAITING = 1_000;
 /** Under a flood there are thousands of refusals a second, and one line says it. */
 const SAY_BUSY_EVERY_MS = 10_000;
 
@@ -78,15 +80,16 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
  * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
 export function createForward(options: ForwardOptions): Forward {
-  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, maxWaiting = MAX_WAITING } = options;
-  let waiting = 0;
+  const { clock, logger, metrics, answerWithinMs, tooLarge: onTooLarge, maxWaiting } = options;
+  const admission = createAdmission({ clock, most: maxWaiting, lateness: watchLateness() });
   let saidBusyAtMs = Number.NEGATIVE_INFINITY;
 
   function refuseAsBusy(): Refused {
     metrics.count("http_refused_as_busy_total");
-    if (performance.now() - saidBusyAtMs > SAY_BUSY_EVERY_MS) {
-      saidBusyAtMs = performance.now();
-      logger.warn("more calls come than are answered: those beyond the limit are refused with 503", { maxWaiting });
+    if (clock.elapsed() - saidBusyAtMs > SAY_BUSY_EVERY_MS) {
+      saidBusyAtMs = clock.elapsed();
+      const { limit } = admission;
+      logger.warn("more calls come than are answered: those beyond the limit are refused with 503", { limit });
     }
     return tooBusy;
   }
@@ -125,12 +128,14 @@ export function createForward(options: ForwardOptions): Forward {
   }
 
   return async function forward(call, forwarding) {
+    // Before anything is done for it, its body read included.
+    if (!admission.hasRoom()) return problemResponse(call.c, refuseAsBusy());
     const { raw } = call.c.req;
     const { upstream } = forwarding;
     const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
     if (body === "too large" && onTooLarge === "refuse") return problemResponse(call.c, tooLarge);
-
-    if (waiting >= maxWaiting) return problemResponse(call.c, refuseAsBusy());
+    // Others have come while its body was on its way.
+    if (!admission.hasRoom()) return problemResponse(call.c, refuseAsBusy());
 
     const leaving = new AbortController();
     const leave = () => leaving.abort();
@@ -142,7 +147,7 @@ export function createForward(options: ForwardOptions): Forward {
       leaving.abort();
     }, answerWithinMs);
 
-    waiting += 1;
+    const answered = admission.enter();
     try {
       return await upstream.send((target, signal) => send(call, forwarding, body, target, signal), {
         repeatable: isRepeatable(raw, forwarding),
@@ -155,7 +160,7 @@ export function createForward(options: ForwardOptions): Forward {
       if (!raw.signal.aborted) metrics.count("http_upstream_failures_total", { upstream: upstream.name });
       throw new UnavailableError(`${upstream.name} ${reason}`, { cause: error });
     } finally {
-      waiting -= 1;
+      answered();
       clearTimeout(timer);
     }
   };

@@ -1,0 +1,82 @@
+import type { Clock } from "@shop/runtime/clock";
+import type { Lateness } from "@shop/runtime/lateness";
+
+/** How many calls wait for their answers at once in a process that passes calls on; what comes beyond them is to be refused at once. */
+export interface Admission {
+  /** How many may wait now. */
+  readonly limit: number;
+  hasRoom(): boolean;
+  /** A call begins to wait. @returns what is to be called once when it has been answered, or has not */
+  enter(): () => void;
+}
+
+interface AdmissionOptions {
+  readonly clock: Pick<Clock, "elapsed">;
+  /** The limit while calls are answered quickly. */
+  readonly most: number;
+  /** How late this process is: calls that it looks at now have waited as long, unseen. */
+  readonly lateness: Pick<Lateness, "nowMs">;
+}
+
+/** An answer that took longer is none that shows that there is time left; a caller is promised one within 2 s. */
+const QUICK_MS = 500;
+/** Without a quick answer for so long the limit is cut, and again each time it has passed. */
+const CUT_EVERY_MS = 500;
+const CUT_TO = 0.7;
+/** As many keep what is behind busy, also when each of them takes long for want of CPU. */
+const LEAST = 256;
+/** A process that is later than this takes no calls beyond a few until it has caught up: what is left of their time would not do. */
+const [LATE_MS, FEW] = [500, 64];
+/** Answers that were quick, for each further place. */
+const QUICK_PER_PLACE = 4;
+/** What was learnt of a flood holds for the next one if that comes so soon. */
+const FORGET_AFTER_MS = 5_000;
+
+/**
+ * Builds a limit that adapts to how long calls wait: when not even the quickest of them is answered in good time, more are under way than can be
+ * answered, and a part of them would be given up after all the work for them was done. The quickest counts, as in CoDel (RFC 8289), so that one
+ * service that is slow or away costs the callers of the others nothing. The limit falls by a factor and rises by steps, as TCP's window does (RFC 5681).
+ */
+export function createAdmission({ clock, most, lateness }: AdmissionOptions): Admission {
+  const least = Math.min(LEAST, most);
+  let limit = most;
+  let waiting = 0;
+  /** When an answer was quick or the limit was cut, whichever came later; the time since in which nobody waited does not count. */
+  let goodAtMs = clock.elapsed();
+  let idleSinceMs = goodAtMs;
+  /** When the limit was last in somebody's way. */
+  let neededAtMs = Number.NEGATIVE_INFINITY;
+
+  function adapt(): void {
+    const nowMs = clock.elapsed();
+    if (waiting >= limit) neededAtMs = nowMs;
+    if (waiting > 0 && nowMs - goodAtMs > QUICK_MS + CUT_EVERY_MS) {
+      limit = Math.max(least, Math.floor(Math.min(limit, waiting) * CUT_TO));
+      goodAtMs = nowMs - QUICK_MS;
+      neededAtMs = nowMs;
+    } else if (nowMs - neededAtMs > FORGET_AFTER_MS) limit = most;
+  }
+
+  return {
+    get limit() {
+      return Math.floor(limit);
+    },
+    hasRoom() {
+      adapt();
+      return waiting < limit && (waiting < FEW || lateness.nowMs() < LATE_MS);
+    },
+    enter() {
+      const startedAtMs = clock.elapsed();
+      if (waiting === 0) goodAtMs += startedAtMs - idleSinceMs;
+      waiting += 1;
+      return () => {
+        waiting -= 1;
+        const nowMs = clock.elapsed();
+        idleSinceMs = nowMs;
+        if (nowMs - startedAtMs > QUICK_MS) return;
+        goodAtMs = nowMs;
+        limit = Math.min(most, limit + 1 / QUICK_PER_PLACE);
+      };
+    },
+  };
+}
