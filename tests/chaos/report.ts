@@ -23,10 +23,11 @@ const BREACHES_SHOWN = 20;
 export function describe(outcome: Outcome, folder: string): readonly string[] {
   if (outcome.kind === "not run") return [`NOT RUN: ${outcome.why}`];
   const { plan, result, tookMs } = outcome;
-  const { orders, answers, problems, deeds, quietAfterMs, breaches, failures } = result;
+  const { orders, answers, problems, deeds, callersLateMs, quietAfterMs, breaches, failures } = result;
   const lines = [
     `${orders} orders; answers: ${countsIn(answers)}; problems: ${countsIn(problems) || "none"}`,
     `${deeds.length} faults; ${quietAfterMs === undefined ? "it did not come to rest" : `quiet ${seconds(quietAfterMs)} after the heal`}; ${seconds(tookMs)} in all`,
+    `the program that makes the calls was itself late by ${callersLateMs} ms at most`,
   ];
   if (kept(outcome)) return [...lines, `KEPT ${plan.rules.join(" ")}`];
   return [

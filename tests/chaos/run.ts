@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { watchLateness } from "@shop/runtime/lateness";
 import type { Fault } from "./fault.ts";
 import { assemble } from "./load/cast.ts";
 import { answersByStatus, type Entry } from "./load/journal.ts";
@@ -18,6 +19,8 @@ export interface Result {
   readonly problems: Readonly<Record<string, number>>;
   /** What was done, in its order. */
   readonly deeds: readonly string[];
+  /** How late the program that makes the calls was itself, at most, in milliseconds. */
+  readonly callersLateMs: number;
   /** After the heal, in milliseconds; undefined when it did not come to rest in time. */
   readonly quietAfterMs: number | undefined;
   readonly breaches: readonly Breach[];
@@ -51,6 +54,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
     const script = createScript(plan, write);
 
     note(`orders come, and harm is done for ${plan.forMs / 1_000} s`);
+    const lateness = watchLateness();
     const load = runLoad(cast, habits, plan.seed, harmDone.signal, giveUp.signal);
     await Bun.sleep(CALM_BEFORE_MS);
     await script.run(stage).catch((error: unknown) => {
@@ -66,6 +70,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
     const patience = setTimeout(() => giveUp.abort(), QUIET_WITHIN_MS);
     failures.push(...(await load));
     clearTimeout(patience);
+    lateness.stop();
     const { quietAfterMs, drainedAfterMs, left } = await untilQuiet(stage, healedAt, QUIET_WITHIN_MS);
     write(quietAfterMs === undefined ? `not quiet: ${left.slice(0, 20).join("; ")}` : "quiet");
 
@@ -89,6 +94,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
       answers: answersByStatus(journal),
       problems: problems(journal),
       deeds: script.deeds,
+      callersLateMs: lateness.worstMs(),
       quietAfterMs,
       breaches: judge(evidence, plan.rules),
       failures,

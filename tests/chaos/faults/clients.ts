@@ -1,4 +1,5 @@
-import type { Fault } from "../fault.ts";
+import type { Replica } from "@shop/local/system";
+import type { Fault, Turn } from "../fault.ts";
 import { killOne } from "./processes.ts";
 import { brokerKilled, postgresKilled } from "./servers.ts";
 import { participants } from "../stage/stage.ts";
@@ -65,11 +66,13 @@ export const riders: Fault = {
 const MEMORY_BOUND_MB = 400;
 /** Orders at a time. */
 const FLOOD = 3_000;
+/** As long as an orchestrator of containers waits for a sign of life (`deploy/kubernetes/base/common/deployment.yaml`). */
+const LIVELY_WITHIN_MS = 5_000;
 
 export const flood: Fault = {
   number: 26,
   name: "flood",
-  what: `for 30 s 3,000 orders at a time, more than can be done: who is refused knows it soon and is told when to come again, no process needs more than ${MEMORY_BOUND_MB} MB, and it recovers by itself`,
+  what: `for 30 s 3,000 orders at a time, more than can be done: who is refused knows it soon and is told when to come again, every process says within ${LIVELY_WITHIN_MS / 1_000} s that it lives, none needs more than ${MEMORY_BOUND_MB} MB, and it recovers by itself`,
   rules: ["I1", "I2", "I3", "I4", "I5", "I6", "I8"],
   needs: {},
   mixes: false,
@@ -85,6 +88,8 @@ export const flood: Fault = {
   },
   async strike(stage, turn) {
     const most = new Map<string, number>();
+    const replicas = Object.values(stage.system.services).flatMap((service) => service.replicas);
+    const lively = Promise.all(replicas.map((replica) => slowestSignOfLife(replica, turn)));
     while (!turn.over.aborted) {
       for (const [name, pid] of stage.system.supervisor.pids()) {
         const megabytes = await residentMegabytes(pid);
@@ -94,9 +99,28 @@ export const flood: Fault = {
       }
       await turn.wait(500);
     }
-    turn.did(`3,000 at a time; memory ${[...most].map(([name, megabytes]) => `${name} ${megabytes} MB`).join(", ")}`);
+    const slowestMs = Math.max(...(await lively));
+    const memory = [...most].map(([name, megabytes]) => `${name} ${megabytes} MB`).join(", ");
+    turn.did(`3,000 at a time; signs of life within ${slowestMs} ms; memory ${memory}`);
   },
 };
+
+/** Asks a process twice a second, until the turn is over. @returns how long the slowest answer took, in milliseconds */
+async function slowestSignOfLife({ name, managementUrl }: Replica, turn: Turn): Promise<number> {
+  let slowestMs = 0;
+  while (!turn.over.aborted) {
+    const askedAt = performance.now();
+    const signal = AbortSignal.timeout(LIVELY_WITHIN_MS);
+    const lives = await fetch(`${managementUrl}/livez`, { signal }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (!lives) turn.broke(`${name} did not say within ${LIVELY_WITHIN_MS} ms that it lives`);
+    slowestMs = Math.max(slowestMs, Math.round(performance.now() - askedAt));
+    await turn.wait(500);
+  }
+  return slowestMs;
+}
 
 async function residentMegabytes(pid: number): Promise<number> {
   const { stdout } = await Bun.$`ps -o rss= -p ${pid}`.quiet().nothrow();

@@ -126,12 +126,17 @@ export async function runLoad(
   }
 
   const inFlight = new Set<Promise<void>>();
+  let ended = Promise.withResolvers<void>();
   for (let count = 0; count < habits.orders && !until.aborted; count += 1) {
-    while (inFlight.size >= habits.inFlight && !giveUp.aborted) await Promise.race([...inFlight, sleep(1_000)]);
+    while (inFlight.size >= habits.inFlight) await ended.promise;
     if (until.aborted) break;
     const following = oneOrder(planOf(cast, habits, random, `${seed}-${count}`));
     inFlight.add(following);
-    void following.finally(() => inFlight.delete(following));
+    void following.finally(() => {
+      inFlight.delete(following);
+      ended.resolve();
+      ended = Promise.withResolvers();
+    });
     if (Number.isFinite(habits.ordersPerSecond)) await sleep(1_000 / habits.ordersPerSecond);
   }
   await Promise.all(inFlight);

@@ -179,6 +179,7 @@ export async function startStage(
       settings: { SEED_DEMO_DATA: "true", RATE_LIMIT_PER_USER_PER_SECOND: "100000", LOG_LEVEL: "info" },
       async frontDoor(name, replicas) {
         if (name === "frontend") {
+          if (replicas.length === 1) return undefined;
           const health = watchHealth(replicas, needs.healthChecks ?? false);
           closers.push(() => health.stop());
           const balancer = await openLink(await freePort(), () => health.ready().map(({ url }) => portOf(url)));
