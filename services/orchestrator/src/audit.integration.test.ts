@@ -6,7 +6,7 @@ import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/t
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { orchestratorService } from "./service.ts";
-import { created, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
+import { completed, created, delivered, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
 import { auditBooks } from "./use-cases/audit-books.ts";
 
 let database: TestDatabase;
@@ -26,11 +26,11 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Takes an order to where it waits for a rider. */
-async function waitForRider(order: OrderSnapshot): Promise<void> {
-  await service.receive(created(order));
-  await service.receive(stockTaken(order));
-  await service.receive(delivery(order));
+/** Takes orders to where they wait for a rider. */
+async function waitForRider(...orders: readonly OrderSnapshot[]): Promise<void> {
+  await service.receive(...orders.map(created));
+  await service.receive(...orders.map(stockTaken));
+  await service.receive(...orders.map(delivery));
 }
 
 interface Question {
@@ -125,4 +125,36 @@ test("a round that nobody answers is asked again, and what is told of it late is
   await answer(unanswered.auditId, [], []);
   await look();
   expect(drift()).toBe("0");
+}, 60_000);
+
+test("a disagreement is reported only when it is met twice while the saga has not moved in between", async () => {
+  const order = newOrder();
+  await waitForRider(order);
+  const asksAbout = async () => {
+    const asked = await question(130_000);
+    if (!asked.orderIds.includes(order.orderId)) throw new Error("the audit asks about others");
+    return asked.auditId;
+  };
+  const reports = () => errors().filter(({ orderId }) => orderId === order.orderId);
+  await answer(await asksAbout(), [order], []);
+  await service.receive(delivered(order));
+  await service.receive(completed(order));
+  await answer(await asksAbout(), [order], []);
+  expect(reports()).toEqual([]);
+  await answer(await asksAbout(), [order], []);
+  expect(reports()).toHaveLength(1);
+}, 60_000);
+
+test("a walk comes to every order, however many there are", async () => {
+  const orders = Array.from({ length: 600 }, newOrder);
+  await waitForRider(...orders);
+  const waiting = new Map(orders.map((order) => [order.orderId, order]));
+  // Most rounds are about the disagreements that the test before has left; a walk begins a minute after the last one.
+  for (let rounds = 0; rounds < 40 && waiting.size > 0; rounds += 1) {
+    const { auditId, orderIds } = await question(70_000);
+    const asked = orderIds.flatMap((orderId) => waiting.get(orderId) ?? []);
+    await answer(auditId, asked, asked);
+    for (const { orderId } of asked) waiting.delete(orderId);
+  }
+  expect(waiting.size).toBe(0);
 }, 60_000);
