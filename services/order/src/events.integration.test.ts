@@ -119,11 +119,13 @@ test("the steps of taking an order back are told as well", async () => {
   ]);
 });
 
-test("a change that another replica made is told too", async () => {
+test("changes that another replica made are told too", async () => {
   const id = await placed();
   const watched = await watch(id);
   await twin.receive(stockTaken(id));
   await watched.has(2);
+  await twin.receive(delivery(id));
+  await watched.has(3);
   await watched.leave();
 });
 

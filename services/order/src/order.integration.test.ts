@@ -11,6 +11,7 @@ import {
   OrderCreated,
 } from "@shop/contracts/messages/order";
 import { ProductChanged, ProductDecreased } from "@shop/contracts/messages/product";
+import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
@@ -24,6 +25,7 @@ import { settled } from "@shop/testing/settled";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { orderService } from "./service.ts";
+import { endOrders } from "./use-cases/end-orders.ts";
 
 let database: TestDatabase;
 let service: ParticipantUnderTest;
@@ -286,6 +288,30 @@ describe("cancelling", () => {
     expect([status, body.code]).toEqual([409, "ORDER_ENDED"]);
     await service.takeSent();
   });
+});
+
+test("a cancel that comes while the order is being completed is refused, and the order stays as it has ended", async () => {
+  const { id } = await placed();
+  const { db } = service.context;
+  const [completed, mayCommit] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const completing = inTransaction(db, async (tx) => {
+    await endOrders(tx, "COMPLETE", [{ orderId: id, reason: null }], new Date());
+    completed.resolve();
+    await mayCommit.promise;
+  });
+  await completed.promise;
+  const cancelling = call("POST", `/api/orders/${id}/cancel`);
+  await eventually(async () => {
+    const waiting = await db.execute(sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+    expect(waiting).toHaveLength(1);
+  });
+  mayCommit.resolve();
+  await completing;
+  const { status, body } = await cancelling;
+  expect([status, body.code]).toEqual([409, "ORDER_ENDED"]);
+  expect(await read(id)).toMatchObject({ status: "COMPLETE", progress: "COMPLETE" });
+  expect(await service.takeSent()).toEqual([]);
 });
 
 describe("the saga's commands", () => {

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
 import { DeliveryCancelled } from "@shop/contracts/messages/delivery";
-import { OrderCancelRequested, OrderCreated } from "@shop/contracts/messages/order";
+import { CancelOrderCommand, OrderCancelRequested, OrderCreated } from "@shop/contracts/messages/order";
 import { ProductDecreased } from "@shop/contracts/messages/product";
 import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
@@ -65,6 +65,14 @@ test.each([
     expect(await toldAfter(3_600_000, id)).toEqual([]);
   },
 );
+
+test("an order that has ended is told of no more, even when no news of it had come", async () => {
+  const id = await placed();
+  await service.takeSent();
+  await service.receive(outgoing(CancelOrderCommand, id, { orderId: id, reason: "OUT_OF_STOCK" }, undefined));
+  await service.takeSent();
+  expect(await toldAfter(3_600_000, id)).toEqual([]);
+});
 
 test("while messages wait in the outbox because the broker is away nothing is told again", async () => {
   const id = await placed();

@@ -20,7 +20,8 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { eq, sql } from "drizzle-orm";
 import { imbalances } from "./db/products.ts";
-import { product } from "./db/schema.ts";
+import { product, reservation } from "./db/schema.ts";
+import type { ReservationStatus } from "./domain/stock.ts";
 import { productService } from "./service.ts";
 import { auditStock } from "./use-cases/audit-stock.ts";
 import { changeStock } from "./use-cases/change-stock.ts";
@@ -269,19 +270,25 @@ describe("the audit", () => {
     expect(await service.takeSent()).toEqual([sent(ReservationsTold, auditId, { auditId, reservations })]);
   });
 
-  test("names a product whose stock was changed behind the books", async () => {
-    const tea = await onSale(10);
-    await service.receive(take(uuidV7(), { [tea]: 2 }));
+  test("names a product whose stock was changed behind the books, and one that nobody holds what is taken of", async () => {
+    const [tea, jar, orderId] = [await onSale(10), await onSale(5), uuidV7()];
+    await service.receive(take(uuidV7(), { [tea]: 2 }), take(orderId, { [jar]: 1 }));
     await service.context.db.update(product).set({ stock: 9 }).where(eq(product.id, tea));
+    const setStatus = (status: ReservationStatus) =>
+      service.context.db.update(reservation).set({ status }).where(eq(reservation.orderId, orderId));
+    await setStatus("RETURNED");
     const stopping = new AbortController();
     const auditing = auditStock(service.context, stopping.signal);
     await eventually(() => expect(service.clock.sleeperCount).toBe(1));
     stopping.abort();
     await auditing;
-    expect(service.lines.filter(({ level }) => level === "error")).toMatchObject([
+    const told = service.lines.filter(({ level }) => level === "error");
+    expect(told.toSorted((one, other) => Number(other["broughtIn"]) - Number(one["broughtIn"]))).toMatchObject([
       { productId: tea, broughtIn: 10, stock: 9, taken: 2, held: 2 },
+      { productId: jar, broughtIn: 5, stock: 4, taken: 1, held: 0 },
     ]);
-    expect(service.context.metrics.expose()).toContain("\nbooks_drift_products 1\n");
+    expect(service.context.metrics.expose()).toContain("\nbooks_drift_products 2\n");
+    await setStatus("TAKEN");
     await service.context.db.update(product).set({ stock: 8 }).where(eq(product.id, tea));
   });
 });
