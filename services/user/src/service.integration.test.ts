@@ -96,6 +96,17 @@ const me = (accessToken: string, to = app) =>
 const pairOf = async (response: Response | Promise<Response>) => (await (await response).json()) as TokenPair;
 const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
 
+/** Lets time pass until housekeeping has been done once more. */
+async function keepHouse(): Promise<void> {
+  const old = { id: uuidV7(), username: "nobody-knows", failed_at: new Date(clock.now() - 3_600_000) };
+  await sql`insert into login_failures ${sql(old)}`;
+  await timers.advance(50_000);
+  await eventually(async () => {
+    await timers.advance(1_000);
+    expect(await sql`select 1 from login_failures where id = ${old.id}`).toBeEmpty();
+  });
+}
+
 const statusesOf = (answers: readonly Response[]) => answers.map(({ status }) => status).toSorted((a, b) => a - b);
 
 async function loggedIn(username = "someone"): Promise<TokenPair> {
@@ -174,6 +185,14 @@ describe("logging in", () => {
     expect(await (await me(pair.accessToken)).json()).toEqual(user);
   });
 
+  test("takes a password in whichever way its letters are composed", async () => {
+    const password = "crème brûlée";
+    await signUp("someone", password.normalize("NFC"));
+    await signUp("another", password.normalize("NFD"));
+    for (const form of ["NFC", "NFD"])
+      for (const name of ["someone", "another"]) expect((await logIn(name, password.normalize(form))).status).toBe(200);
+  });
+
   test("a wrong name and a wrong password are the same 401", async () => {
     await signUp("someone");
     const shown = async (response: Response) => {
@@ -205,13 +224,7 @@ describe("logging in", () => {
 
   test("housekeeping leaves the failures that still count", async () => {
     for (let attempt = 0; attempt < 10; attempt += 1) await logIn("nobody", "not this one");
-    const expired = { id: uuidV7(), username: "somebody-else", failed_at: new Date(clock.now() - 3_600_000) };
-    await sql`insert into login_failures ${sql(expired)}`;
-    await timers.advance(50_000);
-    await eventually(async () => {
-      await timers.advance(1_000);
-      expect(await sql`select 1 from login_failures where username = ${expired.username}`).toBeEmpty();
-    });
+    await keepHouse();
     expect(await sql`select 1 from login_failures`).toHaveLength(10);
   });
 
@@ -270,6 +283,16 @@ describe("refreshing", () => {
     expect((await me(third.accessToken)).status).toBe(200);
     const stored = await sql<{ hash: string }[]>`select encode(token_hash, 'hex') as hash from refresh_tokens`;
     expect(stored.map(({ hash }) => hash.length)).toEqual([64, 64, 64]);
+  });
+
+  test("a session that is used lives on, however long ago it was begun", async () => {
+    let pair = await loggedIn();
+    for (let week = 0; week < 6; week += 1) {
+      skip(7 * 24 * 3_600_000);
+      pair = await pairOf(refresh(pair.refreshToken));
+    }
+    await keepHouse();
+    expect((await refresh(pair.refreshToken)).status).toBe(200);
   });
 
   test("a spent token ends the whole family, and only it", async () => {
