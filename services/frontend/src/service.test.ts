@@ -4,6 +4,7 @@ import { setupServer } from "msw/node";
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
+import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { pagePaths } from "./pages/paths.ts";
@@ -26,11 +27,15 @@ beforeEach(() => {
       return HttpResponse.json({ ok: true, services: [] });
     }),
   );
+  frontend = build([GATEWAY]);
+});
+
+function build(gatewayUrls: readonly string[]): ReturnType<typeof createFrontend> {
   const { logger } = capturedLogger();
   const parts = { identity, clock: new ManualClock(), logger, metrics: createMetrics() };
   const pages = { secure: false, rebuildPages: false };
-  frontend = createFrontend({ ...parts, ...pages, gatewayUrls: [GATEWAY], upstreamTimeoutMs: 200 });
-});
+  return createFrontend({ ...parts, ...pages, gatewayUrls, upstreamTimeoutMs: 200 });
+}
 
 const call = (path: string, init: RequestInit = {}) => frontend.app.request(path, init);
 
@@ -151,6 +156,39 @@ describe("every other path", () => {
   test("is 405 where only the page is", async () => {
     const response = await call("/", { method: "POST" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
+
+  test.each([
+    ["/api/orders", 2, "it honours the key"],
+    ["/api/users", 1, "what it does would be done twice"],
+  ])("a key with POST %s lets %d of two gateways be asked while they answer 503: %s", async (path, times) => {
+    const gateways = [GATEWAY, "http://192.0.2.2"];
+    frontend = build(gateways);
+    upstream.use(
+      http.get("*", ({ request }) => {
+        received.push(request);
+        return HttpResponse.json({});
+      }),
+    );
+    // A gateway gets calls once it is known to be there.
+    await eventually(async () => {
+      await call("/api/products");
+      const answering = received
+        .filter(({ url }) => url.endsWith("/api/products"))
+        .map(({ url }) => new URL(url).origin);
+      expect([...new Set(answering)].toSorted()).toEqual(gateways);
+    });
+    let sent = 0;
+    upstream.use(
+      http.post("*", () => {
+        sent += 1;
+        const headers = { "content-type": "application/problem+json" };
+        return new HttpResponse(JSON.stringify({ code: "UNAVAILABLE" }), { status: 503, headers });
+      }),
+    );
+    const headers = { "idempotency-key": "key-1" };
+    expect((await call(path, { method: "POST", headers, body: "{}" })).status).toBe(503);
+    expect(sent).toBe(times);
   });
 
   test("is a 503 problem while the gateway is away", async () => {

@@ -11,6 +11,7 @@ import { createTokenVerifier } from "@shop/http/token-verifier";
 import { createMetrics } from "@shop/runtime/metrics";
 import { addressRateLimit } from "@shop/service/edge";
 import { ManualClock } from "@shop/testing/clock";
+import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createGateway } from "./service.ts";
@@ -48,7 +49,7 @@ beforeEach(() => {
   gateway = buildGateway();
 });
 
-function buildGateway(trustedProxies = 0): ReturnType<typeof createGateway> {
+function buildGateway(trustedProxies = 0, addresses = urls): ReturnType<typeof createGateway> {
   const { logger } = capturedLogger();
   const config = { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: 2 };
   return createGateway({
@@ -59,7 +60,7 @@ function buildGateway(trustedProxies = 0): ReturnType<typeof createGateway> {
     ...addressRateLimit({ ...config, BUN_CONFIG_MAX_HTTP_REQUESTS: 256 }, clock),
     verifier: createTokenVerifier({ jwksUrl: "http://keys.test/", issuer: ISSUER, audience: AUDIENCE, clock, logger }),
     rateLimit: createRateLimit({ clock, perSecond: 3 }),
-    urls,
+    urls: addresses,
     upstreamTimeoutMs: 200,
   });
 }
@@ -104,6 +105,37 @@ describe("a call of the API", () => {
         await clock.advance(1_000);
       }
       expect(received).toEqual([]);
+    },
+  );
+
+  test.each([
+    ["/api/orders", "/api/orders", 2, "it honours the key"],
+    ["/api/users", "/api/users/me", 1, "what it does would be done twice"],
+  ])(
+    "a key with POST %s (as GET %s finds two replicas) lets %d of them be asked while they answer 503: %s",
+    async (path, read, times) => {
+      const both = [...urls.order, ...urls.user];
+      gateway = buildGateway(0, { ...urls, order: both, user: both });
+      const authorization = await tokenOf("customer");
+      // A replica gets calls once it is known to be there.
+      await eventually(async () => {
+        await clock.advance(1_000);
+        await call(read, { headers: { authorization } });
+        const answering = received.filter(({ url }) => url.endsWith(read)).map(({ url }) => new URL(url).host);
+        expect(new Set(answering).size).toBe(2);
+      });
+      await clock.advance(1_000);
+      let sent = 0;
+      upstream.use(
+        http.post("*", () => {
+          sent += 1;
+          const headers = { "content-type": "application/problem+json" };
+          return new HttpResponse(JSON.stringify({ code: "UNAVAILABLE" }), { status: 503, headers });
+        }),
+      );
+      const headers = { authorization, "idempotency-key": "key-1" };
+      expect(await statusOf(path, { method: "POST", headers, body: "{}" })).toBe(503);
+      expect(sent).toBe(times);
     },
   );
 
