@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { seedOf } from "../chaos/options.ts";
 import { FAULT_NAMES } from "./plan.ts";
@@ -7,6 +8,8 @@ export interface Options {
   readonly seeds: number;
   /** No further seed is begun after so long, in real milliseconds; undefined when all are to be played. */
   readonly forMs: number | undefined;
+  /** How many processes play seeds side by side. */
+  readonly workers: number;
   /** The names of the faults, in place of those that each seed draws. */
   readonly faults: readonly string[] | undefined;
   /** Only the saga engine, with participants that are modelled. */
@@ -23,8 +26,9 @@ export const USAGE = `The whole system in one process and in simulated time: wha
   bun run sim --engine --seeds 100000
 
   --seed N         the first seed; alone it is the only one, and its whole trace is written
-  --seeds M        how many, one after the other
+  --seeds M        how many, from that one on
   --for SECONDS    begins no further seed after that
+  --workers N      in so many processes; as many as there are processors by default
   --faults NAMES   separated by commas, in place of those that each seed draws; "none" for none: ${FAULT_NAMES.join(", ")}
   --engine         the saga engine alone, with participants that are modelled: a hundred thousand seeds in seconds
   --help           this
@@ -41,6 +45,7 @@ export function readOptions(argv: readonly string[], today: Date): Options {
     args: [...argv],
     options: {
       ...{ seed: { type: "string" }, seeds: { type: "string" }, for: { type: "string" }, faults: { type: "string" } },
+      workers: { type: "string", default: String(availableParallelism()) },
       ...{ engine: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
     },
   });
@@ -54,6 +59,7 @@ export function readOptions(argv: readonly string[], today: Date): Options {
     seed: values.seed === undefined ? seedOf(today) * 1_000 : wholeNumber("--seed", values.seed),
     seeds: isOne ? 1 : values.seeds === undefined ? many : wholeNumber("--seeds", values.seeds),
     forMs: values.for === undefined ? undefined : wholeNumber("--for", values.for) * 1_000,
+    workers: Math.max(1, wholeNumber("--workers", values.workers)),
     ...{ faults, engine: values.engine, trace: isOne, help: values.help },
   };
 }

@@ -4,6 +4,7 @@ import { type Options, readOptions, USAGE } from "./options.ts";
 import { faultsOf, planOf } from "./plan.ts";
 import { describe } from "./report.ts";
 import { simulate } from "./simulate.ts";
+import { playOnWorkers } from "./workers.ts";
 import { Stores } from "./world.ts";
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
@@ -33,27 +34,35 @@ function playEngine({ seed, seeds, forMs }: Options): Played {
   return { played, broken };
 }
 
-/** Plays one seed after the other. */
-async function playAll({ seed, seeds, forMs, faults, trace }: Options): Promise<Played> {
-  const startedAt = performance.now();
+/** Plays one seed here, and writes all that happens. */
+async function playOne({ seed, faults }: Options): Promise<Played> {
   const stores = await Stores.open();
-  let broken = 0;
-  let played = 0;
   try {
-    for (let at = seed; at < seed + seeds; at += 1) {
-      if (forMs !== undefined && performance.now() - startedAt > forMs) break;
-      const plan = planOf(at, faults);
-      const verdict = await simulate(stores, plan);
-      played += 1;
-      if (trace) for (const line of verdict.trace) say(line);
-      if (verdict.breaches.length === 0) continue;
-      broken += 1;
-      say(`seed ${at} (${faultsOf(plan).join(", ")})`);
-      for (const line of describe(verdict)) say(`  ${line}`);
-    }
+    const plan = planOf(seed, faults);
+    const verdict = await simulate(stores, plan);
+    for (const line of verdict.trace) say(line);
+    if (verdict.breaches.length === 0) return { played: 1, broken: 0 };
+    say(`seed ${seed} (${faultsOf(plan).join(", ")})`);
+    for (const line of describe(verdict)) say(`  ${line}`);
+    return { played: 1, broken: 1 };
   } finally {
     await stores.close();
   }
+}
+
+/** Plays many seeds, in several processes. */
+async function playMany({ seed, seeds, forMs = Number.POSITIVE_INFINITY, workers, faults }: Options): Promise<Played> {
+  let played = 0;
+  let broken = 0;
+  await playOnWorkers({
+    ...{ from: seed, seeds, forMs, workers, faults },
+    hear(told) {
+      played += 1;
+      if (told.broken === undefined) return;
+      broken += 1;
+      for (const line of told.broken) say(line);
+    },
+  });
   return { played, broken };
 }
 
@@ -71,7 +80,9 @@ async function main(): Promise<number> {
   }
   leaveOnSignal(() => Promise.resolve(), say);
   const startedAt = performance.now();
-  const { played, broken } = options.engine ? playEngine(options) : await playAll(options);
+  const { played, broken } = options.engine
+    ? playEngine(options)
+    : await (options.trace ? playOne(options) : playMany(options));
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   const outcome = broken === 0 ? "every rule held" : `${broken} broke a rule`;
   say(`${played} seeds from ${options.seed} in ${seconds} s: ${outcome}`);

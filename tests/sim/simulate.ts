@@ -65,7 +65,7 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   scheduler.after(quietWithinMs, undefined, "", () => giveUp.abort());
   const drainedAfterMs = await untilQuiet(world, healedAt + quietWithinMs, load);
   const unanswered = await load;
-  for (const replica of world.replicas) await replica.stop();
+  await Promise.all(world.replicas.map((replica) => replica.stop()));
   await scheduler.sleep(1);
   return { drainedAfterMs, unanswered };
 }
@@ -79,7 +79,7 @@ async function untilQuiet(world: World, until: number, load: Promise<unknown>): 
   void load.then(() => (isLoadOver = true));
   while (scheduler.now < until) {
     await scheduler.sleep(LOOK_MS);
-    if ((await world.underWay()) > 0) continue;
+    if (await world.isUnderWay()) continue;
     drainedAfterMs ??= scheduler.now - healedAt;
     if (isLoadOver && (await world.unsettled()).length === 0) break;
   }

@@ -100,18 +100,18 @@ export class World {
     return readAccounts((name) => this.stores.of(name).monitor);
   }
 
-  /** How many messages are still on their way. */
-  async underWay(): Promise<number> {
+  /** Whether messages are still on their way. */
+  async isUnderWay(): Promise<boolean> {
+    // The databases are asked only when the broker has nothing more to bring.
+    if (this.kafka.held > 0 || PARTICIPANTS.some(({ name, topics }) => this.kafka.lag(name, topics) > 0)) return true;
     const unsent = await this.scheduler.look(() =>
       Promise.all(
-        this.stores.all.map(async ({ monitor }) => {
-          const [row] = await monitor<{ n: number }[]>`select count(*)::int as n from outbox where sent_at is null`;
-          return row?.n ?? 0;
-        }),
+        this.stores.all.map(
+          ({ monitor }) => monitor<{ any: boolean }[]>`select exists (select from outbox where sent_at is null) as any`,
+        ),
       ),
     );
-    const lags = PARTICIPANTS.map(({ name, topics }) => this.kafka.lag(name, topics));
-    return [...unsent, ...lags, this.kafka.held].reduce((sum, n) => sum + n, 0);
+    return unsent.some(([row]) => row?.any);
   }
 
   /** What the books say is not as it should be. */

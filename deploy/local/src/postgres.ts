@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Whether a commit waits for the disk; `false` only for data that nobody misses. True by default. */
   readonly fsync?: boolean;
+  /** Whether it also listens on a socket in its data folder, which is for its own user and root. False by default. */
+  readonly socket?: boolean;
   /** The server's key and certificate, as PEM: then it takes connections with TLS, too. */
   readonly tls?: { readonly key: string; readonly certificate: string };
   /** Each line that the server writes. */
@@ -44,6 +46,7 @@ export async function startPostgres({
   dataDir,
   port: wantedPort,
   fsync = true,
+  socket = false,
   tls,
   log,
 }: PostgresOptions): Promise<LocalPostgres> {
@@ -108,7 +111,7 @@ export async function startPostgres({
   async function launch(): Promise<GuardedProcess> {
     const settings = {
       listen_addresses: "127.0.0.1",
-      unix_socket_directories: "",
+      unix_socket_directories: socket ? dataDir : "",
       max_connections: "300",
       fsync: fsync ? "on" : "off",
       synchronous_commit: fsync ? "on" : "off",

@@ -8,6 +8,9 @@ let runFolder: Promise<RunFolder> | undefined;
 let postgresUrl: Promise<string> | undefined;
 let kafkaBrokers: Promise<string> | undefined;
 
+/** The system takes names of sockets of about 100 characters; this leaves room for the name itself. */
+const SOCKET_FOLDER_CHARACTERS = 80;
+
 /**
  * A PostgreSQL server for tests, as superuser: the one that `TEST_POSTGRES_URL` names, else one of this process's own, started at the first call.
  *
@@ -17,7 +20,8 @@ export function testPostgresUrl(): Promise<string> {
   postgresUrl ??= (async () => {
     const given = process.env["TEST_POSTGRES_URL"];
     if (given) return given;
-    const server = await startPostgres({ dataDir: join(await folderPath(), "postgres"), fsync: false });
+    const dataDir = join(await folderPath(), "postgres");
+    const server = await startPostgres({ dataDir, fsync: false, socket: dataDir.length <= SOCKET_FOLDER_CHARACTERS });
     return server.url;
   })();
   return postgresUrl;

@@ -69,7 +69,7 @@ export async function runLoad(
   }
 
   async function deliveryOf(orderId: string, customer: Person): Promise<string | undefined> {
-    while (!giveUp.aborted) {
+    for (let pauseMs = 250; !giveUp.aborted; pauseMs = Math.min(1_000, pauseMs * 2)) {
       const path = `/api/deliveries?orderId=${orderId}`;
       const list = await insist(`the list of deliveries of order ${orderId}`, () =>
         rider.call("GET", path, { orderId }),
@@ -78,7 +78,7 @@ export async function runLoad(
       if (delivery !== undefined) return delivery.id;
       const order = await insist(`order ${orderId}`, () => customer.call("GET", `/api/orders/${orderId}`));
       if (order?.body["status"] === "CANCELLED") return undefined;
-      await sleep(250);
+      await sleep(pauseMs);
     }
     unanswered.push(`order ${orderId} never had a delivery`);
     return undefined;

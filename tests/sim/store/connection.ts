@@ -67,15 +67,20 @@ export class Connection {
           await this.lose();
           return closed();
         }
+        if (asked === "begin") {
+          this.inTransaction = true;
+          return answer(() => resolve([]));
+        }
         const session = await this.#take();
         const operation = store.operations.start(
           session.pid,
-          () => atSimulatedTime(session, scheduler, text, send),
+          () => atSimulatedTime(session, scheduler, text, (client) => this.#send(session, client, send)),
           async (outcome) => {
             this.#operation = undefined;
             if (this.#isLost) return closed();
-            if (asked === "begin") this.inTransaction = outcome.kind === "done";
-            if (asked === "commit") this.inTransaction = false;
+            if (asked === "commit") this.#haveEnded(session);
+            // A time that was told since then went with it.
+            if (text.startsWith("rollback")) session.knownNow = undefined;
             if (fate === "crash after") return crash(process);
             if (fate === "unanswered") {
               scheduler.note(`${process.name}: … done, and its connection is lost after`);
@@ -92,6 +97,20 @@ export class Connection {
         if (store.operations.isWorking(operation)) this.#waitForLock(session, operation);
       });
     });
+  }
+
+  /** A transaction takes nothing before its first statement, which brings its begin along. */
+  async #send(session: Session, client: postgres.Sql, send: (client: postgres.Sql) => Promise<unknown>) {
+    if (!this.inTransaction || session.inTransaction) return send(client);
+    session.inTransaction = true;
+    const begun = client.unsafe("begin deferrable").execute();
+    const [, result] = await Promise.all([begun, send(client)]);
+    return result;
+  }
+
+  #haveEnded(session: Session): void {
+    this.inTransaction = false;
+    session.inTransaction = false;
   }
 
   async #take(): Promise<Session> {
@@ -138,12 +157,12 @@ export class Connection {
           await store.cancel(session);
           await operation.settled;
         }
-        if (this.inTransaction) await session.client.unsafe("rollback");
+        if (session.inTransaction) await session.client.unsafe("rollback");
         await session.client`select pg_advisory_unlock_all()`;
       })(),
     );
+    this.#haveEnded(session);
     session.knownNow = undefined;
-    this.inTransaction = false;
     store.giveBack(session);
     await store.release(scheduler);
   }

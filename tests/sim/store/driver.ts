@@ -18,6 +18,9 @@ const POOL = 10;
 /** What stands for the driver's client where nothing is asked of it. It never connects. */
 const inert = postgres("postgres://nobody@127.0.0.1:1/nothing", { max: 1 });
 
+/** Statements without parameters too: planned once for each session, not each time. */
+const PREPARED = { prepare: true, simple: false };
+
 interface Query extends Promise<unknown> {
   values(): Query;
 }
@@ -60,7 +63,7 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
 
   const query = (connection: Connection, text: string, parameters: never[] | undefined, wantsArrays: () => boolean) =>
     connection.ask("statement", text, async (client) => {
-      const sent = client.unsafe(text, parameters, { prepare: true });
+      const sent = client.unsafe(text, parameters, PREPARED);
       return wantsArrays() ? await sent.values() : await sent;
     });
 

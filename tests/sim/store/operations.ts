@@ -16,6 +16,9 @@ export interface Operation {
 /** Tells whom the sessions with these process ids wait for. */
 type BlockersOf = (pids: readonly number[]) => Promise<ReadonlyMap<number, readonly number[]>>;
 
+/** Whether a session other than this one is in a transaction: nobody else holds a lock for which a statement waits. */
+type OthersHold = (pid: number) => boolean;
+
 /** How long a statement may take before the server is asked whether it waits for a lock, in real milliseconds. */
 const PATIENCE_MS = 3;
 
@@ -25,10 +28,12 @@ const PATIENCE_MS = 3;
  */
 export class Operations {
   readonly #blockersOf: BlockersOf;
+  readonly #othersHold: OthersHold;
   #working: Operation[] = [];
 
-  constructor(blockersOf: BlockersOf) {
+  constructor(blockersOf: BlockersOf, othersHold: OthersHold) {
     this.#blockersOf = blockersOf;
+    this.#othersHold = othersHold;
   }
 
   start(pid: number, run: () => Promise<unknown>, deliver: Operation["deliver"]): Operation {
@@ -59,6 +64,10 @@ export class Operations {
     for (;;) {
       const open = awaited.filter(({ outcome }) => outcome === undefined);
       if (open.length === 0) break;
+      if (!open.some(({ pid }) => this.#othersHold(pid))) {
+        await Promise.all(open.map(({ settled }) => settled));
+        break;
+      }
       const patience = Promise.withResolvers<void>();
       const timer = setTimeout(patience.resolve, PATIENCE_MS);
       await Promise.race([...open.map(({ settled }) => settled), patience.promise]);

@@ -1,6 +1,7 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { drizzle } from "drizzle-orm/postgres-js";
+import { existsSync } from "node:fs";
 import postgres from "postgres";
 import { keepLedger } from "../../chaos/stage/ledger.ts";
 import type { Process } from "../process.ts";
@@ -17,9 +18,10 @@ interface Listener {
 export interface Session {
   readonly client: postgres.Sql;
   readonly pid: number;
-  readonly number: number;
   /** What `now()` gives in it, in simulated milliseconds; undefined when that is not known. */
   knownNow: number | undefined;
+  /** Whether it is in a transaction, and may hold locks. */
+  inTransaction: boolean;
 }
 
 /**
@@ -45,26 +47,30 @@ export class Store {
   readonly operations: Operations;
   /** Whether nobody can reach it. */
   isAway = false;
+  readonly #socket: string | undefined;
   #sessions: Session[] = [];
   #listeners: Listener[] = [];
   #free: Session[] = [];
-  #truncate = "";
 
-  private constructor(service: ServiceName, database: TestDatabase) {
+  private constructor(service: ServiceName, database: TestDatabase, socket: string | undefined) {
     this.service = service;
     this.database = database;
-    this.monitor = connect(database.url);
-    this.operations = new Operations(async (pids) => {
-      const rows = await this.monitor<{ pid: number; blockers: number[] }[]>`
-        select pid, pg_blocking_pids(pid) as blockers from unnest(${[...pids]}::int[]) as pid`;
-      return new Map(rows.map(({ pid, blockers }) => [pid, blockers]));
-    });
+    this.#socket = socket;
+    this.monitor = connect(database.url, socket);
+    this.operations = new Operations(
+      async (pids) => {
+        const rows = await this.monitor<{ pid: number; blockers: number[] }[]>`
+          select pid, pg_blocking_pids(pid) as blockers from unnest(${[...pids]}::int[]) as pid`;
+        return new Map(rows.map(({ pid, blockers }) => [pid, blockers]));
+      },
+      (pid) => this.#sessions.some((other) => other.pid !== pid && other.inTransaction),
+    );
   }
 
   static async open(service: ServiceName): Promise<Store> {
     const database = await createTestDatabase({ service });
     await keepLedger(service, database.url);
-    const store = new Store(service, database);
+    const store = new Store(service, database, await socketOf(database.url));
     await store.#prepare();
     return store;
   }
@@ -82,7 +88,16 @@ export class Store {
     const tables = await monitor<{ name: string }[]>`
       select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'chaos') order by 1`;
     for (const { name } of tables) await monitor.unsafe(`alter table ${name} set (autovacuum_enabled = false)`);
-    this.#truncate = `truncate ${tables.map(({ name }) => name).join(", ")} restart identity`;
+    // Of all tables those that have been written to, if only by what was rolled back; a sequence may have been asked all the same.
+    await monitor.unsafe(`
+      create function simulated.empty() returns void language plpgsql as $$
+        declare touched text;
+        begin
+          select string_agg(name, ', ') into touched
+          from unnest(array[${tables.map(({ name }) => `'${name}'`).join(", ")}]) as name where pg_relation_size(name::regclass) > 0;
+          if touched is not null then execute 'truncate ' || touched; end if;
+          perform setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) from pg_sequences where last_value is not null;
+        end $$;`);
   }
 
   /** Empties it. */
@@ -91,20 +106,20 @@ export class Store {
     for (const session of this.#sessions.filter((each) => !this.#free.includes(each)))
       await session.client.end({ timeout: 0 });
     this.#sessions = this.#sessions.filter((each) => this.#free.includes(each));
-    this.#free = [...this.#sessions];
+    this.#free = this.#sessions.toReversed();
     this.#listeners = [];
     this.isAway = false;
     for (const session of this.#sessions) session.knownNow = undefined;
-    await this.monitor.unsafe(this.#truncate);
+    await this.monitor`select simulated.empty()`;
   }
 
-  /** A connection that nobody uses; the one that was given back the longest ago. */
+  /** A connection that nobody uses; the one that was given back last, since it has the plans of most statements. */
   async take(): Promise<Session> {
-    const free = this.#free.shift();
+    const free = this.#free.pop();
     if (free) return free;
-    const client = connect(this.database.url);
+    const client = connect(this.database.url, this.#socket);
     const [row] = await client<{ pid: number }[]>`select pg_backend_pid() as pid`;
-    const session: Session = { client, pid: row?.pid ?? 0, number: this.#sessions.length, knownNow: undefined };
+    const session: Session = { client, pid: row?.pid ?? 0, knownNow: undefined, inTransaction: false };
     this.#sessions.push(session);
     return session;
   }
@@ -160,15 +175,30 @@ export async function atSimulatedTime<Result>(
   const { now } = scheduler;
   if (session.knownNow === now || !ASKS_FOR_TIME.test(text)) return send(session.client);
   const time = new Date(BEGINNING + now).toISOString();
-  const told = session.client`select set_config('simulated.now', ${time}, false)`;
-  // Both are on their way at once.
+  // On its way at once, before the statement; that does not wait for the answer. A statement that nobody has begun to wait for is not sent.
+  const told = session.client.unsafe(`set simulated.now = '${time}'`).execute();
   const [, result] = await Promise.all([told, send(session.client)]);
   session.knownNow = now;
   return result;
 }
 
-function connect(url: string): postgres.Sql {
+/** The path of the socket on which a server on this machine listens too, which costs less than TCP; undefined when there is none that can be reached. */
+async function socketOf(url: string): Promise<string | undefined> {
+  const { hostname, port } = new URL(url);
+  if (hostname !== "127.0.0.1" && hostname !== "localhost") return undefined;
+  const client = connect(url, undefined);
+  try {
+    const [row] = await client<{ unix_socket_directories: string }[]>`show unix_socket_directories`;
+    const path = `${row?.unix_socket_directories.split(",")[0]?.trim()}/.s.PGSQL.${port}`;
+    return existsSync(path) ? path : undefined;
+  } finally {
+    await client.end({ timeout: 1 });
+  }
+}
+
+function connect(url: string, socket: string | undefined): postgres.Sql {
   const client = postgres(url, {
+    ...(socket === undefined ? {} : { path: socket }),
     max: 1,
     idle_timeout: 0,
     max_lifetime: null,
