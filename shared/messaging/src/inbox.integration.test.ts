@@ -2,10 +2,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
-import { systemClock } from "@shop/runtime/clock";
+import { type Clock, systemClock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
+import { ManualClock } from "@shop/testing/clock";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
@@ -19,7 +21,6 @@ import { outgoing, toOutboxRow } from "./outgoing.ts";
 let database: TestDatabase;
 let db: Database;
 const ids = uuidV7;
-const clock = systemClock;
 
 beforeAll(async () => {
   database = await createTestDatabase({ service: "orchestrator" });
@@ -34,8 +35,13 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** Keys whose messages take longer than any statement may. */
+const slow = new Set<string>();
+/** How many further attempts end because the server shuts down. */
+let shutdowns = 0;
+
 /** An inbox whose handler counts for each key how often it was applied. */
-function inboxOn(own: Database) {
+function inboxOn(own: Database, clock: Clock = systemClock) {
   const { logger } = capturedLogger();
   const metrics = createMetrics();
   return createInbox({
@@ -43,7 +49,12 @@ function inboxOn(own: Database) {
     deadLetters: createDeadLetters({ db: own, ids, clock, logger, metrics }),
     handlers: byType(
       on(DecreaseProductCommand, async (tx, messages) => {
+        if (shutdowns > 0) {
+          shutdowns -= 1;
+          throw Object.assign(new Error("terminating connection"), { code: "57P01" });
+        }
         for (const { key } of messages) {
+          if (slow.has(key)) await tx.execute(sql`select pg_sleep(60)`);
           await tx.execute(
             sql`insert into effect values (${key}, 1) on conflict (key) do update set times = effect.times + 1`,
           );
@@ -57,7 +68,11 @@ function inboxOn(own: Database) {
 let offset = 0;
 function recordOf(orderId: string, changes: Partial<BrokerRecord> = {}): BrokerRecord {
   const data = { orderId, items: [{ productId: ids(), quantity: 1 }] };
-  const { topic, key, payload } = toOutboxRow(outgoing(DecreaseProductCommand, orderId, data, undefined), ids, clock);
+  const { topic, key, payload } = toOutboxRow(
+    outgoing(DecreaseProductCommand, orderId, data, undefined),
+    ids,
+    systemClock,
+  );
   offset += 1;
   const value = Buffer.from(JSON.stringify(payload));
   return { topic, key, value, partition: 0, offset: String(offset), headers: {}, ...changes };
@@ -66,14 +81,15 @@ function recordOf(orderId: string, changes: Partial<BrokerRecord> = {}): BrokerR
 const letters = async () => await db.execute<{ cause: string; headers: unknown }>(sql`select * from dead_letter`);
 const applied = async () => (await db.execute<{ key: string }>(sql`select key from effect`)).map(({ key }) => key);
 
-test("a record that cannot be decoded is kept whatever its headers are, and what stands behind it is applied", async () => {
+test("a record that cannot be decoded is kept whatever its key and its headers are, and what stands behind it is applied", async () => {
   const orderId = ids();
-  const poison = recordOf(ids(), { value: Buffer.from("{"), headers: { "na\0me": "va\0lue", half: "\ud800" } });
+  const headers = { "na\0me": "va\0lue", half: "\ud800" };
+  const poison = recordOf(ids(), { value: Buffer.from("{"), key: "k\0ey", headers });
   const stop = new AbortController();
   await settled(inboxOn(db)([poison, recordOf(orderId)], stop.signal));
   stop.abort();
   expect(await letters()).toMatchObject([
-    { cause: "NOT_JSON", headers: { "na\u{FFFD}me": "va\u{FFFD}lue", half: "\u{FFFD}" } },
+    { cause: "NOT_JSON", key: "k\u{FFFD}ey", headers: { "na\u{FFFD}me": "va\u{FFFD}lue", half: "\u{FFFD}" } },
   ]);
   expect(await applied()).toEqual([orderId]);
 });
@@ -99,3 +115,46 @@ test("a message whose rows another session holds for long is waited for, and is 
   expect(await applied()).toHaveLength(2);
   await impatient.$client.end();
 });
+
+test("a message that always takes longer than a statement may is a dead letter, and the others go on", async () => {
+  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 100 });
+  const [endless, other] = [ids(), ids()];
+  slow.add(endless);
+  const handled = inboxOn(impatient)([recordOf(endless), recordOf(other)], new AbortController().signal);
+  expect(await settled(handled, 10_000)).toBeUndefined();
+  expect(await letters()).toMatchObject([{ cause: "HANDLER_FAILED", key: endless }]);
+  expect(await applied()).toEqual([other]);
+  await impatient.$client.end();
+});
+
+/** Lets so many attempts fail, one after the other. */
+async function passAttempts(clock: ManualClock, attempts: number): Promise<void> {
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    await eventually(() => expect(clock.sleeperCount).toBe(1), { pauseMs: 1 });
+    await clock.advance(2_000);
+  }
+}
+
+test("a message is not given up, however often the database does not take it", async () => {
+  const manual = new ManualClock();
+  const [one, other] = [ids(), ids()];
+  shutdowns = 40;
+  const handled = inboxOn(db, manual)([recordOf(one), recordOf(other)], new AbortController().signal);
+  await passAttempts(manual, 40);
+  await handled;
+  expect((await applied()).toSorted()).toEqual([one, other].toSorted());
+  expect(await letters()).toHaveLength(0);
+}, 20_000);
+
+test("a record that cannot be decoded is not forgotten, however often the database does not answer", async () => {
+  const manual = new ManualClock();
+  // Nobody listens there.
+  const absent = connectDatabase({ url: "postgres://nobody@127.0.0.1:1/nothing", applicationName: "test" });
+  const stop = new AbortController();
+  const poison = recordOf(ids(), { value: Buffer.from("{") });
+  const handled = settled(inboxOn(absent, manual)([poison], stop.signal), 60_000);
+  await passAttempts(manual, 25);
+  stop.abort();
+  expect(await handled).toMatchObject({ name: "AbortError" });
+  await absent.$client.end();
+}, 20_000);

@@ -158,6 +158,19 @@ test("a replay stops at the next that fails, which is then the one that the othe
   expect(await causes()).toEqual(["HANDLER_FAILED"]);
 });
 
+test("a replay that the database does not take now has not been: it is told so, and nothing has changed", async () => {
+  await holdKey();
+  const letters = async () => await db.execute(sql`select * from dead_letter order by seq`);
+  const before = await letters();
+  faults.set(2, Object.assign(new Error("deadlock detected"), { code: "40P01" }));
+  const [first = ""] = await letterIds();
+  const { replay } = parts();
+  await expect(replay.one(first, { dryRun: false })).rejects.toThrow("deadlock detected");
+  faults.set(2, new TypeError("a bug"));
+  expect(await letters()).toEqual(before);
+  expect(await applied(held)).toEqual([1]);
+});
+
 test("what turns out to be refused is waited for no longer", async () => {
   await holdKey();
   faults.set(2, new Refused("never"));

@@ -25,13 +25,13 @@ export async function stopInOrder(parts: readonly Stoppable[], logger: Logger): 
 }
 
 /** The longest that a stop may take before the process leaves anyway; the contract allows 10 s. */
-const STOP_TIMEOUT_MS = 9_500;
+export const STOP_TIMEOUT_MS = 9_500;
 
 /**
- * On SIGTERM or SIGINT runs `stop` once and leaves with 0, or with 1 when it failed or took longer than 9.5 s.
+ * On SIGTERM or SIGINT runs `stop` once and leaves with 0, or with 1 when it failed or took longer than `timeoutMs`.
  * An uncaught error is logged and stops the process the same way, with 1: a process in an unknown state must not go on.
  */
-export function stopOnSignal(stop: () => Promise<boolean>, logger: Logger): void {
+export function stopOnSignal(stop: () => Promise<boolean>, logger: Logger, timeoutMs = STOP_TIMEOUT_MS): void {
   let stopping = false;
   const leave = async (reason: string, failed: boolean) => {
     if (stopping) return;
@@ -39,10 +39,10 @@ export function stopOnSignal(stop: () => Promise<boolean>, logger: Logger): void
     logger.info("stopping: finishing what is in hand", { reason });
     const timer = setTimeout(() => {
       logger.error("the stop took too long; leaving with work in hand, which will be done again", {
-        afterMs: STOP_TIMEOUT_MS,
+        afterMs: timeoutMs,
       });
       process.exit(1);
-    }, STOP_TIMEOUT_MS);
+    }, timeoutMs);
     const clean = await stop();
     clearTimeout(timer);
     logger.info("stopped", { clean });

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
+import { testKafkaBrokers } from "@shop/testing/infrastructure";
+import { uniqueTopicPrefix } from "@shop/testing/topics";
+import { Kafka, logLevel, type Producer } from "kafkajs";
+import { prefixed } from "./naming.ts";
+import { createPublisher } from "./publisher.ts";
+
+const naming = prefixed(uniqueTopicPrefix());
+let kafka: Kafka;
+let publisher: ReturnType<typeof createPublisher>;
+
+beforeAll(async () => {
+  kafka = new Kafka({ brokers: (await testKafkaBrokers()).split(","), logLevel: logLevel.NOTHING });
+  const ensureTopics = async () => {
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic: naming.topic("order.events"), numPartitions: 1 }] });
+    await admin.disconnect();
+  };
+  publisher = createPublisher({ kafka, naming, ensureTopics });
+}, 120_000);
+afterAll(() => publisher.close());
+
+const publish = () => publisher.publish([{ topic: "order.events", key: "k", value: "{}" }]);
+
+// A single broker acknowledges either way: what is asked of it can only be seen by looking.
+test("a record counts as published when all in-sync replicas have it, and is not sent twice behind the relay's back", async () => {
+  const opened = spyOn(kafka, "producer");
+  expect(await publish()).toMatchObject([{ firstOffset: 0n, endOffset: 1n }]);
+  expect(opened.mock.calls).toMatchObject([[{ maxInFlightRequests: 1, retry: { retries: 0 } }]]);
+  const [result] = opened.mock.results;
+  if (result?.type !== "return") throw new Error("no producer was made");
+  const producer: Producer = result.value;
+  const sent = spyOn(producer, "sendBatch");
+  expect(await publish()).toMatchObject([{ firstOffset: 1n, endOffset: 2n }]);
+  expect(sent.mock.calls).toMatchObject([[{ acks: -1 }]]);
+});
