@@ -43,9 +43,10 @@ export function planOf(seed: number, chosen?: readonly string[]): Plan {
     ordersPerSecond: between(1.5, 12),
     timesPlaced: random() < 0.3 ? 2 : 1,
     cancelled: 0.25,
-    completed: 0.35,
-    raced: 0.15,
-    failed: 0.1,
+    completed: 0.25,
+    raced: 0.1,
+    failed: 0.05,
+    contended: 0.2,
   };
   return {
     ...{ seed, habits },

@@ -111,6 +111,7 @@ export async function assemble(world: World): Promise<Cast> {
     known = row?.n ?? 0;
   }
   return {
+    admin,
     customers: [person("customer", "customer", "c1"), person("customer2", "customer", "c2")],
     riders: [person("rider", "rider", "d1"), person("rider2", "rider", "d2")],
     productIds,

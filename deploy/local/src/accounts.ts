@@ -13,6 +13,7 @@ interface ReservationRow {
 interface DeliveryRow {
   readonly order_id: string;
   readonly status: "PENDING" | "COMPLETE" | "CANCELLED" | "FAILED";
+  readonly rider_id: string | null;
 }
 interface SagaRow {
   readonly order_id: string;
@@ -75,7 +76,7 @@ async function read(on: Connections): Promise<Accounts> {
     on("product")<Accounts["products"][number][]>`
       select p.id, p.name, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as "broughtIn"
       from product p order by p.id`,
-    on("delivery")<DeliveryRow[]>`select order_id, status from delivery`,
+    on("delivery")<DeliveryRow[]>`select order_id, status, rider_id from delivery`,
     on("orchestrator")<SagaRow[]>`select order_id, status, step, stuck_since is not null as stuck from saga`,
   ]);
   const created = await on("order")<Accounts["created"][number][]>`

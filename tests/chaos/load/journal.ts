@@ -14,6 +14,8 @@ export interface Entry {
   readonly orderId?: string;
   /** The status that the answer gives to the order or the delivery. */
   readonly said?: string;
+  /** Whose delivery it is by the answer. */
+  readonly riderId?: string;
   /** In seconds, of a call that was refused for now. */
   readonly retryAfter?: number;
   /** The problem's code, or why there is no answer. */

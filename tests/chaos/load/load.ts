@@ -4,11 +4,12 @@ import type { Person, Told } from "./person.ts";
 export interface Habits {
   readonly ordersPerSecond: number;
   readonly inFlight: number;
-  /** Parts of the orders that are cancelled, completed, given up by their rider; and cancelled and completed at the same time. */
+  /** Parts of the orders that are cancelled, completed, given up by their rider; cancelled and completed at the same time; and over which two who act at the same time contend. */
   readonly cancelled: number;
   readonly completed: number;
   readonly failed: number;
   readonly raced: number;
+  readonly contended: number;
   /** How often each order is placed with its key; more than once at a time. */
   readonly timesPlaced: number;
   /** The part of the completions that are asked for again, by the same rider and by another. */
@@ -24,6 +25,7 @@ export const usualHabits: Habits = {
   completed: 0.4,
   failed: 0.05,
   raced: 0.05,
+  contended: 0,
   timesPlaced: 1,
   completedAgain: 0.2,
   orders: Number.POSITIVE_INFINITY,
@@ -32,6 +34,8 @@ export const usualHabits: Habits = {
 export interface Cast {
   readonly customers: readonly Person[];
   readonly riders: readonly [Person, Person];
+  /** Who intervenes in some of the sagas, if anybody does. */
+  readonly admin?: Person;
   readonly productIds: readonly string[];
   /** One of which there is always enough, and which nobody orders while harm is done. */
   readonly plenty: string;
@@ -85,7 +89,7 @@ export async function runLoad(
   }
 
   async function oneOrder(plan: Plan): Promise<void> {
-    const { customer, items, key, fate } = plan;
+    const { customer, items, key, fate, whims } = plan;
     const json = { items, deliveryAddress: "1 Sejong-daero, Jung-gu, Seoul" };
     const placings = await Promise.all(
       Array.from({ length: habits.timesPlaced }, () =>
@@ -96,20 +100,29 @@ export async function runLoad(
     if (typeof orderId !== "string") return;
     const cancel = () =>
       insist(`the cancel of order ${orderId}`, () => customer.call("POST", `/api/orders/${orderId}/cancel`));
-    if (fate === "cancelled") await cancel();
-    if (fate !== "completed" && fate !== "failed" && fate !== "raced") return;
+    /** Up to so many milliseconds later: at any of the saga's steps. */
+    const soon = (mostMs: number) => sleep(whims() * mostMs);
+    if (fate === "cancelled") {
+      await soon(SAGA_MS);
+      await cancel();
+    }
+    if (fate === "waits" || fate === "cancelled") return;
     const deliveryId = await deliveryOf(orderId, customer);
     if (deliveryId === undefined) return;
-    const ride = (who: Person, verb: "claim" | "complete" | "fail") =>
+    const ride = (who: Person, verb: "claim" | "complete" | "fail" | "release") =>
       insist(`the ${verb} of the delivery of order ${orderId}`, () =>
-        who.call("PUT", `/api/deliveries/${deliveryId}/${verb}`, {
-          orderId,
-          ...(verb === "fail" ? { json: { reason: "nobody at home" } } : {}),
-        }),
+        who.call(
+          verb === "release" ? "DELETE" : "PUT",
+          `/api/deliveries/${deliveryId}/${verb === "release" ? "claim" : verb}`,
+          { orderId, ...(verb === "fail" ? { json: { reason: "nobody at home" } } : {}) },
+        ),
       );
     switch (fate) {
       case "raced":
-        await Promise.all([ride(rider, "complete"), cancel()]);
+        await Promise.all([soon(SAGA_MS).then(() => ride(rider, "complete")), cancel()]);
+        break;
+      case "contended":
+        await contend({ orderId, ride, cancel, whims });
         break;
       case "failed":
         await ride(rider, "claim");
@@ -125,12 +138,59 @@ export async function runLoad(
     await insist(`order ${orderId}`, () => customer.call("GET", `/api/orders/${orderId}`));
   }
 
+  /** What an admin does to the saga of an order. */
+  async function intervene(orderId: string, verb: "retry" | "cancel"): Promise<void> {
+    const { admin } = cast;
+    const list = await admin?.call("GET", `/api/sagas?orderId=${orderId}`);
+    const [found] = (list?.body["items"] ?? []) as readonly { readonly id: string }[];
+    if (admin === undefined || found === undefined) return;
+    await insist(`the ${verb} of the saga of order ${orderId}`, () =>
+      admin.call("POST", `/api/sagas/${found.id}/${verb}`, { orderId }),
+    );
+  }
+
+  /** Two act at the same moment on a delivery that waits. */
+  async function contend({ orderId, ride, cancel, whims }: Contest): Promise<void> {
+    const all = (...acts: readonly Promise<unknown>[]) => Promise.all(acts);
+    const contests = [
+      async () => {
+        await all(ride(rider, "claim"), ride(otherRider, "claim"));
+        await all(ride(rider, "complete"), ride(otherRider, "complete"));
+      },
+      () => all(ride(rider, "complete"), ride(otherRider, "complete")),
+      () => all(ride(rider, "complete"), ride(rider, "complete"), ride(rider, "claim")),
+      async () => {
+        await ride(rider, "claim");
+        await all(ride(rider, "complete"), ride(rider, "fail"));
+      },
+      async () => {
+        await ride(rider, "claim");
+        await all(ride(rider, "release"), ride(rider, "complete"), ride(otherRider, "claim"));
+      },
+      () =>
+        all(
+          cancel(),
+          sleep(whims() * SAGA_MS).then(() => ride(rider, "claim")),
+        ),
+      () =>
+        all(
+          intervene(orderId, "cancel"),
+          sleep(whims() * SAGA_MS).then(() => ride(rider, "complete")),
+        ),
+      () => all(intervene(orderId, "cancel"), intervene(orderId, "retry"), cancel()),
+      () => all(intervene(orderId, "retry"), intervene(orderId, "retry"), ride(rider, "complete")),
+    ];
+    await contests[Math.floor(whims() * contests.length)]?.();
+  }
+
   const inFlight = new Set<Promise<void>>();
   let ended = Promise.withResolvers<void>();
   for (let count = 0; count < habits.orders && !until.aborted; count += 1) {
     while (inFlight.size >= habits.inFlight) await ended.promise;
     if (until.aborted) break;
-    const following = oneOrder(planOf(cast, habits, random, `${seed}-${count}`));
+    // What is done when is drawn beside the plans, which stay what they are.
+    const whims = seeded((seed + 1) * WHIMS_APART + count);
+    const following = oneOrder({ ...planOf(cast, habits, random, `${seed}-${count}`), whims });
     inFlight.add(following);
     void following.finally(() => {
       inFlight.delete(following);
@@ -143,23 +203,42 @@ export async function runLoad(
   return unanswered;
 }
 
+/** In about so long a saga comes from one end to the other while nothing is in its way, in milliseconds. */
+const SAGA_MS = 80;
+/** More than the orders of a run, so that those of two seeds have other whims. */
+const WHIMS_APART = 100_003;
+
+interface Contest {
+  readonly orderId: string;
+  readonly ride: (who: Person, verb: "claim" | "complete" | "fail" | "release") => Promise<unknown>;
+  readonly cancel: () => Promise<unknown>;
+  readonly whims: () => number;
+}
+
 interface Plan {
   readonly customer: Person;
   readonly items: readonly { readonly productId: string; readonly quantity: number }[];
   readonly key: string;
-  readonly fate: "cancelled" | "completed" | "failed" | "raced" | "waits";
+  readonly fate: "cancelled" | "completed" | "failed" | "raced" | "contended" | "waits";
   readonly again: boolean;
+  /** Gives a number from 0 to 1 whenever it is asked. */
+  readonly whims: () => number;
 }
 
 /** All that is left to chance is drawn here, in a fixed number of draws, so that a seed gives the same plans however the faults fall. */
-function planOf({ customers, productIds }: Cast, habits: Habits, random: () => number, key: string): Plan {
+function planOf(
+  { customers, productIds }: Cast,
+  habits: Habits,
+  random: () => number,
+  key: string,
+): Omit<Plan, "whims"> {
   const drawn = [random(), random(), random(), random(), random(), random()] as const;
   const at = <Item>(list: readonly Item[], part: number) => list[Math.floor(part * list.length)] as Item;
   const first = at(productIds, drawn[1]);
   const second = at(productIds, drawn[2]);
   const quantity = 1 + Math.floor(drawn[3] * 3);
   const items = [{ productId: first, quantity }, ...(second === first ? [] : [{ productId: second, quantity: 1 }])];
-  const fates = ["cancelled", "completed", "failed", "raced"] as const;
+  const fates = ["cancelled", "completed", "failed", "raced", "contended"] as const;
   let left = drawn[4];
   const fate = fates.find((name) => (left -= habits[name]) < 0) ?? "waits";
   return { customer: at(customers, drawn[0]), items, key, fate, again: drawn[5] < habits.completedAgain };

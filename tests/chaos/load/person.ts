@@ -62,13 +62,14 @@ export function writtenDown(
       const { status, body, problem, retryAfter } = await call(method, path, asked);
       const { key, orderId } = asked;
       const about = orderId ?? aboutOrder(path, body);
-      const said = typeof body["status"] === "string" ? body["status"] : undefined;
+      const { status: said, riderId } = body;
       write({
         ...{ at: Math.round(startedAt), ms: Math.round(nowMs() - startedAt) },
         ...{ who: name, method, call: callOf(path), status },
         ...(key === undefined ? {} : { key }),
         ...(about === undefined ? {} : { orderId: about }),
-        ...(said === undefined ? {} : { said }),
+        ...(typeof said === "string" ? { said } : {}),
+        ...(typeof riderId === "string" ? { riderId } : {}),
         ...(problem === undefined ? {} : { problem }),
         ...(retryAfter === undefined ? {} : { retryAfter }),
       });

@@ -6,6 +6,8 @@ import { judge } from "./rules.ts";
 
 const ID = "0190a0a0-0000-7000-8000-000000000001";
 const TEA = "0190a0a0-0000-7000-8000-00000000000a";
+const RIDER = "0190a0a0-0000-7000-8000-00000000000d";
+const OTHER_RIDER = "0190a0a0-0000-7000-8000-00000000000e";
 const items = [{ productId: TEA, quantity: 2 }];
 
 let seq = 0;
@@ -38,7 +40,7 @@ function good() {
       orders: [{ id: ID, status: "COMPLETE", items }],
       reservations: [{ order_id: ID, status: "TAKEN", items }],
       products: [{ id: TEA, name: "Tea", stock: 8, broughtIn: 10 }],
-      deliveries: [{ order_id: ID, status: "COMPLETE" }],
+      deliveries: [{ order_id: ID, status: "COMPLETE", rider_id: RIDER }],
       sagas: [{ order_id: ID, status: "COMPLETE", step: "COMPLETE_ORDER", stuck: false }],
       created: [{ key: ID, n: 1 }],
       unsent: 0,
@@ -80,7 +82,7 @@ function good() {
     orderOfKey: new Map([["k", ID]]),
     journal: [
       asked("POST", "/api/orders", 201, { key: "k", said: "PENDING" }),
-      asked("PUT", "/api/deliveries/{id}/complete", 200, { said: "COMPLETE" }),
+      asked("PUT", "/api/deliveries/{id}/complete", 200, { said: "COMPLETE", riderId: RIDER }),
       asked("GET", "/api/orders/{id}", 200, { said: "COMPLETE" }),
     ],
     planted: new Set<string>(),
@@ -231,8 +233,22 @@ describe("each rule is found broken when the evidence is doctored:", () => {
       "I8",
       "a completed delivery is not completed any more",
       ({ accounts }) => ({
-        accounts: { ...accounts, deliveries: [{ order_id: ID, status: "CANCELLED" }] },
+        accounts: { ...accounts, deliveries: [{ order_id: ID, status: "CANCELLED", rider_id: null }] },
       }),
+    ],
+    [
+      "I8",
+      "a delivery was completed by two riders",
+      (evidence) => {
+        evidence.journal.push(asked("PUT", "/api/deliveries/{id}/complete", 200, { riderId: OTHER_RIDER }));
+      },
+    ],
+    [
+      "I8",
+      "a delivery was given to another rider than the one who completed it",
+      (evidence) => {
+        evidence.journal.push(asked("PUT", "/api/deliveries/{id}/claim", 200, { riderId: OTHER_RIDER }));
+      },
     ],
     [
       "I8",

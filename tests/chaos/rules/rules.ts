@@ -32,7 +32,7 @@ const DRAINED_WITHIN_MS = 30_000;
 export function judge(evidence: Evidence, rules: readonly Rule[] = ALL_RULES): readonly Breach[] {
   const judges = [
     ...[books, movements, answeredOnce, transitions, publishedInOrder, appliedInOrder],
-    ...[together, drained, allHandled, kept],
+    ...[together, drained, allHandled, kept, keptToRiders],
   ];
   return judges.flatMap((check) => check(evidence)).filter(({ rule }) => rules.includes(rule));
 }
@@ -242,6 +242,27 @@ function drained({ drainedAfterMs, deadLetters, planted }: Evidence): readonly B
     for (const service of isTopic(topic) ? readers[topic] : []) {
       if (!buried.has(`${service} ${place}`))
         breaches.push({ rule: "I7", text: `${service} did not set aside what was planted at ${place}` });
+    }
+  }
+  return breaches;
+}
+
+/** I8: a delivery that was given to a rider is that rider's until it is given back, and whoever ended it is who did. */
+function keptToRiders({ accounts, journal }: Evidence): readonly Breach[] {
+  const breaches: Breach[] = [];
+  const riderOf = new Map(accounts.deliveries.map((row) => [row.order_id, row.rider_id]));
+  const rides = journal.filter(({ call, status }) => call.startsWith("/api/deliveries/{id}/") && status < 300);
+  for (const [orderId, entries] of Map.groupBy(rides, (entry) => entry.orderId ?? "")) {
+    // A release that was not answered may have been done, so these are in.
+    const isReleased = entries.some(({ method }) => method === "DELETE");
+    const told = new Set(entries.flatMap(({ method, riderId }) => (method === "PUT" ? (riderId ?? []) : [])));
+    if (!isReleased && told.size > 1)
+      breaches.push({ rule: "I8", orderId, text: `its delivery was given to ${[...told].join(" and to ")}` });
+    for (const { call, status, riderId } of entries) {
+      if (status === 0 || riderId === undefined || call.endsWith("/claim") || riderId === riderOf.get(orderId))
+        continue;
+      const text = `its delivery was ended by ${riderId}, and is the one of ${riderOf.get(orderId)}`;
+      breaches.push({ rule: "I8", orderId, text });
     }
   }
   return breaches;

@@ -138,4 +138,13 @@ export const BUGS: readonly Bug[] = [
     faults: ["late messages"],
     rules: ["I2", "I4", "I7", "I8"],
   },
+  {
+    name: "a delivery is not locked while it is decided what becomes of it",
+    file: "services/delivery/src/db/deliveries.ts",
+    found: '.where(eq(delivery.id, id)).for("update");',
+    replaced: ".where(eq(delivery.id, id));",
+    faults: [],
+    habits: { contended: 0.9, cancelled: 0, completed: 0, raced: 0.1, failed: 0 },
+    rules: ["I4", "I8"],
+  },
 ];

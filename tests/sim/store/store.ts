@@ -200,6 +200,8 @@ function connect(url: string, socket: string | undefined): postgres.Sql {
   const client = postgres(url, {
     ...(socket === undefined ? {} : { path: socket }),
     max: 1,
+    // However busy the machine is: it is not the machine that is tested.
+    connect_timeout: 300,
     idle_timeout: 0,
     max_lifetime: null,
     onnotice: () => undefined,
