@@ -1,10 +1,12 @@
-import { topics } from "@shop/contracts/messages/define";
+import { type ServiceName, topics } from "@shop/contracts/messages/define";
 import { placeOf } from "../chaos/rules/evidence.ts";
 import type { World } from "./world.ts";
 
 /** Harm that comes to the system from time to time, beside what befalls single steps. */
 export interface WorldFault {
   readonly name: string;
+  /** The part of the runs that it is in, unless it is the usual one. */
+  readonly part?: number;
   /** The pause between two times, on average, in simulated milliseconds. */
   readonly everyMs: number;
   /** Done in a turn of the scheduler's own. */
@@ -12,11 +14,13 @@ export interface WorldFault {
 }
 
 const anyReplica = ({ scheduler, replicas }: World) => scheduler.pick(replicas);
-const anyService = ({ scheduler, stores }: World) => scheduler.pick(stores.all)?.service ?? "";
+const anyService = ({ scheduler, stores }: World): ServiceName => scheduler.pick(stores.all)?.service ?? "order";
 
 const HOUR_MS = 3_600_000;
 const utf8 = new TextEncoder();
 const UNREADABLE = [null, utf8.encode("{"), utf8.encode(`{"specversion":"1.0"}`), new Uint8Array([0xff, 0xfe, 0x00])];
+/** On both sides of the patience of a step (`shared/contracts/src/patience.ts`) and the minute after which that is looked at, in simulated milliseconds. */
+const ABSENCE_MS = [7 * 60_000, 15 * 60_000] as const;
 /** How many of the last records copies are made of. */
 const LATEST = 20;
 
@@ -131,6 +135,19 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
       const record = kafka.appendRaw(topic, partition, "unreadable", scheduler.pick(UNREADABLE) ?? null);
       planted.add(placeOf(record));
       scheduler.note(`an unreadable record is at ${placeOf(record)}`);
+    },
+  },
+  {
+    name: "a service away for minutes",
+    // Minutes take as long to play as many seconds of harm.
+    ...{ part: 0.1, everyMs: 3_000 },
+    async strike(world) {
+      const { scheduler } = world;
+      const service = anyService(world);
+      if (world.away !== undefined) return;
+      const back = scheduler.between(...ABSENCE_MS);
+      scheduler.note(`${service} goes away for ${Math.round(back)} ms`);
+      await world.sendAway(service, back);
     },
   },
   {

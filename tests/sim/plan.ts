@@ -34,7 +34,8 @@ const PART_OF_FAULTS = 0.4;
 export function planOf(seed: number, chosen?: readonly string[]): Plan {
   const random = seeded(seed ^ 0x5eed);
   for (let index = 0; index < 16; index += 1) random();
-  const drawn = FAULT_NAMES.filter(() => random() < PART_OF_FAULTS);
+  const partOf = new Map(WORLD_FAULTS.map(({ name, part }) => [name, part]));
+  const drawn = FAULT_NAMES.filter((name) => random() < (partOf.get(name) ?? PART_OF_FAULTS));
   const faults = new Set(chosen ?? drawn);
   const between = (low: number, high: number) => low + random() * (high - low);
   const habits = {

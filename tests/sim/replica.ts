@@ -113,6 +113,12 @@ export class Replica {
     await database.loseAll();
   }
 
+  /** Ends its process at this very moment, for good unless it is started again. */
+  async end(): Promise<void> {
+    this.#isMeantToRun = false;
+    await this.crash();
+  }
+
   /** Stops it as SIGTERM does. */
   async stop(): Promise<void> {
     this.#isMeantToRun = false;

@@ -54,13 +54,16 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   const cast = await assemble(world);
   const giveUp = new AbortController();
   const harmDone = new AbortController();
-  const load = runLoad(cast, habits, seed, harmDone.signal, giveUp.signal, (ms) => scheduler.sleep(ms));
+  const load = runLoad(cast, habits, seed, harmDone.signal, giveUp.signal, (ms) =>
+    scheduler.sleep(ms >= 100 ? Math.max(ms, scheduler.leastSleepMs) : ms),
+  );
   trouble.begin();
   const endHarm = doHarm(world, worldFaults);
   await scheduler.sleep(harmMs);
   endHarm();
   harmDone.abort();
   world.heal();
+  await world.untilAllAreBack();
   const healedAt = scheduler.now;
   scheduler.after(quietWithinMs, undefined, "", () => giveUp.abort());
   const drainedAfterMs = await untilQuiet(world, healedAt + quietWithinMs, load);

@@ -18,6 +18,9 @@ import { type StepFault, Trouble } from "./trouble.ts";
 
 const PARTICIPANTS: readonly Participant[] = [orderService, productService, deliveryService, orchestratorService];
 
+/** The least that a wait takes while a service is away for minutes, in simulated milliseconds. */
+const LEAST_SLEEP_MS = 30_000;
+
 /** The databases of all services, kept from one run to the next. */
 export class Stores {
   readonly #stores: ReadonlyMap<ServiceName, Store>;
@@ -83,6 +86,10 @@ export class World {
     );
   }
 
+  /** The service of which no replica runs, while there is one. */
+  away: ServiceName | undefined;
+  readonly #back: (() => void)[] = [];
+
   replicasOf = (service: string): readonly Replica[] =>
     this.replicas.filter(({ participant }) => participant.name === service);
 
@@ -93,6 +100,24 @@ export class World {
     for (const store of this.stores.all) store.isAway = false;
     for (const replica of this.replicas) replica.thaw();
     this.scheduler.note("healed");
+  }
+
+  /** Has all replicas of a service gone for so long. Everybody else looks around less often meanwhile, so that it is soon played. */
+  async sendAway(service: ServiceName, ms: number): Promise<void> {
+    this.away = service;
+    this.scheduler.leastSleepMs = LEAST_SLEEP_MS;
+    for (const replica of this.replicasOf(service)) await replica.end();
+    this.scheduler.after(ms, undefined, `${service} is back`, () => {
+      this.away = undefined;
+      this.scheduler.leastSleepMs = 0;
+      for (const replica of this.replicasOf(service)) if (replica.process === undefined) replica.start();
+      for (const tell of this.#back.splice(0)) tell();
+    });
+  }
+
+  /** Resolves when no service is away as a whole. */
+  async untilAllAreBack(): Promise<void> {
+    if (this.away !== undefined) await new Promise<void>((resolve) => this.#back.push(resolve));
   }
 
   /** How the books stand. */

@@ -147,4 +147,13 @@ export const BUGS: readonly Bug[] = [
     habits: { contended: 0.9, cancelled: 0, completed: 0, raced: 0.1, failed: 0 },
     rules: ["I4", "I8"],
   },
+  {
+    name: "a step that nobody has answered is not undone when its time is over",
+    file: "services/orchestrator/src/saga/advance.ts",
+    found: 'change.turnRound("TIMED_OUT");',
+    replaced: 'change.undoBefore(change.forwardIndex(), "TIMED_OUT");',
+    faults: ["a service away for minutes"],
+    habits: { contended: 0, cancelled: 0, raced: 0, orders: 12, ordersPerSecond: 4 },
+    rules: ["I1", "I2"],
+  },
 ];
