@@ -21,8 +21,6 @@ const utf8 = new TextEncoder();
 const UNREADABLE = [null, utf8.encode("{"), utf8.encode(`{"specversion":"1.0"}`), new Uint8Array([0xff, 0xfe, 0x00])];
 /** On both sides of the patience of a step (`shared/contracts/src/patience.ts`) and the minute after which that is looked at, in simulated milliseconds. */
 const ABSENCE_MS = [7 * 60_000, 15 * 60_000] as const;
-/** How many of the last records copies are made of. */
-const LATEST = 20;
 
 /** After it what was sent before is nowhere to be compared with. */
 export const WIPES = "lost data of the broker";
@@ -103,6 +101,15 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     },
   },
   {
+    name: "late timers",
+    everyMs: 2_000,
+    strike({ scheduler, away }) {
+      if (away !== undefined) return;
+      scheduler.leastSleepMs = scheduler.chance(0.3) ? 0 : scheduler.between(200, 3_000);
+      scheduler.note(`what waits is woken after ${Math.round(scheduler.leastSleepMs)} ms or later`);
+    },
+  },
+  {
     name: "stops",
     everyMs: 2_500,
     strike(world) {
@@ -120,7 +127,7 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     name: "duplicates",
     everyMs: 300,
     strike({ scheduler, kafka, planted }) {
-      const record = scheduler.pick(kafka.records().slice(-LATEST * topics.length));
+      const record = scheduler.pick(kafka.records());
       if (record === undefined || planted.has(placeOf(record))) return;
       kafka.appendRaw(record.topic, record.partition, record.key, record.value);
       scheduler.note(`a copy of ${placeOf(record)} comes behind it`);

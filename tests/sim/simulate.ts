@@ -3,6 +3,7 @@ import { type Breach, judge, RULES, type Rule } from "../chaos/rules/rules.ts";
 import { doHarm, WIPES } from "./faults.ts";
 import { simulatedPerson } from "./people.ts";
 import type { Plan } from "./plan.ts";
+import { keepShop } from "./shopkeeper.ts";
 import { type Stores, World } from "./world.ts";
 
 export interface Verdict {
@@ -26,7 +27,11 @@ export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   const { scheduler } = world;
   const { drainedAfterMs, unanswered } = await scheduler.drive(play(world, plan));
   const evidence = await world.evidence(drainedAfterMs);
-  const breaches = [...judge(evidence, rulesOf(plan)), ...unanswered.map((text): Breach => ({ rule: "I8", text }))];
+  const breaches = [
+    ...judge(evidence, rulesOf(plan)),
+    ...unanswered.map((text): Breach => ({ rule: "I8", text })),
+    ...(await world.staleProducts()).map((text): Breach => ({ rule: "I5", text })),
+  ];
   return {
     seed: plan.seed,
     breaches,
@@ -57,6 +62,7 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   const load = runLoad(cast, habits, seed, harmDone.signal, giveUp.signal, (ms) =>
     scheduler.sleep(ms >= 100 ? Math.max(ms, scheduler.leastSleepMs) : ms),
   );
+  const shop = keepShop(scheduler, cast.admin, cast.productIds, harmDone.signal);
   trouble.begin();
   const endHarm = doHarm(world, worldFaults);
   await scheduler.sleep(harmMs);
@@ -68,6 +74,7 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   scheduler.after(quietWithinMs, undefined, "", () => giveUp.abort());
   const drainedAfterMs = await untilQuiet(world, healedAt + quietWithinMs, load);
   const unanswered = await load;
+  await shop;
   await Promise.all(world.replicas.map((replica) => replica.stop()));
   await scheduler.sleep(1);
   return { drainedAfterMs, unanswered };
@@ -92,7 +99,7 @@ async function untilQuiet(world: World, until: number, load: Promise<unknown>): 
 const idOf = (tail: string) => `00000000-0000-7000-8000-${tail.padStart(12, "0")}`;
 
 /** Everybody who takes part, and products that can be ordered. */
-export async function assemble(world: World): Promise<Cast> {
+export async function assemble(world: World): Promise<Cast & Required<Pick<Cast, "admin">>> {
   const { scheduler, trouble: mischief, replicasOf, journal } = world;
   const network = { scheduler, mischief, replicasOf };
   const person = (name: string, role: string, tail: string) =>

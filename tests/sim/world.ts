@@ -99,6 +99,7 @@ export class World {
     this.kafka.isAway = false;
     for (const store of this.stores.all) store.isAway = false;
     for (const replica of this.replicas) replica.thaw();
+    if (this.away === undefined) this.scheduler.leastSleepMs = 0;
     this.scheduler.note("healed");
   }
 
@@ -142,6 +143,22 @@ export class World {
   /** What the books say is not as it should be. */
   async unsettled(): Promise<readonly string[]> {
     return judgeAccounts(await this.scheduler.look(() => this.accounts())).map(({ text }) => text);
+  }
+
+  /** Products of which the order service's copy is not what they are. */
+  async staleProducts(): Promise<readonly string[]> {
+    const read = (service: ServiceName, id: string, from: string) =>
+      this.stores
+        .of(service)
+        .monitor.unsafe<{ id: string; of: string }[]>(
+          `select ${id} as id, concat_ws(' ', name, price, version, withdrawn) as of from ${from}`,
+        );
+    const copies = await read("order", "product_id", "catalogue");
+    const copyOf = new Map(copies.map((row) => [row.id, row.of]));
+    const products = await read("product", "id", "(select *, withdrawn_at is not null as withdrawn from product)");
+    return products.flatMap(({ id, of }) =>
+      copyOf.get(id) === of ? [] : [`product ${id} is ${of}, and ${copyOf.get(id)} in the catalogue`],
+    );
   }
 
   async evidence(drainedAfterMs: number | undefined): Promise<Evidence> {

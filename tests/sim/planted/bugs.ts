@@ -156,4 +156,13 @@ export const BUGS: readonly Bug[] = [
     habits: { contended: 0, cancelled: 0, raced: 0, orders: 12, ordersPerSecond: 4 },
     rules: ["I1", "I2"],
   },
+  {
+    name: "a product is not locked while its stock is counted anew",
+    file: "services/product/src/db/products.ts",
+    found: '.where(onSale(id)).for("no key update");',
+    replaced: ".where(onSale(id));",
+    faults: ["slowness"],
+    habits: { orders: 40, ordersPerSecond: 20 },
+    rules: ["I1"],
+  },
 ];
