@@ -59,10 +59,11 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   const cast = await assemble(world);
   const giveUp = new AbortController();
   const harmDone = new AbortController();
-  const load = runLoad(cast, habits, seed, harmDone.signal, giveUp.signal, (ms) =>
+  const shop = keepShop(scheduler, cast.admin, cast.productIds, harmDone.signal);
+  const customers = runLoad(cast, habits, seed, harmDone.signal, giveUp.signal, (ms) =>
     scheduler.sleep(ms >= 100 ? Math.max(ms, scheduler.leastSleepMs) : ms),
   );
-  const shop = keepShop(scheduler, cast.admin, cast.productIds, harmDone.signal);
+  const load = Promise.all([customers, shop]).then(([unanswered]) => unanswered);
   trouble.begin();
   const endHarm = doHarm(world, worldFaults);
   await scheduler.sleep(harmMs);
@@ -74,7 +75,6 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   scheduler.after(quietWithinMs, undefined, "", () => giveUp.abort());
   const drainedAfterMs = await untilQuiet(world, healedAt + quietWithinMs, load);
   const unanswered = await load;
-  await shop;
   await Promise.all(world.replicas.map((replica) => replica.stop()));
   await scheduler.sleep(1);
   return { drainedAfterMs, unanswered };

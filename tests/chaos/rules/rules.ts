@@ -251,16 +251,16 @@ function drained({ drainedAfterMs, deadLetters, planted }: Evidence): readonly B
 function keptToRiders({ accounts, journal }: Evidence): readonly Breach[] {
   const breaches: Breach[] = [];
   const riderOf = new Map(accounts.deliveries.map((row) => [row.order_id, row.rider_id]));
-  const rides = journal.filter(({ call, status }) => call.startsWith("/api/deliveries/{id}/") && status < 300);
+  const rides = journal.filter(({ call }) => call.startsWith("/api/deliveries/{id}/"));
   for (const [orderId, entries] of Map.groupBy(rides, (entry) => entry.orderId ?? "")) {
-    // A release that was not answered may have been done, so these are in.
+    // A release that was not answered, or with a 503, may have been done.
     const isReleased = entries.some(({ method }) => method === "DELETE");
+    // Refusals name no rider.
     const told = new Set(entries.flatMap(({ method, riderId }) => (method === "PUT" ? (riderId ?? []) : [])));
     if (!isReleased && told.size > 1)
       breaches.push({ rule: "I8", orderId, text: `its delivery was given to ${[...told].join(" and to ")}` });
-    for (const { call, status, riderId } of entries) {
-      if (status === 0 || riderId === undefined || call.endsWith("/claim") || riderId === riderOf.get(orderId))
-        continue;
+    for (const { call, riderId } of entries) {
+      if (riderId === undefined || call.endsWith("/claim") || riderId === riderOf.get(orderId)) continue;
       const text = `its delivery was ended by ${riderId}, and is the one of ${riderOf.get(orderId)}`;
       breaches.push({ rule: "I8", orderId, text });
     }
