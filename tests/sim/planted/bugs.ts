@@ -127,6 +127,7 @@ export const BUGS: readonly Bug[] = [
     found: 'filter(({ status }) => status === "TAKEN")',
     replaced: 'filter(({ status }) => status !== "REFUSED")',
     faults: ["freezes", "the broker away", "late messages"],
+    habits: { orders: 20, ordersPerSecond: 8, cancelled: 0.7, contended: 0.3 },
     rules: ["I1"],
   },
   {
