@@ -8,12 +8,19 @@ export interface ComposeProject {
    * @throws with what it wrote when it fails
    */
   compose(...words: readonly string[]): Promise<string>;
+  /**
+   * Runs a script of the repository on the project.
+   * @throws with what it wrote when it fails
+   */
+  script(path: string, ...words: readonly string[]): Promise<string>;
   /** What the engine knows of its containers, those that have ended too. */
   containers(): Promise<readonly Container[]>;
   /** The name of a service's container, as `docker kill` takes it. */
   nameOf(service: string, replica?: number): string;
   /** What a network of compose.yaml is called at the engine. */
   networkOf(name: string): string;
+  /** The same of a volume. */
+  volumeOf(name: string): string;
 }
 
 /** The part of `docker inspect` that tests look at. */
@@ -51,15 +58,17 @@ const root = `${import.meta.dir}/../..`;
  */
 export function composeProject({ name, port, files = [] }: ProjectOptions): ComposeProject {
   const override = process.env["COMPOSE_OVERRIDE"];
-  const fileWords = ["compose.yaml", ...files, ...(override ? [override] : [])].flatMap((file) => ["-f", file]);
+  const allFiles = ["compose.yaml", ...files, ...(override ? [override] : [])];
   const project = `${name}-${process.env["COMPOSE_TEST_PROJECT"] ?? process.pid}`;
-  const compose = (...words: readonly string[]) =>
-    docker(["compose", "-p", project, ...fileWords, ...words], { PORT: String(port) });
+  const environment = { COMPOSE_PROJECT_NAME: project, COMPOSE_FILE: allFiles.join(":"), PORT: String(port) };
+  const compose = (...words: readonly string[]) => run(["docker", "compose", ...words], environment);
   return {
     url: `http://127.0.0.1:${port}`,
     compose,
+    script: (path, ...words) => run([`./${path}`, ...words], environment),
     nameOf: (service, replica = 1) => `${project}-${service}-${replica}`,
     networkOf: (network) => `${project}_${network}`,
+    volumeOf: (volume) => `${project}_${volume}`,
     async containers() {
       const ids = (await compose("ps", "--all", "--quiet")).split("\n").filter((id) => id !== "");
       return JSON.parse(await docker(["inspect", ...ids])) as readonly Container[];
@@ -68,19 +77,21 @@ export function composeProject({ name, port, files = [] }: ProjectOptions): Comp
 }
 
 /** @throws with what it wrote when it fails */
-export async function docker(words: readonly string[], environment: Record<string, string> = {}): Promise<string> {
-  const run = Bun.spawn(["docker", ...words], {
+export const docker = (words: readonly string[]): Promise<string> => run(["docker", ...words], {});
+
+async function run(words: readonly string[], environment: Record<string, string>): Promise<string> {
+  const child = Bun.spawn([...words], {
     cwd: root,
     env: { ...process.env, ...environment },
     stdout: "pipe",
     stderr: "pipe",
   });
   const [out, errors, code] = await Promise.all([
-    new Response(run.stdout).text(),
-    new Response(run.stderr).text(),
-    run.exited,
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
   ]);
-  if (code !== 0) throw new Error(`docker ${words.join(" ")} failed: ${errors.slice(-2_000)}${out.slice(-1_000)}`);
+  if (code !== 0) throw new Error(`${words.join(" ")} failed: ${errors.slice(-2_000)}${out.slice(-1_000)}`);
   return out;
 }
 

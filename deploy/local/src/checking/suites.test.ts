@@ -14,6 +14,7 @@ describe("a test file", () => {
     ["tests/faults/kill.test.ts", "faults"],
     ["tests/containers/compose.test.ts", "containers"],
     ["tests/cluster/cluster.test.ts", "cluster"],
+    ["tests/restore/restore.test.ts", "restore"],
     ["tests/manifests/kubernetes.test.ts", "manifests"],
   ] as const)("%s is run with the suite %s", (path, suite) => {
     expect(suiteOf(path)).toBe(suite);

@@ -12,6 +12,7 @@ export interface Suite {
     | "faults"
     | "containers"
     | "cluster"
+    | "restore"
     | "manifests";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
@@ -58,6 +59,14 @@ export const SUITES: readonly Suite[] = [
     testTimeoutMs: 240_000,
     runTimeoutMs: 1_500_000,
   },
+  {
+    ...usual,
+    name: "restore",
+    needsServers: false,
+    onRequest: true,
+    testTimeoutMs: 240_000,
+    runTimeoutMs: 1_200_000,
+  },
   { ...usual, name: "manifests", needsServers: false, onRequest: true, testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
 ];
 
@@ -72,6 +81,7 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/faults/")) return "faults";
   if (path.startsWith("tests/containers/")) return "containers";
   if (path.startsWith("tests/cluster/")) return "cluster";
+  if (path.startsWith("tests/restore/")) return "restore";
   if (path.startsWith("tests/manifests/")) return "manifests";
   return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";
 }
