@@ -311,6 +311,49 @@ describe("the consumer", () => {
     for (const name of keys) expect(applied.get(name)).toEqual(upTo(20));
   });
 
+  test("what a replica holds when it is told to stop is applied, and what that leads to published, before it has stopped", async () => {
+    const node = await start({ answers: true });
+    await node.send([key(1)], [400]);
+    await untilApplied(2);
+    const [held, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holder = inTransaction(db, async (tx) => {
+      await tx.execute(sql`lock table effect in access exclusive mode`);
+      held.resolve();
+      await mayGoOn.promise;
+    });
+    await held.promise;
+    await node.send([key(1)], [1]);
+    const sessions = (condition: ReturnType<typeof sql>) =>
+      db.execute(sql`select from pg_stat_activity where datname = current_database() and ${condition}`);
+    await eventually(async () =>
+      expect(await sessions(sql`application_name = 'node' and wait_event_type = 'Lock'`)).toHaveLength(1),
+    );
+    const stopped = node.stop();
+    // Long enough for a relay that would stop now to have left.
+    await settled(
+      eventually(async () => expect(await sessions(sql`application_name = 'outbox relay'`)).toHaveLength(0)),
+      1_500,
+    );
+    mayGoOn.resolve();
+    await holder;
+    await stopped;
+    nodes.splice(nodes.indexOf(node), 1);
+    expect((await effects(db)).map(({ number }) => number)).toEqual([400, 900, 1]);
+    expect(await unsent()).toBe(0);
+  });
+
+  test("a replica that stops publishes what has just been committed", async () => {
+    const node = await start();
+    await node.send([key(1)], [1]);
+    await untilApplied(1);
+    const outbox = createOutbox({ ids: uuidV7, clock: systemClock });
+    const data = { orderId: key(2), items: [{ productId: key(2), quantity: 2 }] };
+    await inTransaction(db, (tx) => outbox.send(tx, [outgoing(DecreaseProductCommand, key(2), data, undefined)]));
+    await node.stop();
+    nodes.splice(nodes.indexOf(node), 1);
+    expect(await unsent()).toBe(0);
+  });
+
   test("a database that is away for a while is waited for, and no message becomes a dead letter", async () => {
     const node = await start();
     await node.send([key(1)], [1]);

@@ -158,5 +158,7 @@ test("while its database does not answer a service says so within the time of an
   link.cut();
   const { health: found, afterMs } = await health();
   expect(afterMs).toBeLessThan(1_500);
-  expect(found).toMatchObject({ status: "IMPAIRED", services: [{ status: "IMPAIRED", messaging: null }] });
+  const checks: unknown = expect.arrayContaining([{ name: "database", ok: false, detail: expect.any(String) }]);
+  expect(found).toMatchObject({ status: "IMPAIRED", services: [{ status: "IMPAIRED", messaging: null, checks }] });
+  expect((await service?.ready())?.ready).toBe(false);
 }, 90_000);

@@ -3,7 +3,11 @@ import { systemClock as clock } from "@shop/runtime/clock";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
+import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type OwnDatabase, ownDatabase } from "./own-database.ts";
 
 const root = `${import.meta.dir}/../../..`;
@@ -19,9 +23,9 @@ afterEach(async () => {
   await database.drop();
 });
 
-function open(migrateAtStart: boolean): OwnDatabase {
+function open(migrateAtStart: boolean, folder = migrations): OwnDatabase {
   const { logger } = capturedLogger();
-  const own = ownDatabase({ name: "order", url: database.url, migrations, migrateAtStart, clock, logger });
+  const own = ownDatabase({ name: "order", url: database.url, migrations: folder, migrateAtStart, clock, logger });
   opened.push(own);
   return own;
 }
@@ -54,6 +58,38 @@ test("a service that does not migrate begins no work before the migration step h
   expect(await prepared).toBe(true);
   expect(began).toBe(true);
   expect(await service.check()).toBe("ok");
+}, 60_000);
+
+test("a migration that is wrong is told of at once instead of being waited for, and leaves nothing behind", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "migrations-"));
+  const entries = [{ idx: 0, version: "7", when: 1, tag: "0000_wrong", breakpoints: true }];
+  await Bun.write(join(folder, "meta/_journal.json"), JSON.stringify({ version: "7", dialect: "postgresql", entries }));
+  await Bun.write(
+    join(folder, "0000_wrong.sql"),
+    "create table half (id int);\n--> statement-breakpoint\ncreate table;",
+  );
+  const service = open(true, folder);
+  const prepared = settled(
+    service.prepare(new AbortController().signal, () => Promise.resolve()),
+    20_000,
+  );
+  expect(await prepared).toMatchObject({ cause: { code: "42601" } });
+  expect(await service.check()).toContain("waiting for the database and its migrations");
+  expect(await service.db.execute(sql`select to_regclass('half')::text as found`)).toMatchObject([{ found: null }]);
+  await rm(folder, { recursive: true });
+}, 30_000);
+
+test("a database that lacks one of its migrations is waited for", async () => {
+  const service = open(true);
+  await service.prepare(new AbortController().signal, () => Promise.resolve());
+  await service.db.execute(sql`
+    delete from drizzle.__drizzle_migrations where created_at = (select max(created_at) from drizzle.__drizzle_migrations)`);
+  const stopping = new AbortController();
+  const waiting = open(false);
+  const prepared = waiting.prepare(stopping.signal, () => Promise.resolve());
+  expect(await settled(prepared, 500)).toMatchObject({ message: "still pending" });
+  stopping.abort();
+  expect(await prepared).toBe(false);
 }, 60_000);
 
 test("migration steps that run at once apply every migration once", async () => {

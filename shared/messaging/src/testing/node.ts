@@ -42,6 +42,8 @@ interface NodeOptions {
   readonly decorate?: (broker: Broker) => Broker;
   /** Called with each message before it is applied; what it throws is the handler's error. */
   readonly onMessage?: (number: number, key: string) => void;
+  /** Whether each message up to 500 leads to a further one, of a number higher by 500. */
+  readonly answers?: boolean;
 }
 
 /** The table that the nodes write what they apply into. `seq` tells the order. */
@@ -51,6 +53,9 @@ export async function createEffects(db: Database): Promise<void> {
   );
 }
 
+const commandOf = (key: string, quantity: number) =>
+  outgoing(DecreaseProductCommand, key, { orderId: key, items: [{ productId: key, quantity }] }, undefined);
+
 export async function startNode({
   databaseUrl,
   prefix,
@@ -58,6 +63,7 @@ export async function startNode({
   instance,
   decorate = (broker) => broker,
   onMessage,
+  answers = false,
 }: NodeOptions): Promise<Node> {
   const { logger, lines } = capturedLogger();
   const metrics = createMetrics();
@@ -98,7 +104,9 @@ export async function startNode({
       const applied = messages.map((message) => ({ key: message.key, number: number(message) }));
       await tx.execute(sql`
         insert into effect (key, number) select key, number from json_to_recordset(${jsonRows(applied)}) as r(key text, number int)`);
-      return [];
+      return applied.flatMap(({ key, number: given }) =>
+        answers && given <= 500 ? [commandOf(key, given + 500)] : [],
+      );
     }),
   );
   messaging.start(["product.commands"], handlers);
@@ -109,11 +117,7 @@ export async function startNode({
       await inTransaction(db, (tx) =>
         messaging.outbox.send(
           tx,
-          numbers.flatMap((quantity) =>
-            keys.map((key) =>
-              outgoing(DecreaseProductCommand, key, { orderId: key, items: [{ productId: key, quantity }] }, undefined),
-            ),
-          ),
+          numbers.flatMap((quantity) => keys.map((key) => commandOf(key, quantity))),
         ),
       );
       messaging.wakeRelay();
