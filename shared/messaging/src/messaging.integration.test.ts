@@ -342,18 +342,6 @@ describe("the consumer", () => {
     expect(await unsent()).toBe(0);
   });
 
-  test("a replica that stops publishes what has just been committed", async () => {
-    const node = await start();
-    await node.send([key(1)], [1]);
-    await untilApplied(1);
-    const outbox = createOutbox({ ids: uuidV7, clock: systemClock });
-    const data = { orderId: key(2), items: [{ productId: key(2), quantity: 2 }] };
-    await inTransaction(db, (tx) => outbox.send(tx, [outgoing(DecreaseProductCommand, key(2), data, undefined)]));
-    await node.stop();
-    nodes.splice(nodes.indexOf(node), 1);
-    expect(await unsent()).toBe(0);
-  });
-
   test("a database that is away for a while is waited for, and no message becomes a dead letter", async () => {
     const node = await start();
     await node.send([key(1)], [1]);

@@ -1,9 +1,14 @@
 import { expect, test } from "bun:test";
+import { ManualClock } from "@shop/testing/clock";
 import { createTestDatabase } from "@shop/testing/database";
 import { linkToDatabase } from "@shop/testing/link";
+import { eventually } from "@shop/testing/eventually";
 import { settled } from "@shop/testing/settled";
+import { connectDatabase } from "@shop/database/connect";
 import { postgresDriver } from "@shop/database/driver";
+import { inTransaction } from "@shop/database/transaction";
 import { systemClock } from "@shop/runtime/clock";
+import { sql } from "drizzle-orm";
 import { openRelaySession } from "./relay-session.ts";
 
 const common = { driver: postgresDriver, clock: systemClock };
@@ -25,3 +30,36 @@ test("a session whose link is cut without a word is given up within seconds, and
   link.close();
   await database.drop();
 }, 60_000);
+
+test("rows are read in the order of their ids, also when a transaction that began later was the first to write", async () => {
+  const database = await createTestDatabase({ service: "orchestrator" });
+  const db = connectDatabase({ url: database.url, applicationName: "test" });
+  await inTransaction(db, (tx) =>
+    tx.execute(sql`
+      insert into outbox (topic, key, payload, created_at) values
+        ('order.events', 'k', '{"n":1}', now()), ('order.events', 'k', '{"n":2}', now() - interval '1 second'),
+        ('order.events', 'k', '{"n":3}', now() - interval '2 seconds')`),
+  );
+  const session = openRelaySession({ ...common, databaseUrl: database.url });
+  expect(await session.tryToLead()).toBe(true);
+  const rows = await session.markAndRead({ ids: [], ends: [] }, 10, []);
+  expect(rows.map(({ payload }) => payload)).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']);
+  await session.close();
+  await db.$client.end();
+  await database.drop();
+});
+
+test("a leader that is frozen loses the lead within seconds, and what it does when it thaws changes nothing", async () => {
+  const database = await createTestDatabase({ service: "orchestrator" });
+  // Time stands still for it, so it does not speak up.
+  const frozen = openRelaySession({ ...common, clock: new ManualClock(), databaseUrl: database.url });
+  expect(await frozen.tryToLead()).toBe(true);
+  const next = openRelaySession({ ...common, databaseUrl: database.url });
+  expect(await next.tryToLead()).toBe(false);
+  await eventually(async () => expect(await next.tryToLead()).toBe(true), { pauseMs: 200 });
+  expect(frozen.holds()).toBe(false);
+  await expect(frozen.markAndRead({ ids: [], ends: [] }, 1, [])).rejects.toThrow();
+  await next.close();
+  await frozen.close();
+  await database.drop();
+}, 30_000);
