@@ -235,7 +235,7 @@ describe("the health", () => {
       ["user", "UP", ""],
       ["order", "IMPAIRED", ""],
       ["product", "DOWN", "product broke off"],
-      ["delivery", "DOWN", "delivery did not answer within 200 ms"],
+      ["delivery", "DOWN", expect.stringMatching(/^delivery did not answer within \d+ ms$/)],
       ["orchestrator", "DOWN", "orchestrator answered 503"],
     ]);
     expect(services[0]).toMatchObject({ release: identity.release, instance: identity.instance });

@@ -28,17 +28,13 @@ beforeEach(() => {
   app = createProxyApp("refuse");
 });
 
-function createProxyApp(tooLarge: "refuse" | "tell", maxWaiting = 1_000): HttpApp {
+type Limits = Pick<Parameters<typeof createForward>[0], "answerWithinMs" | "maxWaiting" | "lateness">;
+
+function createProxyApp(tooLarge: "refuse" | "tell", limits: Partial<Limits> = {}): HttpApp {
   metrics = createMetrics();
   const logger = createLogger({ service: "test", level: "error", clock: systemClock });
-  const forward = createForward({
-    clock: systemClock,
-    logger,
-    metrics,
-    answerWithinMs: WITHIN_MS,
-    tooLarge,
-    maxWaiting,
-  });
+  const usual = { answerWithinMs: WITHIN_MS, maxWaiting: 1_000 };
+  const forward = createForward({ clock: systemClock, logger, metrics, tooLarge, ...usual, ...limits });
   const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
   const order = createUpstreamPool({ name: "order", urls: [ORDER], clock: systemClock, logger, metrics });
   proxyApp.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>
@@ -250,7 +246,7 @@ describe("an upstream", () => {
   });
 
   test("that has as many calls as may wait for it gets no more: the others are a 503 problem at once, until one is answered", async () => {
-    app = createProxyApp("refuse", 2);
+    app = createProxyApp("refuse", { maxWaiting: 2 });
     const released = Promise.withResolvers<void>();
     answerWith(() => released.promise.then(() => HttpResponse.json({})));
     const waiting = [call(), call()];
@@ -259,6 +255,19 @@ describe("an upstream", () => {
     released.resolve();
     for (const response of waiting) expect((await response).status).toBe(200);
     expect((await call()).status).toBe(200);
+  });
+
+  test("has less time to answer while this process is late, since its callers have waited already", async () => {
+    app = createProxyApp("refuse", { answerWithinMs: 2_000, lateness: { nowMs: () => 700 } });
+    answerWith(async () => {
+      await delay("infinite");
+      return HttpResponse.json({});
+    });
+    const startedMs = performance.now();
+    await expectUnavailable(await call());
+    const tookMs = performance.now() - startedMs;
+    expect(tookMs).toBeGreaterThan(1_200);
+    expect(tookMs).toBeLessThan(1_900);
   });
 
   test("that does not answer in time is a 503 problem", async () => {

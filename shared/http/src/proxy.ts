@@ -1,6 +1,6 @@
 import { proxy } from "hono/proxy";
 import type { Clock } from "@shop/runtime/clock";
-import { watchLateness } from "@shop/runtime/lateness";
+import { type Lateness, watchLateness } from "@shop/runtime/lateness";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { createAdmission } from "./admission.ts";
@@ -38,13 +38,18 @@ interface ForwardOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** From the call being sent to the first piece of its answer's body, the last one of a small answer; in milliseconds. */
+  /** From the call being sent to the first piece of its answer's body, the last one of a small answer; in milliseconds. Less while this process is late. */
   readonly answerWithinMs: number;
   /** `refuse` answers 413. `tell` leaves that to the next hop, whose checks of path and token come first. */
   readonly tooLarge: "refuse" | "tell";
   /** How many calls wait for their answers at once while those are quick; what comes beyond them is refused at once. */
   readonly maxWaiting: number;
+  /** Of this process, by default. */
+  readonly lateness?: Pick<Lateness, "nowMs">;
 }
+
+/** What a call has waited before it was looked at is taken off the time for its answer, but not more than this part. */
+const MOST_TAKEN_OFF = 0.5;
 
 /** Under a flood there are thousands of refusals a second, and one line says it. */
 const SAY_BUSY_EVERY_MS = 10_000;
@@ -81,7 +86,8 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
  */
 export function createForward(options: ForwardOptions): Forward {
   const { clock, logger, metrics, answerWithinMs, tooLarge: onTooLarge, maxWaiting } = options;
-  const admission = createAdmission({ clock, most: maxWaiting, lateness: watchLateness() });
+  const { lateness = watchLateness() } = options;
+  const admission = createAdmission({ clock, most: maxWaiting, lateness });
   let saidBusyAtMs = Number.NEGATIVE_INFINITY;
 
   function refuseAsBusy(): Refused {
@@ -142,10 +148,11 @@ export function createForward(options: ForwardOptions): Forward {
     raw.signal.addEventListener("abort", leave, { once: true });
     if (raw.signal.aborted) leave();
     let late = false;
+    const leftMs = Math.round(answerWithinMs - Math.min(lateness.nowMs(), answerWithinMs * MOST_TAKEN_OFF));
     const timer = setTimeout(() => {
       late = true;
       leaving.abort();
-    }, answerWithinMs);
+    }, leftMs);
 
     const answered = admission.enter();
     try {
@@ -156,7 +163,7 @@ export function createForward(options: ForwardOptions): Forward {
     } catch (error) {
       // Ends what may still come of the answer.
       leaving.abort();
-      const reason = late ? `did not answer within ${answerWithinMs} ms` : reasonOf(error);
+      const reason = late ? `did not answer within ${leftMs} ms` : reasonOf(error);
       if (!raw.signal.aborted) metrics.count("http_upstream_failures_total", { upstream: upstream.name });
       throw new UnavailableError(`${upstream.name} ${reason}`, { cause: error });
     } finally {

@@ -41,7 +41,7 @@ const [LOOK_WHEN_READY_MS, LOOK_UNTIL_READY_MS] = [500, 100];
  * Bun lets 512 connections wait to be taken on a listening socket; of more that come while a process has no time the kernel drops the first packets,
  * and their callers try again after 1 s, 3 s and 7 s. So there are several on the public port, over which Linux spreads what comes.
  */
-const LISTENERS = process.platform === "linux" ? 8 : 1;
+const LISTENERS = process.platform === "linux" ? 16 : 1;
 /** Bodies are counted and refused by the app, with a problem; Bun's own limit would answer without one. */
 const MAX_REQUEST_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
