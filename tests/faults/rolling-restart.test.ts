@@ -117,18 +117,14 @@ function theLoad(): SteadyLoad {
   return running;
 }
 
-/** What a process says that is there and has too much to do: on a machine that is as slow as that, a restart is not what failed the call. */
-const OVERLOADED = /was not done after \d+ ms|waited longer than|too many/;
-
-/** The calls that failed, with what the processes logged about each; without those that were refused by a busy process. */
+/** The calls that failed, with what the processes logged about each. */
 function failuresOf(called: readonly Called[]): readonly unknown[] {
   return called
     .filter(({ status }) => status === 0 || status >= 400)
     .map((call) => {
       const id = /"requestId":"([^"]+)"/.exec(call.detail)?.[1];
       return { ...call, logged: id === undefined ? [] : shop.logs.filter((line) => line.includes(id)) };
-    })
-    .filter(({ status, logged }) => status !== 503 || !logged.some((line) => OVERLOADED.test(line)));
+    });
 }
 
 describe("under load from all sides, while the keys of tokens are rotated", () => {
@@ -162,15 +158,12 @@ describe("under load from all sides, while the keys of tokens are rotated", () =
     expect(failuresOf(load.called)).toEqual([]);
   }, 180_000);
 
-  test("afterwards each order that was answered with 201 is there, no more than those that were not answered besides, and the books balance", async () => {
+  test("afterwards each order that was answered with 201 is there once, and the books balance", async () => {
     const load = theLoad();
     await load.stop();
     const placed = load.called.filter(({ what, status }) => what.startsWith("order") && status === 201);
     expect(placed.length).toBeGreaterThan(100);
-    const refused = load.called.filter(({ what, status }) => what.startsWith("order") && status === 503);
-    // Each is for one piece. What a busy process has refused as late may have been done after all.
-    const ordered = (await held()) - heldBefore;
-    expect(ordered).toBeGreaterThanOrEqual(placed.length);
-    expect(ordered).toBeLessThanOrEqual(placed.length + refused.length);
+    // Each is for one piece.
+    expect((await held()) - heldBefore).toBe(placed.length);
   });
 });

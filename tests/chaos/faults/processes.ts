@@ -77,8 +77,8 @@ export const stopped: Fault = {
   needs: { edgeReplicas: 2, healthChecks: true },
   mixes: false,
   answers: "no server errors",
-  // Processes that start take the machine's time from those that answer: more on few cores would be a test of the machine.
-  habits: { ordersPerSecond: 8 },
+  // Long enough for all of them, one after the other: a turn always begins with the same.
+  onMs: 90_000,
   async strike(stage, turn) {
     const services = [...participants, "user", "gateway", "frontend"] as const;
     for (const replica of services.flatMap((name) => stage.replicasOf(name))) {
