@@ -78,6 +78,17 @@ describe("the calls that may wait at once", () => {
     expect(fill()).toHaveLength(MOST - few);
   });
 
+  test("are none while the process is so late, in a flood, that hardly anything is left of their callers' time", async () => {
+    lateMs = 2_000;
+    expect(admission.hasRoom()).toBe(true);
+    lateMs = 0;
+    for (const answer of fill()) answer();
+    lateMs = 2_000;
+    expect(admission.hasRoom()).toBe(false);
+    await clock.advance(6_000);
+    expect(admission.hasRoom()).toBe(true);
+  });
+
   test("are no fewer for a pause in which nobody called", async () => {
     admission.enter()();
     await clock.advance(60_000);

@@ -27,9 +27,11 @@ const CUT_TO = 0.7;
 const LEAST = 256;
 /** A process that is later than this takes no calls beyond a few until it has caught up: what is left of their time would not do. */
 const [LATE_MS, FEW] = [500, 64];
+/** In a flood one that is later than this takes none: hardly anything is left of the 2 s within which callers are promised an answer. */
+const TOO_LATE_MS = 1_400;
 /** Answers that were quick, for each further place. */
 const QUICK_PER_PLACE = 4;
-/** What was learnt of a flood holds for the next one if that comes so soon. */
+/** A flood counts for so long after it was last noticed. */
 const FORGET_AFTER_MS = 5_000;
 
 /**
@@ -44,17 +46,25 @@ export function createAdmission({ clock, most, lateness }: AdmissionOptions): Ad
   /** When an answer was quick or the limit was cut, whichever came later; the time since in which nobody waited does not count. */
   let goodAtMs = clock.elapsed();
   let idleSinceMs = goodAtMs;
-  /** When the limit was last in somebody's way. */
-  let neededAtMs = Number.NEGATIVE_INFINITY;
+  /** When the limit was last in somebody's way, or was cut. */
+  let floodAtMs = Number.NEGATIVE_INFINITY;
 
-  function adapt(): void {
-    const nowMs = clock.elapsed();
-    if (waiting >= limit) neededAtMs = nowMs;
+  function adapt(nowMs: number): void {
+    if (waiting >= limit) floodAtMs = nowMs;
     if (waiting > 0 && nowMs - goodAtMs > QUICK_MS + CUT_EVERY_MS) {
       limit = Math.max(least, Math.floor(Math.min(limit, waiting) * CUT_TO));
       goodAtMs = nowMs - QUICK_MS;
-      neededAtMs = nowMs;
-    } else if (nowMs - neededAtMs > FORGET_AFTER_MS) limit = most;
+      floodAtMs = nowMs;
+    } else if (!isFlood(nowMs)) limit = most;
+  }
+
+  const isFlood = (nowMs: number) => nowMs - floodAtMs <= FORGET_AFTER_MS;
+
+  /** How many may wait in a process that is as late as this one is. */
+  function mostWhileLate(nowMs: number): number {
+    const lateMs = lateness.nowMs();
+    if (lateMs < LATE_MS) return most;
+    return lateMs > TOO_LATE_MS && isFlood(nowMs) ? 0 : FEW;
   }
 
   return {
@@ -62,8 +72,9 @@ export function createAdmission({ clock, most, lateness }: AdmissionOptions): Ad
       return Math.floor(limit);
     },
     hasRoom() {
-      adapt();
-      return waiting < limit && (waiting < FEW || lateness.nowMs() < LATE_MS);
+      const nowMs = clock.elapsed();
+      adapt(nowMs);
+      return waiting < Math.min(limit, mostWhileLate(nowMs));
     },
     enter() {
       const startedAtMs = clock.elapsed();
