@@ -74,14 +74,16 @@ afterAll(() => expect(nodes).toHaveLength(0));
 
 test("messages that the broker acknowledged and lost before anybody had read them are applied once, in order", async () => {
   const sender = await start({ decorate: publishing });
-  await sender.send(keys, upTo(20));
+  // More than are sent again at once: what is new has to wait for all of it.
+  await sender.send(keys, upTo(80));
   await untilSent();
   await deleteTopics(await testKafkaBrokers());
+  await sender.send(keys, [81]);
   await eventually(() => expect(noticed(sender)).toHaveLength(1), { deadlineMs: 10_000 });
-  await sender.send(keys, [21]);
+  await sender.send(keys, [82]);
   await start();
-  await untilApplied(keys.length * 21);
-  await expectAppliedOnce(upTo(21));
+  await untilApplied(keys.length * 82);
+  await expectAppliedOnce(upTo(82));
 }, 60_000);
 
 test("topics deleted again and again while messages flow: each is applied once, each key in order", async () => {
