@@ -384,6 +384,13 @@ describe("logging out", () => {
     expect((await me(pair.accessToken)).status).toBe(200);
   });
 
+  test("ends the session with a spent token as well, which is what a browser may still hold", async () => {
+    const first = await loggedIn();
+    const second = await pairOf(refresh(first.refreshToken));
+    expect((await post("/logout", { refreshToken: first.refreshToken })).status).toBe(204);
+    expect((await refresh(second.refreshToken)).status).toBe(401);
+  });
+
   test("at the same time as a refresh leaves no session behind", async () => {
     for (let round = 0; round < 10; round += 1) {
       const pair = await loggedIn(`user-${round}`);
