@@ -142,6 +142,24 @@ test("two replicas that hear of the same orders at once begin each saga once and
   expect(all.filter((type) => type === CreateDeliveryCommand.type)).toHaveLength(40);
 });
 
+test("an order and the request to cancel it that come to two replicas at once are one saga, which takes the order back", async () => {
+  const orders = Array.from({ length: 40 }, newOrder);
+  const cancels = orders.map((order) =>
+    outgoing(OrderCancelRequested, order.orderId, { ...order, reason: "CANCELLED_BY_CUSTOMER" }, undefined),
+  );
+  let taken = 0;
+  const both = [...orders.map((order) => service.receive(created(order))), ...cancels.map((one) => twin.receive(one))];
+  const all = Promise.all(both.map((each) => each.then(() => (taken += 1))));
+  // Whoever was second tries again after a pause.
+  await eventually(async () => {
+    await Promise.all([service.clock.advance(100), twin.clock.advance(100)]);
+    expect(taken).toBe(both.length);
+  });
+  await all;
+  for (const order of orders) expect(await sagaOf(order)).toMatchObject({ status: "COMPENSATING" });
+  await service.takeSent();
+});
+
 test("timers at two replicas ask a silent participant again once per interval, and take the order back at the deadline", async () => {
   const order = newOrder();
   await service.receive(created(order));
