@@ -1,32 +1,25 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
-import { connectDatabase, type Database } from "@shop/database/connect";
+import type { Database } from "@shop/database/connect";
 import { topics } from "@shop/contracts/messages/define";
 import { dataFolder } from "@shop/local/infrastructure";
 import { type KafkaProcess, startKafka } from "@shop/local/kafka";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers, testPostgresUrl } from "@shop/testing/infrastructure";
-import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
 import { Kafka, logLevel } from "kafkajs";
 import type { Broker } from "./broker.ts";
-import { createEffects, effects, effectsByKey, type Node, startNode } from "./testing/node.ts";
+import { effects, effectsByKey, type Node } from "./testing/node.ts";
+import { createNodes, type Nodes } from "./testing/nodes.ts";
 
-let database: TestDatabase;
+let nodes: Nodes;
 let db: Database;
 let prefix: string;
-const nodes: Node[] = [];
+let start: Nodes["start"];
 
 const key = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
 const keys = upTo(30).map(key);
-
-async function start(options: Omit<Parameters<typeof startNode>[0], "databaseUrl" | "prefix"> = {}): Promise<Node> {
-  const node = await startNode({ databaseUrl: database.url, prefix, ...options });
-  nodes.push(node);
-  return node;
-}
 
 /** A replica that publishes and does not consume. */
 const publishing = (broker: Broker): Broker => ({
@@ -60,17 +53,13 @@ const noticed = (node: Node) => node.lines.filter(({ message }) => message.start
 
 beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
 beforeEach(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
-  db = connectDatabase({ url: database.url, applicationName: "test" });
-  prefix = uniqueTopicPrefix();
-  await createEffects(db);
+  nodes = await createNodes();
+  ({ db, prefix, start } = nodes);
 }, 30_000);
 afterEach(async () => {
-  await Promise.all(nodes.splice(0).map((node) => node.stop()));
-  await db.$client.end({ timeout: 2 });
-  await database.drop();
+  await nodes.stop();
 }, 30_000);
-afterAll(() => expect(nodes).toHaveLength(0));
+afterAll(() => expect(nodes.running).toHaveLength(0));
 
 test("messages that the broker acknowledged and lost before anybody had read them are applied once, in order", async () => {
   const sender = await start({ decorate: publishing });
@@ -112,7 +101,7 @@ test("a relay that ends while it sends again is followed by one that goes on whe
   });
   await start({ decorate: counting });
   const count = 300;
-  await nodes[0]?.send(keys, upTo(count));
+  await nodes.running[0]?.send(keys, upTo(count));
   await untilSent();
   expect(published).toBe(keys.length * count);
   await deleteTopics(await testKafkaBrokers());
@@ -134,7 +123,7 @@ test("a partition that ends before what was acknowledged has lost its tail: what
   await first.send(keys, upTo(3));
   await untilSent();
   await first.stop();
-  nodes.pop();
+  nodes.running.pop();
   await db.execute(sql`update outbox_published set end_offset = end_offset + 1 where partition = 2`);
   const next = await start();
   await untilApplied(keys.length * 3);
@@ -151,7 +140,7 @@ test("nothing is sent again by a relay that begins to lead while the broker has 
   await untilApplied(keys.length);
   await untilSent();
   await first.stop();
-  nodes.pop();
+  nodes.running.pop();
   const next = await start();
   await next.send(keys, [2]);
   await untilApplied(keys.length * 2);
@@ -171,7 +160,7 @@ test("a broker that comes back on its port with nothing: what it had and what wa
   await wiped;
   await untilApplied(keys.length * number);
   await expectAppliedOnce(upTo(number));
-  await Promise.all(nodes.splice(0).map((node) => node.stop()));
+  await Promise.all(nodes.running.splice(0).map((node) => node.stop()));
   await kafka.stop();
   await folder.remove();
 }, 120_000);

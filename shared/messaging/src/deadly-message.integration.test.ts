@@ -1,20 +1,20 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { connectDatabase, type Database } from "@shop/database/connect";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import type { Database } from "@shop/database/connect";
 import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers, testPostgresUrl } from "@shop/testing/infrastructure";
-import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
 import type { Broker } from "./broker.ts";
-import { createEffects, effectsByKey, type Node, startNode } from "./testing/node.ts";
+import { effectsByKey, type Node } from "./testing/node.ts";
+import { createNodes, type Nodes } from "./testing/nodes.ts";
 
 const DEADLY = 13;
 const key = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
 
-let database: TestDatabase;
+let nodes: Nodes;
 let db: Database;
 let prefix: string;
+let start: Nodes["start"];
 let sender: Node;
 let life: ReturnType<typeof live>;
 
@@ -32,7 +32,7 @@ function live(deadly: number, brokers: string) {
   const run = async () => {
     while (goesOn) {
       child = Bun.spawn({
-        cmd: ["bun", `${import.meta.dir}/testing/mortal-node.ts`, database.url, prefix, brokers, String(deadly)],
+        cmd: ["bun", `${import.meta.dir}/testing/mortal-node.ts`, nodes.database.url, prefix, brokers, String(deadly)],
         stdout: "ignore",
         stderr: "inherit",
       });
@@ -61,17 +61,13 @@ const letters = async () =>
 
 beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
 beforeEach(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
-  db = connectDatabase({ url: database.url, applicationName: "test" });
-  prefix = uniqueTopicPrefix();
-  await createEffects(db);
-  sender = await startNode({ databaseUrl: database.url, prefix, decorate: publishing });
+  nodes = await createNodes();
+  ({ db, prefix, start } = nodes);
+  sender = await start({ decorate: publishing });
 }, 30_000);
 afterEach(async () => {
   await life.end();
-  await sender.stop();
-  await db.$client.end({ timeout: 2 });
-  await database.drop();
+  await nodes.stop();
 }, 30_000);
 
 test("a message that ends the process twice is set aside; its key waits, all others go on, and a replay applies all in order", async () => {
@@ -95,7 +91,7 @@ test("a message that ends the process twice is set aside; its key waits, all oth
   expect(life.deaths()).toBe(2);
   await life.end();
   // What is deployed next can handle it.
-  const mended = await startNode({ databaseUrl: database.url, prefix });
+  const mended = await start();
   const [first] = await db.execute<{ id: string }>(sql`select id from dead_letter order by seq limit 1`);
   await mended.replay(first?.id ?? "");
   expect((await effectsByKey(db)).get(key(1))).toEqual([1, DEADLY, 14, 15]);

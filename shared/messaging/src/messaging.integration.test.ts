@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "bun:test";
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers, testPostgresUrl } from "@shop/testing/infrastructure";
 import { settled } from "@shop/testing/settled";
-import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
 import { Kafka, logLevel, type Message } from "kafkajs";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
@@ -15,21 +13,16 @@ import type { Broker } from "./broker.ts";
 import { Refused } from "./handlers.ts";
 import { createOutbox } from "./outbox.ts";
 import { outgoing } from "./outgoing.ts";
-import { createEffects, effects, effectsByKey, type Node, startNode } from "./testing/node.ts";
+import { effects, effectsByKey } from "./testing/node.ts";
+import { createNodes, type Nodes } from "./testing/nodes.ts";
 
-let database: TestDatabase;
+let nodes: Nodes;
 let db: Database;
 let prefix: string;
-const nodes: Node[] = [];
+let start: Nodes["start"];
 
 const key = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
-
-async function start(options: Omit<Parameters<typeof startNode>[0], "databaseUrl" | "prefix"> = {}): Promise<Node> {
-  const node = await startNode({ databaseUrl: database.url, prefix, ...options });
-  nodes.push(node);
-  return node;
-}
 
 const unsent = async () =>
   Number((await db.execute<{ n: string }>(sql`select count(*) as n from outbox where sent_at is null`))[0]?.n);
@@ -48,15 +41,11 @@ async function publishRaw(messages: readonly Message[]): Promise<void> {
 }
 
 beforeEach(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
-  db = connectDatabase({ url: database.url, applicationName: "test" });
-  prefix = uniqueTopicPrefix();
-  await createEffects(db);
+  nodes = await createNodes();
+  ({ db, prefix, start } = nodes);
 }, 30_000);
 afterEach(async () => {
-  await Promise.all(nodes.splice(0).map((node) => node.stop()));
-  await db.$client.end({ timeout: 2 });
-  await database.drop();
+  await nodes.stop();
 }, 30_000);
 
 describe("the outbox", () => {
@@ -153,7 +142,7 @@ describe("the outbox", () => {
     await commitOne(1);
     await untilApplied(10);
     expect(await settled(node.stop(), 8_000)).toBeUndefined();
-    nodes.splice(nodes.indexOf(node), 1);
+    nodes.running.splice(nodes.running.indexOf(node), 1);
     expect(number).toBeLessThan(1_000);
     await start();
     await untilApplied(number);
@@ -304,7 +293,7 @@ describe("the consumer", () => {
     await first.send(keys, upTo(20));
     await untilApplied(1);
     await first.stop();
-    nodes.splice(nodes.indexOf(first), 1);
+    nodes.running.splice(nodes.running.indexOf(first), 1);
     await start();
     await untilApplied(1_000);
     const applied = await effectsByKey(db);
@@ -337,7 +326,7 @@ describe("the consumer", () => {
     mayGoOn.resolve();
     await holder;
     await stopped;
-    nodes.splice(nodes.indexOf(node), 1);
+    nodes.running.splice(nodes.running.indexOf(node), 1);
     expect((await effects(db)).map(({ number }) => number)).toEqual([400, 900, 1]);
     expect(await unsent()).toBe(0);
   });
@@ -346,8 +335,8 @@ describe("the consumer", () => {
     const node = await start();
     await node.send([key(1)], [1]);
     await untilApplied(1);
-    const name = new URL(database.url).pathname.slice(1);
-    const admin = connectDatabase({ url: database.url.replace(name, "postgres"), applicationName: "admin" });
+    const name = new URL(nodes.database.url).pathname.slice(1);
+    const admin = connectDatabase({ url: nodes.database.url.replace(name, "postgres"), applicationName: "admin" });
     const quoted = sql.identifier(name);
     await admin.execute(sql`alter database ${quoted} allow_connections false`);
     await admin.execute(sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`);
@@ -362,4 +351,4 @@ describe("the consumer", () => {
 });
 
 beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
-afterAll(() => expect(nodes).toHaveLength(0));
+afterAll(() => expect(nodes.running).toHaveLength(0));

@@ -1,43 +1,31 @@
 import { hostname } from "node:os";
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
-import { connectDatabase, type Database } from "@shop/database/connect";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import type { Database } from "@shop/database/connect";
 import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
-import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { type Admin, Kafka, logLevel } from "kafkajs";
-import { createEffects, effects, type Node, startNode } from "../testing/node.ts";
+import { effects } from "../testing/node.ts";
+import { createNodes, type Nodes } from "../testing/nodes.ts";
 
 const HOUR_MS = 3_600_000;
 const KEY = "01900000-0000-7000-8000-000000000001";
 
-let database: TestDatabase;
+let nodes: Nodes;
 let db: Database;
 let prefix: string;
+let start: Nodes["start"];
 let admin: Admin;
-let nodes: Node[];
 
 beforeEach(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
-  db = connectDatabase({ url: database.url, applicationName: "test" });
-  prefix = uniqueTopicPrefix();
-  nodes = [];
-  await createEffects(db);
+  nodes = await createNodes();
+  ({ db, prefix, start } = nodes);
   admin = new Kafka({ brokers: (await testKafkaBrokers()).split(","), logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
 });
 afterEach(async () => {
-  await Promise.all(nodes.map((node) => node.stop()));
   await admin.disconnect();
-  await db.$client.end({ timeout: 2 });
-  await database.drop();
+  await nodes.stop();
 });
-
-async function start(instance?: { host: string; pid: number }): Promise<Node> {
-  const node = await startNode({ databaseUrl: database.url, prefix, ...(instance && { instance }) });
-  nodes.push(node);
-  return node;
-}
 
 const untilApplied = (count: number, deadlineMs: number) =>
   eventually(async () => expect(await effects(db)).toHaveLength(count), { deadlineMs });
@@ -98,11 +86,11 @@ test("a process that was killed leaves no place in the group: the next one on it
   await untilApplied(1, 20_000);
   const killed = await otherProcess();
   await first.stop();
-  nodes = [];
+  nodes.running.splice(0);
   killed.kill("SIGKILL");
   await killed.exited;
   expect(await members()).toHaveLength(1);
-  const next = await start({ host: hostname(), pid: process.pid });
+  const next = await start({ instance: { host: hostname(), pid: process.pid } });
   await next.send([KEY], [2]);
   // The dead one's session would last a minute.
   await untilApplied(2, 20_000);
@@ -113,10 +101,10 @@ test("a live process of the same machine keeps its place in the group", async ()
   await first.send([KEY], [1]);
   await untilApplied(1, 20_000);
   await first.stop();
-  nodes = [];
+  nodes.running.splice(0);
   const other = await otherProcess();
   const [before] = await members();
-  await start({ host: hostname(), pid: process.pid });
+  await start({ instance: { host: hostname(), pid: process.pid } });
   await eventually(async () => expect(await members()).toHaveLength(2), { deadlineMs: 20_000 });
   expect((await members()).map(({ memberId }) => memberId)).toContain(String(before?.memberId));
   other.kill("SIGKILL");

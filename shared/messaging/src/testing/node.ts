@@ -31,7 +31,7 @@ export interface Node {
   stop(): Promise<void>;
 }
 
-interface NodeOptions {
+export interface NodeOptions {
   readonly databaseUrl: string;
   readonly prefix: string;
   /** `host:port`; the broker that all tests share by default. */
