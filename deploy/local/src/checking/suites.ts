@@ -40,7 +40,7 @@ export const SUITES: readonly Suite[] = [
   { ...usual, name: "guards", needsServers: false, fileByFile: false, testTimeoutMs: 30_000, runTimeoutMs: 60_000 },
   { ...usual, name: "integration", filesAtOnce: 3, testTimeoutMs: 30_000, runTimeoutMs: 180_000 },
   { ...usual, name: "end-to-end", testTimeoutMs: 60_000, runTimeoutMs: 180_000 },
-  { ...usual, name: "browser", needsChromium: true, testTimeoutMs: 60_000, runTimeoutMs: 240_000 },
+  { ...usual, name: "browser", needsChromium: true, filesAtOnce: 2, testTimeoutMs: 60_000, runTimeoutMs: 240_000 },
   { ...usual, name: "simulation", testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
   { ...usual, name: "faults", testTimeoutMs: 120_000, runTimeoutMs: 300_000 },
   {
