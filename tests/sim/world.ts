@@ -116,9 +116,11 @@ export class World {
     });
   }
 
-  /** Resolves when no service is away as a whole. */
+  /** Resolves when no service is away as a whole, and nothing sleeps any more as long as was meant for that time. */
   async untilAllAreBack(): Promise<void> {
-    if (this.away !== undefined) await new Promise<void>((resolve) => this.#back.push(resolve));
+    if (this.away === undefined) return;
+    await new Promise<void>((resolve) => this.#back.push(resolve));
+    await this.scheduler.sleep(LEAST_SLEEP_MS);
   }
 
   /** How the books stand. */
