@@ -50,7 +50,8 @@ export function createSockets({ clock, logger }: SocketsOptions): Sockets {
     askedAtMs.delete(broker);
   }
 
-  function isOut(broker: string, to: Destination, error: Error): void {
+  /** From here on nobody waits for it. */
+  function takeOut(broker: string, to: Destination, error: Error): void {
     if (askedAtMs.has(broker) || closing.signal.aborted) return;
     askedAtMs.set(broker, clock.elapsed());
     logger.warn("a Kafka broker cannot be reached; others take its place where there are any", { broker, error });
@@ -66,7 +67,7 @@ export function createSockets({ clock, logger }: SocketsOptions): Sockets {
       }
       const socket = openSocket({ host, port, ssl, onConnect });
       const decided = new AbortController();
-      const unreachable = (error: Error) => isOut(broker, { host, port }, error);
+      const unreachable = (error: Error) => takeOut(broker, { host, port }, error);
       socket.once("error", unreachable);
       // What fails from here on, such as a certificate, is not for want of a broker.
       socket.once("connect", () => {
