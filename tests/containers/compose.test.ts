@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { connectShop, type Shop } from "@shop/client/shop";
 import { freePort } from "@shop/local/free-port";
-import { areOrderable } from "@shop/local/demo/orderable";
 import { eventually } from "@shop/testing/eventually";
-import { orderBecomes, placeOrder } from "../support/test-system.ts";
 import postgres from "postgres";
 import { depthsOf } from "../support/composed-depths.ts";
+import { type ComposedShop, openComposedShop } from "../support/composed-shop.ts";
 import { type Container, composeProject, docker, serviceOf } from "../support/compose-project.ts";
 import { trial } from "../support/trial.ts";
 import { harmToContainers } from "./harm.ts";
@@ -14,45 +12,18 @@ const project = composeProject({
   name: "order-delivery-test",
   port: await freePort(),
 });
-const { url, compose, containers } = project;
-let customer: Shop;
-let rider: Shop;
-let productId: string;
+const { compose, containers } = project;
+let shop: ComposedShop;
 
 beforeAll(async () => {
-  await compose("build");
-  await compose("up", "--wait", "--wait-timeout", "480");
-  customer = await loggedIn("customer");
-  rider = await loggedIn("rider");
-  productId = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100)?.id ?? "";
-  await eventually(async () => expect(await areOrderable(customer, [productId])).toBe(true));
+  shop = await openComposedShop(project, { withinMs: 30_000 });
 }, 720_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
 }, 120_000);
 
-/** As any program is at the shop: on a busy machine a call may be answered with 503, and the client makes it again. */
-async function loggedIn(name: string): Promise<Shop> {
-  const shop = connectShop({ baseUrl: url });
-  // Just started on a machine that is busy, a password may take longer than a call has.
-  await eventually(() => shop.logIn(name, `${name}-password`), { deadlineMs: 60_000 });
-  return shop;
-}
-
-async function waitingOrder(): Promise<string> {
-  const { id } = await placeOrder(customer, productId, 1);
-  await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER", 30_000);
-  return id;
-}
-
-async function complete(orderId: string): Promise<void> {
-  const [delivery] = (await rider.listDeliveries({ orderId })).items;
-  await rider.completeDelivery(delivery?.id ?? "");
-  await orderBecomes(customer, orderId, "status", "COMPLETE", 30_000);
-}
-
 test("the journey through load balancer, frontend and gateway: log in, order, delivery, COMPLETE", async () => {
-  await complete(await waitingOrder());
+  await shop.complete(await shop.waitingOrder());
 }, 60_000);
 
 const databaseOwners = ["user", "order", "product", "delivery", "orchestrator"];

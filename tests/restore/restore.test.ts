@@ -2,53 +2,31 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Shop } from "@shop/client/shop";
 import { readBooks } from "@shop/local/books";
-import { enter } from "@shop/local/demo/enter";
-import { areOrderable } from "@shop/local/demo/orderable";
 import { freePort } from "@shop/local/free-port";
 import { eventually } from "@shop/testing/eventually";
 import { depthsOf } from "../support/composed-depths.ts";
 import { composeProject, docker } from "../support/compose-project.ts";
-import { deliveryOf, orderBecomes, placeOrder } from "../support/test-system.ts";
+import { type ComposedShop, openComposedShop } from "../support/composed-shop.ts";
+import { orderBecomes, placeOrder } from "../support/test-system.ts";
 
 const BACKUP = "deploy/docker/backup.sh";
 const RESTORE = "deploy/docker/restore.sh";
 
 const project = composeProject({ name: "order-delivery-restore", port: await freePort() });
-const { url, compose } = project;
+const { compose } = project;
+let shop: ComposedShop;
 let backups: string;
-let customer: Shop;
-let rider: Shop;
-let admin: Shop;
-let productId: string;
 let lost: string;
 
 beforeAll(async () => {
   backups = await mkdtemp(join(tmpdir(), "backups-"));
-  await compose("build");
-  await compose("up", "--wait", "--wait-timeout", "480");
-  // Just started on a machine that is busy, a password may take longer than a call has.
-  const people = () => Promise.all([enter(url, "customer"), enter(url, "rider"), enter(url, "admin")]);
-  [customer, rider, admin] = await eventually(people, { deadlineMs: 60_000 });
-  productId = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100)?.id ?? "";
-  await eventually(async () => expect(await areOrderable(customer, [productId])).toBe(true));
+  shop = await openComposedShop(project, { withinMs: 60_000 });
 }, 720_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
   await rm(backups, { recursive: true });
 }, 120_000);
-
-async function waitingOrder(): Promise<string> {
-  const { id } = await placeOrder(customer, productId, 1);
-  await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER", 60_000);
-  return id;
-}
-
-async function complete(orderId: string): Promise<void> {
-  await rider.completeDelivery((await deliveryOf(rider, orderId)).id);
-  await orderBecomes(customer, orderId, "status", "COMPLETE", 60_000);
-}
 
 /** But for the order that its own service has forgotten, as everybody is told. */
 async function untilTheBooksBalance(): Promise<void> {
@@ -59,6 +37,7 @@ async function untilTheBooksBalance(): Promise<void> {
 }
 
 test("a database whose disk was lost is restored: what was in the backup goes on, and what is newer is settled by hand", async () => {
+  const { customer, admin, productId, waitingOrder, complete } = shop;
   const kept = await waitingOrder();
   await project.script(BACKUP, backups);
   lost = await waitingOrder();
@@ -81,6 +60,7 @@ test("a database whose disk was lost is restored: what was in the backup goes on
 }, 300_000);
 
 test("all databases are set back to one moment: what has happened since is as if it never had, and the shop goes on", async () => {
+  const { customer, waitingOrder, complete } = shop;
   const kept = await waitingOrder();
   await project.script(BACKUP, backups);
   const forgotten = await waitingOrder();
@@ -98,5 +78,5 @@ test("all databases are set back to one moment: what has happened since is as if
 
 test("a backup that is missing is named before anything is stopped or deleted", async () => {
   await expect(project.script(RESTORE, `${backups}/elsewhere`, "order")).rejects.toThrow("order.dump is missing");
-  expect((await customer.getProduct(productId)).id).toBe(productId);
+  expect((await shop.customer.getProduct(shop.productId)).id).toBe(shop.productId);
 });
