@@ -12,7 +12,7 @@ import { withBug } from "./plant.ts";
 setDefaultTimeout(240_000);
 
 /** Each bug shows under one of so many seeds at most. */
-const SEEDS = 8;
+const SEEDS = 24;
 const AT_ONCE = 2;
 
 const hunts = new Map<string, Promise<Hunted>>();

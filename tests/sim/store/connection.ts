@@ -18,6 +18,9 @@ export interface Surroundings {
 /** A statement that waits longer for a lock is ended by the server, as `connectDatabase` asks it to. */
 const LOCK_TIMEOUT_MS = 7_500;
 
+/** Statements that may wait for a lock. */
+const LOCKS = /\b(?:insert|update|delete|share)\b/i;
+
 /** The driver's errors, by their codes. */
 const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
 
@@ -54,7 +57,11 @@ export class Connection {
       const answer = (tell: () => void) =>
         void scheduler.after(scheduler.chance(0.5) ? 0 : mischief.latencyMs(), process, "", tell);
       const closed = () => answer(() => reject(failure("CONNECTION_CLOSED", "write CONNECTION_CLOSED")));
-      scheduler.after(mischief.latencyMs(), process, `${store.service} db: ${labelOf(text)}`, async () => {
+      const turn = async (): Promise<void> => {
+        if (asked === "statement" && LOCKS.test(text) && !(await scheduler.outside(store.mayLock(this.#session)))) {
+          store.deferred.push(() => void scheduler.after(0, process, "", turn));
+          return;
+        }
         const fate = mischief.fateOf(process, asked);
         if (fate === "crash before") return crash(process);
         if (this.#isLost) return closed();
@@ -95,7 +102,8 @@ export class Connection {
         if (asked === "commit") await store.release(scheduler);
         else await store.operations.deliver();
         if (store.operations.isWorking(operation)) this.#waitForLock(session, operation);
-      });
+      };
+      scheduler.after(mischief.latencyMs(), process, `${store.service} db: ${labelOf(text)}`, turn);
     });
   }
 

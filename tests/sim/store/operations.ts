@@ -55,6 +55,12 @@ export class Operations {
     return this.#working.length > 0;
   }
 
+  /** Whether a statement waits for a lock of this session. */
+  async isWaitedFor(pid: number): Promise<boolean> {
+    const blockersOf = await this.#blockersOf(this.#working.map((operation) => operation.pid));
+    return [...blockersOf.values()].some((blockers) => blockers.includes(pid));
+  }
+
   /**
    * Waits until `operation`, or all of them, have come to their end or wait for a lock that nobody gives up by itself, and delivers what ended.
    * @param operation without it something has been released, and all that wait may go on

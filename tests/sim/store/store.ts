@@ -47,6 +47,8 @@ export class Store {
   readonly operations: Operations;
   /** Whether nobody can reach it. */
   isAway = false;
+  /** Turns that are taken when nobody waits for a lock any more, in this order. */
+  readonly deferred: (() => void)[] = [];
   readonly #socket: string | undefined;
   #sessions: Session[] = [];
   #listeners: Listener[] = [];
@@ -108,6 +110,7 @@ export class Store {
     this.#sessions = this.#sessions.filter((each) => this.#free.includes(each));
     this.#free = this.#sessions.toReversed();
     this.#listeners = [];
+    this.deferred.length = 0;
     this.isAway = false;
     for (const session of this.#sessions) session.knownNow = undefined;
     await this.monitor`select simulated.empty()`;
@@ -152,6 +155,15 @@ export class Store {
   async release(scheduler: Scheduler): Promise<void> {
     if (this.operations.areWaiting) await scheduler.outside(this.operations.untilStill());
     await this.operations.deliver();
+    if (!this.operations.areWaiting) for (const turn of this.deferred.splice(0)) turn();
+  }
+
+  /**
+   * Whether a session may ask for locks now: when nobody waits for one, or somebody waits for this session. Two that wait for the same row would be let go
+   * by one commit, and the server leaves it to chance who has the row first.
+   */
+  async mayLock(session: Session | undefined): Promise<boolean> {
+    return !this.operations.areWaiting || (session !== undefined && (await this.operations.isWaitedFor(session.pid)));
   }
 
   async close(): Promise<void> {
