@@ -29,8 +29,8 @@ export const catalogue: readonly Fault[] = [
 ].toSorted((one, other) => one.number - other.number);
 
 export function planOf(fault: Fault, seed: number, forMs: number): Plan {
-  const { name, rules, needs } = fault;
-  return { name, faults: [fault], rules, needs, seed, forMs };
+  const { number, name, rules, needs } = fault;
+  return { title: `${number} ${name}`, option: `--faults ${number}`, faults: [fault], rules, needs, seed, forMs };
 }
 
 /** Short turns of all faults that mix, in one run: one of each, in an order by the seed, and so on. */
@@ -39,7 +39,8 @@ export function mixOf(seed: number, forMs: number): Plan {
   if (first === undefined) throw new Error("no fault of the catalogue mixes");
   const needs = { links: [first, ...others].some((fault) => fault.needs.links === true) };
   return {
-    name: "a mix",
+    title: "a mix",
+    option: "--mix",
     faults: [first, ...others],
     rules: EVERYTHING,
     needs,

@@ -3,40 +3,55 @@ import { leaveOnSignal } from "@shop/local/leave-on-signal";
 import { SetupError } from "@shop/local/setup-error";
 import { catalogue, mixOf, planOf } from "./catalogue.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
-import type { Plan } from "./plan.ts";
 import { describe, kept, listOf, type Outcome, writeReport } from "./report.ts";
-import { runPlan } from "./run.ts";
+import { type Result, runPlan } from "./run.ts";
+import type { Run } from "./plan.ts";
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
-/** What runs are asked for; a fault that this machine cannot bring about is an outcome by itself. */
-function plansOf({ seed, forMs, faults, mix }: Options): readonly Plan[] {
-  if (mix) return [mixOf(seed, forMs)];
+interface Chosen {
+  readonly of: Run;
+  /** What this machine lacks for it, as a sentence. */
+  readonly missing?: string | undefined;
+  go(folder: string, note: (text: string) => void): Promise<Result>;
+}
+
+/** The runs that are asked for. */
+function chosenBy({ seed, forMs, faults, mix }: Options): readonly Chosen[] {
+  if (mix) {
+    const plan = mixOf(seed, forMs);
+    return [{ of: plan, go: (folder, note) => runPlan(plan, folder, note) }];
+  }
   const known = new Map(catalogue.map((fault) => [fault.number, fault]));
   const unknown = faults?.filter((number) => !known.has(number)) ?? [];
   if (unknown.length > 0) throw new Error(`There is no fault ${unknown.join(", ")}. --list shows those there are.`);
-  return catalogue.filter(({ number }) => faults?.includes(number) ?? true).map((fault) => planOf(fault, seed, forMs));
+  return catalogue
+    .filter(({ number }) => faults?.includes(number) ?? true)
+    .map((fault) => {
+      const plan = planOf(fault, seed, forMs);
+      return { of: plan, missing: fault.missing?.(), go: (folder, note) => runPlan(plan, folder, note) };
+    });
 }
 
-async function run(plan: Plan, folder: string): Promise<Outcome> {
+/** What cannot be brought about here is an outcome, too. */
+async function run({ of, missing, go }: Chosen, folder: string): Promise<Outcome> {
   const startedAt = performance.now();
-  const missing = plan.faults.length === 1 ? plan.faults[0].missing?.() : undefined;
-  if (missing !== undefined) return { plan, kind: "not run", why: missing };
+  if (missing !== undefined) return { of, kind: "not run", why: missing };
   try {
-    const result = await runPlan(plan, folder, (text) => say(`  ${text}`));
-    return { plan, kind: "run", result, tookMs: performance.now() - startedAt };
+    const result = await go(folder, (text) => say(`  ${text}`));
+    return { of, kind: "run", result, tookMs: performance.now() - startedAt };
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    return { plan, kind: "not run", why: error.message };
+    return { of, kind: "not run", why: error.message };
   }
 }
 
 async function main(): Promise<number> {
   let options: Options;
-  let plans: readonly Plan[];
+  let runs: readonly Chosen[];
   try {
     options = readOptions(process.argv.slice(2), new Date());
-    plans = plansOf(options);
+    runs = chosenBy(options);
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
     return 2;
@@ -51,11 +66,11 @@ async function main(): Promise<number> {
   }
   leaveOnSignal(() => Promise.resolve(), say);
   let good = true;
-  for (const plan of plans) {
-    const names = plan.faults.length === 1 ? `fault ${plan.faults[0].number}, ${plan.name}` : plan.name;
-    say(`${names}, seed ${plan.seed}`);
-    const folder = join(options.out, plan.faults.length === 1 ? `fault-${plan.faults[0].number}` : "mix");
-    const outcome = await run(plan, folder);
+  for (const chosen of runs) {
+    const { title, seed, forMs } = chosen.of;
+    say(`${title}, seed ${seed}, for ${forMs / 1_000} s`);
+    const folder = join(options.out, title.replaceAll(" ", "-"));
+    const outcome = await run(chosen, folder);
     for (const line of describe(outcome, folder)) say(`  ${line}`);
     good &&= kept(outcome);
     if (options.report !== undefined) await writeReport(options.report, outcome, new Date());

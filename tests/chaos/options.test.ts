@@ -23,8 +23,8 @@ test("each fault stands in the catalogue once", () => {
 test("a run names the command that repeats it", () => {
   const [fault] = catalogue;
   if (fault === undefined) throw new Error("the catalogue is empty");
-  const commands = [commandFor(planOf(fault, 7, 20_000)), commandFor(mixOf(8, 90_000))];
-  expect(commands).toEqual([
+  const runs = [planOf(fault, 7, 20_000), mixOf(8, 90_000)];
+  expect(runs.map(commandFor)).toEqual([
     `bun run chaos --faults ${fault.number} --seed 7 --for 20s`,
     "bun run chaos --mix --seed 8 --for 90s",
   ]);

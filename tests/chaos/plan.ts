@@ -3,15 +3,21 @@ import type { Fault } from "./fault.ts";
 import type { Rule } from "./rules/rules.ts";
 import type { Needs } from "./stage/stage.ts";
 
-/** What is run: one fault, or several taken in turn by the seed. */
-export interface Plan {
-  readonly name: string;
-  readonly faults: readonly [Fault, ...Fault[]];
+/** What is run, as a report names it. */
+export interface Run {
+  readonly title: string;
+  /** The option that asks for it. */
+  readonly option: string;
   readonly rules: readonly Rule[];
-  readonly needs: Needs;
   readonly seed: number;
   /** How long orders come and harm is done. */
   readonly forMs: number;
+}
+
+/** One fault, or several taken in turn by the seed. */
+export interface Plan extends Run {
+  readonly faults: readonly [Fault, ...Fault[]];
+  readonly needs: Needs;
   /** How long a turn and the calm after it are, unless a fault says otherwise; 5 s each by default. */
   readonly onMs?: number;
   readonly offMs?: number;

@@ -1,20 +1,19 @@
 import type { Fault } from "./fault.ts";
-import type { Plan } from "./plan.ts";
+import type { Run } from "./plan.ts";
 import type { Result } from "./run.ts";
 
 export type Outcome =
-  | { readonly plan: Plan; readonly kind: "run"; readonly result: Result; readonly tookMs: number }
-  | { readonly plan: Plan; readonly kind: "not run"; readonly why: string };
+  | { readonly of: Run; readonly kind: "run"; readonly result: Result; readonly tookMs: number }
+  | { readonly of: Run; readonly kind: "not run"; readonly why: string };
 
 /** Whether every rule held. What could not be run has proven nothing. */
 export function kept(outcome: Outcome): boolean {
   return outcome.kind === "run" && outcome.result.breaches.length === 0 && outcome.result.failures.length === 0;
 }
 
-/** The command that repeats a plan. */
-export function commandFor({ faults, seed, forMs }: Plan): string {
-  const which = faults.length === 1 ? `--faults ${faults[0].number}` : "--mix";
-  return `bun run chaos ${which} --seed ${seed} --for ${forMs / 1_000}s`;
+/** The command that repeats a run. */
+export function commandFor({ option, seed, forMs }: Run): string {
+  return `bun run chaos ${option} --seed ${seed} --for ${forMs / 1_000}s`;
 }
 
 const BREACHES_SHOWN = 20;
@@ -22,14 +21,14 @@ const BREACHES_SHOWN = 20;
 /** An outcome in lines for a person. */
 export function describe(outcome: Outcome, folder: string): readonly string[] {
   if (outcome.kind === "not run") return [`NOT RUN: ${outcome.why}`];
-  const { plan, result, tookMs } = outcome;
+  const { of, result, tookMs } = outcome;
   const { orders, answers, problems, deeds, callersLateMs, quietAfterMs, breaches, failures } = result;
   const lines = [
     `${orders} orders; answers: ${countsIn(answers)}; problems: ${countsIn(problems) || "none"}`,
     `${deeds.length} faults; ${quietAfterMs === undefined ? "it did not come to rest" : `quiet ${seconds(quietAfterMs)} after the heal`}; ${seconds(tookMs)} in all`,
     `the program that makes the calls was itself late by ${callersLateMs} ms at most`,
   ];
-  if (kept(outcome)) return [...lines, `KEPT ${plan.rules.join(" ")}`];
+  if (kept(outcome)) return [...lines, `KEPT ${of.rules.join(" ")}`];
   return [
     ...lines,
     `BROKEN ${[...new Set(breaches.map(({ rule }) => rule))].join(" ")}`,
@@ -37,7 +36,7 @@ export function describe(outcome: Outcome, folder: string): readonly string[] {
     ...breaches.slice(0, BREACHES_SHOWN).map(({ rule, orderId, text }) => `${rule} ${orderId ?? ""} ${text}`),
     ...(breaches.length > BREACHES_SHOWN ? [`and ${breaches.length - BREACHES_SHOWN} more`] : []),
     `the journal, the script and the processes' last lines are in ${folder}; again by`,
-    commandFor(plan),
+    commandFor(of),
   ];
 }
 
@@ -76,23 +75,14 @@ export function withRow(text: string, row: string): string {
 }
 
 function rowOf(outcome: Outcome, day: Date): string {
-  const { plan } = outcome;
-  const name = plan.faults.length === 1 ? `${plan.faults[0].number} ${plan.name}` : plan.name;
+  const { title, seed, forMs, rules } = outcome.of;
   const date = day.toISOString().slice(0, 10);
-  if (outcome.kind === "not run") return `| ${name} | ${date} | | | | | not run: ${outcome.why} |`;
+  if (outcome.kind === "not run") return `| ${title} | ${date} | | | | | not run: ${outcome.why} |`;
   const { orders, answers, deeds, quietAfterMs, breaches, failures } = outcome.result;
-  const rules = [...new Set(breaches.map(({ rule }) => rule))].join(" ");
-  const verdict = kept(outcome) ? `kept ${plan.rules.join(" ")}` : `**broken** ${rules} ${failures[0] ?? ""}`.trim();
+  const broken = [...new Set(breaches.map(({ rule }) => rule))].join(" ");
+  const verdict = kept(outcome) ? `kept ${rules.join(" ")}` : `**broken** ${broken} ${failures[0] ?? ""}`.trim();
   const quiet = quietAfterMs === undefined ? "never" : seconds(quietAfterMs);
-  const cells = [
-    name,
-    `${plan.seed}, ${plan.forMs / 1_000} s`,
-    summaryOf(deeds),
-    orders,
-    countsIn(answers),
-    quiet,
-    verdict,
-  ];
+  const cells = [title, `${seed}, ${forMs / 1_000} s`, summaryOf(deeds), orders, countsIn(answers), quiet, verdict];
   return `| ${cells.join(" | ")} |`;
 }
 

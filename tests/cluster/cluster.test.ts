@@ -4,10 +4,9 @@ import { enter } from "@shop/local/demo/enter";
 import { freePort } from "@shop/local/free-port";
 import { eventually } from "@shop/testing/eventually";
 import type { Entry } from "../chaos/load/journal.ts";
-import { depthsOf } from "../support/composed-depths.ts";
 import { composeProject, docker } from "../support/compose-project.ts";
 import { orderBecomes, placeOrder } from "../support/test-system.ts";
-import { trial } from "../support/trial.ts";
+import { composedTrial } from "../support/composed-trial.ts";
 
 const GOES_ON_WITHIN_MS = 10_000;
 const BROKERS = ["kafka", "kafka-2", "kafka-3"];
@@ -56,18 +55,18 @@ const unserved = (journal: readonly Entry[]) =>
 
 test("each broker in turn, then a replica of each service, is killed under load: work goes on within ten seconds, every rule is kept", async () => {
   const late: string[] = [];
-  const verdict = await trial({
-    url: project.url,
-    depths: () => depthsOf(project),
+  const journal: Entry[] = [];
+  const verdict = await composedTrial(project, {
     async harm() {
       for (const broker of BROKERS) late.push(await killed(broker));
       for (const service of SERVICES) late.push(await killed(service, 2));
     },
     seed: 3,
+    journal,
     habits: { ordersPerSecond: 5, inFlight: 12 },
   });
   expect(verdict.breaches).toEqual([]);
   expect(verdict.failures).toEqual([]);
   expect(late.filter((sentence) => sentence !== "")).toEqual([]);
-  expect(unserved(verdict.journal)).toEqual([]);
+  expect(unserved(journal)).toEqual([]);
 }, 900_000);

@@ -5,7 +5,7 @@ import postgres from "postgres";
 import { depthsOf } from "../support/composed-depths.ts";
 import { type ComposedShop, openComposedShop } from "../support/composed-shop.ts";
 import { type Container, composeProject, docker, serviceOf } from "../support/compose-project.ts";
-import { trial } from "../support/trial.ts";
+import { composedTrial } from "../support/composed-trial.ts";
 import { harmToContainers } from "./harm.ts";
 
 const project = composeProject({
@@ -112,9 +112,7 @@ test("what a slow health check leaves behind does not end the sessions of a data
 }, 60_000);
 
 test("containers killed, paused, cut off from their database and scaled under load: every rule is kept", async () => {
-  const verdict = await trial({
-    url: project.url,
-    depths: () => depthsOf(project),
+  const verdict = await composedTrial(project, {
     harm: () => harmToContainers(project),
     seed: 1,
     habits: { ordersPerSecond: 8, inFlight: 16 },

@@ -14,6 +14,6 @@ test("under turns of the faults that mix, in an order that changes daily, nothin
   process.stdout.write(`  as \`${commandFor(plan)}\`\n`);
   const startedAt = performance.now();
   const result = await runPlan(plan, folder, () => undefined);
-  const outcome: Outcome = { plan, kind: "run", result, tookMs: performance.now() - startedAt };
+  const outcome: Outcome = { of: plan, kind: "run", result, tookMs: performance.now() - startedAt };
   expect(kept(outcome), describe(outcome, folder).join("\n")).toBe(true);
 }, 280_000);

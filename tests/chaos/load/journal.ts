@@ -38,3 +38,10 @@ export function answersByStatus(entries: readonly Entry[]): Readonly<Record<stri
   }
   return counts;
 }
+
+/** How often each problem came, by its code. */
+export function problemsByCode(entries: readonly Entry[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { problem } of entries) if (problem !== undefined) counts[problem] = (counts[problem] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,114 @@
+import { watchLateness } from "@shop/runtime/lateness";
+import { eventually } from "@shop/testing/eventually";
+import { EVERYTHING } from "./fault.ts";
+import { assemble } from "./load/cast.ts";
+import { answersByStatus, type Entry, problemsByCode } from "./load/journal.ts";
+import { type Cast, type Habits, runLoad, usualHabits } from "./load/load.ts";
+import { type Deeds, type Depths, gather } from "./rules/evidence.ts";
+import { type Breach, judge, type Rule } from "./rules/rules.ts";
+import { untilQuiet } from "./stage/quiet.ts";
+
+export interface TrialOptions {
+  readonly url: string;
+  /** Asked when all is healed: where the databases and the broker are may have changed by then. */
+  readonly depths: () => Promise<Depths>;
+  /** Everything in the system is up again when it resolves. */
+  readonly harm: () => Promise<void>;
+  /** Records of the harness' own among the system's, if there are any. */
+  readonly deeds?: Pick<Deeds, "planted" | "broughtForward">;
+  /** Repeats what every trial with this seed asks for. */
+  readonly seed: number;
+  readonly habits?: Partial<Habits>;
+  /** Of the products that are ordered. */
+  readonly stocks?: readonly number[];
+  readonly rules?: readonly Rule[];
+  /** Every answer is written to its end. */
+  readonly journal?: Entry[];
+  /** Told what is going on. */
+  readonly note?: (text: string) => void;
+}
+
+export interface Verdict {
+  /** How many were answered with 201. */
+  readonly orders: number;
+  readonly answers: Readonly<Record<string, number>>;
+  /** Requests by the code of the problem that they were answered with. */
+  readonly problems: Readonly<Record<string, number>>;
+  /** How late the program that makes the calls was itself, at most, in milliseconds. */
+  readonly callersLateMs: number;
+  /** After the heal, in milliseconds; undefined when it did not come to rest in time. */
+  readonly quietAfterMs: number | undefined;
+  readonly breaches: readonly Breach[];
+  /** What else went wrong: calls that were never answered, what was still unsettled in the end, orders after the heal that were not served. */
+  readonly failures: readonly string[];
+}
+
+const STOCKS = [100_000, 100_000, 100_000, 100];
+/** A saga that has lost an answer asks again after at most a minute. */
+const QUIET_WITHIN_MS = 120_000;
+const CALM_BEFORE_MS = 2_000;
+const LAST_ORDERS = 5;
+const NONE: ReadonlySet<string> = new Set();
+
+/** People order, cancel and deliver while harm is done; when all has come to rest, what is left is judged. */
+export async function trial({
+  url,
+  depths,
+  harm,
+  deeds = { planted: NONE, broughtForward: NONE },
+  seed,
+  habits = {},
+  stocks = STOCKS,
+  rules = EVERYTHING,
+  journal = [],
+  note = () => undefined,
+}: TrialOptions): Promise<Verdict> {
+  const failures: string[] = [];
+  // A busy host may answer with 503 what nobody may ask for twice, such as a new product.
+  const assembled = () => assemble(url, stocks, (entry) => journal.push(entry));
+  const cast = await eventually(assembled, { deadlineMs: 90_000, pauseMs: 1_000 });
+  const [healed, giveUp] = [new AbortController(), new AbortController()];
+
+  note("orders come, and harm is done");
+  const lateness = watchLateness();
+  const load = runLoad(cast, { ...usualHabits, ...habits }, seed, healed.signal, giveUp.signal);
+  await Bun.sleep(CALM_BEFORE_MS);
+  await harm().catch((error: unknown) => {
+    failures.push(`the harm could not be done or undone: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  healed.abort();
+  const healedAt = performance.now();
+
+  note("healed; waiting for the last calls and for quiet");
+  const patience = setTimeout(() => giveUp.abort(), QUIET_WITHIN_MS);
+  failures.push(...(await load));
+  clearTimeout(patience);
+  lateness.stop();
+  const now = await depths();
+  const { quietAfterMs, drainedAfterMs, left } = await untilQuiet(now, healedAt, QUIET_WITHIN_MS);
+  if (quietAfterMs === undefined) failures.push(...left);
+  failures.push(...(await serveLastOrders(cast, seed, journal)));
+  await untilQuiet(now, performance.now(), 30_000);
+
+  note("reading the databases, the topics and the journal");
+  const evidence = await gather(now, { journal, ...deeds, drainedAfterMs });
+  return {
+    orders: new Set(journal.flatMap(({ status, orderId }) => (status === 201 ? (orderId ?? []) : []))).size,
+    ...{ answers: answersByStatus(journal), problems: problemsByCode(journal), quietAfterMs, failures },
+    callersLateMs: lateness.worstMs(),
+    breaches: judge(evidence, rules),
+  };
+}
+
+/** Some further orders, all of which are delivered. @returns a sentence when they were not all served */
+async function serveLastOrders(cast: Cast, seed: number, journal: readonly Entry[]): Promise<readonly string[]> {
+  const before = journal.length;
+  const habits = { ...usualHabits, completed: 1, cancelled: 0, failed: 0, raced: 0, orders: LAST_ORDERS };
+  const giveUp = AbortSignal.timeout(30_000);
+  const ofPlenty = { ...cast, productIds: [cast.plenty] };
+  const missed = await runLoad(ofPlenty, habits, seed + 1_000_000, new AbortController().signal, giveUp);
+  const completed = journal.slice(before).filter(({ call, status }) => call.endsWith("/complete") && status === 200);
+  const served = new Set(completed.map(({ orderId }) => orderId));
+  if (missed.length === 0 && served.size === LAST_ORDERS) return [];
+  return [`after the heal only ${served.size} of ${LAST_ORDERS} orders were served: ${missed.join("; ")}`];
+}
