@@ -5,6 +5,7 @@ import { catalogue, mixOf, planOf } from "./catalogue.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { describe, kept, listOf, type Outcome, writeReport } from "./report.ts";
 import { type Result, runPlan } from "./run.ts";
+import { onContainers, runOnContainers } from "../containers/chaos.ts";
 import type { Run } from "./plan.ts";
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
@@ -17,7 +18,11 @@ interface Chosen {
 }
 
 /** The runs that are asked for. */
-function chosenBy({ seed, forMs, faults, mix }: Options): readonly Chosen[] {
+function chosenBy({ seed, forMs, faults, mix, containers }: Options): readonly Chosen[] {
+  if (containers) {
+    const of = onContainers(seed, forMs);
+    return [{ of, go: (folder, note) => runOnContainers(of, folder, note) }];
+  }
   if (mix) {
     const plan = mixOf(seed, forMs);
     return [{ of: plan, go: (folder, note) => runPlan(plan, folder, note) }];

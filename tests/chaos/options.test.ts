@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { onContainers } from "../containers/chaos.ts";
 import { catalogue, mixOf, planOf } from "./catalogue.ts";
 import { readOptions, seedOf } from "./options.ts";
 import { commandFor, withRow } from "./report.ts";
@@ -23,10 +24,11 @@ test("each fault stands in the catalogue once", () => {
 test("a run names the command that repeats it", () => {
   const [fault] = catalogue;
   if (fault === undefined) throw new Error("the catalogue is empty");
-  const runs = [planOf(fault, 7, 20_000), mixOf(8, 90_000)];
+  const runs = [planOf(fault, 7, 20_000), mixOf(8, 90_000), onContainers(9, 60_000)];
   expect(runs.map(commandFor)).toEqual([
     `bun run chaos --faults ${fault.number} --seed 7 --for 20s`,
     "bun run chaos --mix --seed 8 --for 90s",
+    "bun run chaos --containers --seed 9 --for 60s",
   ]);
 });
 

@@ -6,6 +6,8 @@ export interface Options {
   /** Numbers of faults; undefined for all. */
   readonly faults: readonly number[] | undefined;
   readonly mix: boolean;
+  /** Whether it is done to containers. */
+  readonly containers: boolean;
   readonly list: boolean;
   readonly help: boolean;
   /** A Markdown file whose table takes the results. */
@@ -17,6 +19,7 @@ export const USAGE = `Faults on real PostgreSQL, Kafka and service processes whi
 
   bun run chaos [--faults 1,5,8] [--seed N] [--for 60s]
   bun run chaos --mix            turns of many faults in one run, as \`bun run check\` does it
+  bun run chaos --containers     containers of compose.yaml killed, stopped, paused and cut off from their networks
 
   --faults NUMBERS   those of --list, separated by commas; all by default, each on a system of its own
   --seed N           a whole number that repeats the load and the script of the faults; that of the day by default
@@ -39,14 +42,15 @@ export function readOptions(argv: readonly string[], today: Date): Options {
     options: {
       ...{ seed: { type: "string" }, for: { type: "string", default: "60s" }, faults: { type: "string" } },
       ...{ mix: { type: "boolean", default: false }, list: { type: "boolean", default: false } },
-      ...{ help: { type: "boolean", default: false }, report: { type: "string" } },
+      ...{ containers: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+      ...{ report: { type: "string" } },
       out: { type: "string", default: ".data/chaos" },
     },
   });
-  const { mix, list, help, report, out } = values;
+  const { mix, containers, list, help, report, out } = values;
   const seed = values.seed === undefined ? seedOf(today) : wholeNumber("--seed", values.seed);
   const faults = values.faults?.split(",").map((text) => wholeNumber("--faults", text.trim()));
-  return { seed, forMs: durationMs(values.for), faults, mix, list, help, report, out };
+  return { seed, forMs: durationMs(values.for), faults, mix, containers, list, help, report, out };
 }
 
 /** The day as a number, 20260131: every run of a day does the same, and the next day something else. */

@@ -1,0 +1,55 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { freePort } from "@shop/local/free-port";
+import { SetupError } from "@shop/local/setup-error";
+import { EVERYTHING } from "../chaos/fault.ts";
+import type { Entry } from "../chaos/load/journal.ts";
+import type { Run } from "../chaos/plan.ts";
+import type { Result } from "../chaos/run.ts";
+import { composedTrial } from "../support/composed-trial.ts";
+import { composeProject, docker } from "../support/compose-project.ts";
+import { randomHarmToContainers } from "./random-harm.ts";
+
+/** Random harm to the containers of compose.yaml. */
+export function onContainers(seed: number, forMs: number): Run {
+  return { title: "containers", option: "--containers", rules: EVERYTHING, seed, forMs };
+}
+
+/** What the containers of a host with two cores can serve beside being started again and again. */
+const HABITS = { ordersPerSecond: 8, inFlight: 24 };
+
+/**
+ * Composes a system of its own, lets people use it while harm is done to its containers, judges what is left when it has come to rest, and takes it
+ * down again, with its volumes.
+ * @throws SetupError when there is no Docker engine
+ */
+export async function runOnContainers(
+  { seed, forMs }: Run,
+  folder: string,
+  note: (text: string) => void,
+): Promise<Result> {
+  await docker(["version"]).catch((cause: unknown) => {
+    throw new SetupError("This needs a Docker engine, and `docker version` fails.", { cause });
+  });
+  const project = composeProject({ name: "order-delivery-chaos", port: await freePort() });
+  const [journal, deeds, log]: [Entry[], string[], string[]] = [[], [], []];
+  const startedAt = performance.now();
+  const write = (text: string) => void log.push(`${((performance.now() - startedAt) / 1_000).toFixed(1)} s  ${text}`);
+  try {
+    note("building the image and starting the containers");
+    await project.compose("build");
+    await project.compose("up", "--wait", "--wait-timeout", "480");
+    const did = (what: string) => {
+      write(what);
+      deeds.push(what);
+    };
+    const harm = () => randomHarmToContainers(project, { seed, forMs, did });
+    return { ...(await composedTrial(project, { harm, seed, habits: HABITS, journal, note })), deeds };
+  } finally {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "script.log"), `${log.join("\n")}\n`);
+    await writeFile(join(folder, "journal.ndjson"), journal.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+    await writeFile(join(folder, "processes.log"), await project.compose("logs", "--no-color", "--timestamps"));
+    await project.compose("down", "--volumes", "--timeout", "15");
+  }
+}
