@@ -30,8 +30,8 @@ export function simulatedSubscription(
   let generation = 0;
   let positions: Position[] = [];
 
-  function mustBeCurrent(): void {
-    if (!kafka.isCurrent(groupId, member.id, generation)) throw new Rejoin("the group has another generation");
+  function mustBeCurrent(asked = generation): void {
+    if (!kafka.isCurrent(groupId, member.id, asked)) throw new Rejoin("the group has another generation");
   }
 
   const join = () =>
@@ -61,19 +61,21 @@ export function simulatedSubscription(
       return brought;
     });
 
-  const commit = (offsets: readonly HandledOffset[]) =>
-    ask(
+  const commit = (offsets: readonly HandledOffset[]) => {
+    const asked = generation;
+    return ask(
       around,
       "commit offsets",
       `commits ${offsets.map(({ topic, partition, next }) => `${topic}:${partition}:${next}`).join(" ")}`,
       () => {
-        mustBeCurrent();
+        mustBeCurrent(asked);
         kafka.commit(
           groupId,
           offsets.map(({ next, ...at }) => ({ ...at, next: Number(next) })),
         );
       },
     );
+  };
 
   async function nextRecordOr(ms: number): Promise<void> {
     const come = new AbortController();

@@ -19,6 +19,12 @@ interface SubscriptionOptions extends SubscribeOptions {
   readonly metrics: Metrics;
 }
 
+/**
+ * Commits as the member of the group's present generation, which the broker checks, or throws. `consumer.commitOffsets` would try again by itself,
+ * after the group was joined anew too: with what had been handled before, of partitions that others read by then, whose commits it took back.
+ */
+type CommitOnce = EachBatchPayload["commitOffsetsIfNecessary"];
+
 /** A dead member holds its partitions for this long, in milliseconds. kafkajs' default of 30 s is how long an order would wait. */
 const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_INTERVAL_MS = 1_000;
@@ -109,9 +115,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       const silentForMs = clock.elapsed() - lastSignAt;
       if (silentForMs > patienceMs) ended.resolve(new Error(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
-    // One after the other: a commit that kafkajs tries again must not undo the one behind it.
+    // One after the other: a commit that is late must not undo the one behind it.
     let committed = Promise.resolve();
-    const commitNext = () => (committed = committed.then(() => commitHandled(consumer, queue)));
+    let commitOnce: CommitOnce | undefined;
+    const commitNext = () => (committed = committed.then(() => commitHandled(commitOnce, queue)));
     const commit = setInterval(() => void commitNext(), COMMIT_INTERVAL_MS);
     if (stopping.signal.aborted) end();
     stopping.signal.addEventListener("abort", end);
@@ -123,7 +130,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         eachBatchAutoResolve: false,
         // All batches of a fetch are queued at once.
         partitionsConsumedConcurrently: MAX_PARTITIONS_AT_ONCE,
-        eachBatch: (payload) => enqueue(payload, queue),
+        eachBatch(payload) {
+          commitOnce = payload.commitOffsetsIfNecessary;
+          return enqueue(payload, queue);
+        },
       });
       const error = await ended.promise;
       if (error) throw error;
@@ -163,13 +173,17 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     await heartbeat();
   }
 
-  async function commitHandled(consumer: Consumer, queue: WorkQueue): Promise<void> {
+  async function commitHandled(commitOnce: CommitOnce | undefined, queue: WorkQueue): Promise<void> {
     try {
-      await queue.commitHandled((offsets) =>
-        consumer.commitOffsets(
-          offsets.map(({ topic, partition, next }) => ({ topic: naming.topic(topic), partition, offset: next })),
-        ),
-      );
+      await queue.commitHandled(async (offsets) => {
+        const byTopic = Map.groupBy(offsets, ({ topic }) => naming.topic(topic));
+        await commitOnce?.({
+          topics: [...byTopic].map(([topic, of]) => ({
+            topic,
+            partitions: of.map(({ partition, next }) => ({ partition, offset: next })),
+          })),
+        });
+      });
     } catch (error) {
       // Nothing is lost: what has been handled and not committed is delivered again and found in the inbox.
       logger.debug("offsets could not be committed", { groupId, error });
