@@ -1,4 +1,5 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
+import { isTransient } from "@shop/database/errors";
 import postgres from "postgres";
 
 /** One thing that happened in a database, as triggers of ours saw it inside the transaction that did it. */
@@ -23,6 +24,8 @@ const STATES: Readonly<Partial<Record<ServiceName, LedgerRow["what"]>>> = {
   orchestrator: "saga",
 };
 
+const ATTEMPTS = 10;
+
 /**
  * Has a database keep a ledger of what happens in it, so that what came and went can be judged, not only what is left. Triggers write it in the
  * transaction of the change; the service's own role can neither read nor change it.
@@ -33,8 +36,8 @@ export async function keepLedger(service: ServiceName, superuserUrl: string): Pr
   if (table === undefined) return;
   const keyColumn = table === "orders" ? "id" : "order_id";
   const sql = postgres(superuserUrl, { max: 1, onnotice: () => undefined });
-  try {
-    await sql.unsafe(`
+  const begin = () =>
+    sql.unsafe(`
       create schema chaos;
       create table chaos.ledger (
         seq bigint primary key generated always as identity, txid text not null default pg_current_xact_id()::text,
@@ -58,6 +61,16 @@ export async function keepLedger(service: ServiceName, superuserUrl: string): Pr
       create trigger chaos_updated after update on ${table} for each row when (old.status is distinct from new.status) execute function chaos.note_state();
       create trigger chaos_outbox after insert on outbox for each row execute function chaos.note_outbox();
       create trigger chaos_inbox after insert on inbox for each row execute function chaos.note_inbox();`);
+  try {
+    // One transaction, which locks the tables that the service is using in an order of its own: it may be the one that a deadlock is resolved by.
+    for (let left = ATTEMPTS; ; left -= 1) {
+      try {
+        await begin();
+        return;
+      } catch (error) {
+        if (left === 0 || !isTransient(error)) throw error;
+      }
+    }
   } finally {
     await sql.end();
   }
