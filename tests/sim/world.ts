@@ -147,7 +147,10 @@ export class World {
     return judgeAccounts(await this.scheduler.look(() => this.accounts())).map(({ text }) => text);
   }
 
-  /** Products of which the order service's copy is not what they are. */
+  /**
+   * Products of which the order service's copy is not what they are, though all that tells of them has been sent: what a process did as it stopped
+   * waits for its next start.
+   */
   async staleProducts(): Promise<readonly string[]> {
     const read = (service: ServiceName, id: string, from: string) =>
       this.stores
@@ -157,7 +160,10 @@ export class World {
         );
     const copies = await read("order", "product_id", "catalogue");
     const copyOf = new Map(copies.map((row) => [row.id, row.of]));
-    const products = await read("product", "id", "(select *, withdrawn_at is not null as withdrawn from product)");
+    const told = `(
+      select *, withdrawn_at is not null as withdrawn from product
+      where not exists (select from outbox where key = product.id::text and sent_at is null)) as told`;
+    const products = await read("product", "id", told);
     return products.flatMap(({ id, of }) =>
       copyOf.get(id) === of ? [] : [`product ${id} is ${of}, and ${copyOf.get(id)} in the catalogue`],
     );
