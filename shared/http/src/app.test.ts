@@ -497,15 +497,21 @@ describe("faults", () => {
     ]);
   });
 
-  test("a handler that does not come back is 503 in time, and its late fault is logged", async () => {
-    app = buildApp({ answerWithinMs: 20 });
-    const late = Promise.withResolvers<never>();
-    const hanging = { ...failing, name: "hanging", path: "/hanging" } as const;
-    app.handle(hanging, () => late.promise);
-    await expectProblem(app.request("/hanging"), 503, "UNAVAILABLE");
-    late.reject(new Error("too late"));
-    await Promise.resolve();
-    await Promise.resolve();
-    expect(lines.at(-1)).toContain("too late");
-  });
+  test.each([
+    ["connection lost", "debug"],
+    ["no such column", "error"],
+  ])(
+    "a handler that does not come back is 503 in time; that it failed later by %p is logged as %s",
+    async (message, level) => {
+      app = buildApp({ answerWithinMs: 20, isUnavailable: (error) => String(error).includes("connection lost") });
+      const late = Promise.withResolvers<never>();
+      const hanging = { ...failing, name: "hanging", path: "/hanging" } as const;
+      app.handle(hanging, () => late.promise);
+      await expectProblem(app.request("/hanging"), 503, "UNAVAILABLE");
+      late.reject(new Error(message));
+      await Promise.resolve();
+      await Promise.resolve();
+      expect(JSON.parse(lines.at(-1) ?? "{}")).toMatchObject({ level, endpoint: "hanging", error: { message } });
+    },
+  );
 });

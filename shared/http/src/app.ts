@@ -89,6 +89,7 @@ export function createApp(options: AppOptions): HttpApp {
   const hono = new Hono<{ Variables: RequestVariables }>();
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
+  const isAway = (error: unknown) => error instanceof UnavailableError || isUnavailable(error);
 
   hono.notFound((c) => {
     const methods = routes.methodsOf(c.req.path);
@@ -111,7 +112,7 @@ export function createApp(options: AppOptions): HttpApp {
       logger.debug("the caller left before the answer", { ...facts, error });
       return problemResponse(c, unavailable);
     }
-    if (error instanceof UnavailableError || isUnavailable(error)) {
+    if (isAway(error)) {
       metrics.count("http_unavailable_total");
       // Its stack says nothing about what is away, and under load there are many such lines.
       logger.warn("a request could not be answered: something it needs is away", { ...facts, reason: error.message });
@@ -156,11 +157,14 @@ export function createApp(options: AppOptions): HttpApp {
             ms: answerWithinMs,
             clock,
             name: endpoint.name,
-            onLateFault: (error) =>
-              logger.error("a request failed after its caller was told to try again", {
+            onLateFault(error) {
+              // That something is away was told with the answer.
+              const level = isAway(error) ? "debug" : "error";
+              logger[level]("a request failed after its caller was told to try again", {
                 endpoint: endpoint.name,
                 error,
-              }),
+              });
+            },
           }),
         );
       },
