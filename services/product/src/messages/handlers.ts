@@ -47,10 +47,7 @@ export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox"
       );
     }),
 
-    on(AnnounceProductsCommand, async (tx, messages) => {
-      await announceProducts(tx, outbox, messages[0]?.traceparent);
-      return [];
-    }),
+    on(AnnounceProductsCommand, (tx, messages) => announceProducts(tx, outbox, messages[0]?.traceparent)),
 
     on(TellReservationsCommand, (tx, messages) =>
       Promise.all(

@@ -42,10 +42,22 @@ export interface ParticipantUnderTest {
   receive(...messages: readonly Outgoing[]): Promise<void>;
   /** Delivers the very same records again. */
   receiveRecords(records: readonly BrokerRecord[]): Promise<void>;
-  /** The outbox's messages so far that nobody has asked for yet. */
+  /**
+   * The outbox's messages so far that nobody has asked for yet.
+   * @throws when nobody has woken the relay for them: they would leave with its next look only
+   */
   takeSent(): Promise<readonly Sent[]>;
   close(): Promise<void>;
 }
+
+/** What is known of the relay of a database, whichever replica woke it or asked for its messages. Times are those of `performance.now()`. */
+interface RelayWoken {
+  wokenAt: number;
+  /** When its messages were asked for, and the last of them. */
+  askedAt: number;
+  taken: bigint;
+}
+const relays = new Map<string, RelayWoken>();
 
 export async function participantUnderTest(
   participant: Participant,
@@ -59,7 +71,12 @@ export async function participantUnderTest(
   const outbox = createOutbox({ ids, clock });
   const listeners: HandledListener[] = [];
   const onHandled = (listener: HandledListener) => void listeners.push(listener);
-  const context: ServiceContext = { db, outbox, wakeRelay: () => {}, onHandled, clock, ids, logger, metrics };
+  const relay = relays.get(databaseUrl) ?? { wokenAt: -1, askedAt: 0, taken: 0n };
+  relays.set(databaseUrl, relay);
+  const wakeRelay = () => {
+    relay.wokenAt = performance.now();
+  };
+  const context: ServiceContext = { db, outbox, wakeRelay, onHandled, clock, ids, logger, metrics };
 
   const signer = await createSigner();
   const verifier = createTokenVerifier({
@@ -71,11 +88,10 @@ export async function participantUnderTest(
   participant.routes(app, context);
 
   const handlers = participant.handlers(context);
-  const onCommitted = () => {};
   const tellAll = (keys: readonly string[]) => {
     for (const tell of listeners) tell(keys);
   };
-  const replay = createReplay({ db, handlers, outbox, onCommitted, onHandled: tellAll, clock });
+  const replay = createReplay({ db, handlers, outbox, onCommitted: wakeRelay, onHandled: tellAll, clock });
   deadLetterRoutes(app, { service: participant.name, db, replay, logger });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const handle = createInbox({
@@ -83,7 +99,7 @@ export async function participantUnderTest(
     handlers,
     outbox,
     deadLetters,
-    onCommitted,
+    onCommitted: wakeRelay,
     onHandled: tellAll,
     clock,
     logger,
@@ -100,12 +116,17 @@ export async function participantUnderTest(
     },
     receive: (...messages) => receiveRecords(messages.map((message) => recordOf(message, clock))),
     async takeSent() {
+      const askedAt = performance.now();
       const rows = await inTransaction(db, (tx) =>
         tx.execute<{ id: string; key: string; payload: CloudEvent }>(
           sql`select id, key, payload from outbox where id > ${taken} order by id`,
         ),
       );
       taken = BigInt(rows.at(-1)?.id ?? taken);
+      if (taken > relay.taken) {
+        if (relay.wokenAt < relay.askedAt) throw new Error("the relay was not woken for what was sent");
+        Object.assign(relay, { askedAt, taken });
+      }
       return rows.map(({ key, payload }) => ({ type: payload.type, key, data: payload.data }));
     },
     close: () => db.$client.end({ timeout: 2 }),
