@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { connectDatabase } from "@shop/database/connect";
+import { postgresDriver } from "@shop/database/driver";
+import { uuidV7 as ids } from "@shop/runtime/ids";
+import { createMetrics } from "@shop/runtime/metrics";
+import { ManualClock } from "@shop/testing/clock";
+import { goingOn } from "@shop/testing/going-on";
+import { capturedLogger } from "@shop/testing/logger";
+import { byType } from "./handlers.ts";
+import { watchHeldKeys } from "./held-keys-watch.ts";
+import { createInHand, watchForDead } from "./in-hand.ts";
+import { createOutbox } from "./outbox.ts";
+import { watchOutboxAge } from "./outbox-age.ts";
+import { defaultRetention, purgeUntil } from "./purge.ts";
+import { createReplay } from "./replay.ts";
+
+test("what runs beside the messages goes on, however often it finds the database away", async () => {
+  // Nobody listens there.
+  const databaseUrl = "postgres://nobody@127.0.0.1:1/none";
+  const db = connectDatabase({ url: databaseUrl, applicationName: "test" });
+  const clock = new ManualClock();
+  const { logger } = capturedLogger();
+  const metrics = createMetrics();
+  const replay = createReplay({
+    ...{ db, clock, handlers: byType(), outbox: createOutbox({ ids, clock }) },
+    ...{ onCommitted: () => {}, onHandled: () => {} },
+  });
+  const idle = createInHand({ databaseUrl, driver: postgresDriver, processId: ids(), logger });
+  // It asks the database only when something has been in hand before.
+  const inHand = { ...idle, lookForDead: () => Promise.reject(new Error("the database is away")) };
+  const stopping = new AbortController();
+  const works = [
+    purgeUntil(stopping.signal, { db, clock, logger, retention: defaultRetention }),
+    watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
+    watchHeldKeys(stopping.signal, { db, replay, clock, logger, metrics }),
+    watchForDead(stopping.signal, { inHand, clock, logger }),
+  ];
+  expect(await goingOn(clock, works)).toBe(works.length);
+  stopping.abort();
+  await Promise.all(works);
+  await Promise.all([db.$client.end(), idle.close()]);
+});
