@@ -1,0 +1,134 @@
+import { expect, test } from "bun:test";
+import { systemClock } from "@shop/runtime/clock";
+import { createMetrics } from "@shop/runtime/metrics";
+import { ManualClock } from "@shop/testing/clock";
+import { eventually } from "@shop/testing/eventually";
+import { capturedLogger } from "@shop/testing/logger";
+import type { BrokerRecord } from "../broker.ts";
+import { createWorkQueue, type HandledOffset } from "./work-queue.ts";
+
+const records = (partition: number, ...offsets: readonly number[]) =>
+  offsets.map((offset): BrokerRecord => ({
+    ...{ topic: "product.commands", partition, offset: String(offset), key: "k", value: null, headers: {} },
+  }));
+const namesOf = (batch: readonly BrokerRecord[]) => batch.map(({ partition, offset }) => `${partition}:${offset}`);
+
+/** A queue whose batches, by name, stay in hand until `finish` or `fail`. */
+function queueUnderTest(clock = systemClock) {
+  const begun: (readonly string[])[] = [];
+  let inHand = Promise.withResolvers<void>();
+  const queue = createWorkQueue({
+    handle(batch) {
+      begun.push(namesOf(batch));
+      inHand = Promise.withResolvers();
+      return inHand.promise;
+    },
+    ...{ clock, logger: capturedLogger().logger, metrics: createMetrics() },
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  return {
+    ...{ queue, begun },
+    async finish() {
+      inHand.resolve();
+      await turn();
+    },
+    async fail() {
+      inHand.reject(new Error("not now"));
+      await turn();
+    },
+    /** What would be committed now. */
+    async commit(result: Promise<void> = Promise.resolve()): Promise<readonly string[]> {
+      let offsets: readonly HandledOffset[] = [];
+      await queue.commitHandled((handled) => {
+        offsets = handled;
+        return result;
+      });
+      return offsets.map(({ partition, next }) => `${partition}:${next}`);
+    },
+  };
+}
+
+test("nothing is committed before it has been handled, and then one past the last of each partition, once", async () => {
+  const { queue, begun, finish, commit } = queueUnderTest();
+  queue.add(records(0, 4, 5));
+  queue.add([...records(0, 6), ...records(1, 9)]);
+  expect(begun).toEqual([["0:4", "0:5"]]);
+  expect(await commit()).toEqual([]);
+  await finish();
+  expect(begun).toEqual([
+    ["0:4", "0:5"],
+    ["0:6", "1:9"],
+  ]);
+  expect(await commit()).toEqual(["0:6"]);
+  expect(await commit()).toEqual([]);
+  await finish();
+  expect(await commit()).toEqual(["0:7", "1:10"]);
+});
+
+test("when the group is joined anew nothing of before is committed any more, nor handled if it has only waited", async () => {
+  const { queue, begun, finish, commit } = queueUnderTest();
+  queue.add(records(0, 1));
+  await finish();
+  queue.add(records(1, 7));
+  queue.add(records(2, 3));
+  queue.startOver();
+  await finish();
+  expect(await commit()).toEqual([]);
+  expect(begun).toEqual([["0:1"], ["1:7"]]);
+  queue.add(records(1, 7));
+  await finish();
+  expect(await commit()).toEqual(["1:8"]);
+});
+
+test("a batch that fails is handled again before those behind it, but not when it comes again by itself", async () => {
+  const clock = new ManualClock();
+  const { queue, begun, finish, fail } = queueUnderTest(clock);
+  queue.add(records(0, 1));
+  queue.add(records(0, 2));
+  await fail();
+  await clock.advance(500);
+  expect(begun.at(-1)).toEqual(["0:1", "0:2"]);
+  queue.startOver();
+  await fail();
+  queue.add(records(0, 1));
+  await clock.advance(500);
+  expect(begun.at(-1)).toEqual(["0:1"]);
+  await finish();
+  expect(begun).toHaveLength(3);
+});
+
+test("what could not be committed is committed the next time, unless more has been by then, or the group was joined anew", async () => {
+  const { queue, finish, commit } = queueUnderTest();
+  queue.add([...records(0, 1), ...records(1, 1)]);
+  await finish();
+  const refused = Promise.withResolvers<void>();
+  const refusal = commit(refused.promise);
+  queue.add(records(0, 2));
+  await finish();
+  refused.reject(new Error("no coordinator"));
+  await expect(refusal).rejects.toThrow("no coordinator");
+  expect((await commit()).toSorted()).toEqual(["0:3", "1:2"]);
+
+  queue.add(records(0, 3));
+  await finish();
+  const late = Promise.withResolvers<void>();
+  const lost = commit(late.promise);
+  queue.startOver();
+  late.reject(new Error("not a member any more"));
+  await expect(lost).rejects.toThrow("not a member");
+  expect(await commit()).toEqual([]);
+});
+
+test("closing lets the batch in hand finish, so that it is committed, and drops what waits behind it", async () => {
+  const { queue, begun, finish, commit } = queueUnderTest();
+  queue.add(records(0, 1));
+  queue.add(records(0, 2));
+  let closed = false;
+  const closing = queue.close().then(() => (closed = true));
+  await eventually(() => expect(queue.isEmpty()).toBe(true));
+  expect(closed).toBe(false);
+  await finish();
+  await closing;
+  expect(begun).toEqual([["0:1"]]);
+  expect(await commit()).toEqual(["0:2"]);
+});
