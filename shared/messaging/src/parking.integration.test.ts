@@ -10,6 +10,7 @@ import { capturedLogger } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
 import type { BrokerRecord } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
+import { decode } from "./decode.ts";
 import { byType, on, Refused } from "./handlers.ts";
 import { watchHeldKeys } from "./held-keys-watch.ts";
 import { createInbox } from "./inbox.ts";
@@ -60,6 +61,7 @@ function parts() {
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const onCommitted = () => {};
   return {
+    deadLetters,
     replay: createReplay({ db, handlers, outbox, onCommitted, onHandled: () => {}, clock }),
     handle: createInbox({ db, handlers, outbox, deadLetters, onCommitted, clock, logger, metrics }),
   };
@@ -197,6 +199,41 @@ test("what time or a deployment has mended goes on by itself, in order", async (
   stop.abort();
   await clock.advance(2_000);
   await watching;
+});
+
+test("a message that ended processes is tried again only by who asks for it, and then what waits behind it follows", async () => {
+  const deadly = decode(recordOf(held, 2));
+  if (deadly.kind === "undecodable") throw new Error(deadly.letter.detail);
+  const { id: messageId, type, record } = deadly.message;
+  const letter = { cause: "PROCESS_KILLED", detail: "", messageId, type, record } as const;
+  const { deadLetters, replay } = parts();
+  await deadLetters.add([letter], new AbortController().signal);
+  await deliver(recordOf(held, 3));
+  const stop = new AbortController();
+  const watching = watchHeldKeys(stop.signal, { db, replay, clock, logger, metrics });
+  for (let look = 0; look < 2; look += 1) {
+    await eventually(() => expect(clock.sleeperCount).toBe(1));
+    await clock.advance(3_600_000);
+  }
+  stop.abort();
+  await watching;
+  const all = { key: undefined, afterId: undefined, dryRun: false };
+  for (const cause of [undefined, "PARKED"] as const)
+    expect(await replay.many({ ...all, cause })).toEqual({ outcomes: {}, lastId: null });
+  expect(await applied(held)).toEqual([]);
+  expect(await replay.many({ ...all, cause: "PROCESS_KILLED" })).toEqual({ outcomes: { APPLIED: 2 }, lastId: null });
+  expect(await applied(held)).toEqual([2, 3]);
+});
+
+test("what waits is applied in the order in which it came, whatever the clocks were by which its ids were made", async () => {
+  await holdKey();
+  faults.clear();
+  await db.execute(
+    sql`update dead_letter set id = ('ffffffff-ffff-7000-8000-' || lpad((1000000 - seq)::text, 12, '0'))::uuid`,
+  );
+  const [first = ""] = await letterIds();
+  await parts().replay.one(first, { dryRun: false });
+  expect(await applied(held)).toEqual([1, 2, 3, 4]);
 });
 
 test("messages that come while their key is being released are applied after it, and none is left waiting for nobody", async () => {
