@@ -148,7 +148,7 @@ test("nothing is sent again by a relay that begins to lead while the broker has 
   expect(noticed(next)).toHaveLength(0);
 }, 60_000);
 
-test("a broker that comes back on its port with nothing: what it had and what was committed meanwhile is applied once, in order", async () => {
+test("a broker that comes back on its port with nothing: what it had and what was committed meanwhile is applied once, in order, and who consumes is healthy until it is gone for good", async () => {
   const folder = await dataFolder();
   const kafka: KafkaProcess = await startKafka({ dataDir: join(folder.path, "kafka"), environment: process.env });
   const replicas = await Promise.all([start({ brokers: kafka.brokers }), start({ brokers: kafka.brokers })]);
@@ -160,6 +160,10 @@ test("a broker that comes back on its port with nothing: what it had and what wa
   await wiped;
   await untilApplied(keys.length * number);
   await expectAppliedOnce(upTo(number));
+  const healthy = () => nodes.running.map(({ messaging }) => messaging.isHealthy());
+  await eventually(() => expect(healthy()).toEqual([true, true]), { deadlineMs: 30_000 });
+  await kafka.kill();
+  await eventually(() => expect(healthy()).toEqual([false, false]), { deadlineMs: 30_000 });
   await Promise.all(nodes.running.splice(0).map((node) => node.stop()));
   await kafka.stop();
   await folder.remove();
