@@ -11,7 +11,8 @@ import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { capturedLogger } from "@shop/testing/logger";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { settled } from "@shop/testing/settled";
-import { createParticipant } from "./participant.ts";
+import { sql } from "drizzle-orm";
+import { type BackgroundWork, createParticipant, type Participant, type RunningParticipant } from "./participant.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -19,34 +20,36 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => database.drop());
 
-test("a service that is told to stop while it prepares its database does not begin to consume any more", async () => {
+/** A service whose broker is away, without anything of its own but `parts`; `onClosed` is called when it has closed its broker. */
+function participant(
+  parts: Partial<Participant>,
+  { onSubscribed = () => {}, onClosed = () => {} }: { onSubscribed?: () => void; onClosed?: () => void },
+): RunningParticipant {
   const { logger } = capturedLogger();
   const metrics = createMetrics();
   const kafka = createKafkaBroker({
     ...{ brokers: ["127.0.0.1:1"], clientId: "test", prefix: "", partitions: 1, replicationFactor: 1 },
     ...{ clock, logger, metrics },
   });
-  let subscriptions = 0;
   const broker: Broker = {
     ...kafka,
     subscribe(options) {
-      subscriptions += 1;
+      onSubscribed();
       return kafka.subscribe(options);
     },
+    async close() {
+      await kafka.close();
+      onClosed();
+    },
   };
-  const seeding = Promise.withResolvers<void>();
-  const seeded = Promise.withResolvers<void>();
-  const running = createParticipant(
+  return createParticipant(
     {
       name: "order",
       migrations: `${import.meta.dir}/../../../services/order/migrations`,
       topics: ["order.commands"],
       handlers: () => byType(),
       routes: () => undefined,
-      seedDemoData: () => {
-        seeding.resolve();
-        return seeded.promise;
-      },
+      ...parts,
     },
     {
       ...{
@@ -65,6 +68,17 @@ test("a service that is told to stop while it prepares its database does not beg
       }),
     },
   );
+}
+
+test("a service that is told to stop while it prepares its database does not begin to consume any more", async () => {
+  let subscriptions = 0;
+  const seeding = Promise.withResolvers<void>();
+  const seeded = Promise.withResolvers<void>();
+  const seedDemoData = () => {
+    seeding.resolve();
+    return seeded.promise;
+  };
+  const running = participant({ seedDemoData }, { onSubscribed: () => void (subscriptions += 1) });
   running.start();
   await seeding.promise;
   const stopped = running.stop();
@@ -72,3 +86,21 @@ test("a service that is told to stop while it prepares its database does not beg
   expect(await settled(stopped)).toBeUndefined();
   expect(subscriptions).toBe(0);
 });
+
+test("a stop waits for the work in the background, which has its database to the end", async () => {
+  const begun = Promise.withResolvers<void>();
+  const allElseStopped = Promise.withResolvers<void>();
+  let found: unknown;
+  const work: BackgroundWork = async ({ db }) => {
+    begun.resolve();
+    await allElseStopped.promise;
+    // Whatever follows from that without waiting has happened by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    found = await db.execute(sql`select 'done' as work`).catch((error: unknown) => error);
+  };
+  const running = participant({ background: [work] }, { onClosed: allElseStopped.resolve });
+  running.start();
+  await begun.promise;
+  await running.stop();
+  expect(found).toMatchObject([{ work: "done" }]);
+}, 30_000);
