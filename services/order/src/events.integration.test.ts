@@ -6,6 +6,8 @@ import { ProductDecreased, ProductIncreased } from "@shop/contracts/messages/pro
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { eventually } from "@shop/testing/eventually";
+import { sql } from "drizzle-orm";
 import { customer, ordersUnderTest } from "./testing/orders-under-test.ts";
 
 const orders = ordersUnderTest();
@@ -126,6 +128,38 @@ test("changes that another replica made are told too", async () => {
   await watched.has(2);
   await twin.receive(delivery(id));
   await watched.has(3);
+  await watched.leave();
+});
+
+test("what happened while the database was away is told when it is back", async () => {
+  const id = await placed();
+  const watched = await watch(id);
+  await watched.has(1);
+  const { db } = service.context;
+  const told = service.lines.length;
+  await db.execute(sql`alter table orders rename to orders_away`);
+  for (let look = 0; look < 5; look += 1) {
+    await service.clock.advance(2_000);
+    // The stream's comments and the next look.
+    await eventually(() => expect(service.clock.sleeperCount).toBe(2));
+  }
+  expect(service.lines.slice(told).filter(({ level }) => level === "warn")).toHaveLength(1);
+  await db.execute(sql`alter table orders_away rename to orders`);
+  await twin.receive(stockTaken(id));
+  await watched.has(2);
+  await watched.leave();
+});
+
+test("who comes after all others have left is told as they were", async () => {
+  await eventually(async () => {
+    await service.clock.advance(1_000);
+    expect(service.clock.sleeperCount).toBe(0);
+  });
+  const id = await placed();
+  const watched = await watch(id);
+  await watched.has(1);
+  await service.receive(stockTaken(id));
+  await watched.has(2);
   await watched.leave();
 });
 
