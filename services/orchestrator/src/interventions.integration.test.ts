@@ -104,6 +104,15 @@ test("a retry asks the current step at once, its attempts begin anew, and the hi
   expect(await sentAbout(order)).toEqual([DecreaseProductCommand.type]);
 });
 
+test("a command that is sent again because nobody answers is in the trace that began the order", async () => {
+  const order = await begun();
+  await wakeAfter(5_000);
+  const commands = await service.context.db.execute<{ trace: string }>(sql`
+    select substr(payload ->> 'traceparent', 4, 32) as trace from outbox where key = ${order.orderId}`);
+  expect(commands).toHaveLength(2);
+  expect(new Set(commands.map(({ trace }) => trace)).size).toBe(1);
+});
+
 test("a retry at two replicas at once, and its repetitions, ask once", async () => {
   const order = await begun();
   await wakeAfter(5_000);

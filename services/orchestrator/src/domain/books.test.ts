@@ -57,7 +57,31 @@ describe("a disagreement is told in a sentence:", () => {
       },
       "the order holds 3 of 01939e6a-7c00-7000-8000-000000000010 instead of 2 of",
     ],
+    [
+      "an order that has ended otherwise",
+      waiting,
+      { ...order("CANCELLED", "TIMED_OUT"), ...held, ...delivery("PENDING") },
+      "the order is CANCELLED",
+    ],
     ["no delivery", waiting, { ...order("PENDING"), ...held }, "the delivery is missing"],
+    [
+      "a rider of whom the saga has not heard",
+      waiting,
+      { ...order("PENDING"), ...held, ...delivery("COMPLETE") },
+      "the delivery is COMPLETE",
+    ],
+    [
+      "a delivery that nobody has made",
+      complete,
+      { ...order("COMPLETE"), ...held, ...delivery("PENDING") },
+      "the delivery is PENDING",
+    ],
+    [
+      "what was delivered and taken back",
+      cancelled,
+      { ...order("CANCELLED", "DELIVERY_FAILED"), ...delivery("COMPLETE") },
+      "the delivery is COMPLETE",
+    ],
     [
       "stock that was not given back",
       cancelled,
