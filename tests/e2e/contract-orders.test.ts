@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eventually } from "@shop/testing/eventually";
+import postgres from "postgres";
 import { errorPaths, type Received, send, tokenOf } from "../support/requests.ts";
 import { newProduct, startTestSystem, type TestSystem } from "../support/test-system.ts";
 
@@ -47,8 +48,10 @@ async function newCustomer(): Promise<string> {
   return tokenOf(url, username, password);
 }
 
-async function waitingDelivery(): Promise<{ readonly orderId: string; readonly path: string }> {
-  const orderId = String((await post(orderOf())).body["id"]);
+async function waitingDelivery(
+  headers: Record<string, string> = {},
+): Promise<{ readonly orderId: string; readonly path: string }> {
+  const orderId = String((await post(orderOf(), headers)).body["id"]);
   const delivery = await eventually(async () => {
     const [found] = items(await get(`/api/deliveries?orderId=${orderId}`));
     if (found === undefined) throw new Error("no delivery yet");
@@ -262,5 +265,79 @@ describe("a race", () => {
     };
     await Promise.all(Array.from({ length: 20 }, (_, index) => round(index)));
     await shop.booksBalance();
+  });
+});
+
+describe("a trace that a caller begins", () => {
+  const traces = ["a", "b", "c"].map((digit) => digit.repeat(32));
+  const [first = "", second = "", third = ""] = traces;
+  const within = (trace: string) => ({ traceparent: `00-${trace}-b7ad6b7169203331-01` });
+
+  /** What the services have sent about a key, each kind of message once as it was sent first, with its trace. */
+  async function sentAbout(key: string): Promise<Readonly<Record<string, string>>> {
+    const sent: Record<string, string> = {};
+    for (const service of ["order", "orchestrator", "product", "delivery"]) {
+      const sql = postgres(shop.system.databaseUrls.get(service) ?? "", { max: 1 });
+      const rows = await sql<{ type: string; trace: string }[]>`
+        select distinct on (payload ->> 'type') payload ->> 'type' as type, substr(payload ->> 'traceparent', 4, 32) as trace
+        from outbox where key = ${key} order by payload ->> 'type', id`;
+      await sql.end();
+      for (const { type, trace } of rows) sent[type.split(".").at(-1) ?? type] = trace;
+    }
+    return sent;
+  }
+
+  const ordered = {
+    ...{ OrderCreated: first, DecreaseProductCommand: first, ProductDecreased: first },
+    ...{ CreateDeliveryCommand: first, DeliveryCreated: first },
+  };
+  const takenBack = {
+    ...{ IncreaseProductCommand: second, ProductIncreased: second },
+    ...{ CancelOrderCommand: second, OrderCancelled: second },
+  };
+
+  test("goes on in every message that follows from it, through all services, until an order is complete", async () => {
+    const { orderId, path } = await waitingDelivery(within(first));
+    await send(url, { method: "PUT", path: `${path}/complete`, token: rider, headers: within(second) });
+    await endOf(orderId);
+    await eventually(async () =>
+      expect(await sentAbout(orderId)).toEqual({
+        ...ordered,
+        ...{ DeliveryCompleted: second, CompleteOrderCommand: second, OrderCompleted: second },
+      }),
+    );
+  });
+
+  test("goes on in the same way when an order is taken back, whoever wants that", async () => {
+    const [cancelled, stopped, failed] = await Promise.all([1, 2, 3].map(() => waitingDelivery(within(first))));
+    const headers = within(second);
+    await send(url, { method: "POST", path: `/api/orders/${cancelled?.orderId}/cancel`, token: customer, headers });
+    const [saga] = items(await get(`/api/sagas?orderId=${stopped?.orderId}`, admin));
+    await send(url, { method: "POST", path: `/api/sagas/${saga?.id}/cancel`, token: admin, headers });
+    await send(url, { method: "PUT", path: `${failed?.path}/claim`, token: rider, headers: within(third) });
+    const json = { reason: "nobody at home" };
+    await send(url, { method: "PUT", path: `${failed?.path}/fail`, token: rider, headers, json });
+    for (const order of [cancelled, stopped, failed]) await endOf(order?.orderId ?? "");
+    const undelivered = { ...ordered, ...takenBack, CancelDeliveryCommand: second, DeliveryCancelled: second };
+    await eventually(async () => {
+      expect(await sentAbout(cancelled?.orderId ?? "")).toEqual({ ...undelivered, OrderCancelRequested: second });
+      expect(await sentAbout(stopped?.orderId ?? "")).toEqual(undelivered);
+      expect(await sentAbout(failed?.orderId ?? "")).toEqual({ ...ordered, ...takenBack, DeliveryFailed: second });
+    });
+  });
+
+  test("is that of what is said of a product, too", async () => {
+    const json = { name: "Tea", price: 1, currency: "KRW" };
+    const created = await send(url, {
+      ...{ method: "POST", path: "/api/products", token: admin, headers: within(first), json },
+    });
+    const path = `/api/products/${String(created.body["id"])}`;
+    await send(url, { method: "PATCH", path, token: admin, headers: within(second), json: { price: 2 } });
+    await send(url, { method: "DELETE", path, token: admin, headers: within(third) });
+    const sql = postgres(shop.system.databaseUrls.get("product") ?? "", { max: 1 });
+    const rows = await sql<{ trace: string }[]>`
+      select substr(payload ->> 'traceparent', 4, 32) as trace from outbox where key = ${String(created.body["id"])} order by id`;
+    await sql.end();
+    expect(rows.map(({ trace }) => trace)).toEqual(traces);
   });
 });
