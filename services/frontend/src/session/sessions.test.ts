@@ -204,18 +204,16 @@ describe("a call with a session", () => {
     expect((await call("/api/orders", { headers: { cookie } })).status).toBe(200);
   });
 
-  test("is 503 while refreshing is refused for another reason than the session's end, and the browser keeps it", async () => {
+  test("is 503 while refreshing is refused for another reason than the session's end, and the browser keeps it for the next call", async () => {
     const cookie = await loggedIn();
     await clock.advance(900_000);
     const refusal = { type: "t", title: "t", status: 429, detail: "Too many.", instance: "/", requestId: "r" };
-    upstream.use(
-      http.post(`${GATEWAY}/login/refresh`, () =>
-        HttpResponse.json({ ...refusal, code: "TOO_MANY_REQUESTS" }, { status: 429 }),
-      ),
-    );
+    const refuse = () => HttpResponse.json({ ...refusal, code: "TOO_MANY_REQUESTS" }, { status: 429 });
+    upstream.use(http.post(`${GATEWAY}/login/refresh`, refuse, { once: true }));
     const response = await call("/api/orders", { headers: { cookie } });
     expect([response.status, response.headers.get("set-cookie")]).toEqual([503, null]);
     expect(received).toEqual([]);
+    expect((await call("/api/orders", { headers: { cookie } })).status).toBe(200);
   });
 
   test("whose token is refused refreshes at the next call", async () => {

@@ -103,12 +103,14 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
         return { authorization: `Bearer ${session.accessToken}`, setCookie: undefined };
       }
       const { refreshToken } = session;
-      const result = await refreshOnce(refreshToken, () => logins.refresh(call, refreshToken));
-      if (result.kind === "problem") {
-        if (result.code !== "INVALID_REFRESH_TOKEN")
-          throw new UnavailableError(`a refresh was refused: ${result.code}`);
-        return { authorization: undefined, setCookie: cookies.forget };
-      }
+      const result = await refreshOnce(refreshToken, async () => {
+        const exchanged = await logins.refresh(call, refreshToken);
+        // Such as too many calls at once: the session is as good as before, and the next call is free to try.
+        if (exchanged.kind === "problem" && exchanged.code !== "INVALID_REFRESH_TOKEN")
+          throw new UnavailableError(`a refresh was refused: ${exchanged.code}`);
+        return exchanged;
+      });
+      if (result.kind === "problem") return { authorization: undefined, setCookie: cookies.forget };
       return { authorization: `Bearer ${result.session.accessToken}`, setCookie: cookies.keep(result.session) };
     },
 
