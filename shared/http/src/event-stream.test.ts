@@ -46,6 +46,19 @@ describe("a stream of events", () => {
     expect([left, clock.sleeperCount]).toEqual([1, 0]);
   });
 
+  test("that ends as it begins, since all has been told, is watched for no more", async () => {
+    reader = readerOf(
+      eventStreamBody((given) => {
+        given.send({ id: 1, data: "last" });
+        given.end();
+        return () => void (left += 1);
+      }, clock),
+    );
+    expect([await next(), await next()]).toEqual(["retry: 1000\n\n", 'id: 1\ndata: "last"\n\n']);
+    expect((await reader.read()).done).toBe(true);
+    expect([left, clock.sleeperCount]).toEqual([1, 0]);
+  });
+
   test("whose reader has left is watched for no more", async () => {
     await next();
     await reader.cancel();

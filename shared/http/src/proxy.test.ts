@@ -82,6 +82,7 @@ describe("a forwarded request", () => {
         "idempotency-key": "key-1",
         "x-request-id": REQUEST_ID,
         traceparent: `00-${trace}-b7ad6b7169203331-01`,
+        tracestate: "rojo=00f067aa0ba902b7",
       },
     });
     expect(received).toHaveLength(1);
@@ -93,6 +94,7 @@ describe("a forwarded request", () => {
       "idempotency-key": "key-1",
       "x-request-id": REQUEST_ID,
       traceparent: expect.stringMatching(new RegExp(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`)),
+      tracestate: "rojo=00f067aa0ba902b7",
     });
   });
 
@@ -255,6 +257,20 @@ describe("an upstream", () => {
     released.resolve();
     for (const response of waiting) expect((await response).status).toBe(200);
     expect((await call()).status).toBe(200);
+  });
+
+  test("that has failed many calls gets as many at once as before", async () => {
+    app = createProxyApp("refuse", { maxWaiting: 2, answerWithinMs: 50 });
+    answerWith(() => HttpResponse.error());
+    for (const _ of [1, 2, 3]) await call();
+    answerWith(async () => {
+      await delay("infinite");
+      return HttpResponse.json({});
+    });
+    for (const _ of [1, 2, 3]) await call();
+    answerWith(() => HttpResponse.json({}));
+    expect((await Promise.all([call(), call()])).map(({ status }) => status)).toEqual([200, 200]);
+    expect(metrics.expose()).not.toContain("http_refused_as_busy_total");
   });
 
   test("has less time to answer while this process is late, since its callers have waited already", async () => {
