@@ -165,6 +165,16 @@ describe("dead letters", () => {
     });
   });
 
+  test("that fill a page from one service alone go on behind it", async () => {
+    const none = () => answer([]);
+    upstream.use(
+      http.get(`${urls.order[0]}/*`, () => answer([5, 4], "x")),
+      ...[urls.product, urls.delivery, urls.orchestrator].map(([url]) => http.get(`${url}/*`, none)),
+    );
+    const response = await call("/api/dead-letters?limit=2", await asAdmin());
+    expect(await response.json()).toMatchObject({ nextCursor: ids[3]?.replaceAll("-", "") });
+  });
+
   test("are replayed by the service that has them; 404 only when every service says that it has not", async () => {
     const unknown = () => HttpResponse.json({ code: "NOT_FOUND" }, { status: 404 });
     const bodies: unknown[] = [];
