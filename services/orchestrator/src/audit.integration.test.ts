@@ -97,6 +97,7 @@ test("an order on which the services do not agree is reported once, by its id, a
   expect(errors()).toEqual([]);
 
   const second = await question(5_000);
+  expect(drift()).toBe("0");
   expect(second.orderIds).toEqual([broken.orderId]);
   await answer(second.auditId, [broken], []);
   expect(errors()).toHaveLength(1);
