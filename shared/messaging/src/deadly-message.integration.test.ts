@@ -141,3 +141,23 @@ test("a process that is killed from outside, again and again, costs no message i
   );
   expect(await letters()).toEqual([]);
 }, 120_000);
+
+test("a replica that goes on knows within seconds what one had in hand that was killed, before it is given that", async () => {
+  const stays = await start();
+  life = live(-1, await testKafkaBrokers());
+  // Keys of every partition: each of the two handles some, and has written down what.
+  await eventually(
+    async () => {
+      await sender.send(upTo(12).map(key), [1]);
+      expect(await db.execute(sql`select from in_hand`)).toHaveLength(2);
+    },
+    { deadlineMs: 60_000, pauseMs: 200 },
+  );
+  await life.end();
+  await eventually(() => expect(stays.lines.map(({ message }) => message)).toContain(TAKEN_OVER), {
+    deadlineMs: 10_000,
+  });
+  expect(await db.execute(sql`select from in_hand`)).toHaveLength(1);
+}, 120_000);
+
+const TAKEN_OVER = "a process ended without a goodbye; what it had in hand is handled one by one";

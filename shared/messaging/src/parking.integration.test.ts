@@ -195,6 +195,7 @@ test("what time or a deployment has mended goes on by itself, in order", async (
   await eventually(async () => {
     await clock.advance(2_000);
     expect(await applied(held)).toEqual([1, 2, 3, 4]);
+    expect(metrics.read("dead_letters_open")).toBe(0);
   });
   stop.abort();
   await clock.advance(2_000);

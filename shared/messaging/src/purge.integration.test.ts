@@ -16,7 +16,7 @@ beforeAll(async () => {
   db = connectDatabase({ url: database.url, applicationName: "test" });
 }, 120_000);
 beforeEach(async () => {
-  await db.execute(sql`truncate outbox, inbox`);
+  await db.execute(sql`truncate outbox, inbox, deadly_message`);
 });
 afterAll(async () => {
   await db.$client.end({ timeout: 2 });
@@ -45,15 +45,20 @@ test("what is unsent, and what may still come again, is kept for as long as it t
     await tx.execute(sql`
       insert into inbox (message_id, handled_at) values
         ('handled within two weeks', now() - interval '13 days'), ('handled before', now() - interval '15 days')`);
+    await tx.execute(sql`
+      insert into deadly_message (message_id, deaths, last_at) values
+        ('ended a process within a day', 1, now() - interval '23 hours'), ('did so before', 1, now() - interval '25 hours')`);
   });
   await purge();
   const kept = await db.execute<{ name: string }>(sql`
-    (select key as name from outbox order by id) union all select message_id from inbox`);
+    (select key as name from outbox order by id) union all select message_id from inbox
+    union all select message_id from deadly_message`);
   expect(kept.map(({ name }) => name)).toEqual([
     "unsent",
     "sent just now",
     "sent within three days",
     "handled within two weeks",
+    "ended a process within a day",
   ]);
 });
 
