@@ -49,8 +49,12 @@ test("rows are read in the order of their ids, also when a transaction that bega
   await database.drop();
 });
 
-test("a leader that is frozen loses the lead within seconds, and what it does when it thaws changes nothing", async () => {
+test("a leader that is frozen loses the lead within seconds, and what it does when it thaws changes nothing; one that only waits keeps it", async () => {
   const database = await createTestDatabase({ service: "orchestrator" });
+  const another = await createTestDatabase({ service: "orchestrator" });
+  // As one does that cannot publish for as long as the broker is away.
+  const waiting = openRelaySession({ ...common, databaseUrl: another.url });
+  expect(await waiting.tryToLead()).toBe(true);
   // Time stands still for it, so it does not speak up.
   const frozen = openRelaySession({ ...common, clock: new ManualClock(), databaseUrl: database.url });
   expect(await frozen.tryToLead()).toBe(true);
@@ -58,8 +62,8 @@ test("a leader that is frozen loses the lead within seconds, and what it does wh
   expect(await next.tryToLead()).toBe(false);
   await eventually(async () => expect(await next.tryToLead()).toBe(true), { pauseMs: 200 });
   expect(frozen.holds()).toBe(false);
+  expect(waiting.holds()).toBe(true);
   await expect(frozen.markAndRead({ ids: [], ends: [] }, 1, [])).rejects.toThrow();
-  await next.close();
-  await frozen.close();
-  await database.drop();
+  await Promise.all([next, frozen, waiting].map((session) => session.close()));
+  await Promise.all([database.drop(), another.drop()]);
 }, 30_000);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
-import { Kafka, logLevel, type Producer } from "kafkajs";
+import { Kafka, type KafkaMessage, logLevel, type Producer } from "kafkajs";
 import { prefixed } from "./naming.ts";
 import { createPublisher } from "./publisher.ts";
 
@@ -35,3 +35,16 @@ test("a record counts as published when all in-sync replicas have it, and is not
   expect(await publish()).toMatchObject([{ firstOffset: 1n, endOffset: 2n }]);
   expect(sent.mock.calls).toMatchObject([[{ acks: -1 }]]);
 });
+
+test("a record says that it is a structured CloudEvent", async () => {
+  await publish();
+  const consumer = kafka.consumer({ groupId: naming.group("reader") });
+  await consumer.connect();
+  await consumer.subscribe({ topic: naming.topic("order.events"), fromBeginning: true });
+  const read = Promise.withResolvers<KafkaMessage>();
+  await consumer.run({ eachMessage: async ({ message }) => read.resolve(message) });
+  const { key, value, headers } = await read.promise;
+  await consumer.disconnect();
+  const type = "application/cloudevents+json; charset=utf-8";
+  expect([key, value, headers?.["content-type"]].map(String)).toEqual(["k", "{}", type]);
+}, 30_000);
