@@ -83,3 +83,30 @@ test("while messages wait in the outbox because the broker is away nothing is to
   await inTransaction(db, (tx) => tx.execute(sql`update outbox set sent_at = now()`));
   expect(await toldAfter(60_000, id)).toHaveLength(1);
 });
+
+test("when the broker is back the saga has half a minute to hear what had waited before it is told again", async () => {
+  const id = await placed();
+  await service.takeSent();
+  const { context, clock } = service;
+  await clock.advance(60_000);
+  await inTransaction(context.db, (tx) =>
+    tx.execute(sql`
+      update outbox set created_at = now() - interval '1 minute', sent_at = case when key <> ${id} then now() end`),
+  );
+  const stopping = new AbortController();
+  const telling = tellAgain(context, stopping.signal);
+  const looked = () => eventually(() => expect(clock.sleeperCount).toBe(1));
+  const lookFor = async (ms: number) => {
+    for (let passedMs = 0; passedMs < ms; passedMs += 5_000) {
+      await clock.advance(5_000);
+      await looked();
+    }
+    return (await service.takeSent()).filter(({ key }) => key === id);
+  };
+  await looked();
+  await inTransaction(context.db, (tx) => tx.execute(sql`update outbox set sent_at = now()`));
+  expect(await lookFor(25_000)).toEqual([]);
+  expect(await lookFor(10_000)).toHaveLength(1);
+  stopping.abort();
+  await telling;
+});
