@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { inTransaction } from "@shop/database/transaction";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
@@ -60,14 +61,17 @@ test("a service that does not migrate begins no work before the migration step h
   expect(await service.check()).toBe("ok");
 }, 60_000);
 
-test("a migration that is wrong is told of at once instead of being waited for, and leaves nothing behind", async () => {
+/** A folder with one migration. */
+async function folderOf(statements: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "migrations-"));
-  const entries = [{ idx: 0, version: "7", when: 1, tag: "0000_wrong", breakpoints: true }];
+  const entries = [{ idx: 0, version: "7", when: 1, tag: "0000_only", breakpoints: true }];
   await Bun.write(join(folder, "meta/_journal.json"), JSON.stringify({ version: "7", dialect: "postgresql", entries }));
-  await Bun.write(
-    join(folder, "0000_wrong.sql"),
-    "create table half (id int);\n--> statement-breakpoint\ncreate table;",
-  );
+  await Bun.write(join(folder, "0000_only.sql"), statements);
+  return folder;
+}
+
+test("a migration that is wrong is told of at once instead of being waited for, and leaves nothing behind", async () => {
+  const folder = await folderOf("create table half (id int);\n--> statement-breakpoint\ncreate table;");
   const service = open(true, folder);
   const prepared = settled(
     service.prepare(new AbortController().signal, () => Promise.resolve()),
@@ -76,6 +80,33 @@ test("a migration that is wrong is told of at once instead of being waited for, 
   expect(await prepared).toMatchObject({ cause: { code: "42601" } });
   expect(await service.check()).toContain("waiting for the database and its migrations");
   expect(await service.db.execute(sql`select to_regclass('half')::text as found`)).toMatchObject([{ found: null }]);
+  await rm(folder, { recursive: true });
+}, 30_000);
+
+test("a migration whose table is in use holds up nobody who only reads it, and is tried again until it has been free", async () => {
+  const folder = await folderOf("alter table busy add column further int;");
+  const { db } = open(false);
+  await db.execute(sql`create table busy (id int)`);
+  const [using, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const user = inTransaction(db, async (tx) => {
+    await tx.execute(sql`select from busy`);
+    using.resolve();
+    await done.promise;
+  });
+  await using.promise;
+  const prepared = open(true, folder).prepare(new AbortController().signal, () => Promise.resolve());
+  await eventually(async () =>
+    expect(
+      await db.execute(
+        sql`select from pg_stat_activity where wait_event_type = 'Lock' and query like 'alter table busy%'`,
+      ),
+    ).toHaveLength(1),
+  );
+  expect(await settled(db.execute(sql`select id from busy`).execute(), 4_500)).toHaveLength(0);
+  done.resolve();
+  await user;
+  expect(await prepared).toBe(true);
+  expect(await db.execute(sql`select further from busy`)).toHaveLength(0);
   await rm(folder, { recursive: true });
 }, 30_000);
 
