@@ -55,10 +55,10 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
   async function forwardWithSession(call: RequestCall): Promise<Response> {
     const caller = await sessions.authorize(call);
     if (caller instanceof Response) return caller;
-    const { authorization } = caller;
+    const { authorization, setCookieIfRefused } = caller;
     const response = await forward(call, { upstream, ...factsOf(call), authorization });
-    const doubtful = authorization !== undefined && response.status === 401;
-    const setCookie = doubtful ? sessions.doubt(call) : caller.setCookie;
+    const isRefused = setCookieIfRefused !== undefined && response.status === 401;
+    const setCookie = isRefused ? setCookieIfRefused : caller.setCookie;
     if (setCookie !== undefined) response.headers.append("set-cookie", setCookie);
     return response;
   }

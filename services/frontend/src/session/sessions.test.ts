@@ -225,6 +225,17 @@ describe("a call with a session", () => {
     expect([exchanges.length, received]).toEqual([1, ["/api/orders Bearer head.body2.signature"]]);
   });
 
+  test("whose new token is refused as soon as it was refreshed keeps what it was given, not what is spent", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    upstream.use(http.get(`${GATEWAY}/api/orders`, () => HttpResponse.json({}, { status: 401 }), { once: true }));
+    const refused = await call("/api/orders", { headers: { cookie } });
+    expect([refused.status, cookieOf(refused)]).toEqual([401, "session=refresh-2.0.head.body2.signature"]);
+    await clock.advance(60_000);
+    expect((await call("/api/orders", { headers: { cookie: cookieOf(refused) } })).status).toBe(200);
+    expect(exchanges.map(({ token }) => token)).toEqual(["refresh-1", "refresh-2"]);
+  });
+
   test.each(["", "session=", "session=a.b", "session=a.1.b.c", "session=a b.1.b.c.d", "other=a.1.b.c.d"])(
     "with the cookie %j is nobody's",
     async (cookie) => {

@@ -8,7 +8,7 @@ import { UnavailableError } from "@shop/http/errors";
 import { createRouteTable } from "@shop/http/routes";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
-import type { SessionCookies } from "./cookie.ts";
+import type { BrowserSession, SessionCookies } from "./cookie.ts";
 import type { LoginService } from "./login-service.ts";
 import { createRefreshOnce } from "./refresh-once.ts";
 import { isSameOrigin } from "./same-origin.ts";
@@ -26,6 +26,8 @@ interface Authorized {
   readonly authorization: string | undefined;
   /** What the browser is to keep or forget from now on. */
   readonly setCookie: string | undefined;
+  /** The same after a 401 for this token: the next call refreshes. */
+  readonly setCookieIfRefused: string | undefined;
 }
 
 export interface Sessions {
@@ -37,8 +39,6 @@ export interface Sessions {
    * @throws UnavailableError when the session must be refreshed and cannot be now
    */
   authorize(call: RequestCall): Promise<Authorized | Response>;
-  /** The `Set-Cookie` after a 401 for a session's token: the next call refreshes. */
-  doubt(call: RequestCall): string | undefined;
 }
 
 const openSession = defineEndpoint({
@@ -55,13 +55,19 @@ const openSession = defineEndpoint({
 const openCalls = createRouteTable();
 for (const { method, path, access } of allEndpoints) if (access === "anyone") openCalls.add(method, path);
 
-const nobody: Authorized = { authorization: undefined, setCookie: undefined };
+const nobody: Authorized = { authorization: undefined, setCookie: undefined, setCookieIfRefused: undefined };
 const crossSite = problem("FORBIDDEN", "Another site's page made this call; a session is for our own pages.");
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
 
 export function createSessions({ cookies, logins, clock, logger }: SessionsOptions): Sessions {
   const refreshOnce = createRefreshOnce<Awaited<ReturnType<LoginService["refresh"]>>>(clock);
   const sessionOf = ({ c }: RequestCall) => cookies.read(c.req.raw.headers.get("cookie"));
+
+  const authorized = (session: BrowserSession, setCookie: string | undefined): Authorized => ({
+    authorization: `Bearer ${session.accessToken}`,
+    setCookie,
+    setCookieIfRefused: cookies.keep({ ...session, accessUntilMs: 0 }),
+  });
 
   async function closeSession(call: RequestCall): Promise<Response> {
     if (!isSameOrigin(call.c.req.raw.headers)) return problemResponse(call.c, crossSite);
@@ -99,9 +105,7 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
       const session = sessionOf(call);
       if (session === undefined) return nobody;
       if (!SAFE_METHODS.includes(method) && !isSameOrigin(raw.headers)) return problemResponse(call.c, crossSite);
-      if (clock.now() < session.accessUntilMs) {
-        return { authorization: `Bearer ${session.accessToken}`, setCookie: undefined };
-      }
+      if (clock.now() < session.accessUntilMs) return authorized(session, undefined);
       const { refreshToken } = session;
       const result = await refreshOnce(refreshToken, async () => {
         const exchanged = await logins.refresh(call, refreshToken);
@@ -110,13 +114,8 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
           throw new UnavailableError(`a refresh was refused: ${exchanged.code}`);
         return exchanged;
       });
-      if (result.kind === "problem") return { authorization: undefined, setCookie: cookies.forget };
-      return { authorization: `Bearer ${result.session.accessToken}`, setCookie: cookies.keep(result.session) };
-    },
-
-    doubt(call) {
-      const session = sessionOf(call);
-      return session && cookies.keep({ ...session, accessUntilMs: 0 });
+      if (result.kind === "problem") return { ...nobody, setCookie: cookies.forget };
+      return authorized(result.session, cookies.keep(result.session));
     },
   };
 }
