@@ -106,7 +106,7 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
 }
 
 /** PostgreSQL's text and jsonb cannot hold NUL; the payload itself is kept as bytes. */
-function printable<Text extends string | null>(text: Text): Text {
+export function printable<Text extends string | null>(text: Text): Text {
   return (text?.replaceAll("\0", "\u{FFFD}").toWellFormed() ?? null) as Text;
 }
 

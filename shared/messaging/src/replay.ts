@@ -5,6 +5,7 @@ import { isStatementTimeout, isTransient } from "@shop/database/errors";
 import { inTransaction } from "@shop/database/transaction";
 import { type Clock, instant } from "@shop/runtime/clock";
 import { eq, sql } from "drizzle-orm";
+import { printable } from "./dead-letters.ts";
 import { type DeadLetterRow, holdingLetters, letterById, openLetters, SETTLED } from "./dead-letter-list.ts";
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
@@ -113,7 +114,7 @@ export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clo
     } catch (error) {
       if (isTransient(error) && !isStatementTimeout(error)) throw error;
       const outcome = error instanceof Refused ? "REFUSED" : "FAILED";
-      return { outcome, detail: error instanceof Error ? error.message : String(error) };
+      return { outcome, detail: printable(error instanceof Error ? error.message : String(error)) };
     }
   }
 
