@@ -168,6 +168,15 @@ describe("a call with a session", () => {
     expect(new Set([...together, late].map(cookieOf)).size).toBe(1);
   });
 
+  test("that comes much later with the same cookie leaves it to the user service whether that is a theft", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    await call("/api/orders", { headers: { cookie } });
+    await clock.advance(11_000);
+    await call("/api/orders", { headers: { cookie } });
+    expect(exchanges.map(({ token }) => token)).toEqual(["refresh-1", "refresh-1"]);
+  });
+
   test("means the same exchange in every replica, so that two at once are no theft", async () => {
     const cookie = await loggedIn();
     await clock.advance(900_000);
