@@ -106,7 +106,9 @@ test("a retry asks the current step at once, its attempts begin anew, and the hi
 
 test("a command that is sent again because nobody answers is in the trace that began the order", async () => {
   const order = await begun();
+  expect(await sentAbout(order)).toEqual([DecreaseProductCommand.type]);
   await wakeAfter(5_000);
+  expect(await sentAbout(order)).toEqual([DecreaseProductCommand.type]);
   const commands = await service.context.db.execute<{ trace: string }>(sql`
     select substr(payload ->> 'traceparent', 4, 32) as trace from outbox where key = ${order.orderId}`);
   expect(commands).toHaveLength(2);
