@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eventually } from "@shop/testing/eventually";
+import { testKafkaBrokers } from "@shop/testing/infrastructure";
+import { Kafka, logLevel } from "kafkajs";
 import { type Received, send, tokenOf } from "../support/requests.ts";
 import { startTestSystem, type TestSystem } from "../support/test-system.ts";
 
@@ -7,11 +9,17 @@ import { startTestSystem, type TestSystem } from "../support/test-system.ts";
 const PASSWORD = "a sentence nobody guesses";
 const RATE_PER_SECOND = 100;
 
+/** None of them as it is by default. */
+const SETTINGS = {
+  ...{ TOKEN_ISSUER: "https://issuer.example", TOKEN_AUDIENCE: "audience.example" },
+  ...{ COOKIES_SECURE: "true", KAFKA_PARTITIONS: "2" },
+};
+
 let shop: TestSystem;
 let url: string;
 
 beforeAll(async () => {
-  shop = await startTestSystem({ settings: { RATE_LIMIT_PER_USER_PER_SECOND: String(RATE_PER_SECOND) } });
+  shop = await startTestSystem({ settings: { ...SETTINGS, RATE_LIMIT_PER_USER_PER_SECOND: String(RATE_PER_SECOND) } });
   url = shop.system.frontendUrl;
 }, 180_000);
 afterAll(async () => {
@@ -52,6 +60,31 @@ const passwords: readonly (readonly [rule: string, password: unknown, status: nu
   ["a common one in capitals", "QWERTYUIOP", 422],
   ["a number", 1_234_567_890, 422],
 ];
+
+describe("the settings of the processes", () => {
+  test("say who issues tokens, and for whom", async () => {
+    const { accessToken } = (await newUser()).tokens;
+    const [, claims = ""] = String(accessToken).split(".");
+    expect(JSON.parse(Buffer.from(claims, "base64url").toString())).toMatchObject({
+      ...{ iss: SETTINGS.TOKEN_ISSUER, aud: SETTINGS.TOKEN_AUDIENCE },
+    });
+  });
+
+  test("keep the cookies of browsers to https", async () => {
+    const json = { username: "customer", password: "customer-password" };
+    const headers = { "sec-fetch-site": "same-origin" };
+    const opened = await send(url, { method: "POST", path: "/session", headers, json });
+    expect(opened.headers.get("set-cookie")).toMatch(/^__Host-session=.*; Secure$/);
+  });
+
+  test("say into how many partitions topics are cut", async () => {
+    const admin = new Kafka({ brokers: (await testKafkaBrokers()).split(","), logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: [`${shop.topicPrefix}order.events`] });
+    await admin.disconnect();
+    expect(topics[0]?.partitions).toHaveLength(2);
+  });
+});
 
 describe("signing up", () => {
   test.each(names)("as %p is %d", async (name, expected) => {

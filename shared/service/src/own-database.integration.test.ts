@@ -123,6 +123,30 @@ test("a database that lacks one of its migrations is waited for", async () => {
   expect(await prepared).toBe(false);
 }, 60_000);
 
+test.each(["order", "user"])(
+  "a process of %s whose settings say that it does not migrate waits, and says for what",
+  async (service) => {
+    const waiting = Bun.spawn([process.execPath, `services/${service}/src/main.ts`], {
+      cwd: root,
+      env: {
+        ...{ PATH: process.env["PATH"], DATABASE_URL: database.url, MIGRATE_AT_START: "false" },
+        ...{ PORT: "0", MANAGEMENT_PORT: "0", DRAIN_MS: "0", KAFKA_BROKERS: "127.0.0.1:1" },
+      },
+      stdout: "pipe",
+    });
+    let output = "";
+    const reading = (async () => {
+      for await (const piece of waiting.stdout) output += new TextDecoder().decode(piece);
+    })();
+    await eventually(() => expect(output).toContain("the database lacks migrations of this release"));
+    waiting.kill("SIGTERM");
+    expect(await waiting.exited).toBe(0);
+    await reading;
+    expect(output).not.toContain("the database is migrated");
+  },
+  30_000,
+);
+
 test("migration steps that run at once apply every migration once", async () => {
   const steps = await Promise.all([1, 2, 3].map(() => migrateByItself({ DATABASE_URL: database.url })));
   expect(steps.map(({ code }) => code)).toEqual([0, 0, 0]);
