@@ -570,3 +570,25 @@ describe("a database that is away", () => {
     proxy.close();
   });
 });
+
+test("a stop lets the housekeeping that is in hand come to its end", async () => {
+  await loggedIn();
+  skip(31 * 24 * 3_600_000);
+  const [locked, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holder = sql.begin(async (tx) => {
+    await tx`lock table login_failures in access exclusive mode`;
+    locked.resolve();
+    await free.promise;
+  });
+  await locked.promise;
+  await eventually(async () => {
+    await timers.advance(1_000);
+    expect(
+      await sql`select from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete from "login_failures"%'`,
+    ).toHaveLength(1);
+  });
+  const stopped = Promise.all(running.splice(0).map((service) => service.stop()));
+  free.resolve();
+  await Promise.all([holder, stopped]);
+  expect(await sql`select from sessions`).toHaveLength(0);
+});
