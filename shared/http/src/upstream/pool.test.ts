@@ -100,6 +100,27 @@ describe("a 503 of one replica", () => {
   });
 });
 
+test("a call goes to whoever has the fewest under way, and who has answered gets calls again", async () => {
+  const busy = Promise.withResolvers<Response>();
+  const attempted: string[] = [];
+  const call = () =>
+    pool.send(
+      async ({ url }) => {
+        attempted.push(url);
+        return url === A ? busy.promise : new Response();
+      },
+      { repeatable: true, signal: AbortSignal.timeout(2_000) },
+    );
+  const first = [call(), call()];
+  await eventually(() => expect(attempted.toSorted()).toEqual([A, B]));
+  for (let sent = 0; sent < 10; sent += 1) await call();
+  expect(attempted.filter((url) => url === A)).toHaveLength(1);
+  busy.resolve(new Response());
+  await Promise.all(first);
+  for (let sent = 0; sent < 10; sent += 1) await call();
+  expect(attempted.filter((url) => url === A).length).toBeGreaterThan(3);
+});
+
 describe("an address that says nothing to anybody", () => {
   /** The address of each attempt in its order. */
   let attempted: string[];
