@@ -85,6 +85,8 @@ const errors = () => service.lines.filter(({ level }) => level === "error");
 
 test("an order on which the services do not agree is reported once, by its id, and forgotten when they agree again", async () => {
   const [sound, broken] = [newOrder(), newOrder()];
+  await service.receive(created(sound), created(broken));
+  await service.clock.advance(60_000);
   await waitForRider(sound);
   await waitForRider(broken);
   await service.takeSent();

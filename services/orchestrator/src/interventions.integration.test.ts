@@ -58,10 +58,10 @@ async function sagaOf({ orderId }: OrderSnapshot): Promise<Saga> {
   return Saga.parse(items[0]);
 }
 
-/** How many sagas of an order the list has that asks for a status. */
-async function listedAs(status: string, { orderId }: OrderSnapshot): Promise<number> {
+/** How many sagas of an order the list has that asks for a status or a step. */
+async function listedAs(filter: string, { orderId }: OrderSnapshot): Promise<number> {
   const headers = await service.as("admin", admin);
-  const response = await service.app.request(`/api/sagas?orderId=${orderId}&status=${status}`, { headers });
+  const response = await service.app.request(`/api/sagas?orderId=${orderId}&${filter}`, { headers });
   return ((await response.json()) as { items: unknown[] }).items.length;
 }
 
@@ -181,7 +181,10 @@ test("a stuck saga is counted and told of once; a retry takes the mark away and 
   await wakeAfter(11 * MINUTE);
   await wakeAfter(1 * MINUTE);
   expect(await sagaOf(order)).toMatchObject({ status: "STUCK", step: "COMPLETE_ORDER" });
-  expect([await listedAs("STUCK", order), await listedAs("RUNNING", order)]).toEqual([1, 0]);
+  expect([await listedAs("status=STUCK", order), await listedAs("status=RUNNING", order)]).toEqual([1, 0]);
+  expect(await Promise.all(["COMPLETE_ORDER", "CANCEL_ORDER"].map((step) => listedAs(`step=${step}`, order)))).toEqual([
+    1, 0,
+  ]);
   const told = service.lines.filter(({ orderId, level }) => orderId === order.orderId && level === "warn");
   expect(told).toHaveLength(1);
   expect(told[0]).toMatchObject({ step: "COMPLETE_ORDER" });
@@ -194,7 +197,7 @@ test("a stuck saga is counted and told of once; a retry takes the mark away and 
 
   await sentAbout(order);
   expect((await ask(order, "retry")).body).toMatchObject({ status: "RUNNING", attempts: 1 });
-  expect([await listedAs("STUCK", order), await listedAs("RUNNING", order)]).toEqual([0, 1]);
+  expect([await listedAs("status=STUCK", order), await listedAs("status=RUNNING", order)]).toEqual([0, 1]);
   expect(await sentAbout(order)).toEqual([CompleteOrderCommand.type]);
   const stuckBefore = /^sagas_stuck (\d+)$/m.exec(before)?.[1];
   const stuckAfter = /^sagas_stuck (\d+)$/m.exec(await metricsOnceCounted())?.[1];

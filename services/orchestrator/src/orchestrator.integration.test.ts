@@ -90,6 +90,16 @@ test("a saga is stored with each step, and its history tells how it came to its 
   ]);
 });
 
+test("a history is in the order in which it happened, whatever is done to the time of day", async () => {
+  const order = newOrder();
+  await service.receive(created(order));
+  service.clock.setTimeOfDay(-3_600_000);
+  await service.receive(stockTaken(order));
+  service.clock.setTimeOfDay(3_600_000);
+  const { history } = await sagaOf(order);
+  expect(history.map(({ message }) => message)).toEqual(["OrderCreated", "ProductDecreased"]);
+});
+
 test("an order that is taken back goes on from each stored step, for the reason and in the trace of the request", async () => {
   const order = newOrder();
   const { orderId } = order;
