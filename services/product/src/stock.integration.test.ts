@@ -270,7 +270,7 @@ describe("the audit", () => {
     expect(await service.takeSent()).toEqual([sent(ReservationsTold, auditId, { auditId, reservations })]);
   });
 
-  test("names a product whose stock was changed behind the books, and one that nobody holds what is taken of", async () => {
+  test("names a product whose stock was changed behind the books, and one that nobody holds what is taken of, until they are put right", async () => {
     const [tea, jar, orderId] = [await onSale(10), await onSale(5), uuidV7()];
     await service.receive(take(uuidV7(), { [tea]: 2 }), take(orderId, { [jar]: 1 }));
     await service.context.db.update(product).set({ stock: 9 }).where(eq(product.id, tea));
@@ -280,8 +280,6 @@ describe("the audit", () => {
     const stopping = new AbortController();
     const auditing = auditStock(service.context, stopping.signal);
     await eventually(() => expect(service.clock.sleeperCount).toBe(1));
-    stopping.abort();
-    await auditing;
     const told = service.lines.filter(({ level }) => level === "error");
     expect(told.toSorted((one, other) => Number(other["broughtIn"]) - Number(one["broughtIn"]))).toMatchObject([
       { productId: tea, broughtIn: 10, stock: 9, taken: 2, held: 2 },
@@ -290,5 +288,10 @@ describe("the audit", () => {
     expect(service.context.metrics.expose()).toContain("\nbooks_drift_products 2\n");
     await setStatus("TAKEN");
     await service.context.db.update(product).set({ stock: 8 }).where(eq(product.id, tea));
+    await service.clock.advance(5 * 60_000);
+    await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+    expect(service.context.metrics.expose()).toContain("\nbooks_drift_products 0\n");
+    stopping.abort();
+    await auditing;
   });
 });
