@@ -1,9 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
-import { Kafka, logLevel } from "kafkajs";
+import { type Consumer, type ConsumerRunConfig, type EachBatchPayload, Kafka, logLevel } from "kafkajs";
 import { prefixed } from "./naming.ts";
 import { createSubscription } from "./subscription.ts";
 
@@ -34,5 +34,77 @@ test("a broker that freezes while the group is being joined does not end the pro
   await subscription.stop();
   frozen.stop(true);
 }, 40_000);
+
+/** kafkajs as far as a subscription sees it, without a broker: what it would say of itself is said by the test. */
+function quietKafka() {
+  const kafka = new Kafka({ brokers: ["127.0.0.1:1"], logLevel: logLevel.NOTHING });
+  const { events } = kafka.consumer({ groupId: "none" });
+  const listeners = new Map<string, (event: { payload: object }) => void>();
+  let config: ConsumerRunConfig = {};
+  const consumer: Partial<Consumer> = {
+    events,
+    on(name, listener) {
+      listeners.set(name, listener as (event: { payload: object }) => void);
+      return () => undefined;
+    },
+    ...{
+      connect: async () => {},
+      disconnect: async () => {},
+      subscribe: async () => {},
+      commitOffsets: async () => {},
+    },
+    run: async (given) => void (config = given ?? {}),
+  };
+  spyOn(kafka, "consumer").mockReturnValue(consumer as Consumer);
+  return {
+    kafka,
+    joins: () => listeners.get(events.GROUP_JOIN)?.({ payload: { memberAssignment: {} } }),
+    fetches: () => listeners.get(events.FETCH)?.({ payload: {} }),
+    /** One message comes; resolves when the next fetch may begin. */
+    async brings(offset: number): Promise<void> {
+      const messages = [{ key: null, value: null, offset: String(offset), headers: {} }];
+      const batch = { topic: "order.events", partition: 0, messages, lastOffset: () => String(offset) };
+      const payload: Partial<Record<keyof EachBatchPayload, unknown>> = {
+        ...{ batch, resolveOffset: () => {}, heartbeat: async () => {}, isRunning: () => true, isStale: () => false },
+      };
+      await config.eachBatch?.(payload as EachBatchPayload);
+    },
+    isRunning: () => config.eachBatch !== undefined,
+  };
+}
+
+test("a consumer from which no fetch comes back is made anew, but not while its handler is behind, however long that takes", async () => {
+  const { kafka, joins, fetches, brings, isRunning } = quietKafka();
+  const clock = new ManualClock();
+  const { logger, lines } = capturedLogger();
+  const handling = Promise.withResolvers<void>();
+  let handled = 0;
+  const subscription = createSubscription({
+    ...{ clock, logger, metrics: createMetrics(), naming: prefixed(""), ensureTopics: () => Promise.resolve() },
+    ...{ kafka, beforeJoin: () => Promise.resolve(), groupId: "slow", topics: ["order.events"] },
+    async handle(records) {
+      await handling.promise;
+      handled += records.length;
+    },
+  });
+  await eventually(() => expect(isRunning()).toBe(true));
+  joins();
+  fetches();
+  await brings(0);
+  const second = brings(1);
+  const ended = () => lines.some(({ message }) => message === ENDED);
+  await clock.advance(60_000);
+  // It is looked at once a second, by the system's time.
+  await Bun.sleep(1_200);
+  expect([ended(), subscription.isHealthy()]).toEqual([false, true]);
+  handling.resolve();
+  await clock.advance(1_000);
+  await second;
+  await eventually(() => expect(handled).toBe(2));
+  fetches();
+  await clock.advance(9_000);
+  await eventually(() => expect(ended()).toBe(true));
+  await subscription.stop();
+}, 20_000);
 
 const ENDED = "the Kafka consumer ended; a new one takes its place";
