@@ -3,7 +3,14 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
-import { type Consumer, type ConsumerRunConfig, type EachBatchPayload, Kafka, logLevel } from "kafkajs";
+import {
+  type Consumer,
+  type ConsumerRunConfig,
+  type EachBatchPayload,
+  Kafka,
+  logLevel,
+  type OffsetsByTopicPartition,
+} from "kafkajs";
 import { prefixed } from "./naming.ts";
 import { createSubscription } from "./subscription.ts";
 
@@ -41,23 +48,19 @@ function quietKafka() {
   const { events } = kafka.consumer({ groupId: "none" });
   const listeners = new Map<string, (event: { payload: object }) => void>();
   let config: ConsumerRunConfig = {};
+  const committed: string[] = [];
   const consumer: Partial<Consumer> = {
     events,
     on(name, listener) {
       listeners.set(name, listener as (event: { payload: object }) => void);
       return () => undefined;
     },
-    ...{
-      connect: async () => {},
-      disconnect: async () => {},
-      subscribe: async () => {},
-      commitOffsets: async () => {},
-    },
+    ...{ connect: async () => {}, disconnect: async () => {}, subscribe: async () => {} },
     run: async (given) => void (config = given ?? {}),
   };
   spyOn(kafka, "consumer").mockReturnValue(consumer as Consumer);
   return {
-    kafka,
+    ...{ kafka, committed },
     joins: () => listeners.get(events.GROUP_JOIN)?.({ payload: { memberAssignment: {} } }),
     fetches: () => listeners.get(events.FETCH)?.({ payload: {} }),
     /** One message comes; resolves when the next fetch may begin. */
@@ -66,6 +69,8 @@ function quietKafka() {
       const batch = { topic: "order.events", partition: 0, messages, lastOffset: () => String(offset) };
       const payload: Partial<Record<keyof EachBatchPayload, unknown>> = {
         ...{ batch, resolveOffset: () => {}, heartbeat: async () => {}, isRunning: () => true, isStale: () => false },
+        commitOffsetsIfNecessary: async ({ topics }: OffsetsByTopicPartition) =>
+          void committed.push(...topics.flatMap(({ partitions }) => partitions.map((of) => of.offset))),
       };
       await config.eachBatch?.(payload as EachBatchPayload);
     },
@@ -106,5 +111,34 @@ test("a consumer from which no fetch comes back is made anew, but not while its 
   await eventually(() => expect(ended()).toBe(true));
   await subscription.stop();
 }, 20_000);
+
+test("when the group is joined anew what has only waited is dropped, and nothing of before is committed: it comes again, to whoever has its partition", async () => {
+  const { kafka, joins, brings, isRunning, committed } = quietKafka();
+  const clock = new ManualClock();
+  const handling = Promise.withResolvers<void>();
+  const handled: string[] = [];
+  const subscription = createSubscription({
+    ...{ clock, logger: capturedLogger().logger, metrics: createMetrics(), naming: prefixed("") },
+    ...{ kafka, ensureTopics: () => Promise.resolve(), beforeJoin: () => Promise.resolve() },
+    ...{ groupId: "rebalanced", topics: ["order.events"] },
+    async handle(records) {
+      await handling.promise;
+      handled.push(...records.map(({ offset }) => offset));
+    },
+  });
+  await eventually(() => expect(isRunning()).toBe(true));
+  joins();
+  await brings(0);
+  const second = brings(1);
+  joins();
+  handling.resolve();
+  await eventually(() => expect(handled).toEqual(["0"]));
+  await clock.advance(1_000);
+  await second;
+  await brings(5);
+  await eventually(() => expect(committed).toEqual(["6"]));
+  expect(handled).toEqual(["0", "5"]);
+  await subscription.stop();
+});
 
 const ENDED = "the Kafka consumer ended; a new one takes its place";
