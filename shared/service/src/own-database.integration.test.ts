@@ -124,9 +124,9 @@ test("a database that lacks one of its migrations is waited for", async () => {
 }, 60_000);
 
 test.each(["order", "user"])(
-  "a process of %s whose settings say that it does not migrate waits, and says for what",
+  "a process of %s whose settings say that it does not migrate waits, says for what, and asks its callers to go elsewhere",
   async (service) => {
-    const waiting = Bun.spawn([process.execPath, `services/${service}/src/main.ts`], {
+    await using waiting = Bun.spawn([process.execPath, `services/${service}/src/main.ts`], {
       cwd: root,
       env: {
         ...{ PATH: process.env["PATH"], DATABASE_URL: database.url, MIGRATE_AT_START: "false" },
@@ -139,6 +139,8 @@ test.each(["order", "user"])(
       for await (const piece of waiting.stdout) output += new TextDecoder().decode(piece);
     })();
     await eventually(() => expect(output).toContain("the database lacks migrations of this release"));
+    const port = /"port":(\d+)/.exec(output)?.[1];
+    expect((await fetch(`http://127.0.0.1:${port}/api/users/me`)).headers.get("connection")).toBe("close");
     waiting.kill("SIGTERM");
     expect(await waiting.exited).toBe(0);
     await reading;

@@ -10,6 +10,7 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { capturedLogger } from "@shop/testing/logger";
 import { testIdentity as identity } from "@shop/testing/identity";
+import { eventually } from "@shop/testing/eventually";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
 import { type BackgroundWork, createParticipant, type Participant, type RunningParticipant } from "./participant.ts";
@@ -86,6 +87,19 @@ test("a service that is told to stop while it prepares its database does not beg
   expect(await settled(stopped)).toBeUndefined();
   expect(subscriptions).toBe(0);
 });
+
+test("a service is ready when its database is, and when it has what it needs beside it", async () => {
+  let products = "waiting for the products";
+  const running = participant({ readiness: { name: "products", check: async () => products } }, {});
+  expect((await running.ready()).ready).toBe(false);
+  running.start();
+  await eventually(async () =>
+    expect(await running.ready()).toMatchObject({ ready: false, checks: { database: "ok", products } }),
+  );
+  products = "ok";
+  expect((await running.ready()).ready).toBe(true);
+  await running.stop();
+}, 30_000);
 
 test("a stop waits for the work in the background, which has its database to the end", async () => {
   const begun = Promise.withResolvers<void>();
