@@ -138,7 +138,9 @@ test.each(["order", "user"])(
     const reading = (async () => {
       for await (const piece of waiting.stdout) output += new TextDecoder().decode(piece);
     })();
-    await eventually(() => expect(output).toContain("the database lacks migrations of this release"));
+    await eventually(() => expect(output).toContain("the database lacks migrations of this release"), {
+      deadlineMs: 20_000,
+    });
     const port = /"port":(\d+)/.exec(output)?.[1];
     expect((await fetch(`http://127.0.0.1:${port}/api/users/me`)).headers.get("connection")).toBe("close");
     waiting.kill("SIGTERM");
