@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
+import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { Kafka, type KafkaMessage, logLevel, type Producer } from "kafkajs";
@@ -37,7 +38,7 @@ test("a record counts as published when all in-sync replicas have it, and is not
 });
 
 test("a record says that it is a structured CloudEvent", async () => {
-  await publish();
+  await eventually(publish);
   const consumer = kafka.consumer({ groupId: naming.group("reader") });
   await consumer.connect();
   await consumer.subscribe({ topic: naming.topic("order.events"), fromBeginning: true });
