@@ -9,6 +9,7 @@ import { sql } from "drizzle-orm";
 import type { SagaDefinition } from "./saga/definition.ts";
 import { runSagaTimers } from "./saga/run.ts";
 import { type SagaVersions, sagaVersions } from "./saga/versions.ts";
+import { watchSagas } from "./saga/watch.ts";
 import { orderSaga } from "./sagas/order.saga.ts";
 import { createOrchestrator } from "./orchestrator.ts";
 import { completed, created, delivered, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
@@ -42,6 +43,12 @@ afterAll(async () => {
 });
 
 const sentBy = async (service: ParticipantUnderTest) => (await service.takeSent()).map(({ type }) => type);
+const isStuck = async (service: ParticipantUnderTest, { orderId }: OrderSnapshot) =>
+  (
+    await service.context.db.execute<{ stuck: boolean }>(
+      sql`select stuck_since is not null as stuck from saga where order_id = ${orderId}`,
+    )
+  )[0]?.stuck;
 const sagaOf = async (service: ParticipantUnderTest, { orderId }: OrderSnapshot) =>
   (
     await service.context.db.execute<{ version: number; status: string; step: string; due_in_ms: number }>(
@@ -51,13 +58,20 @@ const sagaOf = async (service: ParticipantUnderTest, { orderId }: OrderSnapshot)
   )[0];
 
 /** Lets a replica's timers look once, after its clock has gone on. */
-async function wakeAfter(service: ParticipantUnderTest, versions: SagaVersions, ms: number): Promise<void> {
+const wakeAfter = (service: ParticipantUnderTest, versions: SagaVersions, ms: number) =>
+  lookOnceAfter(service, ms, (signal) => runSagaTimers(service.context, signal, versions));
+
+async function lookOnceAfter(
+  service: ParticipantUnderTest,
+  ms: number,
+  look: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   await service.clock.advance(ms);
   const stopping = new AbortController();
-  const timers = runSagaTimers(service.context, stopping.signal, versions);
+  const looking = look(stopping.signal);
   await eventually(() => expect(service.clock.sleeperCount).toBe(1));
   stopping.abort();
-  await timers;
+  await looking;
 }
 
 test("over an upgrade a saga in flight goes on under the version it began with, and a new one begins under the new", async () => {
@@ -123,4 +137,24 @@ test("a message for a new saga that reaches the old release holds up nothing, is
   expect(await sentBy(after)).toContain(CreateDeliveryCommand.type);
   await after.receive(delivered(fresh));
   expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, step: "COMPLETE_ORDER" });
+});
+
+test("a saga that no running release knew is stuck no more once one that does is back and its participant has answered, however long its rider takes", async () => {
+  const fresh = newOrder();
+  const [before, after] = [await start(oldRelease), await start(newRelease)];
+  await after.receive(created(fresh), delivery(fresh), stockTaken(fresh));
+  await before.clock.advance(700_000);
+  // Those of the other tests are shown first.
+  await eventually(async () => {
+    await lookOnceAfter(before, 15_000, (signal) => watchSagas(before.context, signal, oldRelease));
+    expect(await isStuck(after, fresh)).toBe(true);
+  });
+  await sentBy(after);
+
+  await wakeAfter(after, newRelease, 800_000);
+  expect(await sentBy(after)).toContain(CreateDeliveryCommand.type);
+  await after.receive(delivery(fresh));
+  expect(await isStuck(after, fresh)).toBe(false);
+  expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, status: "RUNNING", step: "WAIT_FOR_RIDER" });
+  expect(await sentBy(after)).toEqual([]);
 });

@@ -141,6 +141,8 @@ function onAnswerForward<Data>(change: Change<Data>, event: MessageEvent): void 
     else change.enterForward(index + 1);
     return;
   }
+  if (change.forward.some(({ answers }) => find(answers, event.type)?.decide(event.data).kind === "done"))
+    change.hearAgain();
 }
 
 function onAnswerBackward<Data>(change: Change<Data>, event: MessageEvent): void {
@@ -274,6 +276,16 @@ class Change<Data> {
     };
     this.#ask(step.send);
     this.#note("asked again at once");
+  }
+
+  /**
+   * A step that is done was answered once more, as a reminder at the pivot is. Nothing but that ends being stuck there: what the pivot itself
+   * waits for may take days.
+   */
+  hearAgain(): void {
+    if (this.forwardIndex() !== this.pivotIndex || this.state.stuckSince === null) return;
+    this.state = { ...this.state, stuckSince: null };
+    this.#note("answered: it waits on");
   }
 
   end(status: "COMPLETE" | "CANCELLED"): void {
