@@ -1,7 +1,7 @@
 import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { CancelReason } from "@shop/contracts/primitives";
 import { backoffMs } from "@shop/runtime/backoff";
-import type { Answer, Command, Patience, RetriableStep, SagaDefinition, UndoableStep } from "./definition.ts";
+import type { Answer, Command, Outcome, Patience, RetriableStep, SagaDefinition, UndoableStep } from "./definition.ts";
 import { type HistoryEntry, hasEnded, type SagaState } from "./state.ts";
 
 /** What can happen to a saga: a message came, or the time that it waits until, or an admin steps in. */
@@ -141,13 +141,19 @@ function onAnswerForward<Data>(change: Change<Data>, event: MessageEvent): void 
     else change.enterForward(index + 1);
     return;
   }
-  if (change.forward.some(({ answers }) => find(answers, event.type)?.decide(event.data).kind === "done"))
+  const isUndone = change.definition.undoable.some(
+    ({ undo }) => find(undo.answers, event.type)?.decide(event.data).kind === "done",
+  );
+  // It has been taken back before, and was then set back to an older state, such as that of a backup.
+  if (isUndone && change.canTurnRound()) change.turnRound("TIMED_OUT", event);
+  else if (change.forward.some(({ answers }) => find(answers, event.type)?.decide(event.data).kind === "done"))
     change.hearAgain();
 }
 
 function onAnswerBackward<Data>(change: Change<Data>, event: MessageEvent): void {
   if (change.state.step === change.definition.cancelled.name) {
-    if (find(change.definition.cancelled.answers, event.type)) change.end("CANCELLED");
+    const answer = find(change.definition.cancelled.answers, event.type);
+    if (answer) change.endCancelled(answer.decide(event.data));
     return;
   }
   const index = change.definition.undoable.findIndex(({ undo }) => undo.name === change.state.step);
@@ -227,8 +233,8 @@ class Change<Data> {
   }
 
   /** Goes back from the step that it is in, which may or may not have been done, so that it is undone as well. */
-  turnRound(reason: CancelReason): void {
-    this.undoBefore(this.forwardIndex() + 1, reason);
+  turnRound(reason: CancelReason, event?: MessageEvent): void {
+    this.undoBefore(this.forwardIndex() + 1, reason, event);
   }
 
   /**
@@ -291,6 +297,12 @@ class Change<Data> {
   end(status: "COMPLETE" | "CANCELLED"): void {
     this.state = { ...this.state, status, nextAttemptAt: null, deadline: null, stuckSince: null };
     this.#note(status === "COMPLETE" ? "the order is complete" : `${this.state.reason}: the order is cancelled`);
+  }
+
+  /** What was cancelled before for another reason has that one for good. */
+  endCancelled(outcome: Outcome): void {
+    if (outcome.kind === "cancelled") this.state = { ...this.state, reason: outcome.reason };
+    this.end("CANCELLED");
   }
 
   /** @returns null when nothing has changed */

@@ -22,7 +22,9 @@ export type Outcome =
   /** The step was not done and will not be: what was done before it is taken back. */
   | { readonly kind: "refused"; readonly reason: CancelReason }
   /** An undo came too late, the pivot has been passed: the saga goes on to its end. */
-  | { readonly kind: "tooLate" };
+  | { readonly kind: "tooLate" }
+  /** What the saga is about is cancelled, for this reason. */
+  | { readonly kind: "cancelled"; readonly reason: CancelReason };
 
 export interface Answer {
   readonly type: string;
@@ -124,4 +126,5 @@ export function cancelRequest<Definition extends MessageDefinition>(
 
 export const done = (): Outcome => ({ kind: "done" });
 export const tooLate = (): Outcome => ({ kind: "tooLate" });
+export const cancelled = (reason: CancelReason): Outcome => ({ kind: "cancelled", reason });
 export const refused = (reason: CancelReason): Outcome => ({ kind: "refused", reason });

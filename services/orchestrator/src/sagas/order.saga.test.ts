@@ -222,6 +222,46 @@ describe("the order saga", () => {
   });
 });
 
+describe("a saga that was set back to an older state", () => {
+  const undone = { orderId, deliveryId, result: "SUCCESS" } as const;
+
+  test.each([
+    ["takes its stock", begun],
+    ["has its delivery created", withStock],
+    ["waits for its rider", waitingForRider],
+  ])(
+    "and %s is taken back when it hears that its delivery was cancelled, for the reason that the order has",
+    (_, at) => {
+      const saga = at();
+      expect(saga.hears(DeliveryCancelled, undone)).toEqual([IncreaseProductCommand.type]);
+      expect(saga.hears(ProductIncreased, { orderId })).toEqual([CancelOrderCommand.type]);
+      saga.hears(OrderCancelled, { orderId, reason: "CANCELLED_BY_ADMIN" });
+      expect(saga.state).toMatchObject({ status: "CANCELLED", reason: "CANCELLED_BY_ADMIN", nextAttemptAt: null });
+    },
+  );
+
+  test("and hears that its stock was given back takes back all that it has begun since", () => {
+    const saga = withStock();
+    expect(saga.hears(ProductIncreased, { orderId })).toEqual([CancelDeliveryCommand.type]);
+    expect(saga.hears(DeliveryCancelled, undone)).toEqual([IncreaseProductCommand.type]);
+    expect(begun().hears(ProductIncreased, { orderId })).toEqual([CancelOrderCommand.type]);
+  });
+
+  test("and takes the stock anew ends for the reason that the order has", () => {
+    const saga = begun();
+    saga.hears(ProductDecreased, { orderId, result: "FAILURE", reason: "ALREADY_RETURNED" });
+    saga.hears(OrderCancelled, { orderId, reason: "DELIVERY_FAILED" });
+    expect(saga.state).toMatchObject({ status: "CANCELLED", reason: "DELIVERY_FAILED" });
+  });
+
+  test("is not taken back once its order was delivered", () => {
+    const saga = waitingForRider();
+    saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt });
+    expect([saga.hears(DeliveryCancelled, undone), saga.hears(ProductIncreased, { orderId })]).toEqual([[], []]);
+    expect(saga.state).toMatchObject({ status: "RUNNING", step: "COMPLETE_ORDER" });
+  });
+});
+
 describe("a participant that does not answer", () => {
   test("is asked again, with growing pauses", () => {
     const saga = begun();

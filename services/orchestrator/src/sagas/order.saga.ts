@@ -25,6 +25,7 @@ import {
 import { STEP_DEADLINE_MS } from "@shop/contracts/patience";
 import type { CancelReason } from "@shop/contracts/primitives";
 import {
+  cancelled,
   cancelRequest,
   command,
   commandWithReason,
@@ -119,7 +120,7 @@ export const orderSaga = defineSaga<OrderSnapshot>({
   cancelled: {
     name: "CANCEL_ORDER",
     send: commandWithReason(CancelOrderCommand, ({ orderId }, reason) => ({ orderId, reason })),
-    answers: [when(OrderCancelled, done)],
+    answers: [when(OrderCancelled, ({ reason }) => cancelled(reason))],
     patience: answer,
   },
 });
