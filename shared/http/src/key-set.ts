@@ -11,6 +11,8 @@ export interface KeySet {
    * @throws UnavailableError when the set could never be fetched, or could not be just now: the key may be a new one
    */
   find(kid: string): Promise<CryptoKey | undefined>;
+  /** Whether a key is in the set now, as far as is known here. */
+  has(kid: string): boolean;
   /** Starts a fetch in the background when the keys are older than a minute: so long a withdrawn one is good at most. */
   refreshWhenOld(): void;
   /** Tries once a second until the keys are there. */
@@ -93,6 +95,7 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       }
       return found;
     },
+    has: (kid) => keys?.has(kid) ?? false,
     refreshWhenOld() {
       if (clock.elapsed() - fetchedAtMs > REFRESH_AFTER_MS) void refresh();
     },

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
+import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { UnavailableError } from "./errors.ts";
 import {
@@ -265,6 +266,28 @@ describe("keys", () => {
     while ((await verifier.verify(token)) !== undefined && Date.now() < deadline) await Bun.sleep(5);
     expect(await verifier.verify(token)).toBeUndefined();
     expect(fetches).toBe(2);
+  });
+
+  test("a token whose key is withdrawn while its signature is checked is not remembered", async () => {
+    expect(await verifier.verify(await goodToken())).toBeDefined();
+    const token = await goodToken({ jti: "another" });
+    shown = [(await createSigner("key-2")).publicJwk];
+    nowMs += 60_001;
+    const checks = spyOn(crypto.subtle, "verify");
+    const { resolve: goOn, promise: mayGoOn } = Promise.withResolvers<void>();
+    checks.mockImplementationOnce(async () => {
+      await mayGoOn;
+      return true;
+    });
+    try {
+      const underWay = verifier.verify(token);
+      await eventually(async () => expect(await verifier.verify(await goodToken({ jti: "a third" }))).toBeUndefined());
+      goOn();
+      expect(await underWay).toBeUndefined();
+    } finally {
+      checks.mockRestore();
+    }
+    expect(await verifier.verify(token)).toBeUndefined();
   });
 
   test("keys of another kind are left out, private parts are not needed", async () => {

@@ -121,6 +121,8 @@ export function createTokenVerifier({
         if (isTokenError(error)) return undefined;
         throw error;
       }
+      // Withdrawn meanwhile: it would be remembered for longer than its key is good.
+      if (!keySet.has(parts.kid)) return undefined;
       const principal: Principal = { id: parts.claims.sub, role: parts.claims.role };
       remember(token, { principal, claims: parts.claims });
       return principal;
