@@ -175,6 +175,20 @@ describe("a refused connection", () => {
   });
 });
 
+test("a request that is too long for the next hop, which adds headers to it, is its caller's matter: 422", async () => {
+  upstream = listenTcp((_request, { socket }) => void socket.write(jsonAnswer("{}")));
+  const { port, hostname } = new URL(proxyTo(proxyOrigin(upstream.url)));
+  const client = connect(Number(port), hostname);
+  let answer = "";
+  client.on("data", (piece) => (answer += piece.toString()));
+  client.write(`GET /api/orders?${"a".repeat(16_300)} HTTP/1.1\r\nHost: shop\r\n\r\n`);
+  await eventually(() => expect(answer).toContain("\r\n\r\n{"));
+  client.destroy();
+  expect(answer).toStartWith("HTTP/1.1 422");
+  expect(answer).toContain('"code":"INVALID_REQUEST"');
+  expect(upstream.requests).toEqual([]);
+});
+
 describe("an answer in pieces", () => {
   test("passes two hops piece by piece, each as soon as it comes, and may be quiet longer than a first byte may take", async () => {
     let send = (_text: string) => {};

@@ -78,6 +78,9 @@ const REPEATABLE_METHODS = ["GET", "HEAD", "PUT", "DELETE"];
 const tooBusy = problem("UNAVAILABLE", "There are more calls than can be answered now. Try again.", {
   retryAfterSeconds: 1,
 });
+const tooLong = problem("INVALID_REQUEST", "The request breaks the rules of this call; see errors.", {
+  errors: [{ path: "", message: "the path, the query and the headers are too long together" }],
+});
 const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_BYTES} bytes.`);
 
 /**
@@ -125,7 +128,12 @@ export function createForward(options: ForwardOptions): Forward {
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
-      customFetch: async (request) => readAnswer(await target.fetch(request), method === "HEAD", { onBroken }),
+      customFetch: async (request) => {
+        const answer = await target.fetch(request);
+        // Every hop adds headers, so that the next one can refuse what this one has taken. It does so before anything of ours looks at it.
+        if (answer.status === 431) return problemResponse(call.c, tooLong);
+        return readAnswer(answer, method === "HEAD", { onBroken });
+      },
     });
     response.headers.set("x-request-id", call.requestId);
     // What the caller still sends of a refused body is not read: the connection cannot carry a further request.

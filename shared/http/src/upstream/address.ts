@@ -50,6 +50,9 @@ const PROBE_TIMEOUT_MS = 300;
 /** The pause before an address that is out is probed; it doubles with each probe that fails, up to the second of these. */
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [250, 4_000];
 
+/** Of a request whose body, or whose headers, are too large the rest is not read. That ends its connection, and says nothing about the process. */
+const TOO_LARGE: readonly number[] = [413, 431];
+
 interface Out {
   readonly reason: OutReason | "new";
   readonly pauseMs: number;
@@ -66,8 +69,7 @@ export function createAddress({ upstream, place, clock, logger, metrics, onProba
   async function send(request: Request): Promise<Response> {
     const sentAtMs = clock.elapsed();
     const response = await fetch(request, { session, proxy: false });
-    // Of a body that was too large the rest is not read; that says nothing about the process.
-    if (response.headers.get("connection") === "close" && response.status !== 413) {
+    if (response.headers.get("connection") === "close" && !TOO_LARGE.includes(response.status)) {
       address.takeOut("unready");
       return response;
     }

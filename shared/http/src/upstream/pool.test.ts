@@ -121,6 +121,17 @@ test("a call goes to whoever has the fewest under way, and who has answered gets
   expect(attempted.filter((url) => url === A).length).toBeGreaterThan(3);
 });
 
+test.each([413, 431])(
+  "a %i is about one request: its address goes on, though that connection does not",
+  async (status) => {
+    answer(A, status, { connection: "close" });
+    answer(B, status, { connection: "close" });
+    for (let sent = 0; sent < 4; sent += 1) expect(await send(true)).toBe(status);
+    expect(new Set(received)).toEqual(new Set([A, B]));
+    expect(metrics.expose()).not.toContain("http_upstream_taken_out_total");
+  },
+);
+
 describe("an address that says nothing to anybody", () => {
   /** The address of each attempt in its order. */
   let attempted: string[];
