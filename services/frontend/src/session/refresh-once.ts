@@ -14,13 +14,13 @@ export function createRefreshOnce<Result>(
 
   return async function refreshOnce(refreshToken, exchange) {
     for (const [token, { startedAtMs }] of exchanges) {
-      if (startedAtMs + KEPT_FOR_MS > clock.now()) break;
+      if (startedAtMs + KEPT_FOR_MS > clock.elapsed()) break;
       exchanges.delete(token);
     }
     const known = exchanges.get(refreshToken);
     if (known !== undefined) return known.result;
     const result = exchange();
-    exchanges.set(refreshToken, { startedAtMs: clock.now(), result });
+    exchanges.set(refreshToken, { startedAtMs: clock.elapsed(), result });
     try {
       return await result;
     } catch (error) {

@@ -190,6 +190,15 @@ describe("a call with a session", () => {
     expect(exchanges[0]?.key).toMatch(/^browser-[0-9a-f]{64}$/);
   });
 
+  test("is exchanged anew by who comes later, also after the time of day was set back", async () => {
+    const cookie = "session=refresh-1.0.head.body1.signature";
+    await call("/api/orders", { headers: { cookie } });
+    clock.setTimeOfDay(-3_600_000);
+    await clock.advance(10_001);
+    await call("/api/orders", { headers: { cookie } });
+    expect(exchanges.map(({ token }) => token)).toEqual(["refresh-1", "refresh-1"]);
+  });
+
   test("goes on as nobody's when its session has ended, and the browser forgets it", async () => {
     const cookie = await loggedIn();
     await clock.advance(900_000);
