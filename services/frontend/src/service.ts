@@ -3,6 +3,7 @@ import { getHealth, type Health } from "@shop/contracts/http/health";
 import { docsRoutes } from "@shop/docs/routes";
 import { type AppOptions, createApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
+import { UnavailableError } from "@shop/http/errors";
 import { createForward } from "@shop/http/proxy";
 import { createRouteTable } from "@shop/http/routes";
 import { createUpstreamPool } from "@shop/http/upstream/pool";
@@ -56,7 +57,9 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
     const caller = await sessions.authorize(call);
     if (caller instanceof Response) return caller;
     const { authorization, setCookieIfRefused } = caller;
-    const response = await forward(call, { upstream, ...factsOf(call), authorization });
+    const response = await forward(call, { upstream, ...factsOf(call), authorization }).catch((error: unknown) => {
+      throw caller.setCookie === undefined ? error : withCookie(error, caller.setCookie);
+    });
     const isRefused = setCookieIfRefused !== undefined && response.status === 401;
     const setCookie = isRefused ? setCookieIfRefused : caller.setCookie;
     if (setCookie !== undefined) response.headers.append("set-cookie", setCookie);
@@ -86,6 +89,12 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
     start: () => pages.start(),
     stop: async () => {},
   };
+}
+
+/** A refreshed session's new tokens reach the browser also when nobody answers: those that it sent are spent. */
+function withCookie(error: unknown, setCookie: string): unknown {
+  if (!(error instanceof UnavailableError)) return error;
+  return new UnavailableError(error.message, { cause: error, headers: { "set-cookie": setCookie } });
 }
 
 function withoutLength(given: Headers): Headers {

@@ -116,7 +116,7 @@ export function createApp(options: AppOptions): HttpApp {
       metrics.count("http_unavailable_total");
       // Its stack says nothing about what is away, and under load there are many such lines.
       logger.warn("a request could not be answered: something it needs is away", { ...facts, reason: error.message });
-      return problemResponse(c, unavailable);
+      return problemResponse(c, unavailable, error instanceof UnavailableError ? error.headers : {});
     }
     metrics.count("http_faults_total");
     logger.error("a request failed for a reason that is ours", { ...facts, error });

@@ -213,6 +213,20 @@ describe("a call with a session", () => {
     expect(received).toEqual(["/api/orders nobody"]);
   });
 
+  test("that nobody answers after its session was refreshed gives the browser the new pair all the same", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    upstream.use(http.get(`${GATEWAY}/api/orders`, () => HttpResponse.error(), { once: true }));
+    const unanswered = await call("/api/orders", { headers: { cookie } });
+    expect([unanswered.status, unanswered.headers.get("retry-after")]).toEqual([503, "1"]);
+    await clock.advance(60_000);
+    expect((await call("/api/orders", { headers: { cookie: cookieOf(unanswered) } })).status).toBe(200);
+    expect([exchanges.map(({ token }) => token), received]).toEqual([
+      ["refresh-1"],
+      ["/api/orders Bearer head.body2.signature"],
+    ]);
+  });
+
   test("is 503 while it cannot be refreshed, and the browser keeps it for later", async () => {
     const cookie = await loggedIn();
     await clock.advance(900_000);
