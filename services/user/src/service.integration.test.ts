@@ -295,6 +295,16 @@ describe("refreshing", () => {
     expect((await refresh(pair.refreshToken)).status).toBe(200);
   });
 
+  test("a session that is used for ever keeps no tokens that have ended by time", async () => {
+    let pair = await loggedIn();
+    for (let times = 0; times < 5; times += 1) {
+      skip(20 * 24 * 3_600_000);
+      pair = await pairOf(refresh(pair.refreshToken));
+    }
+    // The living one, and the one that it was given for.
+    expect(await sql`select from refresh_tokens`).toHaveLength(2);
+  });
+
   test("a spent token ends the whole family, and only it", async () => {
     const first = await loggedIn();
     const otherSession = await pairOf(logIn("someone"));

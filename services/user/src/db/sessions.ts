@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, lt } from "drizzle-orm";
+import { and, eq, inArray, isNull, lt, lte } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { refreshTokens, sessions, users } from "./schema.ts";
@@ -58,13 +58,16 @@ interface SpentToken {
   readonly successorSeed: Buffer | null;
 }
 
-/** Spends one token of a session and gives the session its next one. */
+/** Spends one token of a session and gives the session its next one. Those that have ended by time are no good to anybody, a thief among them, and are forgotten. */
 export async function replaceToken(
   tx: Transaction,
   { tokenHash: spentHash, spentAt, successorSeed }: SpentToken,
   next: NewToken,
 ): Promise<void> {
   const { sessionId, tokenHash, expiresAt } = next;
+  await tx
+    .delete(refreshTokens)
+    .where(and(eq(refreshTokens.sessionId, sessionId), lte(refreshTokens.expiresAt, spentAt)));
   await tx.update(refreshTokens).set({ spentAt, successorSeed }).where(eq(refreshTokens.tokenHash, spentHash));
   await tx.insert(refreshTokens).values({ tokenHash, sessionId, expiresAt });
   await tx.update(sessions).set({ expiresAt }).where(eq(sessions.id, sessionId));
