@@ -54,10 +54,13 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
   sessions.routes(app);
 
   async function forwardWithSession(call: RequestCall): Promise<Response> {
+    const startedAtMs = parts.clock.elapsed();
     const caller = await sessions.authorize(call);
     if (caller instanceof Response) return caller;
     const { authorization, setCookieIfRefused } = caller;
-    const response = await forward(call, { upstream, ...factsOf(call), authorization }).catch((error: unknown) => {
+    const spentMs = parts.clock.elapsed() - startedAtMs;
+    const forwarding = { upstream, ...factsOf(call), authorization, spentMs };
+    const response = await forward(call, forwarding).catch((error: unknown) => {
       throw caller.setCookie === undefined ? error : withCookie(error, caller.setCookie);
     });
     const isRefused = setCookieIfRefused !== undefined && response.status === 401;

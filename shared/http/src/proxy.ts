@@ -26,6 +26,8 @@ export interface Forwarding {
   readonly method?: "GET";
   /** The `Authorization` of a caller who has shown who they are in another way than by this header. */
   readonly authorization?: string | undefined;
+  /** What was done for the call before has taken so long, in milliseconds: it is taken off the time for its answer. */
+  readonly spentMs?: number;
 }
 
 /**
@@ -156,7 +158,8 @@ export function createForward(options: ForwardOptions): Forward {
     raw.signal.addEventListener("abort", leave, { once: true });
     if (raw.signal.aborted) leave();
     let late = false;
-    const leftMs = Math.round(answerWithinMs - Math.min(lateness.nowMs(), answerWithinMs * MOST_TAKEN_OFF));
+    const takenOffMs = Math.min(lateness.nowMs(), answerWithinMs * MOST_TAKEN_OFF);
+    const leftMs = Math.max(0, Math.round(answerWithinMs - takenOffMs - (forwarding.spentMs ?? 0)));
     const timer = setTimeout(() => {
       late = true;
       leaving.abort();

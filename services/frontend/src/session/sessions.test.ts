@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { http, HttpResponse } from "msw";
+import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
@@ -13,6 +13,7 @@ const OURS = { "sec-fetch-site": "same-origin" };
 const upstream = setupServer();
 let clock: ManualClock;
 let frontend: ReturnType<typeof createFrontend>;
+let lines: ReturnType<typeof capturedLogger>["lines"];
 /** What reached the gateway: its path, and who it was for. */
 let received: string[];
 let exchanges: { readonly token: string; readonly key: string | null }[];
@@ -49,7 +50,9 @@ beforeEach(() => {
 });
 
 function build(secure = false): ReturnType<typeof createFrontend> {
-  const parts = { identity, clock, logger: capturedLogger().logger, metrics: createMetrics() };
+  const captured = capturedLogger();
+  lines = captured.lines;
+  const parts = { identity, clock, logger: captured.logger, metrics: createMetrics() };
   return createFrontend({ ...parts, secure, rebuildPages: false, gatewayUrls: [GATEWAY], upstreamTimeoutMs: 200 });
 }
 
@@ -225,6 +228,27 @@ describe("a call with a session", () => {
       ["refresh-1"],
       ["/api/orders Bearer head.body2.signature"],
     ]);
+  });
+
+  test("that is refreshed first has no more time for both together than any other call", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    const pair = {
+      accessToken: "head.body2.signature",
+      tokenType: "Bearer",
+      expiresIn: 900,
+      refreshToken: "refresh-2",
+    };
+    upstream.use(
+      http.post(`${GATEWAY}/login/refresh`, async () => {
+        await clock.advance(150);
+        return HttpResponse.json(pair);
+      }),
+      http.get(`${GATEWAY}/api/orders`, () => delay("infinite")),
+    );
+    expect((await call("/api/orders", { headers: { cookie } })).status).toBe(503);
+    const within = /^gateway did not answer within (\d+) ms$/.exec(String(lines.at(-1)?.["reason"]))?.[1];
+    expect(Number(within)).toBeLessThanOrEqual(50);
   });
 
   test("is 503 while it cannot be refreshed, and the browser keeps it for later", async () => {
