@@ -241,6 +241,20 @@ describe("bodies", () => {
     expect(response.headers.get("x-key")).toBe("k");
   });
 
+  test("large ones that are on their way take so much memory and no more, and small ones are not in their way", async () => {
+    const ends: (() => void)[] = [];
+    const stalled = Array.from({ length: 64 }, () => {
+      const body = new ReadableStream<Uint8Array>({ start: (controller) => void ends.push(() => controller.close()) });
+      return post(body, asJson);
+    });
+    await expectProblem(post(new ReadableStream(), asJson), 503, "UNAVAILABLE");
+    const small = '{"name":"a"}';
+    expect((await post(small, { ...asJson, "content-length": String(small.length) })).status).toBe(201);
+    for (const end of ends) end();
+    expect(new Set((await Promise.all(stalled)).map(({ status }) => status))).toEqual(new Set([400]));
+    expect((await post(small, asJson)).status).toBe(201);
+  });
+
   test("more than 262,144 bytes are 413, by the declared length and by counting, before the media type", async () => {
     const huge = JSON.stringify({ name: "x".repeat(262_144) });
     const wrongType = { ...asJson, "content-type": "text/plain" };

@@ -9,6 +9,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { type Answer, problem, problemResponse, type Refused } from "./answer.ts";
 import { createAuthentication, type Authenticate } from "./authentication.ts";
+import { createBodyRoom } from "./body-room.ts";
 import { readJsonBody } from "./body.ts";
 import { EndpointCall, RequestCall } from "./call.ts";
 import { withDeadline } from "./deadline.ts";
@@ -137,6 +138,17 @@ export function createApp(options: AppOptions): HttpApp {
     hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], ...all);
   }
 
+  const bodies = createBodyRoom();
+  const leaveRoomForBodies: Handler = async (c, next) => {
+    const leave = bodies.enter(c.req.raw);
+    if (leave === undefined) return problemResponse(c, unavailable);
+    try {
+      return await next();
+    } finally {
+      leave();
+    }
+  };
+
   function answerWith<Body extends z.ZodType | undefined, Query extends z.ZodType | undefined, Value>(
     endpoint: Endpoint<Body, Query>,
     handler: (call: EndpointCall<Body, Query>) => Returned<Value>,
@@ -145,7 +157,7 @@ export function createApp(options: AppOptions): HttpApp {
     const hasId = endpoint.path.includes("{");
     register(endpoint, (authenticate) => [
       authenticate.check,
-      ...(endpoint.body === undefined ? [] : [readJsonBody]),
+      ...(endpoint.body === undefined ? [] : [leaveRoomForBodies, readJsonBody]),
       ...validatorsOf(endpoint),
       async (c) => {
         const id = hasId ? (c.req.param("id") ?? "") : "";

@@ -247,6 +247,29 @@ describe("an answer in pieces", () => {
   });
 });
 
+test("of large bodies that are on their way only so many are waited for, and small ones are not in their way", async () => {
+  upstream = listenTcp((_request, { socket }) => void socket.write(jsonAnswer({ ok: true })));
+  const url = new URL(proxyTo(upstream.url));
+  const large = "a".repeat(262_144);
+  let refused = 0;
+  const senders = Array.from({ length: 80 }, () => {
+    const socket = connect(Number(url.port), url.hostname);
+    socket.write(`POST /api/orders HTTP/1.1\r\nHost: shop\r\nContent-Length: ${large.length}\r\n\r\na`);
+    socket.once("data", () => (refused += 1));
+    socket.on("error", () => undefined);
+    return socket;
+  });
+  try {
+    // There is room for 64.
+    await eventually(() => expect(refused).toBe(16));
+    await expectUnavailable(await fetch(url, { method: "POST", body: large }));
+    expect((await fetch(url, { method: "POST", body: "{}" })).status).toBe(200);
+  } finally {
+    for (const socket of senders) socket.destroy();
+  }
+  await eventually(async () => expect((await fetch(url, { method: "POST", body: large })).status).toBe(200));
+});
+
 describe("a caller who leaves", () => {
   test("before the answer ends the call to the upstream, through two hops", async () => {
     upstream = listenTcp(() => undefined);

@@ -5,6 +5,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { createAdmission } from "./admission.ts";
 import { problem, problemResponse, type Refused } from "./answer.ts";
+import { createBodyRoom } from "./body-room.ts";
 import { MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
@@ -143,9 +144,22 @@ export function createForward(options: ForwardOptions): Forward {
     return response;
   }
 
-  return async function forward(call, forwarding) {
+  const bodies = createBodyRoom();
+
+  return async (call, forwarding) => {
     // Before anything is done for it, its body read included.
     if (!admission.hasRoom()) return problemResponse(call.c, refuseAsBusy());
+    if (!forwarding.takesBody || forwarding.body !== undefined) return forward(call, forwarding);
+    const leave = bodies.enter(call.c.req.raw);
+    if (leave === undefined) return problemResponse(call.c, refuseAsBusy());
+    try {
+      return await forward(call, forwarding);
+    } finally {
+      leave();
+    }
+  };
+
+  async function forward(call: RequestCall, forwarding: Forwarding): Promise<Response> {
     const { raw } = call.c.req;
     const { upstream } = forwarding;
     const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
@@ -181,7 +195,7 @@ export function createForward(options: ForwardOptions): Forward {
       answered();
       clearTimeout(timer);
     }
-  };
+  }
 }
 
 function isRepeatable(request: Request, { honoursKey, method }: Forwarding): boolean {
