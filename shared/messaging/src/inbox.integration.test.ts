@@ -39,6 +39,8 @@ afterAll(async () => {
 const slow = new Set<string>();
 /** How many further attempts end because the server shuts down. */
 let shutdowns = 0;
+/** How many attempts after these fail in the handler. */
+let failures = 0;
 
 /** An inbox whose handler counts for each key how often it was applied. */
 function inboxOn(own: Database, clock: Clock = systemClock) {
@@ -52,6 +54,10 @@ function inboxOn(own: Database, clock: Clock = systemClock) {
         if (shutdowns > 0) {
           shutdowns -= 1;
           throw Object.assign(new Error("terminating connection"), { code: "57P01" });
+        }
+        if (failures > 0) {
+          failures -= 1;
+          throw new Error("not yet");
         }
         for (const { key } of messages) {
           if (slow.has(key)) await tx.execute(sql`select pg_sleep(60)`);
@@ -143,6 +149,17 @@ test("a message is not given up, however often the database does not take it", a
   await passAttempts(manual, 40);
   await handled;
   expect((await applied()).toSorted()).toEqual([one, other].toSorted());
+  expect(await letters()).toHaveLength(0);
+}, 20_000);
+
+test("a message has its three tries however often the database did not take it before", async () => {
+  const manual = new ManualClock();
+  const orderId = ids();
+  [shutdowns, failures] = [5, 2];
+  const handled = inboxOn(db, manual)([recordOf(orderId)], new AbortController().signal);
+  await passAttempts(manual, 7);
+  await handled;
+  expect(await applied()).toEqual([orderId]);
   expect(await letters()).toHaveLength(0);
 }, 20_000);
 

@@ -75,6 +75,8 @@ export function createInbox({
 
   /** Applies messages in order; splits a batch that fails until the message at fault stands alone. */
   async function applyAll(messages: readonly Received[], signal: AbortSignal): Promise<void> {
+    /** Attempts that the database took and that came to nothing all the same. An outage before them is none of the messages' doing. */
+    let failures = 0;
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       try {
@@ -82,7 +84,8 @@ export function createInbox({
         return;
       } catch (error) {
         if (error instanceof KeyReleased) continue;
-        const takesTooLong = isStatementTimeout(error) && attempt >= ATTEMPTS;
+        if (isStatementTimeout(error) || !isTransient(error)) failures += 1;
+        const takesTooLong = isStatementTimeout(error) && failures >= ATTEMPTS;
         if (isTransient(error) && !takesTooLong) {
           if (attempt === 1 || attempt % 10 === 0) {
             logger.warn("messages wait: the database does not take them now; trying again", {
@@ -102,7 +105,7 @@ export function createInbox({
           await applyAll(messages.slice(middle), signal);
           return;
         }
-        if (error instanceof Refused || attempt >= ATTEMPTS) {
+        if (error instanceof Refused || failures >= ATTEMPTS) {
           await bury(only, error, signal);
           return;
         }
@@ -110,10 +113,10 @@ export function createInbox({
           messageId: only.id,
           type: only.type,
           key: only.key,
-          attempt,
+          attempt: failures,
           error,
         });
-        await clock.sleep(backoffMs(FAILURE_BACKOFF, attempt), signal);
+        await clock.sleep(backoffMs(FAILURE_BACKOFF, failures), signal);
       }
     }
   }
