@@ -6,6 +6,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
+import { readBacklog } from "./backlog.ts";
 import { defaultRetention, purgeUntil } from "./purge.ts";
 
 let database: TestDatabase;
@@ -24,11 +25,11 @@ afterAll(async () => {
 });
 
 /** Lets the purge look once. */
-async function purge(): Promise<void> {
-  const clock = new ManualClock(Date.now());
+async function purge({ own = db, now = Date.now() } = {}): Promise<void> {
+  const clock = new ManualClock(now);
   const stopping = new AbortController();
   const { logger } = capturedLogger();
-  const purging = purgeUntil(stopping.signal, { db, clock, logger, retention: defaultRetention });
+  const purging = purgeUntil(stopping.signal, { db: own, clock, logger, retention: defaultRetention });
   await eventually(() => expect(clock.sleeperCount).toBe(1));
   stopping.abort();
   await purging;
@@ -70,6 +71,53 @@ test("however much there is, it goes in one look", async () => {
   );
   await purge();
   expect(await db.execute(sql`select from outbox`)).toHaveLength(0);
+});
+
+test("a process whose clock is years ahead takes nothing for old", async () => {
+  await inTransaction(db, async (tx) => {
+    await tx.execute(sql`insert into outbox (topic, key, payload, sent_at) values ('order.events', 'k', '{}', now())`);
+    await tx.execute(sql`insert into inbox (message_id) values ('handled')`);
+  });
+  await purge({ now: Date.parse("2099-01-01T00:00:00Z") });
+  expect(await db.execute(sql`select from outbox`)).toHaveLength(1);
+  expect(await db.execute(sql`select from inbox`)).toHaveLength(1);
+});
+
+test("however many sent rows are still to be kept, a purge looks at a few of them, and so does who asks for the oldest unsent one", async () => {
+  const own = connectDatabase({ url: database.url, applicationName: "test", max: 1 });
+  const read = async () => {
+    await own.execute(sql`select pg_stat_force_next_flush()`);
+    const [stats] = await own.execute<{ rows: number }>(sql`
+      select (seq_tup_read + idx_tup_fetch)::int as rows from pg_stat_user_tables where relname = 'outbox'`);
+    return stats?.rows ?? 0;
+  };
+  for (const sentAt of [sql`now()`, sql`null`]) {
+    await db.execute(sql`truncate outbox`);
+    await inTransaction(own, (tx) =>
+      tx.execute(sql`
+        insert into outbox (topic, key, payload, sent_at)
+        select 'order.events', 'k', '{}', ${sentAt} from generate_series(1, 40000)`),
+    );
+    await own.execute(sql`analyze outbox`);
+    const before = await read();
+    await purge({ own });
+    expect((await readBacklog(own, 100)).unsent).toBeLessThanOrEqual(100);
+    expect((await read()) - before).toBeLessThan(12_000);
+  }
+  await own.$client.end({ timeout: 2 });
+});
+
+test("an outbox that cannot be purged does not keep the inbox from it", async () => {
+  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 200 });
+  await inTransaction(db, async (tx) => {
+    await tx.execute(sql`insert into inbox (message_id, handled_at) values ('old', now() - interval '15 days')`);
+  });
+  await inTransaction(db, async (tx) => {
+    await tx.execute(sql`lock table outbox in exclusive mode`);
+    await purge({ own: impatient });
+  });
+  expect(await db.execute(sql`select from inbox`)).toHaveLength(0);
+  await impatient.$client.end({ timeout: 2 });
 });
 
 test("the inbox knows a message for longer than Kafka keeps it, and than it can be sent again", () => {

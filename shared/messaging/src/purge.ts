@@ -28,32 +28,31 @@ interface PurgeOptions {
 
 /** Deletes, once a minute and in small steps, what the retention has run out for. Runs until `signal` is aborted. */
 export async function purgeUntil(signal: AbortSignal, { db, clock, logger, retention }: PurgeOptions): Promise<void> {
-  const before = (ms: number) => new Date(clock.now() - ms).toISOString();
+  /** The rows' ages are the database's own: a process whose clock is wrong must not take all of them for old. */
+  const before = (ms: number) => sql`now() - make_interval(secs => ${ms / 1_000})`;
 
-  async function deleteInChunks(statement: () => SQL): Promise<void> {
-    while (!signal.aborted) {
-      const deleted = await db.execute(statement());
-      if (deleted.count < CHUNK) return;
+  const steps: readonly SQL[] = [
+    // Only the first rows are looked at: where none of them is old enough, no later one is, and a table of three days is long.
+    sql`delete from outbox where id in (
+      select id from (select id, sent_at from outbox order by id limit ${CHUNK}) as first
+      where sent_at < ${before(retention.sentOutboxMs)})`,
+    sql`delete from inbox where message_id in (
+      select message_id from inbox where handled_at < ${before(retention.inboxMs)} limit ${CHUNK})`,
+    sql`delete from deadly_message where message_id in (
+      select message_id from deadly_message where last_at < ${before(DEADLY_MS)} limit ${CHUNK})`,
+  ];
+
+  /** Goes on for as long as most of a chunk goes. */
+  async function deleteInChunks(statement: SQL): Promise<void> {
+    try {
+      while (!signal.aborted && (await db.execute(statement)).count > CHUNK / 2);
+    } catch (error) {
+      logger.warn("old outbox and inbox rows could not be purged; it is tried again in a minute", { error });
     }
   }
 
   while (!signal.aborted) {
-    try {
-      await deleteInChunks(
-        () => sql`delete from outbox where id in (
-          select id from outbox where sent_at < ${before(retention.sentOutboxMs)} order by id limit ${CHUNK})`,
-      );
-      await deleteInChunks(
-        () => sql`delete from inbox where message_id in (
-          select message_id from inbox where handled_at < ${before(retention.inboxMs)} limit ${CHUNK})`,
-      );
-      await deleteInChunks(
-        () => sql`delete from deadly_message where message_id in (
-          select message_id from deadly_message where last_at < ${before(DEADLY_MS)} limit ${CHUNK})`,
-      );
-    } catch (error) {
-      logger.warn("old outbox and inbox rows could not be purged; it is tried again in a minute", { error });
-    }
+    for (const step of steps) await deleteInChunks(step);
     await clock.sleep(PURGE_INTERVAL_MS, signal);
   }
 }
