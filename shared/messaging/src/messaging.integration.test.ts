@@ -73,6 +73,16 @@ describe("the outbox", () => {
     await eventually(async () => expect(await unsent()).toBe(0));
   }, 30_000);
 
+  test("so is one in letters that take three bytes each, all of it for one partition", async () => {
+    await inTransaction(db, (tx) =>
+      tx.execute(sql`
+        insert into outbox (topic, key, payload)
+        select 'delivery.commands', 'k', json_build_object('text', repeat('서', 3000)) from generate_series(1, 500)`),
+    );
+    await start();
+    await eventually(async () => expect(await unsent()).toBe(0), { deadlineMs: 20_000 });
+  }, 30_000);
+
   test("a transaction that is rolled back sends nothing", async () => {
     const node = await start();
     const rolledBack = inTransaction(node.db, async (tx) => {

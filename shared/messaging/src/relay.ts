@@ -40,10 +40,12 @@ export interface Relay {
 const RELAY_CHANNEL = "outbox_committed";
 const BATCH = 1_000;
 /**
- * The most that is published at once, in characters. Kafka refuses more than 1,048,588 bytes a partition (`message.max.bytes`), and all rows
- * may be for one: half of it leaves room for what a record has around its value, and for characters of several bytes.
+ * The most that is published at once, in bytes. Kafka refuses more than 1,048,588 a partition (`message.max.bytes`), and all rows may be for one:
+ * half of it, since a batch costs no less by being larger, and topics may have been made with a lower limit.
  */
-const BATCH_CHARACTERS = 500_000;
+const BATCH_BYTES = 500_000;
+/** What a record has beside key and value: lengths, offsets, and the header that says what it is. */
+const RECORD_OVERHEAD_BYTES = 100;
 /** How soon a standby replica asks again whether the active one is gone, in milliseconds. */
 const STANDBY_INTERVAL_MS = 500;
 const RESTART_PAUSE_MS = 200;
@@ -54,8 +56,11 @@ const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
 
 /** As many rows as may be published at once; one at least. The others are read again with the next batch. */
 function firstThatFit(rows: readonly PendingRow[]): readonly PendingRow[] {
-  let characters = 0;
-  const fitting = rows.findIndex(({ payload }) => (characters += payload.length) > BATCH_CHARACTERS);
+  let bytes = 0;
+  const fitting = rows.findIndex(
+    ({ key, payload }) =>
+      (bytes += Buffer.byteLength(key) + Buffer.byteLength(payload) + RECORD_OVERHEAD_BYTES) > BATCH_BYTES,
+  );
   return fitting === -1 ? rows : rows.slice(0, Math.max(1, fitting));
 }
 
