@@ -26,6 +26,9 @@ export type Decoded =
   | { readonly kind: "message"; readonly message: Received }
   | { readonly kind: "undecodable"; readonly letter: Undecodable };
 
+/** Our keys are UUIDs. What is longer could not be looked up by its key among the dead letters. */
+const LONGEST_KEY = 200;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -63,6 +66,7 @@ export function decode(
     return undecodable("UNKNOWN_VERSION", `expected ${expected}, got ${event.dataschema}`, event);
   }
   if (record.key === null || record.key === "") return undecodable("NO_KEY", "the record has no key", event);
+  if (record.key.length > LONGEST_KEY) return undecodable("NO_KEY", `a key of ${record.key.length} characters`, event);
   const data = read.data.safeParse(event.data);
   if (!data.success) return undecodable("INVALID_DATA", describe(data.error), event);
   const { id, type, traceparent } = event;

@@ -100,6 +100,19 @@ test("a record that cannot be decoded is kept whatever its key and its headers a
   expect(await applied()).toEqual([orderId]);
 });
 
+test("a message whose key is longer than any of ours is a dead letter, and what stands behind it is applied", async () => {
+  const orderId = ids();
+  const key = Buffer.from(crypto.getRandomValues(new Uint8Array(6_000))).toString("base64");
+  failures = 3;
+  const stop = new AbortController();
+  await settled(inboxOn(db)([recordOf(ids(), { key })], stop.signal));
+  failures = 0;
+  await settled(inboxOn(db)([recordOf(orderId)], stop.signal));
+  stop.abort();
+  expect(await letters()).toMatchObject([{ cause: "NO_KEY", key }]);
+  expect(await applied()).toEqual([orderId]);
+});
+
 test("a message whose rows another session holds for long is waited for, and is no dead letter", async () => {
   const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 200 });
   const held = Promise.withResolvers<void>();
