@@ -4,12 +4,15 @@ import { isStatementTimeout, isTransient } from "./errors.ts";
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const wrapped = (code: string) => new Error("Failed query", { cause: withCode(code) });
 
-test("an absent, restarting, overloaded or deadlocked database is waited for, also when Drizzle has wrapped its error", () => {
+test("an absent, restarting, overloaded or deadlocked database, or one that lets nobody in, is waited for, also when Drizzle has wrapped its error", () => {
   for (const code of [
     "ECONNREFUSED",
     "CONNECTION_CLOSED",
     "CONNECT_TIMEOUT",
     "08006",
+    "28000",
+    "28P01",
+    "3D000",
     "40001",
     "40P01",
     "53300",

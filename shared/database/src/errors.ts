@@ -1,9 +1,10 @@
 /**
  * SQLSTATE classes and codes (PostgreSQL, appendix A) after which the same statement may well succeed:
- * 08 connection, 40 rollback (serialization, deadlock), 53 resources (disk full, too many connections),
+ * 08 connection, 28 and 3D000 a session that is refused (its password is being rotated, its database restored), 40 rollback (serialization, deadlock),
+ * 53 resources (disk full, too many connections),
  * 57P shutdown and crash, 57014 cancelled by a time-out, 55P03 lock not available, 58 system error (I/O), 25006 read-only (a failover), 25P03/25P04 idle or transaction time-out.
  */
-const TRANSIENT_SQLSTATE = /^(08|40|53|58|57P|57014|55P03|25006|25P03|25P04)/;
+const TRANSIENT_SQLSTATE = /^(08|28|3D000|40|53|58|57P|57014|55P03|25006|25P03|25P04)/;
 
 /** Errors of postgres.js and of sockets when the server cannot be reached or went away. */
 const TRANSIENT_CODES = new Set([
