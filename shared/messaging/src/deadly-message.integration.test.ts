@@ -25,14 +25,21 @@ const publishing = (broker: Broker): Broker => ({
 });
 
 /** A process that is started again whenever it ends, until it is told to end. */
-function live(deadly: number, brokers: string) {
+function live(deadly: number, brokers: string, failing = -1) {
   let deaths = 0;
   let goesOn = true;
   let child: Bun.Subprocess | undefined;
   const run = async () => {
     while (goesOn) {
       child = Bun.spawn({
-        cmd: ["bun", `${import.meta.dir}/testing/mortal-node.ts`, nodes.database.url, prefix, brokers, String(deadly)],
+        cmd: [
+          "bun",
+          `${import.meta.dir}/testing/mortal-node.ts`,
+          nodes.database.url,
+          prefix,
+          brokers,
+          ...[deadly, failing].map(String),
+        ],
         stdout: "ignore",
         stderr: "inherit",
       });
@@ -98,6 +105,37 @@ test("a message that ends the process twice is set aside; its key waits, all oth
   expect(await letters()).toEqual([]);
   await mended.stop();
 }, 120_000);
+
+test("one that waits behind a message that failed ends no more processes than any other when both are tried again", async () => {
+  await sender.send([key(1)], [12, DEADLY, 14]);
+  await eventually(async () =>
+    expect(await db.execute(sql`select from outbox where sent_at is null limit 1`)).toHaveLength(0),
+  );
+  // It would try them again, too.
+  await sender.stop();
+  nodes.running.splice(nodes.running.indexOf(sender), 1);
+  life = live(-1, await testKafkaBrokers(), 12);
+  await eventually(
+    async () => expect((await letters()).map(([cause]) => cause)).toEqual(["HANDLER_FAILED", "PARKED", "PARKED"]),
+    { deadlineMs: 60_000 },
+  );
+  await life.end();
+  // What is deployed next has mended the one and cannot stand the other.
+  life = live(DEADLY, await testKafkaBrokers());
+  await eventually(
+    async () =>
+      expect(await letters()).toEqual([
+        ["PROCESS_KILLED", key(1)],
+        ["PARKED", key(1)],
+      ]),
+    { deadlineMs: 60_000 },
+  );
+  expect((await effectsByKey(db)).get(key(1))).toEqual([12]);
+  expect(life.deaths()).toBe(2);
+  sender = await start({ decorate: publishing });
+  await sender.send([key(2)], [1]);
+  await eventually(async () => expect((await effectsByKey(db)).get(key(2))).toEqual([1]), { deadlineMs: 30_000 });
+}, 180_000);
 
 test("one among many costs one death more, and takes none of the others with it", async () => {
   const keys = upTo(20).map(key);

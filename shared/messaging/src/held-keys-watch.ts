@@ -44,14 +44,29 @@ export async function watchHeldKeys(
     const failed = tried.find(({ outcome }) => outcome === "FAILED" || outcome === "UNREADABLE");
     if (failed === undefined) return;
     const { letter, detail } = failed;
-    logger.warn("a message still cannot be handled; later ones of its key wait, and it is tried again", {
-      ...{ key, deadLetterId: letter.id, type: letter.type, messageId: letter.messageId, detail },
-    });
+    const about = { key, deadLetterId: letter.id, type: letter.type, messageId: letter.messageId, detail };
+    if (letter.cause === "PROCESS_KILLED")
+      logger.error(
+        "a message ends the process when it is tried again; it waits, with the later ones of its key",
+        about,
+      );
+    else logger.warn("a message still cannot be handled; later ones of its key wait, and it is tried again", about);
+  }
+
+  /** One key after the other, whatever comes of each: otherwise one that cannot be settled would have all others wait. */
+  async function tryAll(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      try {
+        await tryAgain(key);
+      } catch (error) {
+        logger.debug("what waits for a key could not be tried again; it is at the next look", { key, error });
+      }
+    }
   }
 
   while (!signal.aborted) {
     try {
-      for (const key of await keysDue(db, instant(clock), KEYS)) await tryAgain(key);
+      await tryAll(await keysDue(db, instant(clock), KEYS));
       open = (await countOpen(db)).map(({ cause, count }) => ({ labels: { cause }, value: count }));
     } catch (error) {
       logger.debug("dead letters could not be looked at; it is tried again", { error });

@@ -18,10 +18,12 @@ export interface InHandRange {
 export interface InHand {
   /** Takes over what processes had in hand that are no more; once, and then only what has been found by `lookForDead`. */
   ready(): Promise<void>;
-  /** Looks for processes that have ended with something in hand. */
+  /** Looks for processes that have ended with something in hand, and takes back what another one has counted against this one, whose session was cut. */
   lookForDead(): Promise<void>;
   /** Writes down what is handled next. It need not be waited for: it is on its way before any handler begins. */
   mark(records: readonly BrokerRecord[], messages: readonly Received[]): Promise<void>;
+  /** Writes down the id of a dead letter's message that is tried again next; null after it. To be waited for. */
+  markTried(messageId: string | null): Promise<void>;
   /** Whether a record was in hand when a process ended, so that it has to be handled alone. */
   isSuspect(record: BrokerRecord): boolean;
   /** Says that records have been handled. */
@@ -36,11 +38,33 @@ interface InHandOptions {
   readonly driver: DatabaseDriver;
   /** Of this process, unique among all of its service there ever are. */
   readonly processId: string;
+  readonly clock: Clock;
   readonly logger: Logger;
+  /** As of `connectDatabase`. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** A message that so many processes have ended by while they had it alone in hand is not tried again. */
 export const DEATHS = 2;
+
+const STATEMENT_TIMEOUT_MS = 10_000;
+const RECONNECT_PAUSE_S = 0.1;
+/**
+ * For how long records count as suspect, in milliseconds. Those of partitions that went to another replica are never seen here;
+ * where one ends again and again their ranges would grow without end.
+ */
+const SUSPECT_MS = 600_000;
+
+/** What a process has written down: a row for what it consumes, and one for the dead letter that it tries again. */
+interface Mark {
+  readonly row: string;
+  readonly ranges: string;
+  readonly alone: string | null;
+  /** Whether the database is known to have it. */
+  isWritten: boolean;
+}
+/** Behind the process's id in the name of the second. */
+const TRIED = " tries again";
 
 const nameOf = ({ topic, partition }: { readonly topic: Topic; readonly partition: number }) => `${topic}:${partition}`;
 
@@ -66,44 +90,90 @@ const contains = (range: InHandRange, { topic, partition, offset }: BrokerRecord
  * the handler's own transaction needs two round trips before the handler begins. Nothing takes the mark back; what it names and is in the
  * inbox, or with the dead letters, was handled. A process is dead when the session that writes its mark, which carries its id, is gone.
  */
-export function createInHand({ databaseUrl, driver, processId, logger }: InHandOptions): InHand {
+export function createInHand({
+  databaseUrl,
+  driver,
+  processId,
+  clock,
+  logger,
+  answerTimeoutMs = STATEMENT_TIMEOUT_MS + 1_000,
+}: InHandOptions): InHand {
   const client = driver.openClient(databaseUrl, {
     max: 1,
     connect_timeout: 2,
+    // For as long as it is away, this process looks dead.
+    backoff: () => RECONNECT_PAUSE_S,
     idle_timeout: 0,
     max_lifetime: null,
+    // Handlers wait for it where a process has ended.
+    answer_timeout: answerTimeoutMs / 1_000,
     onnotice: () => undefined,
-    connection: { application_name: SESSION + processId, synchronous_commit: "off", statement_timeout: 10_000 },
+    connection: {
+      application_name: SESSION + processId,
+      synchronous_commit: "off",
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+    },
   });
-  const deaths = new Map<string, number>();
+  let deaths: ReadonlyMap<string, number> = new Map();
   /** What dead processes had in hand and this one has not handled yet. */
-  let suspects: readonly InHandRange[] = [];
+  let suspects: readonly (InHandRange & { readonly until: number })[] = [];
   let taken: Promise<void> | undefined;
+  /** The last mark of each row. */
+  const marks = new Map<string, Mark>();
+
+  async function write(row: string, ranges: readonly InHandRange[], alone: string | null): Promise<void> {
+    const mark: Mark = { row, ranges: JSON.stringify(ranges), alone, isWritten: false };
+    marks.set(row, mark);
+    await client`
+      insert into in_hand (process, ranges, message_id) values (${row}, ${mark.ranges}::text::jsonb, ${alone})
+      on conflict (process) do update set ranges = excluded.ranges, message_id = excluded.message_id, marked_at = now()`;
+    mark.isWritten = true;
+  }
 
   async function takeOver(): Promise<void> {
     const dead = await client<{ process: string; ranges: readonly InHandRange[]; message_id: string | null }[]>`
       with dead as (
-        delete from in_hand where process <> ${processId} and not exists (
-          select from pg_stat_activity where datname = current_database() and application_name = ${SESSION} || in_hand.process)
+        delete from in_hand where split_part(process, ' ', 1) <> ${processId} and not exists (
+          select from pg_stat_activity
+          where datname = current_database() and application_name = ${SESSION} || split_part(in_hand.process, ' ', 1))
         returning process, ranges, message_id),
       counted as (
         insert into deadly_message (message_id, deaths)
         select message_id, count(*) from dead where message_id is not null
           and not exists (select from inbox where inbox.message_id = dead.message_id)
-          and not exists (select from dead_letter as letter where letter.message_id = dead.message_id)
+          and (dead.process like ${`%${TRIED}`}
+            or not exists (select from dead_letter as letter where letter.message_id = dead.message_id))
         group by message_id order by message_id
         on conflict (message_id) do update set deaths = deadly_message.deaths + excluded.deaths, last_at = now())
       select process, ranges, message_id from dead`;
-    suspects = [...suspects, ...dead.flatMap(({ ranges }) => ranges)];
+    const now = clock.elapsed();
+    suspects = [
+      ...suspects.filter(({ until }) => until > now),
+      ...dead.flatMap(({ ranges }) => ranges.map((range) => ({ ...range, until: now + SUSPECT_MS }))),
+    ];
     if (dead.length > 0) {
       logger.info("a process ended without a goodbye; what it had in hand is handled one by one", {
         records: suspects.length,
         alone: dead.flatMap(({ message_id }) => message_id ?? []),
       });
     }
-    for (const row of await client<{ id: string; deaths: number }[]>`
-      select message_id as id, deaths from deadly_message`)
-      deaths.set(row.id, row.deaths);
+    const counted = await client<{ id: string; deaths: number }[]>`
+      select message_id as id, deaths from deadly_message`;
+    deaths = new Map(counted.map((row) => [row.id, row.deaths]));
+  }
+
+  /**
+   * A process whose session was cut looks dead to others until it has made a new one. Who finds that its mark has been taken away lives, and so
+   * the death that was counted was none: otherwise sessions that are cut twice would make a deadly message of the one that waits for the database.
+   */
+  async function takeBack(): Promise<void> {
+    for (const { row, ranges, alone } of [...marks.values()].filter(({ isWritten }) => isWritten))
+      await client`
+        with again as (
+          insert into in_hand (process, ranges, message_id) values (${row}, ${ranges}::text::jsonb, ${alone})
+          on conflict (process) do nothing returning message_id)
+        update deadly_message set deaths = deaths - 1 from again
+        where deadly_message.message_id = again.message_id and deaths > 0`;
   }
 
   return {
@@ -117,16 +187,17 @@ export function createInHand({ databaseUrl, driver, processId, logger }: InHandO
       }
     },
     async lookForDead() {
-      if (taken !== undefined) await takeOver();
+      if (taken === undefined) return;
+      await takeBack();
+      await takeOver();
     },
     async mark(records, messages) {
       const [only, ...others] = messages;
       const alone = only !== undefined && others.length === 0 ? only.id : null;
-      const ranges = JSON.stringify([...suspects, ...rangesOf(records)]);
-      await client`
-        insert into in_hand (process, ranges, message_id) values (${processId}, ${ranges}::text::jsonb, ${alone})
-        on conflict (process) do update set ranges = excluded.ranges, message_id = excluded.message_id, marked_at = now()`;
+      const inherited = suspects.map(({ topic, partition, first, last }) => ({ topic, partition, first, last }));
+      await write(processId, [...inherited, ...rangesOf(records)], alone);
     },
+    markTried: (messageId) => write(processId + TRIED, [], messageId),
     isSuspect: (record) => suspects.some((range) => contains(range, record)),
     clear(records) {
       if (suspects.length === 0) return;
@@ -136,9 +207,10 @@ export function createInHand({ databaseUrl, driver, processId, logger }: InHandO
     },
     deathsBy: (messageId) => deaths.get(messageId) ?? 0,
     async close() {
-      await client`delete from in_hand where process = ${processId}`.catch((error: unknown) => {
-        logger.debug("what this process had in hand could not be deleted; the next one finds it handled", { error });
-      });
+      if (marks.size > 0)
+        await client`delete from in_hand where split_part(process, ' ', 1) = ${processId}`.catch((error: unknown) => {
+          logger.debug("what this process had in hand could not be deleted; the next one finds it handled", { error });
+        });
       await client.end({ timeout: 1 });
     },
   };

@@ -74,7 +74,9 @@ export function createMessaging(options: MessagingOptions): Messaging {
   });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const inHand =
-    options.recognisesKillers === false ? undefined : createInHand({ databaseUrl, driver, processId: ids(), logger });
+    options.recognisesKillers === false
+      ? undefined
+      : createInHand({ databaseUrl, driver, processId: ids(), clock, logger });
   const stopping = new AbortController();
   const handledListeners: HandledListener[] = [];
   const onHandled: HandledListener = (keys) => {
@@ -85,7 +87,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
   let housekeeping: Promise<unknown> | undefined;
 
   const replayer = (handlers: MessageHandlers) =>
-    createReplay({ db, handlers, outbox, onCommitted: relay.wake, onHandled, clock });
+    createReplay({ db, handlers, outbox, inHand, onCommitted: relay.wake, onHandled, clock });
 
   async function lag(): Promise<number> {
     if (consumed.length === 0) throw new Error("nothing is consumed yet");

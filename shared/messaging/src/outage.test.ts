@@ -25,7 +25,7 @@ test("what runs beside the messages goes on, however often it finds the database
     ...{ db, clock, handlers: byType(), outbox: createOutbox({ ids, clock }) },
     ...{ onCommitted: () => {}, onHandled: () => {} },
   });
-  const idle = createInHand({ databaseUrl, driver: postgresDriver, processId: ids(), logger });
+  const idle = createInHand({ databaseUrl, driver: postgresDriver, processId: ids(), clock, logger });
   // It asks the database only when something has been in hand before.
   const inHand = { ...idle, lookForDead: () => Promise.reject(new Error("the database is away")) };
   const stopping = new AbortController();

@@ -273,3 +273,22 @@ test("a replay of many takes each key in order and counts what came of it; a dry
   expect(await applied(held)).toEqual([1, 2, 3, 4]);
   expect(await causes()).toEqual(["REFUSED"]);
 });
+
+test("a key that cannot be tried again does not keep the others from it", async () => {
+  faults.set(1, new TypeError("a bug"));
+  await deliver(recordOf(held, 1));
+  await deliver(recordOf(other, 1));
+  faults.clear();
+  const { replay } = parts();
+  const again = (key: string) => (key === held ? Promise.reject(new Error("not now")) : replay.again(key));
+  const stop = new AbortController();
+  const watching = watchHeldKeys(stop.signal, { db, replay: { ...replay, again }, clock, logger, metrics });
+  await eventually(async () => {
+    await clock.advance(2_000);
+    expect(await applied(other)).toEqual([1]);
+  });
+  stop.abort();
+  await clock.advance(2_000);
+  await watching;
+  expect(await applied(held)).toEqual([]);
+});

@@ -10,6 +10,7 @@ import { type DeadLetterRow, holdingLetters, letterById, openLetters, SETTLED } 
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
 import { lockKeys, nextTryAt } from "./held-keys.ts";
+import { DEATHS, type InHand } from "./in-hand.ts";
 import type { Outbox } from "./outbox.ts";
 import { deadLetter } from "./schema.ts";
 
@@ -60,12 +61,17 @@ interface ReplayOptions {
   readonly db: Database;
   readonly handlers: MessageHandlers;
   readonly outbox: Outbox;
+  /** Without it a message that ends the process when it is tried again is not recognised. */
+  readonly inHand?: InHand | undefined;
   /** Called when messages have been committed to the outbox. */
   readonly onCommitted: () => void;
   /** Called with the keys of messages whose effects have been committed. */
   readonly onHandled: (keys: readonly string[]) => void;
   readonly clock: Clock;
 }
+
+/** Whether what waits behind a letter has its turn now. */
+const goesOn = ({ outcome }: Tried) => outcome !== "FAILED" && outcome !== "UNREADABLE";
 
 /** How long a call for many goes on, in milliseconds: its caller has an answer after 1.5 s. */
 const BULK_MS = 1_000;
@@ -87,7 +93,7 @@ class DryRun<Result> extends Error {
  * delivers the same message. What cannot be handled this time either stays a dead letter. A dry run does all of it and takes it back.
  * Its calls throw when the database is away; then nothing has happened.
  */
-export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clock }: ReplayOptions): Replay {
+export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHandled, clock }: ReplayOptions): Replay {
   async function apply(tx: Transaction, message: Received): Promise<ReplayOutcome> {
     const written = await tx.execute(
       sql`insert into inbox (message_id) values (${message.id}) on conflict do nothing returning message_id`,
@@ -144,9 +150,38 @@ export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clo
     for (const letter of letters) {
       const one = await settle(tx, letter);
       tried.push(one);
-      if (one.outcome === "FAILED" || one.outcome === "UNREADABLE") break;
+      if (!goesOn(one)) break;
     }
     return tried;
+  }
+
+  /** The same without being asked, so that nothing is tried that ends processes: each is written down before. */
+  async function settleCarefully(tx: Transaction, letters: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
+    if (inHand === undefined) return settleAll(tx, letters);
+    const tried: Tried[] = [];
+    try {
+      for (const letter of letters) {
+        const one = await settleAlone(tx, letter, inHand);
+        tried.push(one);
+        if (!goesOn(one)) break;
+      }
+    } finally {
+      await inHand.markTried(null);
+    }
+    return tried;
+  }
+
+  async function settleAlone(tx: Transaction, letter: DeadLetterRow, hand: InHand): Promise<Tried> {
+    const { id, messageId } = letter;
+    const deaths = messageId === null ? 0 : hand.deathsBy(messageId);
+    if (deaths < DEATHS) {
+      await hand.markTried(messageId);
+      return settle(tx, letter);
+    }
+    const cause = "PROCESS_KILLED";
+    const detail = `${deaths} processes ended while they tried it again`;
+    await tx.update(deadLetter).set({ cause, detail, tryAgainAt: null }).where(eq(deadLetter.id, id));
+    return { letter: { ...letter, cause }, outcome: "FAILED", detail };
   }
 
   /** Whatever waits for a key. What ends processes is tried only when it was asked for by name. */
@@ -225,13 +260,15 @@ export function createReplay({ db, handlers, outbox, onCommitted, onHandled, clo
       }
     },
 
-    again: (key) =>
-      inRun(false, async (tx) => {
+    async again(key) {
+      await inHand?.ready();
+      return inRun(false, async (tx) => {
         await lockKeys(tx, [key]);
         const letters = await holdingLetters(tx, key);
         const due = letters[0]?.tryAgainAt;
         // Another replica may have tried it in between.
-        return due && Date.parse(due) <= clock.now() ? settleAll(tx, letters) : [];
-      }),
+        return due && Date.parse(due) <= clock.now() ? settleCarefully(tx, letters) : [];
+      });
+    },
   };
 }
