@@ -37,6 +37,11 @@ export function isTransient(error: unknown): boolean {
   return code !== undefined && (TRANSIENT_CODES.has(code) || TRANSIENT_SQLSTATE.test(code));
 }
 
+/** SQLSTATE classes 28 and 3D: the server lets this session in not at all. It is transient in a process that was let in before; one that starts has wrong settings. */
+export function isRefused(error: unknown): boolean {
+  return /^(28|3D)/.test(errorCode(error) ?? "");
+}
+
 /** SQLSTATE 57014: the server ended a statement that ran for too long, not one that waited for a lock. It is transient; but work that always takes too long must be cut up. */
 export function isStatementTimeout(error: unknown): boolean {
   return errorCode(error) === "57014";

@@ -24,9 +24,9 @@ afterEach(async () => {
   await database.drop();
 });
 
-function open(migrateAtStart: boolean, folder = migrations): OwnDatabase {
+function open(migrateAtStart: boolean, folder = migrations, url = database.url): OwnDatabase {
   const { logger } = capturedLogger();
-  const own = ownDatabase({ name: "order", url: database.url, migrations: folder, migrateAtStart, clock, logger });
+  const own = ownDatabase({ name: "order", url, migrations: folder, migrateAtStart, clock, logger });
   opened.push(own);
   return own;
 }
@@ -81,6 +81,22 @@ test("a migration that is wrong is told of at once instead of being waited for, 
   expect(await service.check()).toContain("waiting for the database and its migrations");
   expect(await service.db.execute(sql`select to_regclass('half')::text as found`)).toMatchObject([{ found: null }]);
   await rm(folder, { recursive: true });
+}, 30_000);
+
+test("a service that starts with a name or a database that there is not ends and says so, instead of waiting", async () => {
+  for (const [part, value, code] of [
+    ["username", "nobody", /^28/],
+    ["pathname", "/nothing", /^3D000$/],
+  ] as const) {
+    const url = new URL(database.url);
+    url[part] = value;
+    const service = open(false, migrations, url.href);
+    const outcome = settled(
+      service.prepare(new AbortController().signal, () => Promise.resolve()),
+      20_000,
+    );
+    expect(await outcome).toMatchObject({ cause: { code: expect.stringMatching(code) } });
+  }
 }, 30_000);
 
 test("a migration whose table is in use holds up nobody who only reads it, and is tried again until it has been free", async () => {

@@ -1,6 +1,6 @@
 import type { Database } from "@shop/database/connect";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
-import { isTransient } from "@shop/database/errors";
+import { isRefused, isTransient } from "@shop/database/errors";
 import { isMigrated, migrate } from "@shop/database/migrate";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
@@ -28,7 +28,7 @@ export interface OwnDatabase {
   /**
    * Migrates, or waits for the migrations, and then runs `afterwards`, such as a seed; again and again while the database is away.
    * @returns false when `signal` was aborted meanwhile: then no work may begin
-   * @throws what is wrong with a migration, which waiting does not mend
+   * @throws what is wrong with a migration, or with the name, the password or the database that it was given, which waiting does not mend
    */
   prepare(signal: AbortSignal, afterwards: () => Promise<void>): Promise<boolean>;
   /** Whether an error says that the database cannot be used now. Before it is prepared every error does. */
@@ -77,8 +77,8 @@ export function ownDatabase({
           logger.info("the database is migrated");
           return true;
         } catch (error) {
-          // A migration that is wrong is no matter of waiting; the operator must see it at once.
-          if (!isTransient(error) && !(error instanceof NotMigrated)) throw error;
+          // A migration or a password that is wrong is no matter of waiting; the operator must see it at once.
+          if (isRefused(error) || (!isTransient(error) && !(error instanceof NotMigrated))) throw error;
           if (attempt === 1 || attempt % 10 === 0) logger.warn("waiting for the database", { attempt, error });
           await clock.sleep(backoffMs(START_BACKOFF, attempt), signal);
         }
