@@ -129,6 +129,9 @@ test("closing lets the batch in hand finish, so that it is committed, and drops 
   expect(closed).toBe(false);
   await finish();
   await closing;
+  // Whoever still fetches has nothing to wait for here.
+  queue.add(records(0, 3));
+  expect(queue.isEmpty()).toBe(true);
   expect(begun).toEqual([["0:1"]]);
   expect(await commit()).toEqual(["0:2"]);
 });

@@ -76,7 +76,9 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
   }
 
   return {
+    /** Queues records, unless it is closed: then they come again, to another consumer. */
     add(records: readonly BrokerRecord[]): void {
+      if (closing.signal.aborted) return;
       waiting = waiting.length === 0 ? records : [...waiting, ...records];
       startPump();
     },
