@@ -75,7 +75,7 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   scheduler.after(quietWithinMs, undefined, "", () => giveUp.abort());
   const drainedAfterMs = await untilQuiet(world, healedAt + quietWithinMs, load);
   const unanswered = await load;
-  await Promise.all(world.replicas.map((replica) => replica.stop()));
+  await world.stop();
   await scheduler.sleep(1);
   return { drainedAfterMs, unanswered };
 }

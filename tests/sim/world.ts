@@ -123,6 +123,26 @@ export class World {
     await this.scheduler.sleep(LEAST_SLEEP_MS);
   }
 
+  #stopsAt = Number.POSITIVE_INFINITY;
+
+  /** Stops all replicas, as SIGTERM does. */
+  async stop(): Promise<void> {
+    this.#stopsAt = this.scheduler.timeOfDay;
+    await Promise.all(this.replicas.map((replica) => replica.stop()));
+  }
+
+  /** How many messages were written by work that was finished while everything stopped: they wait for the next start. */
+  async #writtenWhileStopping(): Promise<number> {
+    const since = new Date(this.#stopsAt);
+    const counts = await Promise.all(
+      this.stores.all.map(
+        ({ monitor }) => monitor<{ n: number }[]>`
+          select count(*)::int as n from outbox where sent_at is null and created_at >= ${since.toISOString()}`,
+      ),
+    );
+    return counts.reduce((sum, [row]) => sum + (row?.n ?? 0), 0);
+  }
+
   /** How the books stand. */
   accounts(): Promise<Accounts> {
     return readAccounts((name) => this.stores.of(name).monitor);
@@ -170,7 +190,8 @@ export class World {
   }
 
   async evidence(drainedAfterMs: number | undefined): Promise<Evidence> {
-    const accounts = await this.accounts();
+    const books = await this.accounts();
+    const accounts = { ...books, unsent: books.unsent - (await this.#writtenWhileStopping()) };
     const ledgers = new Map<ServiceName, readonly LedgerRow[]>();
     for (const { service, monitor } of this.stores.all) ledgers.set(service, await readLedgerOn(monitor));
     const messages = await Promise.all(
