@@ -84,9 +84,9 @@ test("a migration that is wrong is told of at once instead of being waited for, 
 }, 30_000);
 
 test("a service that starts with a name or a database that there is not ends and says so, instead of waiting", async () => {
-  for (const [part, value, code] of [
-    ["username", "nobody", /^28/],
-    ["pathname", "/nothing", /^3D000$/],
+  for (const [part, value] of [
+    ["username", "nobody"],
+    ["pathname", "/nothing"],
   ] as const) {
     const url = new URL(database.url);
     url[part] = value;
@@ -95,7 +95,7 @@ test("a service that starts with a name or a database that there is not ends and
       service.prepare(new AbortController().signal, () => Promise.resolve()),
       20_000,
     );
-    expect(await outcome).toMatchObject({ cause: { code: expect.stringMatching(code) } });
+    expect(String(await outcome)).toContain("DATABASE_URL");
   }
 }, 30_000);
 

@@ -38,6 +38,8 @@ export interface OwnDatabase {
   close(): Promise<void>;
 }
 
+const NOT_LET_IN =
+  "the database does not let this service in: look at the name, the password and the database of DATABASE_URL";
 const START_BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
 /** The database has not been migrated yet, which is another process's task. */
@@ -77,8 +79,9 @@ export function ownDatabase({
           logger.info("the database is migrated");
           return true;
         } catch (error) {
-          // A migration or a password that is wrong is no matter of waiting; the operator must see it at once.
-          if (isRefused(error) || (!isTransient(error) && !(error instanceof NotMigrated))) throw error;
+          // A password or a migration that is wrong is no matter of waiting; the operator must see it at once.
+          if (isRefused(error)) throw new Error(NOT_LET_IN, { cause: error });
+          if (!isTransient(error) && !(error instanceof NotMigrated)) throw error;
           if (attempt === 1 || attempt % 10 === 0) logger.warn("waiting for the database", { attempt, error });
           await clock.sleep(backoffMs(START_BACKOFF, attempt), signal);
         }
