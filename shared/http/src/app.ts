@@ -140,12 +140,13 @@ export function createApp(options: AppOptions): HttpApp {
 
   const bodies = createBodyRoom();
   const leaveRoomForBodies: Handler = async (c, next) => {
-    const leave = bodies.enter(c.req.raw);
-    if (leave === undefined) return problemResponse(c, unavailable);
+    const place = bodies.enter(c.req.raw);
+    if (place === undefined) return problemResponse(c, unavailable);
+    c.req.raw = place.request;
     try {
       return await next();
     } finally {
-      leave();
+      place.leave();
     }
   };
 

@@ -150,12 +150,13 @@ export function createForward(options: ForwardOptions): Forward {
     // Before anything is done for it, its body read included.
     if (!admission.hasRoom()) return problemResponse(call.c, refuseAsBusy());
     if (!forwarding.takesBody || forwarding.body !== undefined) return forward(call, forwarding);
-    const leave = bodies.enter(call.c.req.raw);
-    if (leave === undefined) return problemResponse(call.c, refuseAsBusy());
+    const place = bodies.enter(call.c.req.raw);
+    if (place === undefined) return problemResponse(call.c, refuseAsBusy());
+    call.c.req.raw = place.request;
     try {
       return await forward(call, forwarding);
     } finally {
-      leave();
+      place.leave();
     }
   };
 
