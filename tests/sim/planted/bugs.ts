@@ -95,7 +95,7 @@ export const BUGS: readonly Bug[] = [
     found: "if (isTransient(error) && !takesTooLong) {",
     replaced: "if (isTransient(error) && attempt > 1_000 && !takesTooLong) {",
     also: [
-      ["if (error instanceof Refused || attempt >= ATTEMPTS) {", "if (attempt >= 1) {"],
+      ["if (error instanceof Refused || failures >= ATTEMPTS) {", "if (attempt >= 1) {"],
       // What failed for another reason than a refusal is tried again later, and comes off then.
       ['error instanceof Refused ? "REFUSED" : "HANDLER_FAILED"', '"REFUSED"'],
     ],
