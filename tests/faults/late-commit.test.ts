@@ -44,7 +44,9 @@ test("a commit that had no answer before the partitions were dealt out anew take
   };
   const everyone = () => true;
   const publish = async () => {
-    for (const key of KEYS) await kafka.pastLink.publish([{ topic: TOPIC, key, value: "{}" }]);
+    // A topic that has just been made has no leader for a moment.
+    for (const key of KEYS)
+      await eventually(() => kafka.pastLink.publish([{ topic: TOPIC, key, value: "{}" }]), { deadlineMs: 30_000 });
   };
   const [first, second]: [number[], number[]] = [[], []];
   const reading = reader(kafka.overLink, first);
