@@ -70,9 +70,6 @@ interface ReplayOptions {
   readonly clock: Clock;
 }
 
-/** Whether what waits behind a letter has its turn now. */
-const goesOn = ({ outcome }: Tried) => outcome !== "FAILED" && outcome !== "UNREADABLE";
-
 /** How long a call for many goes on, in milliseconds: its caller has an answer after 1.5 s. */
 const BULK_MS = 1_000;
 const PAGE = 100;
@@ -145,12 +142,16 @@ export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHand
   }
 
   /** The letters of a key in order, until one fails. The key is locked. */
-  async function settleAll(tx: Transaction, letters: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
+  async function settleAll(
+    tx: Transaction,
+    letters: readonly DeadLetterRow[],
+    settleThis = (letter: DeadLetterRow) => settle(tx, letter),
+  ): Promise<readonly Tried[]> {
     const tried: Tried[] = [];
     for (const letter of letters) {
-      const one = await settle(tx, letter);
+      const one = await settleThis(letter);
       tried.push(one);
-      if (!goesOn(one)) break;
+      if (one.outcome === "FAILED" || one.outcome === "UNREADABLE") break;
     }
     return tried;
   }
@@ -158,20 +159,14 @@ export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHand
   /** The same without being asked, so that nothing is tried that ends processes: each is written down before. */
   async function settleCarefully(tx: Transaction, letters: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
     if (inHand === undefined) return settleAll(tx, letters);
-    const tried: Tried[] = [];
     try {
-      for (const letter of letters) {
-        const one = await settleAlone(tx, letter, inHand);
-        tried.push(one);
-        if (!goesOn(one)) break;
-      }
+      return await settleAll(tx, letters, (letter) => settleMarked(tx, letter, inHand));
     } finally {
       await inHand.markTried(null);
     }
-    return tried;
   }
 
-  async function settleAlone(tx: Transaction, letter: DeadLetterRow, hand: InHand): Promise<Tried> {
+  async function settleMarked(tx: Transaction, letter: DeadLetterRow, hand: InHand): Promise<Tried> {
     const { id, messageId } = letter;
     const deaths = messageId === null ? 0 : hand.deathsBy(messageId);
     if (deaths < DEATHS) {
