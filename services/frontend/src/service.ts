@@ -64,7 +64,7 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
       throw caller.setCookie === undefined ? error : withCookie(error, caller.setCookie);
     });
     const isRefused = setCookieIfRefused !== undefined && response.status === 401;
-    const setCookie = isRefused ? setCookieIfRefused : caller.setCookie;
+    const setCookie = isRefused ? setCookieIfRefused() : caller.setCookie;
     if (setCookie !== undefined) response.headers.append("set-cookie", setCookie);
     return response;
   }

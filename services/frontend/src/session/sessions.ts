@@ -26,8 +26,8 @@ interface Authorized {
   readonly authorization: string | undefined;
   /** What the browser is to keep or forget from now on. */
   readonly setCookie: string | undefined;
-  /** The same after a 401 for this token: the next call refreshes. */
-  readonly setCookieIfRefused: string | undefined;
+  /** The same after a 401 for this token: the next call refreshes. There is none without a token. */
+  readonly setCookieIfRefused?: () => string;
 }
 
 export interface Sessions {
@@ -55,7 +55,7 @@ const openSession = defineEndpoint({
 const openCalls = createRouteTable();
 for (const { method, path, access } of allEndpoints) if (access === "anyone") openCalls.add(method, path);
 
-const nobody: Authorized = { authorization: undefined, setCookie: undefined, setCookieIfRefused: undefined };
+const nobody: Authorized = { authorization: undefined, setCookie: undefined };
 const crossSite = problem("FORBIDDEN", "Another site's page made this call; a session is for our own pages.");
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
 
@@ -66,7 +66,7 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
   const authorized = (session: BrowserSession, setCookie: string | undefined): Authorized => ({
     authorization: `Bearer ${session.accessToken}`,
     setCookie,
-    setCookieIfRefused: cookies.keep({ ...session, accessUntilMs: 0 }),
+    setCookieIfRefused: () => cookies.keep({ ...session, accessUntilMs: 0 }),
   });
 
   async function closeSession(call: RequestCall): Promise<Response> {
