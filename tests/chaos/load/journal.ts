@@ -31,17 +31,16 @@ export function callOf(path: string): string {
 
 /** How often each status came; `none` for calls without an answer. */
 export function answersByStatus(entries: readonly Entry[]): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const { status } of entries) {
-    const name = status === 0 ? "none" : String(status);
-    counts[name] = (counts[name] ?? 0) + 1;
-  }
-  return counts;
+  return countsOf(entries.map(({ status }) => (status === 0 ? "none" : String(status))));
 }
 
 /** How often each problem came, by its code. */
 export function problemsByCode(entries: readonly Entry[]): Readonly<Record<string, number>> {
+  return countsOf(entries.flatMap(({ problem }) => problem ?? []));
+}
+
+function countsOf(names: readonly string[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const { problem } of entries) if (problem !== undefined) counts[problem] = (counts[problem] ?? 0) + 1;
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;
 }
