@@ -1,8 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Fault } from "./fault.ts";
 import type { Entry } from "./load/journal.ts";
 import type { Plan } from "./plan.ts";
+import { createRecords } from "./records.ts";
 import { createScript } from "./script.ts";
 import { startStage } from "./stage/stage.ts";
 import { trial, type Verdict } from "./trial.ts";
@@ -14,11 +13,8 @@ export interface Result extends Verdict {
 
 /** Starts a system, lets people use it while harm is done, and judges what is left when it has come to rest. */
 export async function runPlan(plan: Plan, folder: string, note: (text: string) => void): Promise<Result> {
-  const journal: Entry[] = [];
-  const log: string[] = [];
+  const { journal, write, save } = createRecords();
   const failures: string[] = [];
-  const startedAt = performance.now();
-  const write = (text: string) => void log.push(`${((performance.now() - startedAt) / 1_000).toFixed(1)} s  ${text}`);
   const stage = await startStage(plan.needs, note, (text) => {
     write(text);
     failures.push(text);
@@ -44,10 +40,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
     failures.push(...verdict.failures, ...plan.faults.flatMap((fault) => badAnswers(fault, journal)));
     return { ...verdict, deeds: script.deeds, failures };
   } finally {
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "script.log"), `${log.join("\n")}\n`);
-    await writeFile(join(folder, "journal.ndjson"), journal.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
-    await writeFile(join(folder, "processes.log"), `${stage.lines.join("\n")}\n`);
+    await save(folder, `${stage.lines.join("\n")}\n`);
     await stage.stop();
   }
 }

@@ -1,10 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { freePort } from "@shop/local/free-port";
 import { SetupError } from "@shop/local/setup-error";
 import { EVERYTHING } from "../chaos/fault.ts";
-import type { Entry } from "../chaos/load/journal.ts";
 import type { Run } from "../chaos/plan.ts";
+import { createRecords } from "../chaos/records.ts";
 import type { Result } from "../chaos/run.ts";
 import { composedTrial } from "../support/composed-trial.ts";
 import { composeProject, docker } from "../support/compose-project.ts";
@@ -32,9 +30,8 @@ export async function runOnContainers(
     throw new SetupError("This needs a Docker engine, and `docker version` fails.", { cause });
   });
   const project = composeProject({ name: "order-delivery-chaos", port: await freePort() });
-  const [journal, deeds, log]: [Entry[], string[], string[]] = [[], [], []];
-  const startedAt = performance.now();
-  const write = (text: string) => void log.push(`${((performance.now() - startedAt) / 1_000).toFixed(1)} s  ${text}`);
+  const { journal, write, save } = createRecords();
+  const deeds: string[] = [];
   try {
     note("building the image and starting the containers");
     await project.compose("build");
@@ -46,10 +43,7 @@ export async function runOnContainers(
     const harm = () => randomHarmToContainers(project, { seed, forMs, did });
     return { ...(await composedTrial(project, { harm, seed, habits: HABITS, journal, note })), deeds };
   } finally {
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "script.log"), `${log.join("\n")}\n`);
-    await writeFile(join(folder, "journal.ndjson"), journal.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
-    await writeFile(join(folder, "processes.log"), await project.compose("logs", "--no-color", "--timestamps"));
+    await save(folder, await project.compose("logs", "--no-color", "--timestamps"));
     await project.compose("down", "--volumes", "--timeout", "15");
   }
 }
