@@ -18,6 +18,15 @@ const DOWN_MS = [0, 8_000] as const;
 const PAUSED_MS = [500, 20_000] as const;
 const CUT_OFF_MS = [500, 15_000] as const;
 
+/** What is done to a container, and undone, as `docker` takes it. */
+interface Deed {
+  readonly what: string;
+  /** How long at least and at most, in milliseconds. */
+  readonly range: readonly [number, number];
+  readonly begin: readonly string[];
+  readonly end: readonly string[];
+}
+
 /** "order", and "order-2" for its second replica. */
 function called(container: Container): string {
   const replica = container.Name.split("-").at(-1);
@@ -25,7 +34,7 @@ function called(container: Container): string {
 }
 
 /**
- * Kills, stops, restarts, pauses containers and cuts them off from one of their networks, two at a time, whichever the seed draws: services, databases,
+ * Kills, stops and pauses containers and cuts them off from one of their networks, two at a time, whichever the seed draws: services, databases,
  * the broker and the load balancer. What is killed through the engine stays down, whatever its restart policy: it is started again here.
  * @throws Error when the engine did not do as it was told
  */
@@ -42,43 +51,30 @@ export async function randomHarmToContainers(
     .toSorted((one, other) => one.Name.localeCompare(other.Name));
   const taken = new Set<string>();
 
-  const deeds: Readonly<Record<string, (victim: Container, name: string) => Promise<void>>> = {
-    async kill({ Id }, name) {
-      const downMs = between(DOWN_MS);
-      did(`kill ${name} for ${downMs} ms`);
-      await docker(["kill", Id]);
-      await Bun.sleep(downMs);
-      await docker(["start", Id]);
-    },
-    async stop({ Id }, name) {
-      const downMs = between(DOWN_MS);
-      did(`stop ${name} for ${downMs} ms`);
-      await docker(["stop", Id]);
-      await Bun.sleep(downMs);
-      await docker(["start", Id]);
-    },
-    async pause({ Id }, name) {
-      const pausedMs = between(PAUSED_MS);
-      did(`pause ${name} for ${pausedMs} ms`);
-      await docker(["pause", Id]);
-      await Bun.sleep(pausedMs);
-      await docker(["unpause", Id]);
-    },
-    async disconnect(victim, name) {
+  const deeds: readonly ((victim: Container, name: string) => Deed)[] = [
+    ({ Id }, name) => ({ what: `kill ${name}`, range: DOWN_MS, begin: ["kill", Id], end: ["start", Id] }),
+    ({ Id }, name) => ({ what: `stop ${name}`, range: DOWN_MS, begin: ["stop", Id], end: ["start", Id] }),
+    ({ Id }, name) => ({ what: `pause ${name}`, range: PAUSED_MS, begin: ["pause", Id], end: ["unpause", Id] }),
+    (victim, name) => {
       const network = pick(Object.keys(victim.NetworkSettings.Networks).toSorted());
-      const cutOffMs = between(CUT_OFF_MS);
-      did(`disconnect ${name} from ${network} for ${cutOffMs} ms`);
-      await docker(["network", "disconnect", network, victim.Id]);
-      await Bun.sleep(cutOffMs);
-      await docker(["network", "connect", "--alias", serviceOf(victim), network, victim.Id]);
+      return {
+        ...{ what: `disconnect ${name} from ${network}`, range: CUT_OFF_MS },
+        begin: ["network", "disconnect", network, victim.Id],
+        end: ["network", "connect", "--alias", serviceOf(victim), network, victim.Id],
+      };
     },
-  };
+  ];
 
   async function hand(): Promise<void> {
     while (performance.now() < endsAt) {
       const victim = pick(victims.filter(({ Id }) => !taken.has(Id)));
       taken.add(victim.Id);
-      await pick(Object.values(deeds))(victim, called(victim));
+      const { what, range, begin, end } = pick(deeds)(victim, called(victim));
+      const ms = between(range);
+      did(`${what} for ${ms} ms`);
+      await docker(begin);
+      await Bun.sleep(ms);
+      await docker(end);
       taken.delete(victim.Id);
       await Bun.sleep(between(CALM_MS));
     }
