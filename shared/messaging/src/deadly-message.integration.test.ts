@@ -106,6 +106,16 @@ test("a message that ends the process twice is set aside; its key waits, all oth
   await mended.stop();
 }, 120_000);
 
+test("no handler begins before it is written down what is in hand, however long that takes", async () => {
+  await db.execute(sql`
+    create function write_slowly() returns trigger language plpgsql as 'begin perform pg_sleep(1.5); return new; end'`);
+  await db.execute(sql`create trigger slow before insert on in_hand for each row execute function write_slowly()`);
+  await sender.send([key(1)], [DEADLY]);
+  life = live(DEADLY, await testKafkaBrokers());
+  await eventually(async () => expect(await letters()).toEqual([["PROCESS_KILLED", key(1)]]), { deadlineMs: 60_000 });
+  expect(life.deaths()).toBe(2);
+}, 120_000);
+
 test("one that waits behind a message that failed ends no more processes than any other when both are tried again", async () => {
   await sender.send([key(1)], [12, DEADLY, 14]);
   await eventually(async () =>

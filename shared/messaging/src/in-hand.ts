@@ -20,7 +20,7 @@ export interface InHand {
   ready(): Promise<void>;
   /** Looks for processes that have ended with something in hand, and takes back what another one has counted against this one, whose session was cut. */
   lookForDead(): Promise<void>;
-  /** Writes down what is handled next. It need not be waited for: it is on its way before any handler begins. */
+  /** Writes down what is handled next. To be waited for before a handler begins, and not before the transaction does. */
   mark(records: readonly BrokerRecord[], messages: readonly Received[]): Promise<void>;
   /** Writes down the id of a dead letter's message that is tried again next; null after it. To be waited for. */
   markTried(messageId: string | null): Promise<void>;
@@ -86,8 +86,8 @@ const contains = (range: InHandRange, { topic, partition, offset }: BrokerRecord
 
 /**
  * A started-mark of what is in hand, on a session of its own, one small row per process: the offsets of the batch, and the message when it is
- * only one. It is written without waiting for the disk (a process that is killed loses nothing by that) and without waiting for the answer:
- * the handler's own transaction needs two round trips before the handler begins. Nothing takes the mark back; what it names and is in the
+ * only one. It is written without waiting for the disk (a process that is killed loses nothing by that), while the handler's own transaction
+ * makes the round trips that it needs before the handler begins. Nothing takes the mark back; what it names and is in the
  * inbox, or with the dead letters, was handled. A process is dead when the session that writes its mark, which carries its id, is gone.
  */
 export function createInHand({

@@ -54,11 +54,16 @@ export function createInbox({
   logger,
   metrics,
 }: InboxOptions) {
+  /** Settled when it is written down, or cannot be, what is in hand. One call is handled at a time. */
+  let marking: Promise<void> | undefined;
+
   /** One attempt to apply messages in one transaction. Those of a key that is held are parked. */
   async function apply(messages: readonly Received[]): Promise<void> {
     const { sent, handled, parked } = await inTransaction(db, async (tx) => {
       const { fresh, held } = await firstSeen(tx, messages);
       const late = held.length === 0 ? [] : await deadLetters.park(tx, held);
+      // It went out before the transaction began, and so has been answered by now as a rule.
+      await marking;
       const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
       await outbox.send(tx, followUps);
       return { sent: followUps.length, handled: fresh.length, parked: late };
@@ -176,7 +181,7 @@ export function createInbox({
     const wanted = decoded.flatMap((one) =>
       one.kind === "message" && handlers.types.has(one.message.type) ? [one.message] : [],
     );
-    if (inHand && wanted.length > 0) void writeDown(inHand, records, wanted);
+    marking = inHand && wanted.length > 0 ? writeDown(inHand, records, wanted) : undefined;
     let messages: Received[] = [];
     for (const one of decoded) {
       if (one.kind === "undecodable") {
