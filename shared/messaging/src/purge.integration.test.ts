@@ -5,7 +5,7 @@ import { ManualClock } from "@shop/testing/clock";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { readBacklog } from "./backlog.ts";
 import { defaultRetention, purgeUntil } from "./purge.ts";
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
   db = connectDatabase({ url: database.url, applicationName: "test" });
 }, 120_000);
 beforeEach(async () => {
-  await db.execute(sql`truncate outbox, inbox, deadly_message`);
+  await db.execute(sql`truncate outbox, inbox, deadly_message, dead_letter`);
 });
 afterAll(async () => {
   await db.$client.end({ timeout: 2 });
@@ -61,6 +61,24 @@ test("what is unsent, and what may still come again, is kept for as long as it t
     "handled within two weeks",
     "ended a process within a day",
   ]);
+});
+
+test("what has been applied is not forgotten for as long as it can be replayed as a dead letter", async () => {
+  const letter = (messageId: string, replayedAt: SQL) => sql`
+    insert into dead_letter (id, cause, detail, message_id, topic, partition, record_offset, payload, headers, failed_at, replayed_at)
+    values (gen_random_uuid(), 'REFUSED', '', ${messageId}, 'order.events', 0, 7, ${Buffer.from(messageId)}, '{}', now(), ${replayedAt})`;
+  await db.execute(letter("open", sql`null`));
+  await db.execute(letter("replayed", sql`now()`));
+  await db.execute(sql`
+    insert into dead_letter (id, cause, detail, topic, partition, record_offset, headers, failed_at)
+    values (gen_random_uuid(), 'NOT_JSON', '', 'order.events', 0, 8, '{}', now())`);
+  await inTransaction(db, (tx) =>
+    tx.execute(sql`
+      insert into inbox (message_id, handled_at)
+      select message_id, now() - interval '15 days' from unnest(array['open', 'replayed', 'of no letter']) as message_id`),
+  );
+  await purge();
+  expect([...(await db.execute(sql`select message_id from inbox`))]).toEqual([{ message_id: "open" }]);
 });
 
 test("however much there is, it goes in one look", async () => {

@@ -36,8 +36,11 @@ export async function purgeUntil(signal: AbortSignal, { db, clock, logger, reten
     sql`delete from outbox where id in (
       select id from (select id, sent_at from outbox order by id limit ${CHUNK}) as first
       where sent_at < ${before(retention.sentOutboxMs)})`,
+    // A message may be among the dead letters and applied all the same, when it came again. Replayed, however late, it must be found here.
     sql`delete from inbox where message_id in (
-      select message_id from inbox where handled_at < ${before(retention.inboxMs)} limit ${CHUNK})`,
+      select message_id from inbox where handled_at < ${before(retention.inboxMs)}
+        and message_id not in (select message_id from dead_letter where replayed_at is null and message_id is not null)
+      limit ${CHUNK})`,
     sql`delete from deadly_message where message_id in (
       select message_id from deadly_message where last_at < ${before(DEADLY_MS)} limit ${CHUNK})`,
   ];
