@@ -7,7 +7,7 @@ import { orderService } from "@shop/order-service/service";
 import { productService } from "@shop/product-service/service";
 import type { Participant } from "@shop/service/participant";
 import type { Entry } from "../chaos/load/journal.ts";
-import { type Evidence, readKeys, readMessages } from "../chaos/rules/evidence.ts";
+import { type Evidence, placeOf, readKeys, readMessages } from "../chaos/rules/evidence.ts";
 import { type LedgerRow, readLedgerOn } from "../chaos/stage/ledger.ts";
 import { envelopeOf } from "../chaos/stage/topics.ts";
 import { Kafka } from "./broker/kafka.ts";
@@ -124,10 +124,13 @@ export class World {
   }
 
   #stopsAt = Number.POSITIVE_INFINITY;
+  /** Where the records lie that were there when everything was told to stop. */
+  #inTime: ReadonlySet<string> = new Set();
 
   /** Stops all replicas, as SIGTERM does. */
   async stop(): Promise<void> {
     this.#stopsAt = this.scheduler.timeOfDay;
+    this.#inTime = new Set(this.kafka.records().map(placeOf));
     await Promise.all(this.replicas.map((replica) => replica.stop()));
   }
 
@@ -202,6 +205,7 @@ export class World {
         journal: this.journal,
         planted: this.planted,
         broughtForward: new Set([...this.kafka.late].map(idOf)),
+        tooLate: new Set(this.kafka.records().map(placeOf)).difference(this.#inTime),
         drainedAfterMs,
       },
       ...{ accounts, ledgers },

@@ -44,6 +44,8 @@ export interface Evidence {
   readonly planted: ReadonlySet<string>;
   /** … and ids of messages that it brought forward, so that their order says nothing. */
   readonly broughtForward: ReadonlySet<string>;
+  /** Records that came when everything was told to stop already, so that nobody may be left to read them; none when nothing is stopped. */
+  readonly tooLate?: ReadonlySet<string>;
   /** How long after the heal nothing was unsent and nobody lagged; undefined when it never came to that. */
   readonly drainedAfterMs: number | undefined;
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Entry } from "../load/journal.ts";
 import type { LedgerRow } from "../stage/ledger.ts";
-import type { DeadLetter, Evidence, OutboxRow } from "./evidence.ts";
-import { judge } from "./rules.ts";
+import { type DeadLetter, type Evidence, type OutboxRow, placeOf } from "./evidence.ts";
+import { type Breach, judge } from "./rules.ts";
 
 const ID = "0190a0a0-0000-7000-8000-000000000001";
 const TEA = "0190a0a0-0000-7000-8000-00000000000a";
@@ -101,6 +101,16 @@ const without = (evidence: Doctored, service: string, type: string) =>
 
 test("a run in which nothing went wrong breaks no rule", () => {
   expect(judge(good())).toEqual([]);
+});
+
+test("what is published while everything stops, and read by nobody, breaks no rule", () => {
+  const evidence = good();
+  const late = { ...(evidence.records[0] ?? expect.unreachable()), offset: "99", messageId: "asked again" };
+  const records = [...evidence.records, late];
+  const tooLate = new Set([placeOf(late)]);
+  const unhandled = (breaches: readonly Breach[]) => breaches.filter(({ text }) => text.includes("has not handled"));
+  expect(unhandled(judge({ ...evidence, records }))).toHaveLength(1);
+  expect(unhandled(judge({ ...evidence, records, tooLate }))).toEqual([]);
 });
 
 test("an order that ended before the ledger was begun breaks no rule, though its messages lie in the topics", () => {
