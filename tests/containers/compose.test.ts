@@ -78,13 +78,17 @@ test("each migration ran as a step of its own and ended well before its service 
   expect(migrations.map(outcome)).toEqual(databaseOwners.map(() => "exited 0"));
 });
 
-test("a service started as production refuses the passwords of compose.yaml and demo data, with a sentence", async () => {
+test("a service started as production refuses the passwords of compose.yaml, demo data and cookies over http, with a sentence", async () => {
   const starts = databaseOwners.map(async (service) => {
     const start = compose("run", "--rm", "--no-deps", "-e", "ENVIRONMENT=production", service);
     await expect(start).rejects.toThrow("has a password of development in production");
     await expect(start).rejects.toThrow("SEED_DEMO_DATA is true in production");
   });
   await Promise.all(starts);
+  const overHttp = ["-e", "ENVIRONMENT=production", "-e", "COOKIES_SECURE=false"];
+  await expect(compose("run", "--rm", "--no-deps", ...overHttp, "frontend")).rejects.toThrow(
+    "COOKIES_SECURE is false in production",
+  );
 }, 120_000);
 
 test("a process that ends by itself is started again by the engine", async () => {

@@ -1,11 +1,11 @@
 import { loadConfig } from "@shop/runtime/config";
 import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
 import { runProcess, startOrExplain } from "@shop/service/process";
-import { frontendSettings } from "./config.ts";
+import { frontendRules, frontendSettings, isSecure } from "./config.ts";
 import { createFrontend } from "./service.ts";
 
 startOrExplain(() => {
-  const config = loadConfig(frontendSettings, process.env);
+  const config = loadConfig(frontendSettings, process.env, { rules: frontendRules });
   runProcess({
     name: "frontend",
     settings: config,
@@ -16,7 +16,7 @@ startOrExplain(() => {
         ...addressRateLimit(config, parts.clock),
         gatewayUrls: config.GATEWAY_URL,
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
-        secure: config.COOKIES_SECURE,
+        secure: isSecure(config),
         rebuildPages: config.REBUILD_PAGES,
       });
     },

@@ -36,7 +36,7 @@ for (const { method, path, headers } of allEndpoints) if ("idempotency-key" in h
 /** The frontend: the pages, the sessions of browsers, and the way of every call of the API to the gateway. */
 export function createFrontend(dependencies: FrontendDependencies): Built {
   const { gatewayUrls, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
-  const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, ...parts });
+  const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, httpsOnly: secure, ...parts });
   const forward = createForward({
     ...parts,
     answerWithinMs: upstreamTimeoutMs,
@@ -47,10 +47,10 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
   const cookies = createSessionCookies({ secure });
   const logins = createLoginService({ gateway: upstream, timeoutMs: upstreamTimeoutMs, clock: parts.clock });
   const sessions = createSessions({ ...parts, cookies, logins });
-  const pages = createPages({ ...parts, cookies, secure, rebuild: rebuildPages });
+  const pages = createPages({ ...parts, cookies, rebuild: rebuildPages });
 
   pages.routes(app);
-  docsRoutes(app, { secure });
+  docsRoutes(app);
   sessions.routes(app);
 
   async function forwardWithSession(call: RequestCall): Promise<Response> {

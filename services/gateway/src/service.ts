@@ -65,8 +65,7 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
   deadLetterRoutes(app, askEach);
   healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });
 
-  // Browsers come to the gateway by hand only, so without https.
-  docsRoutes(app, { secure: false });
+  docsRoutes(app);
 
   return {
     app,

@@ -9,11 +9,6 @@ import { layout } from "./layout.ts";
 import { messagesPage } from "./messages-page.ts";
 import { openApiDocument } from "./openapi.ts";
 
-interface DocsOptions {
-  /** Whether browsers come by https. */
-  readonly secure: boolean;
-}
-
 const SCRIPT = "text/javascript; charset=utf-8";
 const STYLE = "text/css; charset=utf-8";
 const PAGE = "text/html; charset=utf-8";
@@ -32,7 +27,7 @@ interface Asset {
 }
 
 /** The pages that explain the API, and the documents that they show. All of it is made when it is asked for first, and kept. */
-export function docsRoutes(app: HttpApp, { secure }: DocsOptions): void {
+export function docsRoutes(app: HttpApp): void {
   const assets = once(loadAssets);
   const get = (path: string, answer: (request: Headers) => Promise<Response | undefined>) =>
     app.raw({ method: "GET", path, access: "anyone" }, async ({ c }) => {
@@ -44,11 +39,11 @@ export function docsRoutes(app: HttpApp, { secure }: DocsOptions): void {
   const asyncApi = once(() => jsonFile(asyncApiDocument()));
   const messages = once(async () => textFile(await pageOfMessages(await assets()), PAGE));
   // Swagger UI cleans what it writes as HTML, which comes from our own document besides.
-  const apiPageHeaders = { ...pageHeaders({ secure, writesHtml: true }), "cache-control": ASKED_FOR_EACH_TIME };
+  const apiPageHeaders = { ...pageHeaders({ writesHtml: true }), "cache-control": ASKED_FOR_EACH_TIME };
 
   get("/openapi.json", async (request) => serveFile(await openApi(), request, documentHeaders));
   get("/asyncapi.json", async (request) => serveFile(await asyncApi(), request, documentHeaders));
-  const messagesHeaders = { ...pageHeaders({ secure }), ...documentHeaders };
+  const messagesHeaders = { ...pageHeaders(), ...documentHeaders };
   get("/docs/messages", async (request) => serveFile(await messages(), request, messagesHeaders));
   get("/docs", async (request) => serveFile(await apiPage(), request, apiPageHeaders));
   app.raw({ method: "GET", path: "/docs/assets/{file}", access: "anyone" }, async ({ c }) => {

@@ -36,6 +36,8 @@ export interface AppOptions {
   readonly isUnavailable?: (error: unknown) => boolean;
   /** How long a handler may take before its caller gets a 503, in milliseconds; the contract promises one within 2 s. */
   readonly answerWithinMs?: number;
+  /** Whether browsers come by https, and are to come in no other way for a year (HSTS, RFC 6797); each answer says so. */
+  readonly httpsOnly?: boolean;
 }
 
 type Parsed<Schema extends z.ZodType | undefined> = Schema extends z.ZodType ? z.input<Schema> : undefined;
@@ -86,11 +88,18 @@ const notFound = problem("NOT_FOUND", "There is nothing here.");
 const internal = problem("INTERNAL", "Something went wrong here. The request id leads to the log.");
 
 export function createApp(options: AppOptions): HttpApp {
-  const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500 } = options;
+  const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500, httpsOnly = false } = options;
   const hono = new Hono<{ Variables: RequestVariables }>();
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
   const isAway = (error: unknown) => error instanceof UnavailableError || isUnavailable(error);
+
+  if (httpsOnly) {
+    hono.use(async (c, next) => {
+      await next();
+      c.res.headers.set("strict-transport-security", "max-age=31536000");
+    });
+  }
 
   hono.notFound((c) => {
     const methods = routes.methodsOf(c.req.path);

@@ -1,6 +1,4 @@
 interface PageHeaderOptions {
-  /** Whether browsers come by https, and are to come in no other way for a year. */
-  readonly secure: boolean;
   /** Whether the page's scripts write HTML. What they write must be harmless by itself, such as cleaned by a library. */
   readonly writesHtml?: boolean;
 }
@@ -9,7 +7,7 @@ interface PageHeaderOptions {
  * For every page: scripts, styles and calls of this host only, nothing inline, and no other site may frame it. Texts become DOM nodes, never HTML:
  * unless the page says that it writes HTML, the browser refuses any that would be parsed (trusted types).
  */
-export function pageHeaders({ secure, writesHtml = false }: PageHeaderOptions): Record<string, string> {
+export function pageHeaders({ writesHtml = false }: PageHeaderOptions = {}): Record<string, string> {
   return {
     "content-security-policy": [
       "default-src 'none'",
@@ -28,6 +26,5 @@ export function pageHeaders({ secure, writesHtml = false }: PageHeaderOptions): 
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
-    ...(secure ? { "strict-transport-security": "max-age=31536000" } : {}),
   };
 }

@@ -32,12 +32,15 @@ const certificate = z.string().includes("-----BEGIN CERTIFICATE-----", { message
 /** What ends like this is a password that everyone can read in compose.yaml. */
 const DEVELOPMENT_PASSWORD = /-development$/;
 
+/** The setting ENVIRONMENT. */
+export const environment = z
+  .enum(["development", "production"])
+  .default("development")
+  .describe("production refuses demo data, the passwords of compose.yaml and cookies over plain http");
+
 /** Settings of those that own a database. */
 export const databaseSettings = {
-  ENVIRONMENT: z
-    .enum(["development", "production"])
-    .default("development")
-    .describe("production refuses demo data and the passwords of compose.yaml"),
+  ENVIRONMENT: environment,
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .describe("this service's own database, such as postgres://user:password@host:5432/name"),

@@ -13,7 +13,6 @@ import { shell } from "./shell.ts";
 
 interface PagesOptions {
   readonly cookies: SessionCookies;
-  readonly secure: boolean;
   /** Builds the pages anew for each visit, for who works on them. */
   readonly rebuild: boolean;
   readonly logger: Logger;
@@ -28,8 +27,8 @@ export interface Pages {
   ready(): Readiness;
 }
 
-export function createPages({ cookies, secure, rebuild, logger }: PagesOptions): Pages {
-  const headers = pageHeaders({ secure });
+export function createPages({ cookies, rebuild, logger }: PagesOptions): Pages {
+  const headers = pageHeaders();
   let state = "being built";
   let built: Promise<Assets> | undefined;
 

@@ -84,8 +84,16 @@ describe("logging a browser in", () => {
     const cookie = (await logIn()).headers.get("set-cookie") ?? "";
     expect(cookie).toStartWith("__Host-session=");
     expect(cookie).toEndWith("; Path=/; HttpOnly; SameSite=Strict; Secure");
-    expect((await call("/")).headers.get("strict-transport-security")).toBe("max-age=31536000");
   });
+
+  test.each(["/", "/docs", "/openapi.json", "/api/orders", "/api/no/such/call", "/no/such/page"])(
+    "tells browsers at %s to come by https only, where they do, and nothing elsewhere",
+    async (path) => {
+      expect((await call(path)).headers.get("strict-transport-security")).toBeNull();
+      frontend = build(true);
+      expect((await call(path)).headers.get("strict-transport-security")).toBe("max-age=31536000");
+    },
+  );
 
   test("passes a refusal on, with the time to wait", async () => {
     upstream.use(
