@@ -13,7 +13,8 @@ const generalRefusals = {
   METHOD_NOT_ALLOWED: "Not a method of this path; `Allow` names those that are",
   BODY_TOO_LARGE: "The body has more than 262,144 bytes",
   UNSUPPORTED_MEDIA_TYPE: "The body is not application/json in UTF-8, or has a Content-Encoding",
-  INVALID_REQUEST: "A rule is broken in the body, the query or a header; `errors` names each",
+  INVALID_REQUEST:
+    "A rule is broken in the body, the query or a header; `errors` names the first 20, `moreErrors` counts the others",
   TOO_MANY_REQUESTS: "Too many requests; `Retry-After` tells when to come again",
   INTERNAL: "A fault of the service",
   UNAVAILABLE: "Something that the call needs is away; `Retry-After` tells when to come again",

@@ -1,4 +1,4 @@
-import { type Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
+import { MAX_FIELD_ERRORS, type Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
 import { requestIdOf, type ShopContext } from "./request-id.ts";
 
 /** What a request breaks: the dotted path of the field (empty for the whole body) and what it must be. */
@@ -54,12 +54,28 @@ function problemType(code: ProblemCode): string {
   return `/problems/${code.toLowerCase().replaceAll("_", "-")}`;
 }
 
-/** The RFC 9457 body of a refusal. `instance` is the path that was called. */
+/** The longest path or message of a field error that an answer carries, in characters. A path holds names that the caller chose. */
+const LONGEST_TEXT = 200;
+
+/**
+ * The RFC 9457 body of a refusal. `instance` is the path that was called. It names at most the first `MAX_FIELD_ERRORS` errors and counts the others,
+ * so that a small request does not lead to a large answer.
+ */
 export function problemBody(refused: Refused, instance: string, requestId: string): Problem {
   const { code, detail, errors } = refused;
   const { status, title } = problemCodes[code];
   const body = { type: problemType(code), title, status, detail, instance, code, requestId };
-  return errors === undefined ? body : { ...body, errors: [...errors] };
+  if (errors === undefined) return body;
+  const named = errors
+    .slice(0, MAX_FIELD_ERRORS)
+    .map(({ path, message }) => ({ path: shortened(path), message: shortened(message) }));
+  const moreErrors = errors.length - named.length;
+  if (moreErrors === 0) return { ...body, errors: named };
+  return { ...body, detail: `${detail} ${moreErrors} more errors are not listed.`, errors: named, moreErrors };
+}
+
+function shortened(text: string): string {
+  return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1).toWellFormed()}…`;
 }
 
 /** A refusal as the response that goes out. */

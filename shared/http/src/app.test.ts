@@ -385,6 +385,17 @@ describe("schemas", () => {
     }
   });
 
+  test("that breaks a thousand rules has a small answer: the first 20 errors, and how many more there are", async () => {
+    const unknown = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`x${index}`, 1]));
+    const body = await expectProblem(post(JSON.stringify({ name: "a", ...unknown })), 422, "INVALID_REQUEST");
+    expect([body.errors?.length, body.errors?.at(-1)?.path, body.moreErrors]).toEqual([20, "x19", 19_980]);
+    expect(body.detail).toEndWith(" 19980 more errors are not listed.");
+    const longNames = Object.fromEntries(["a", "b", "c"].map((letter) => [letter.repeat(80_000), 1]));
+    const text = await (await post(JSON.stringify({ name: "a", ...longNames }))).text();
+    expect(text.length).toBeLessThan(2_000);
+    expect(Problem.parse(JSON.parse(text)).errors?.[0]?.path).toBe(`${"a".repeat(199)}…`);
+  });
+
   test("JSON that is no object is 422", async () => {
     for (const body of ["null", "1", '"a"', "[]", "true", "[".repeat(50_000) + "]".repeat(50_000)]) {
       await expectProblem(post(body), 422, "INVALID_REQUEST");

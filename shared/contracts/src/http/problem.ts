@@ -32,6 +32,9 @@ export const problemCodes = {
 } as const;
 export type ProblemCode = keyof typeof problemCodes;
 
+/** How many field errors a problem names at most; it tells how many more there are. */
+export const MAX_FIELD_ERRORS = 20;
+
 /** An RFC 9457 problem. */
 export const Problem = z
   .object({
@@ -42,7 +45,12 @@ export const Problem = z
     instance: z.string(),
     code: z.enum(Object.keys(problemCodes) as [ProblemCode, ...ProblemCode[]]),
     requestId: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .max(MAX_FIELD_ERRORS)
+      .optional()
+      .meta({ description: "What the request breaks, with a 422; long paths and messages are cut" }),
+    moreErrors: z.int().min(1).optional().meta({ description: "How many errors there are beyond those in `errors`" }),
   })
   .meta({ id: "Problem" });
 export type Problem = z.infer<typeof Problem>;
