@@ -24,7 +24,11 @@ export async function repositoryPaths(folder = ""): Promise<readonly string[]> {
  * @throws an Error when this is not a clone
  */
 export async function trackedFiles(): Promise<readonly string[]> {
-  const git = Bun.spawn(["git", "-c", "safe.directory=*", "ls-files", "-z"], { cwd: REPOSITORY, stdout: "pipe", stderr: "pipe" });
+  const git = Bun.spawn(["git", "-c", "safe.directory=*", "ls-files", "-z"], {
+    cwd: REPOSITORY,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [output, errors, exitCode] = await Promise.all([git.stdout.text(), git.stderr.text(), git.exited]);
   if (exitCode !== 0) throw new Error(`git does not list the tracked files of ${REPOSITORY}: ${errors.trim()}`);
   return output.split("\0").filter((path) => path !== "");

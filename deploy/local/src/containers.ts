@@ -11,7 +11,7 @@ import {
 } from "./postgres.ts";
 import { SetupError } from "./setup-error.ts";
 
-const POSTGRES_IMAGE = "postgres:18-alpine";
+const POSTGRES_IMAGE = "postgres:18.4-alpine";
 const KAFKA_IMAGE = `apache/kafka:${KAFKA_VERSION}`;
 const READY_TIMEOUT_MS = 120_000;
 
