@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eventually } from "@shop/testing/eventually";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";
-import { startTestSystem, type TestSystem } from "../support/test-system.ts";
+import { newProduct, startTestSystem, type TestSystem, waitingOrder } from "../support/test-system.ts";
 
 let shop: TestSystem;
 let browser: TestBrowser;
@@ -108,4 +108,105 @@ test("a script that somebody slips into a page does not run, and no other site's
   await elsewhere.setContent(`<iframe src="${shop.system.frontendUrl}/"></iframe>`);
   const [frame] = elsewhere.frames().slice(1);
   await eventually(() => expect(frame?.url()).toBe("chrome-error://chromewebdata/"));
+});
+
+describe("another site", () => {
+  /** On another host name, and so another site, where the shop's is an address. */
+  const elsewhere = () => {
+    const { hostname } = new URL(shop.system.frontendUrl);
+    return hostname === "localhost" ? "127.0.0.1" : "localhost";
+  };
+  let site: ReturnType<typeof Bun.serve>;
+  let orderId: string;
+  beforeAll(async () => {
+    site = Bun.serve({
+      port: 0,
+      hostname: elsewhere(),
+      fetch: () => new Response(`<a href="${shop.system.frontendUrl}/orders/${orderId}">Your order</a>`, html),
+    });
+    orderId = await waitingOrder(shop, await newProduct(shop, 10));
+  }, 60_000);
+  afterAll(() => site.stop(true));
+  const html = { headers: { "content-type": "text/html" } };
+  const siteUrl = () => `http://${elsewhere()}:${site.port}`;
+
+  test("may link to an order: it is shown to who is signed in, also after a reload, and no cookie came with the link", async () => {
+    const { page, signIn, picture, complaints } = await browser.visit();
+    await signIn("customer");
+    for (const target of ["_self", "_blank"]) {
+      await page.goto(siteUrl());
+      await page.evaluate(`document.querySelector("a").target = "${target}"`);
+      const opened = target === "_self" ? Promise.resolve(page) : page.waitForEvent("popup");
+      const asked = page.context().waitForEvent("request", (request) => request.isNavigationRequest());
+      await page.getByRole("link", { name: "Your order" }).click();
+      expect((await (await asked).allHeaders())["cookie"] ?? "").not.toContain("session=");
+      const shown = await opened;
+      await shown.locator(".page-head").getByText("Waiting for a rider").waitFor();
+      await shown.reload();
+      await shown.locator(".page-head").getByText("Waiting for a rider").waitFor();
+      await picture(`sessions-linked${target}`, shown);
+    }
+    expect(complaints).toEqual([]);
+  }, 60_000);
+
+  test("may link to an order of who is not signed in: they are asked to, without being told that a session has ended", async () => {
+    const { page } = await browser.visit();
+    await page.goto(siteUrl());
+    await page.getByRole("link", { name: "Your order" }).click();
+    await page.getByText("Sign in to go on.").waitFor();
+  });
+
+  test.each([
+    ["another site", elsewhere],
+    ["another port of the same host", () => new URL(shop.system.frontendUrl).hostname],
+  ])(
+    "can change nothing with a visitor's session, and neither sign them in nor out: %s",
+    async (_what, host) => {
+      const attacker = Bun.serve({ port: 0, hostname: host(), fetch: () => new Response("<p>prizes</p>", html) });
+      const { page, context, signIn } = await browser.visit();
+      await signIn("customer");
+      const [before] = await context.cookies();
+      await page.goto(`http://${host()}:${attacker.port}`);
+      const target = JSON.stringify(shop.system.frontendUrl);
+      const answers = await page.evaluate<readonly string[]>(`(async () => {
+        const order = { items: [], deliveryAddress: "x" };
+        const login = { username: "rider", password: "rider-password" };
+        const tries = [
+          ["POST", "/api/orders", order], ["POST", "/api/orders/${orderId}/cancel", {}], ["POST", "/session", login],
+          ["DELETE", "/session"], ["PUT", "/api/orders/${orderId}"], ["GET", "/api/orders/${orderId}"], ["HEAD", "/api/orders/${orderId}"],
+        ];
+        const seen = [];
+        for (const [method, path, body] of tries) for (const mode of ["cors", "no-cors"]) {
+          const options = { method, mode, credentials: "include" };
+          if (body !== undefined) Object.assign(options, { body: JSON.stringify(body), headers: { "content-type": mode === "cors" ? "application/json" : "text/plain" } });
+          seen.push(await fetch(${target} + path, options).then(({ status, type }) => type + status, () => "refused"));
+        }
+        return seen;
+      })()`);
+      // What the page is given is either nothing, or an answer that it cannot look into.
+      expect(answers.filter((answer) => answer !== "refused" && answer !== "opaque0")).toEqual([]);
+      for (const [method, path, enctype] of [
+        ["POST", `/api/orders/${orderId}/cancel`, "text/plain"],
+        ["POST", "/session", "text/plain"],
+        ["GET", `/api/orders/${orderId}/cancel`, "application/x-www-form-urlencoded"],
+      ] as const) {
+        await page.goto(`http://${host()}:${attacker.port}`);
+        await page.evaluate(`{
+          const form = document.createElement("form");
+          Object.assign(form, { method: "${method}", action: ${target} + "${path}", enctype: "${enctype}" });
+          const field = document.createElement("input");
+          Object.assign(field, { name: '{"username":"rider","password":"rider-password","x":"', value: '"}' });
+          form.append(field);
+          document.body.append(form);
+          form.submit();
+        }`);
+        await page.waitForURL(`**${path}*`);
+      }
+      expect((await context.cookies()).find(({ name }) => name === "session")?.value).toBe(before?.value ?? "");
+      const order = await (await shop.logIn("customer")).getOrder(orderId);
+      expect([order.status, order.progress]).toEqual(["PENDING", "WAITING_FOR_RIDER"]);
+      await attacker.stop(true);
+    },
+    60_000,
+  );
 });

@@ -45,12 +45,25 @@ describe("a page", () => {
       const address = path.replace("{id}", "01939e6a-7c00-7000-8000-000000000009");
       const korean = await call(address, { headers: { "accept-language": "ko-KR,ko;q=0.9,en;q=0.8" } });
       expect([korean.status, korean.headers.get("content-type")]).toEqual([200, "text/html; charset=UTF-8"]);
-      expect(await korean.text()).toMatch(/^<!doctype html>\s*<html lang="ko" data-theme="system" data-session="no">/);
+      expect(await korean.text()).toMatch(
+        /^<!doctype html>\s*<html lang="ko" data-theme="system" data-session="unknown">/,
+      );
       const headers = { "accept-language": "ko", cookie: "language=en; theme=dark; session=r.0.a.b.c" };
       const chosen = await call(address, { headers });
       expect(await chosen.text()).toMatch(/^<!doctype html>\s*<html lang="en" data-theme="dark" data-session="yes">/);
     }
     expect(received).toEqual([]);
+  });
+
+  test.each([
+    ["none", "no"],
+    ["same-origin", "no"],
+    ["cross-site", "unknown"],
+    ["same-site", "unknown"],
+  ])("that a browser asks for without a cookie, from %s, says that the session is there: %s", async (site, session) => {
+    const page = await call("/", { headers: { "sec-fetch-site": site } });
+    expect(await page.text()).toContain(`data-session="${session}"`);
+    expect(page.headers.get("vary")).toContain("Sec-Fetch-Site");
   });
 
   test("stands where nothing is, for people; a program is told in its own words, there and where another method is meant", async () => {

@@ -29,12 +29,12 @@ interface Session {
  */
 export function useSession(onEnd: () => void): Session {
   const [user, setUser] = useState<User | undefined>(undefined);
-  const [isSettled, setSettled] = useState(document.documentElement.dataset["session"] !== "yes");
+  const [isSettled, setSettled] = useState(document.documentElement.dataset["session"] === "no");
   const [hasEnded, setEnded] = useState(false);
   const [doubt, setDoubt] = useState<unknown>();
   const ended = useRef(onEnd);
   ended.current = onEnd;
-  const hasSession = useRef(!isSettled);
+  const hasSession = useRef(document.documentElement.dataset["session"] === "yes");
 
   const settle = useCallback((person: User | undefined) => {
     hasSession.current = person !== undefined;

@@ -5,6 +5,7 @@ import type { Readiness } from "@shop/http/management";
 import { pageHeaders } from "@shop/http/page-headers";
 import type { Logger } from "@shop/runtime/logger";
 import type { SessionCookies } from "../session/cookie.ts";
+import { isFromElsewhere } from "../session/same-origin.ts";
 import { type Assets, buildAssets } from "./assets.ts";
 import { pagePaths } from "./paths.ts";
 import { preferencesOf } from "./preferences.ts";
@@ -52,9 +53,11 @@ export function createPages({ cookies, rebuild, logger }: PagesOptions): Pages {
   async function page(c: RequestCall["c"], status: 200 | 404): Promise<Response> {
     if (rebuild) built = undefined;
     const given = c.req.raw.headers;
-    const hasSession = cookies.read(given.get("cookie")) !== undefined;
-    const document = shell({ ...preferencesOf(given), assets: await assets(), hasSession });
-    return c.html(document, status, { ...headers, vary: "Accept-Language, Cookie" });
+    const hasCookie = cookies.read(given.get("cookie")) !== undefined;
+    // A link on another site brings no SameSite=Strict cookie. The script's own calls do, so it asks who is signed in.
+    const session = hasCookie ? "yes" : isFromElsewhere(given) || !given.has("sec-fetch-site") ? "unknown" : "no";
+    const document = shell({ ...preferencesOf(given), assets: await assets(), session });
+    return c.html(document, status, { ...headers, vary: "Accept-Language, Cookie, Sec-Fetch-Site" });
   }
 
   return {

@@ -4,8 +4,8 @@ import type { Preferences } from "./preferences.ts";
 
 interface ShellOptions extends Preferences {
   readonly assets: Pick<Assets, "scriptPath" | "stylePath">;
-  /** Whether the browser has a session, so that the script need not ask when there is none. */
-  readonly hasSession: boolean;
+  /** Whether the browser has a session, so that the script need not ask when there is none; unknown when the browser may have kept its cookie back. */
+  readonly session: "yes" | "no" | "unknown";
 }
 
 const texts = {
@@ -24,10 +24,10 @@ const ICON =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%23235f54'/%3E%3Cpath d='M12 6h8l-1 3c5 2 7 5 7 9 0 4-4 7-6 8h-8c-2-1-6-4-6-8 0-4 2-7 7-9z' fill='%23f7f4ec'/%3E%3C/svg%3E";
 
 /** The document of all pages: nothing of a person is in it. */
-export function shell({ assets, language, theme, hasSession }: ShellOptions) {
+export function shell({ assets, language, theme, session }: ShellOptions) {
   const { title, noScript } = texts[language];
   return html`<!doctype html>
-    <html lang="${language}" data-theme="${theme ?? "system"}" data-session="${hasSession ? "yes" : "no"}">
+    <html lang="${language}" data-theme="${theme ?? "system"}" data-session="${session}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />

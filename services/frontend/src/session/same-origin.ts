@@ -9,3 +9,12 @@ export function isSameOrigin(headers: Headers): boolean {
   // Only the host: TLS may have ended in front of this process, which then sees http.
   return origin !== null && URL.canParse(origin) && new URL(origin).host === headers.get("host");
 }
+
+/**
+ * Whether another site's page, or another host of this site, made the request: it gets nothing that belongs to a session, reading included. A person who
+ * follows a link or enters an address is no such page; nor is a client that tells nothing about itself.
+ */
+export function isFromElsewhere(headers: Headers): boolean {
+  const site = headers.get("sec-fetch-site");
+  return site === "cross-site" || site === "same-site";
+}

@@ -124,6 +124,16 @@ describe("logging a browser in", () => {
     expect(await codeOf(await logIn(headers))).toEqual([403, "FORBIDDEN"]);
   });
 
+  test.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])(
+    "takes no %s, which a form of another site can send without asking",
+    async (type) => {
+      const body = JSON.stringify({ username: "customer", password: "customer-password" });
+      const response = await call("/session", { method: "POST", headers: { "content-type": type, ...OURS }, body });
+      expect(response.headers.get("set-cookie")).toBeNull();
+      expect(await codeOf(response)).toEqual([415, "UNSUPPORTED_MEDIA_TYPE"]);
+    },
+  );
+
   test("is granted to an old browser that tells its origin only", async () => {
     expect((await logIn({ origin: "https://shop.example", host: "shop.example" })).status).toBe(204);
   });
@@ -150,6 +160,32 @@ describe("a call with a session", () => {
     }
     expect(received).toEqual([]);
     expect((await call("/api/orders/x/cancel", { method, headers: { cookie, ...OURS } })).status).toBe(200);
+  });
+
+  test("that another site's page caused is made without it where it only reads, and refreshes nothing", async () => {
+    const cookie = await loggedIn();
+    await clock.advance(900_000);
+    for (const site of ["cross-site", "same-site"]) {
+      for (const method of ["GET", "HEAD", "OPTIONS"]) {
+        await call("/api/orders", { method, headers: { cookie, "sec-fetch-site": site } });
+      }
+    }
+    expect([new Set(received), exchanges]).toEqual([new Set(["/api/orders nobody"]), []]);
+  });
+
+  test("that names another method in a header or a query is what its own method says", async () => {
+    const cookie = await loggedIn();
+    const methods: string[] = [];
+    upstream.use(
+      http.all(`${GATEWAY}/*`, ({ request }) => {
+        methods.push(request.method);
+        return HttpResponse.json({});
+      }),
+    );
+    const headers = { cookie, "x-http-method-override": "DELETE", "x-method-override": "DELETE" };
+    await call("/api/products/x?_method=DELETE", { headers });
+    await call("/session?_method=DELETE", { headers });
+    expect(methods).toEqual(["GET"]);
   });
 
   test("that anyone may make goes on without it, and needs no refresh", async () => {

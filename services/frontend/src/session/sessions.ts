@@ -11,7 +11,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { BrowserSession, SessionCookies } from "./cookie.ts";
 import type { LoginService } from "./login-service.ts";
 import { createRefreshOnce } from "./refresh-once.ts";
-import { isSameOrigin } from "./same-origin.ts";
+import { isFromElsewhere, isSameOrigin } from "./same-origin.ts";
 
 interface SessionsOptions {
   readonly cookies: SessionCookies;
@@ -34,8 +34,9 @@ export interface Sessions {
   /** `POST /session` and `DELETE /session`. */
   routes(app: HttpApp): void;
   /**
-   * The browser's session as a token for the gateway, refreshed when it is time. A caller with an `Authorization` of their own is left alone.
-   * @returns a 403 when another site's page caused the call
+   * The browser's session as a token for the gateway, refreshed when it is time. A caller with an `Authorization` of their own is left alone. A call that
+   * another site's page caused is made without the session.
+   * @returns a 403 when another site's page caused a call that changes something
    * @throws UnavailableError when the session must be refreshed and cannot be now
    */
   authorize(call: RequestCall): Promise<Authorized | Response>;
@@ -104,7 +105,9 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
       if (raw.headers.has("authorization") || openCalls.methodsOf(path).includes(method)) return nobody;
       const session = sessionOf(call);
       if (session === undefined) return nobody;
-      if (!SAFE_METHODS.includes(method) && !isSameOrigin(raw.headers)) return problemResponse(call.c, crossSite);
+      const isSafe = SAFE_METHODS.includes(method);
+      if (!isSafe && !isSameOrigin(raw.headers)) return problemResponse(call.c, crossSite);
+      if (isSafe && isFromElsewhere(raw.headers)) return nobody;
       if (clock.now() < session.accessUntilMs) return authorized(session, undefined);
       const { refreshToken } = session;
       const result = await refreshOnce(refreshToken, async () => {
