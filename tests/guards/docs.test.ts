@@ -17,6 +17,13 @@ function missingPaths(document: string, markdown: string): readonly string[] {
 }
 
 describe("documents", () => {
+  test("are found, and name many paths", async () => {
+    expect(documents.length).toBeGreaterThan(20);
+    const texts = await Promise.all(documents.map((document) => Bun.file(join(REPOSITORY, document)).text()));
+    const named = documents.flatMap((document, index) => namedPaths(document, texts[index] ?? "", topLevel));
+    expect(named.length).toBeGreaterThan(200);
+  });
+
   test.each(documents)("%s names only paths that exist", async (document) => {
     expect(missingPaths(document, await Bun.file(join(REPOSITORY, document)).text())).toEqual([]);
   });

@@ -30,6 +30,9 @@ test("the alerts and the dashboard ask for metrics that processes show", async (
     ...Array.from(alerts.matchAll(/^ +expr: (.*)$/gm), ([, expression]) => String(expression)),
     ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
   ]);
+  expect(shown.size).toBeGreaterThan(100);
+  expect(dashboard.panels.length).toBeGreaterThan(10);
+  expect(new Set(asked).size).toBeGreaterThan(12);
   expect(asked).toContain("sagas_stuck");
   expect([...new Set(asked)].filter((name) => !shown.has(name))).toEqual([]);
 });
@@ -48,5 +51,6 @@ test("Prometheus asks the management port of every service", async () => {
     environment?.MANAGEMENT_PORT === undefined ? [] : [[name, environment.MANAGEMENT_PORT] as const],
   );
   const asked = jobs.map(({ dns_sd_configs: [{ names, port }] }) => [names.join(), port] as const);
+  expect(ports.length).toBeGreaterThan(6);
   expect(new Map(asked)).toEqual(new Map(ports));
 });

@@ -70,7 +70,8 @@ export const everything = [SYSTEM_CLOCK, Hono, z];
 `,
   "shared/runtime/src/reaches-out.ts": `
 import { MoneySchema } from "@shop/contracts/primitives"; // breach: shop(import-layers)
-export const everything = [MoneySchema];
+import { Hono } from "hono"; // breach: shop(import-layers)
+export const everything = [MoneySchema, Hono];
 `,
   "shared/http/src/reaches-out.ts": `
 import { inTransaction } from "@shop/database/transaction"; // breach: shop(import-layers)
@@ -97,8 +98,11 @@ import { stock } from "@shop/product-service/stock"; // breach: shop(import-laye
 import { orderRoutes } from "../http/routes.ts"; // breach: shop(import-layers)
 import { orderHandlers } from "../messages/handlers.ts"; // breach: shop(import-layers)
 import { seed } from "../testing/seed.ts"; // breach: shop(import-layers)
+import { readConfig } from "../config.ts"; // breach: shop(import-layers)
+import type { Config } from "../config.ts";
 import { findOrder } from "../db/orders.ts";
-export const everything = [seed, Hono, Kafka, eventually, startKafka, products, stock, orderRoutes, orderHandlers, findOrder];
+export const everything = [seed, Hono, Kafka, eventually, startKafka, products, stock, orderRoutes, orderHandlers, findOrder, readConfig];
+export type Settings = Config;
 `,
   "services/order/src/http/reaches-out.ts": `
 import { eq } from "drizzle-orm"; // breach: shop(import-layers)
@@ -148,5 +152,169 @@ export function quietly(work: () => void): void {
 import { expect, test } from "bun:test";
 test.only("alone", () => expect(1).toBe(1)); // breach: eslint(no-restricted-properties)
 test.skip("not today", () => expect(1).toBe(1)); // breach: eslint(no-restricted-properties)
+test.skipIf(true)("not here", () => expect(1).toBe(1)); // breach: eslint(no-restricted-properties)
+test.todo("not yet"); // breach: eslint(no-restricted-properties)
+`,
+
+  "services/order/src/use-cases/loose.ts": `
+import { Money } from "@shop/contracts/primitives"; // breach: typescript(consistent-type-imports)
+
+export const price: Money = 1;
+export const same = price == 1; // breach: eslint(eqeqeq)
+export default price; // breach: import(no-default-export)
+`,
+  "services/order/src/use-cases/old-style.ts": `
+export function say(words: readonly string[]): string {
+  var first = String(words[0]); // breach: eslint(no-var)
+  let last = String(words.at(-1)); // breach: eslint(prefer-const)
+  console.log(first); // breach: eslint(no-console)
+  return first + last;
+}
+`,
+  "services/order/src/use-cases/trusting.ts": `
+type Status = "PENDING" | "COMPLETE" | "CANCELLED";
+
+export const length = (text: string | undefined): number => text!.length; // breach: typescript(no-non-null-assertion)
+export function refuse(): never {
+  throw "refused"; // breach: typescript(only-throw-error)
+}
+export function has(rows: readonly string[], look: () => Promise<boolean>): boolean {
+  return look() ? rows.length > 0 : false; // breach: typescript(no-misused-promises)
+}
+export function each(rows: readonly string[], look: (row: string) => Promise<void>): void {
+  rows.forEach(async (row) => look(row)); // breach: typescript(no-misused-promises)
+}
+export function word(status: Status): string {
+  switch (status) { // breach: typescript(switch-exhaustiveness-check)
+    case "PENDING":
+      return "waits";
+    case "COMPLETE":
+      return "done";
+  }
+  return "gone";
+}
+export function wordOrDefault(status: Status): string {
+  switch (status) {
+    case "PENDING":
+      return "waits";
+    default:
+      return "ended";
+  }
+}
+`,
+  "services/order/src/use-cases/hen.ts": `
+import { egg } from "./egg.ts"; // breach: import(no-cycle)
+export const hen = (): unknown => egg();
+`,
+  "services/order/src/use-cases/egg.ts": `
+import { hen } from "./hen.ts"; // breach: import(no-cycle)
+export const egg = (): unknown => hen();
+`,
+
+  // Layers that the files above do not belong to. Each refuses a module of ours and, where it names its packages, a package.
+  "tests/sim/reaches-out.ts": `
+import { startGateway } from "@shop/gateway-service/service"; // breach: shop(import-layers)
+import { orderService } from "@shop/order-service/service";
+import postgres from "postgres";
+export const everything = [startGateway, orderService, postgres];
+`,
+  "tests/e2e/reaches-out.ts": `
+import { orderService } from "@shop/order-service/service"; // breach: shop(import-layers)
+import { connectShop } from "@shop/client/shop";
+export const everything = [orderService, connectShop];
+`,
+  "shared/testing/src/reaches-out.ts": `
+import { connectShop } from "@shop/client/shop"; // breach: shop(import-layers)
+import { startKafka } from "@shop/local/kafka";
+export const everything = [connectShop, startKafka];
+`,
+  "deploy/local/src/reaches-out.ts": `
+import { orderService } from "@shop/order-service/service"; // breach: shop(import-layers)
+import { eventually } from "@shop/testing/eventually"; // breach: shop(import-layers)
+import { connectShop } from "@shop/client/shop";
+export const everything = [orderService, eventually, connectShop];
+`,
+  "services/order/drizzle.config.ts": `
+import { outbox } from "@shop/messaging/schema"; // breach: shop(import-layers)
+import { z } from "zod"; // breach: shop(import-layers)
+import { defineConfig } from "drizzle-kit";
+export default [outbox, z, defineConfig];
+`,
+  "shared/client/src/reaches-out.ts": `
+import { readFileSync } from "node:fs"; // breach: shop(import-layers)
+import { MoneySchema } from "@shop/contracts/primitives"; // breach: shop(import-layers)
+import { newId } from "@shop/runtime/ids"; // breach: shop(import-layers)
+import type { Money } from "@shop/contracts/primitives";
+import { SYSTEM_CLOCK } from "@shop/runtime/clock";
+export const everything = [readFileSync, MoneySchema, newId, SYSTEM_CLOCK];
+export type Price = Money;
+`,
+  "shared/database/src/reaches-out.ts": `
+import { Hono } from "hono"; // breach: shop(import-layers)
+import { outbox } from "@shop/messaging/schema"; // breach: shop(import-layers)
+import { SYSTEM_CLOCK } from "@shop/runtime/clock";
+export const everything = [Hono, outbox, SYSTEM_CLOCK];
+`,
+  "shared/messaging/src/reaches-out.ts": `
+import { Hono } from "hono"; // breach: shop(import-layers)
+import { problem } from "@shop/http/problem"; // breach: shop(import-layers)
+import { inTransaction } from "@shop/database/transaction";
+export const everything = [Hono, problem, inTransaction];
+`,
+  "shared/docs/src/reaches-out.ts": `
+import { eq } from "drizzle-orm"; // breach: shop(import-layers)
+import { SYSTEM_CLOCK } from "@shop/runtime/clock"; // breach: shop(import-layers)
+import { problem } from "@shop/http/problem";
+export const everything = [eq, SYSTEM_CLOCK, problem];
+`,
+  "shared/service/src/reaches-out.ts": `
+import { Kafka } from "kafkajs"; // breach: shop(import-layers)
+import { connectShop } from "@shop/client/shop"; // breach: shop(import-layers)
+import { inTransaction } from "@shop/database/transaction";
+export const everything = [Kafka, connectShop, inTransaction];
+`,
+  "services/frontend/src/browser/reaches-out.ts": `
+import { z } from "zod"; // breach: shop(import-layers)
+import { readCookie } from "../session/cookies.ts"; // breach: shop(import-layers)
+import { MoneySchema } from "@shop/contracts/primitives"; // breach: shop(import-layers)
+import { readPreferences } from "../pages/preferences.ts"; // breach: shop(import-layers)
+import type { Money } from "@shop/contracts/primitives";
+import type { Preferences } from "../pages/preferences.ts";
+import { PATHS } from "../pages/paths.ts";
+export const everything = [z, readCookie, MoneySchema, readPreferences, PATHS];
+export type Both = [Money, Preferences];
+`,
+  "services/order/src/db/reaches-out.ts": `
+import { z } from "zod"; // breach: shop(import-layers)
+import { placeOrder } from "../use-cases/place-order.ts"; // breach: shop(import-layers)
+import { advance } from "../saga/state.ts"; // breach: shop(import-layers)
+import { startRelay } from "@shop/messaging/relay"; // breach: shop(import-layers)
+import type { SagaState } from "../saga/state.ts";
+import { outbox } from "@shop/messaging/schema";
+export const everything = [z, placeOrder, advance, startRelay, outbox];
+export type State = SagaState;
+`,
+  "services/orchestrator/src/sagas/reaches-out.ts": `
+import { z } from "zod"; // breach: shop(import-layers)
+import { findSaga } from "../db/sagas.ts"; // breach: shop(import-layers)
+import { SYSTEM_CLOCK } from "@shop/runtime/clock"; // breach: shop(import-layers)
+import { backoff } from "@shop/runtime/backoff";
+export const everything = [z, findSaga, SYSTEM_CLOCK, backoff];
+`,
+  "services/order/src/messages/reaches-out.ts": `
+import { Kafka } from "kafkajs"; // breach: shop(import-layers)
+import { inTransaction } from "@shop/database/transaction"; // breach: shop(import-layers)
+import { orderRoutes } from "../http/routes.ts"; // breach: shop(import-layers)
+import type { Transaction } from "@shop/database/connect";
+import { placeOrder } from "../use-cases/place-order.ts";
+export const everything = [Kafka, inTransaction, orderRoutes, placeOrder];
+export type Tx = Transaction;
+`,
+  "services/order/src/service.ts": `
+import { Kafka } from "kafkajs"; // breach: shop(import-layers)
+import { products } from "../../product/src/db/schema.ts"; // breach: shop(import-layers)
+import { connectShop } from "@shop/client/shop"; // breach: shop(import-layers)
+import { orderRoutes } from "./http/routes.ts";
+export const everything = [Kafka, products, connectShop, orderRoutes];
 `,
 };

@@ -10,6 +10,8 @@ test("README.md lists every setting that a process reads", async () => {
   const settings = sources.flatMap((source) =>
     Array.from(source.matchAll(/^ {2}([A-Z][A-Z_]+)[:,]/gm), ([, name]) => name),
   );
+  expect(files.length).toBeGreaterThan(3);
+  expect(settings.length).toBeGreaterThan(30);
   expect(settings).toContain("KAFKA_TLS_CA");
   const readme = await Bun.file(`${root}/README.md`).text();
   expect(settings.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);

@@ -17,6 +17,7 @@ test("the Korean README has the commands and the sections of the English one", a
   const [english, korean] = await Promise.all([read("README.md"), read("README.ko.md")]);
   expect(commandsIn(english).length).toBeGreaterThan(3);
   expect(commandsIn(korean)).toEqual(commandsIn(english));
+  expect(sectionsIn(english)).toBeGreaterThan(7);
   expect(sectionsIn(korean)).toBe(sectionsIn(english));
 });
 
