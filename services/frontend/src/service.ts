@@ -1,6 +1,7 @@
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import { getHealth, type Health } from "@shop/contracts/http/health";
 import { docsRoutes } from "@shop/docs/routes";
+import { createAdmissionControl } from "@shop/http/admission";
 import { type AppOptions, createApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
@@ -37,16 +38,17 @@ for (const { method, path, headers } of allEndpoints) if ("idempotency-key" in h
 export function createFrontend(dependencies: FrontendDependencies): Built {
   const { gatewayUrls, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
   const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, httpsOnly: secure, ...parts });
+  const admission = createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING });
   const forward = createForward({
     ...parts,
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "tell",
-    maxWaiting: MAX_WAITING,
+    admission,
   });
   const upstream = createUpstreamPool({ ...parts, name: "gateway", urls: gatewayUrls });
   const cookies = createSessionCookies({ secure });
   const logins = createLoginService({ gateway: upstream, timeoutMs: upstreamTimeoutMs, clock: parts.clock });
-  const sessions = createSessions({ ...parts, cookies, logins });
+  const sessions = createSessions({ ...parts, cookies, logins, admission });
   const pages = createPages({ ...parts, cookies, rebuild: rebuildPages });
 
   pages.routes(app);

@@ -1,6 +1,7 @@
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import type { ServiceName } from "@shop/contracts/messages/define";
 import { docsRoutes } from "@shop/docs/routes";
+import { createAdmissionControl } from "@shop/http/admission";
 import { type AppOptions, createApp } from "@shop/http/app";
 import { createForward } from "@shop/http/proxy";
 import { createUpstreamPool, type UpstreamPool } from "@shop/http/upstream/pool";
@@ -32,7 +33,7 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
     ...parts,
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "refuse",
-    maxWaiting: MAX_WAITING,
+    admission: createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING }),
   });
   const pool = (name: ServiceName) => createUpstreamPool({ ...parts, name, urls: urls[name] });
   const upstreams: Readonly<Record<ServiceName, UpstreamPool>> = {

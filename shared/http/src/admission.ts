@@ -1,5 +1,8 @@
 import type { Clock } from "@shop/runtime/clock";
-import type { Lateness } from "@shop/runtime/lateness";
+import { type Lateness, watchLateness } from "@shop/runtime/lateness";
+import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
+import { problem, type Refused } from "./answer.ts";
 
 /** How many calls wait for their answers at once in a process that passes calls on; what comes beyond them is to be refused at once. */
 export interface Admission {
@@ -89,5 +92,54 @@ export function createAdmission({ clock, most, lateness }: AdmissionOptions): Ad
         limit = Math.min(most, limit + 1 / QUICK_PER_PLACE);
       };
     },
+  };
+}
+
+/** The admission of a process: every route of it that leads to work of an upstream asks here first. */
+export interface AdmissionControl {
+  hasRoom(): boolean;
+  /** Counts and logs a call that there is no room for. @returns its 503 */
+  refuse(): Refused;
+  /** A call begins to wait. @returns what is to be called once when it has been answered, or has not */
+  enter(): () => void;
+  /** How late this process is, in milliseconds. */
+  latenessMs(): number;
+}
+
+interface AdmissionControlOptions {
+  readonly clock: Pick<Clock, "elapsed">;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** How many calls wait for their answers at once while those are quick. */
+  readonly maxWaiting: number;
+  /** Of this process, by default. */
+  readonly lateness?: Pick<Lateness, "nowMs"> | undefined;
+}
+
+/** Under a flood there are thousands of refusals a second, and one line says it. */
+const SAY_BUSY_EVERY_MS = 10_000;
+
+const tooBusy = problem("UNAVAILABLE", "There are more calls than can be answered now. Try again.", {
+  retryAfterSeconds: 1,
+});
+
+/** Builds the admission that all routes of a process share. */
+export function createAdmissionControl(options: AdmissionControlOptions): AdmissionControl {
+  const { clock, logger, metrics, maxWaiting, lateness = watchLateness() } = options;
+  const admission = createAdmission({ clock, most: maxWaiting, lateness });
+  let saidBusyAtMs = Number.NEGATIVE_INFINITY;
+  return {
+    hasRoom: () => admission.hasRoom(),
+    refuse() {
+      metrics.count("http_refused_as_busy_total");
+      if (clock.elapsed() - saidBusyAtMs > SAY_BUSY_EVERY_MS) {
+        saidBusyAtMs = clock.elapsed();
+        const { limit } = admission;
+        logger.warn("more calls come than are answered: those beyond the limit are refused with 503", { limit });
+      }
+      return tooBusy;
+    },
+    enter: () => admission.enter(),
+    latenessMs: () => lateness.nowMs(),
   };
 }

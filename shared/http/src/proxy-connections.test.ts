@@ -6,6 +6,7 @@ import { createLogger } from "@shop/runtime/logger";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { eventually } from "@shop/testing/eventually";
+import { createAdmissionControl } from "./admission.ts";
 import { createApp } from "./app.ts";
 import { createManagementApp } from "./management.ts";
 import { createForward } from "./proxy.ts";
@@ -34,8 +35,7 @@ function proxyTo(url: string, clock: Clock = systemClock): string {
   const metrics = createMetrics();
   const app = createApp({ service: "gateway", logger, clock, metrics });
   const forward = createForward({
-    clock,
-    maxWaiting: 1_000,
+    admission: createAdmissionControl({ clock, maxWaiting: 1_000, logger, metrics }),
     logger,
     metrics,
     answerWithinMs: WITHIN_MS,

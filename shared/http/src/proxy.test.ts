@@ -5,6 +5,7 @@ import { allEndpoints } from "@shop/contracts/http/catalog";
 import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
 import { createMetrics } from "@shop/runtime/metrics";
+import { createAdmissionControl } from "./admission.ts";
 import { createApp, type HttpApp } from "./app.ts";
 import { MAX_BODY_BYTES } from "./body.ts";
 import { createForward, PASSED_ON } from "./proxy.ts";
@@ -28,13 +29,15 @@ beforeEach(() => {
   app = createProxyApp("refuse");
 });
 
-type Limits = Pick<Parameters<typeof createForward>[0], "answerWithinMs" | "maxWaiting" | "lateness">;
+type Limits = Pick<Parameters<typeof createForward>[0], "answerWithinMs"> &
+  Pick<Parameters<typeof createAdmissionControl>[0], "maxWaiting" | "lateness">;
 
 function createProxyApp(tooLarge: "refuse" | "tell", limits: Partial<Limits> = {}): HttpApp {
   metrics = createMetrics();
   const logger = createLogger({ service: "test", level: "error", clock: systemClock });
-  const usual = { answerWithinMs: WITHIN_MS, maxWaiting: 1_000 };
-  const forward = createForward({ clock: systemClock, logger, metrics, tooLarge, ...usual, ...limits });
+  const { answerWithinMs, ...waiting } = { answerWithinMs: WITHIN_MS, maxWaiting: 1_000, ...limits };
+  const admission = createAdmissionControl({ clock: systemClock, logger, metrics, ...waiting });
+  const forward = createForward({ logger, metrics, tooLarge, answerWithinMs, admission });
   const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
   const order = createUpstreamPool({ name: "order", urls: [ORDER], clock: systemClock, logger, metrics });
   proxyApp.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>

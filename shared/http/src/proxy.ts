@@ -1,10 +1,8 @@
 import { proxy } from "hono/proxy";
-import type { Clock } from "@shop/runtime/clock";
-import { type Lateness, watchLateness } from "@shop/runtime/lateness";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { createAdmission } from "./admission.ts";
-import { problem, problemResponse, type Refused } from "./answer.ts";
+import type { AdmissionControl } from "./admission.ts";
+import { problem, problemResponse } from "./answer.ts";
 import { createBodyRoom } from "./body-room.ts";
 import { MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
@@ -38,24 +36,18 @@ export interface Forwarding {
 export type Forward = (call: RequestCall, forwarding: Forwarding) => Promise<Response>;
 
 interface ForwardOptions {
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** From the call being sent to the first piece of its answer's body, the last one of a small answer; in milliseconds. Less while this process is late. */
   readonly answerWithinMs: number;
   /** `refuse` answers 413. `tell` leaves that to the next hop, whose checks of path and token come first. */
   readonly tooLarge: "refuse" | "tell";
-  /** How many calls wait for their answers at once while those are quick; what comes beyond them is refused at once. */
-  readonly maxWaiting: number;
-  /** Of this process, by default. */
-  readonly lateness?: Pick<Lateness, "nowMs">;
+  /** What comes when it has no room is refused at once. */
+  readonly admission: AdmissionControl;
 }
 
 /** What a call has waited before it was looked at is taken off the time for its answer, but not more than this part. */
 const MOST_TAKEN_OFF = 0.5;
-
-/** Under a flood there are thousands of refusals a second, and one line says it. */
-const SAY_BUSY_EVERY_MS = 10_000;
 
 /**
  * What is passed on of a request's headers. Whatever is not named here stays outside: identity headers, those of other
@@ -78,9 +70,6 @@ const BODY_TOO_LARGE = "x-body-too-large";
 /** By the contract these do the same when they come twice; a POST does where it honours its `Idempotency-Key`. */
 const REPEATABLE_METHODS = ["GET", "HEAD", "PUT", "DELETE"];
 
-const tooBusy = problem("UNAVAILABLE", "There are more calls than can be answered now. Try again.", {
-  retryAfterSeconds: 1,
-});
 const tooLong = problem("INVALID_REQUEST", "The request breaks the rules of this call; see errors.", {
   errors: [{ path: "", message: "the path, the query and the headers are too long together" }],
 });
@@ -91,20 +80,7 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
  * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
 export function createForward(options: ForwardOptions): Forward {
-  const { clock, logger, metrics, answerWithinMs, tooLarge: onTooLarge, maxWaiting } = options;
-  const { lateness = watchLateness() } = options;
-  const admission = createAdmission({ clock, most: maxWaiting, lateness });
-  let saidBusyAtMs = Number.NEGATIVE_INFINITY;
-
-  function refuseAsBusy(): Refused {
-    metrics.count("http_refused_as_busy_total");
-    if (clock.elapsed() - saidBusyAtMs > SAY_BUSY_EVERY_MS) {
-      saidBusyAtMs = clock.elapsed();
-      const { limit } = admission;
-      logger.warn("more calls come than are answered: those beyond the limit are refused with 503", { limit });
-    }
-    return tooBusy;
-  }
+  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, admission } = options;
 
   /** One try: the answer of the upstream, once it is known to be one. */
   async function send(
@@ -148,10 +124,10 @@ export function createForward(options: ForwardOptions): Forward {
 
   return async (call, forwarding) => {
     // Before anything is done for it, its body read included.
-    if (!admission.hasRoom()) return problemResponse(call.c, refuseAsBusy());
+    if (!admission.hasRoom()) return problemResponse(call.c, admission.refuse());
     if (!forwarding.takesBody || forwarding.body !== undefined) return forward(call, forwarding);
     const place = bodies.enter(call.c.req.raw);
-    if (place === undefined) return problemResponse(call.c, refuseAsBusy());
+    if (place === undefined) return problemResponse(call.c, admission.refuse());
     call.c.req.raw = place.request;
     try {
       return await forward(call, forwarding);
@@ -166,14 +142,14 @@ export function createForward(options: ForwardOptions): Forward {
     const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
     if (body === "too large" && onTooLarge === "refuse") return problemResponse(call.c, tooLarge);
     // Others have come while its body was on its way.
-    if (!admission.hasRoom()) return problemResponse(call.c, refuseAsBusy());
+    if (!admission.hasRoom()) return problemResponse(call.c, admission.refuse());
 
     const leaving = new AbortController();
     const leave = () => leaving.abort();
     raw.signal.addEventListener("abort", leave, { once: true });
     if (raw.signal.aborted) leave();
     let late = false;
-    const takenOffMs = Math.min(lateness.nowMs(), answerWithinMs * MOST_TAKEN_OFF);
+    const takenOffMs = Math.min(admission.latenessMs(), answerWithinMs * MOST_TAKEN_OFF);
     const leftMs = Math.max(0, Math.round(answerWithinMs - takenOffMs - (forwarding.spentMs ?? 0)));
     const timer = setTimeout(() => {
       late = true;

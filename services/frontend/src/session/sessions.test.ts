@@ -3,6 +3,7 @@ import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
+import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createFrontend } from "../service.ts";
@@ -49,11 +50,11 @@ beforeEach(() => {
   );
 });
 
-function build(secure = false): ReturnType<typeof createFrontend> {
+function build(secure = false, upstreamTimeoutMs = 200): ReturnType<typeof createFrontend> {
   const captured = capturedLogger();
   lines = captured.lines;
   const parts = { identity, clock, logger: captured.logger, metrics: createMetrics() };
-  return createFrontend({ ...parts, secure, rebuildPages: false, gatewayUrls: [GATEWAY], upstreamTimeoutMs: 200 });
+  return createFrontend({ ...parts, secure, rebuildPages: false, gatewayUrls: [GATEWAY], upstreamTimeoutMs });
 }
 
 const call = (path: string, init: RequestInit = {}) => frontend.app.request(path, init);
@@ -374,3 +375,42 @@ describe("logging a browser out", () => {
     expect((await logOut(await loggedIn(), { "sec-fetch-site": "cross-site" })).status).toBe(403);
   });
 });
+
+test("no door is without admission: logins, refreshes and logouts that wait count as calls, and what comes beyond the limit is refused before the gateway is asked", async () => {
+  frontend = build(false, 30_000);
+  const cookie = await loggedIn();
+  const passed: string[] = [];
+  const opened = Promise.withResolvers<void>();
+  upstream.use(
+    http.post(`${GATEWAY}/*`, async ({ request }) => {
+      passed.push(new URL(request.url).pathname);
+      await opened.promise;
+      return HttpResponse.error();
+    }),
+  );
+  await clock.advance(900_000);
+  const doors = {
+    "/login": () => logIn(),
+    "/login/refresh": () => call("/api/orders", { headers: { ...OURS, cookie } }),
+    "/logout": () => call("/session", { method: "DELETE", headers: { ...OURS, cookie } }),
+  };
+  // As many as one frontend lets wait for their answers; few at a time, since a process that is late lets fewer wait.
+  const crowd: (Response | Promise<Response>)[] = [];
+  await eventually(
+    () => {
+      for (let count = 0; count < 20; count += 1) crowd.push(logIn());
+      expect(passed).toHaveLength(500);
+    },
+    { deadlineMs: 15_000 },
+  );
+  for (const [path, open] of Object.entries(doors)) {
+    const before = passed.length;
+    expect([path, ...(await codeOf(await open()))]).toEqual([path, 503, "UNAVAILABLE"]);
+    expect(passed.length).toBe(before);
+  }
+  const refused = await call("/session", { method: "DELETE", headers: { ...OURS, cookie } });
+  expect(refused.headers.get("set-cookie")).toContain("Max-Age=0");
+  opened.resolve();
+  await Promise.all(crowd);
+  expect(passed).toHaveLength(500);
+}, 20_000);

@@ -1,7 +1,8 @@
 import { allEndpoints } from "@shop/contracts/http/catalog";
 import { defineEndpoint } from "@shop/contracts/http/define";
 import { login } from "@shop/contracts/http/user";
-import { done, problem, problemResponse } from "@shop/http/answer";
+import type { AdmissionControl } from "@shop/http/admission";
+import { done, problem, problemResponse, type Refused } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
@@ -16,6 +17,8 @@ import { isFromElsewhere, isSameOrigin } from "./same-origin.ts";
 interface SessionsOptions {
   readonly cookies: SessionCookies;
   readonly logins: LoginService;
+  /** Each login, refresh and logout is work of the user service: it waits in the same admission as a forwarded call. */
+  readonly admission: AdmissionControl;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -36,7 +39,8 @@ export interface Sessions {
   /**
    * The browser's session as a token for the gateway, refreshed when it is time. A caller with an `Authorization` of their own is left alone. A call that
    * another site's page caused is made without the session.
-   * @returns a 403 when another site's page caused a call that changes something
+   * @returns a 403 when another site's page caused a call that changes something, or a 503 when the session must be refreshed and more calls wait than
+   * can be answered
    * @throws UnavailableError when the session must be refreshed and cannot be now
    */
   authorize(call: RequestCall): Promise<Authorized | Response>;
@@ -58,9 +62,13 @@ for (const { method, path, access } of allEndpoints) if (access === "anyone") op
 
 const nobody: Authorized = { authorization: undefined, setCookie: undefined };
 const crossSite = problem("FORBIDDEN", "Another site's page made this call; a session is for our own pages.");
+const sessionNotEnded = problem(
+  "UNAVAILABLE",
+  "This browser is logged out. The session itself could not be ended now.",
+);
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
 
-export function createSessions({ cookies, logins, clock, logger }: SessionsOptions): Sessions {
+export function createSessions({ cookies, logins, admission, clock, logger }: SessionsOptions): Sessions {
   const refreshOnce = createRefreshOnce<Awaited<ReturnType<LoginService["refresh"]>>>(clock);
   const sessionOf = ({ c }: RequestCall) => cookies.read(c.req.raw.headers.get("cookie"));
 
@@ -70,13 +78,22 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
     setCookieIfRefused: () => cookies.keep({ ...session, accessUntilMs: 0 }),
   });
 
+  /** What `work` gives, or the refusal when there is no room for one more call that waits. */
+  async function admitted<Value>(work: () => Promise<Value>): Promise<Value | Refused> {
+    if (!admission.hasRoom()) return admission.refuse();
+    const answered = admission.enter();
+    return work().finally(answered);
+  }
+
   async function closeSession(call: RequestCall): Promise<Response> {
     if (!isSameOrigin(call.c.req.raw.headers)) return problemResponse(call.c, crossSite);
     const session = sessionOf(call);
     const headers = { "set-cookie": cookies.forget, "cache-control": "no-store" };
+    const notEnded = () => problemResponse(call.c, sessionNotEnded, headers);
     try {
-      if (session !== undefined) await logins.logOut(call, session.refreshToken);
-      return new Response(null, { status: 204, headers });
+      if (session === undefined) return new Response(null, { status: 204, headers });
+      const refused = await admitted(() => logins.logOut(call, session.refreshToken));
+      return refused === undefined ? new Response(null, { status: 204, headers }) : notEnded();
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       // Whoever leaves a shared computer is logged out there in any case: only this cookie knows the tokens.
@@ -84,8 +101,7 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
         requestId: call.requestId,
         reason: error.message,
       });
-      const refusal = problem("UNAVAILABLE", "This browser is logged out. The session itself could not be ended now.");
-      return problemResponse(call.c, refusal, headers);
+      return notEnded();
     }
   }
 
@@ -93,7 +109,7 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
     routes(app) {
       app.handle(openSession, async (call) => {
         if (!isSameOrigin(call.c.req.raw.headers)) return crossSite;
-        const result = await logins.logIn(call, call.body);
+        const result = await admitted(() => logins.logIn(call, call.body));
         if (result.kind === "problem") return result;
         return done(undefined, { "set-cookie": cookies.keep(result.session) });
       });
@@ -110,14 +126,19 @@ export function createSessions({ cookies, logins, clock, logger }: SessionsOptio
       if (isSafe && isFromElsewhere(raw.headers)) return nobody;
       if (clock.now() < session.accessUntilMs) return authorized(session, undefined);
       const { refreshToken } = session;
-      const result = await refreshOnce(refreshToken, async () => {
-        const exchanged = await logins.refresh(call, refreshToken);
-        // Such as too many calls at once: the session is as good as before, and the next call is free to try.
-        if (exchanged.kind === "problem" && exchanged.code !== "INVALID_REFRESH_TOKEN")
-          throw new UnavailableError(`a refresh was refused: ${exchanged.code}`);
-        return exchanged;
-      });
-      if (result.kind === "problem") return { ...nobody, setCookie: cookies.forget };
+      const result = await admitted(() =>
+        refreshOnce(refreshToken, async () => {
+          const exchanged = await logins.refresh(call, refreshToken);
+          // Such as too many calls at once: the session is as good as before, and the next call is free to try.
+          if (exchanged.kind === "problem" && exchanged.code !== "INVALID_REFRESH_TOKEN")
+            throw new UnavailableError(`a refresh was refused: ${exchanged.code}`);
+          return exchanged;
+        }),
+      );
+      if (result.kind === "problem") {
+        if (result.code !== "INVALID_REFRESH_TOKEN") return problemResponse(call.c, result);
+        return { ...nobody, setCookie: cookies.forget };
+      }
       return authorized(result.session, cookies.keep(result.session));
     },
   };
