@@ -178,6 +178,81 @@ describe("placing an order", () => {
   });
 });
 
+describe("an expected total", () => {
+  const twoTeas = { items: [{ productId: tea, quantity: 2 }], deliveryAddress };
+
+  test("that the order has places it; another one is 409 with both totals and the prices, and places nothing", async () => {
+    await service.takeSent();
+    const answers = await Promise.all(
+      // One that is refused fails none of those that share its transaction.
+      [9_000, 8_999, undefined, 0, 9_001, 9_000].map((expectedTotal) =>
+        call("POST", "/api/orders", { ...twoTeas, expectedTotal }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([201, 409, 201, 409, 409, 201]);
+    expect(answers[1]?.body).toMatchObject({
+      code: "PRICE_CHANGED",
+      expectedTotal: 8_999,
+      total: 9_000,
+      currency: "KRW",
+      items: [{ productId: tea, name: "Tea", unitPrice: 4_500, quantity: 2 }],
+    });
+    expect(await service.takeSent()).toHaveLength(3);
+  });
+
+  test("is a whole number that a total can be", async () => {
+    for (const expectedTotal of [-1, 1.5, "9000", null, 50 * 1_000 * 1_000_000_000 + 1]) {
+      const { status } = await call("POST", "/api/orders", { ...twoTeas, expectedTotal });
+      expect([expectedTotal, status]).toEqual([expectedTotal, 422]);
+    }
+    const most = await call("POST", "/api/orders", { ...twoTeas, expectedTotal: 50 * 1_000 * 1_000_000_000 });
+    expect(most.status).toBe(409);
+  });
+
+  test("is compared by an idempotency key, which a refusal does not keep", async () => {
+    const key = { "idempotency-key": uuidV7() };
+    expect((await call("POST", "/api/orders", { ...twoTeas, expectedTotal: 1 }, key)).status).toBe(409);
+    const first = await call("POST", "/api/orders", { ...twoTeas, expectedTotal: 9_000 }, key);
+    expect([first.status, first.headers.get("idempotency-replayed")]).toEqual([201, null]);
+    for (const other of [{}, { expectedTotal: 1 }]) {
+      const { status, body } = await call("POST", "/api/orders", { ...twoTeas, ...other }, key);
+      expect([status, body.code]).toEqual([422, "IDEMPOTENCY_KEY_REUSED"]);
+    }
+    const again = await call("POST", "/api/orders", { ...twoTeas, expectedTotal: 9_000 }, key);
+    expect([again.status, again.body.id]).toEqual([201, first.body.id]);
+  });
+
+  test("holds however the price changes meanwhile: no order is stored with another total than was expected", async () => {
+    const gift = uuidV7();
+    const at = (price: number, version: number) => product(gift, { name: "Gift", price, version });
+    await service.receive(at(100, 1));
+    const items = [{ productId: gift, quantity: 1 }];
+    let changing = true;
+    const changes = (async () => {
+      for (let version = 2; version <= 20; version += 1) await service.receive(at(version % 2 ? 100 : 200, version));
+    })().finally(() => {
+      changing = false;
+    });
+    const answers: Awaited<ReturnType<typeof call>>[] = [];
+    do {
+      const wanted = [100, 200].map((expectedTotal) =>
+        call("POST", "/api/orders", { items, deliveryAddress, expectedTotal }),
+      );
+      answers.push(...(await Promise.all(wanted)));
+    } while (changing);
+    await changes;
+    expect(new Set(answers.map(({ status }) => status)).size).toBe(2);
+    const rows = await service.context.db.execute<{ total: string; unit: string }>(sql`
+      select total, items -> 0 ->> 'unitPrice' as unit from orders where items -> 0 ->> 'productId' = ${gift}`);
+    expect(rows).toHaveLength(answers.filter(({ status }) => status === 201).length);
+    expect(rows.filter(({ total, unit }) => Number(total) !== Number(unit))).toEqual([]);
+    for (const [index, { status, body }] of answers.entries()) {
+      const expected = index % 2 === 0 ? 100 : 200;
+      expect([status, body.total]).toEqual(status === 201 ? [201, expected] : [409, expected === 100 ? 200 : 100]);
+    }
+  });
+});
+
 describe("an idempotency key", () => {
   const body = { items: [{ productId: tea, quantity: 1 }], deliveryAddress };
 

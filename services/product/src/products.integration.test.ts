@@ -26,11 +26,19 @@ interface Body {
   readonly nextCursor: string | null;
 }
 
-async function call(method: string, path: string, body?: unknown, role: Role | "nobody" = "admin") {
-  const response = await service.app.request(path, {
+async function call(
+  method: string,
+  path: string,
+  body?: unknown,
+  role: Role | "nobody" = "admin",
+  headers: Record<string, string> = {},
+  via = service,
+) {
+  const response = await via.app.request(path, {
     method,
     headers: {
-      ...(role === "nobody" ? {} : await service.as(role, admin)),
+      ...headers,
+      ...(role === "nobody" ? {} : await via.as(role, admin)),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -246,4 +254,93 @@ test("asked to, tells of every product how it stands, of withdrawn ones too, bey
   const [total] = await db.execute<{ count: number }>("select count(*)::int as count from product");
   expect(announced).toHaveLength(total?.count ?? 0);
   expect(announced).toContainEqual(changed({ ...product, version: 2 }, true));
+});
+
+describe("the version of a product", () => {
+  const conditional = (method: string, id: string, body: unknown, headers: Record<string, string>, via = service) =>
+    call(method, method === "POST" ? `/api/products/${id}/stock` : `/api/products/${id}`, body, "admin", headers, via);
+  const bodies = { PATCH: { price: 9 }, DELETE: undefined, POST: { delta: 1 } } as const;
+  const methods = Object.keys(bodies) as readonly (keyof typeof bodies)[];
+
+  test("is the ETag of every answer that shows the product; the stock is no part of it", async () => {
+    const creation = await call("POST", "/api/products", tea);
+    expect(creation.headers.get("etag")).toBe('"1"');
+    const { id } = Product.parse(creation.body);
+    expect((await conditional("PATCH", id, { price: 9 }, {})).headers.get("etag")).toBe('"2"');
+    expect((await conditional("POST", id, { delta: 1 }, {})).headers.get("etag")).toBe('"2"');
+    const read = await call("GET", `/api/products/${id}`, undefined, "nobody");
+    expect([read.headers.get("etag"), read.headers.get("cache-control")]).toEqual(['"2"', "no-store"]);
+    const head = await call("HEAD", `/api/products/${id}`, undefined, "nobody");
+    expect([head.status, head.headers.get("etag")]).toEqual([200, '"2"']);
+  });
+
+  test("that a caller names is the one that is changed, or nothing is: 412 with the product as it is", async () => {
+    const product = await created();
+    const present = Product.parse((await conditional("PATCH", product.id, { name: "Black tea" }, {})).body);
+    await service.takeSent();
+    for (const method of methods) {
+      for (const stale of [{ "if-match": '"1"' }, { "if-match": 'W/"2"' }, { "if-none-match": '"2"' }] as const) {
+        const refused = await conditional(method, product.id, bodies[method], { ...stale });
+        expect([method, refused.status, refused.headers.get("etag")]).toEqual([method, 412, '"2"']);
+        expect(refused.body).toMatchObject({ code: "VERSION_MISMATCH", version: 2, product: present });
+      }
+    }
+    expect((await call("GET", `/api/products/${product.id}`)).body).toEqual({ ...present } as never);
+    expect(await service.takeSent()).toEqual([]);
+    // Stock alone makes no version stale.
+    expect((await conditional("POST", product.id, { delta: 1 }, { "if-match": '"2"' })).status).toBe(200);
+    expect((await conditional("PATCH", product.id, { price: 9 }, { "if-match": '"1", "2"' })).status).toBe(200);
+    expect((await conditional("DELETE", product.id, undefined, { "if-match": "*" })).status).toBe(204);
+  });
+
+  test("of many who change the same version at two replicas lets one through, with one news of it", async () => {
+    const product = await created();
+    await service.takeSent();
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        conditional("PATCH", product.id, { price: 100 + index }, { "if-match": '"1"' }, index % 2 ? service : twin),
+      ),
+    );
+    const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+    expect(statuses).toEqual([200, ...Array.from({ length: 11 }, () => 412)]);
+    const winner = answers.find(({ status }) => status === 200);
+    expect((await call("GET", `/api/products/${product.id}`)).body).toEqual(winner?.body as never);
+    expect(await service.takeSent()).toHaveLength(1);
+  });
+
+  test("is looked at after the body and whether the product is there, and before what the change comes to", async () => {
+    const { id } = await created({ stock: 0 });
+    const stale = { "if-match": '"7"' };
+    const statuses = [
+      await call("PATCH", `/api/products/${id}`, { price: 1 }, "nobody", stale),
+      await call("PATCH", `/api/products/${id}`, { price: 1 }, "customer", stale),
+      await conditional("PATCH", id, { price: -1 }, stale),
+      await conditional("PATCH", uuidV7(), { price: 1 }, stale),
+      await conditional("POST", id, { delta: -1 }, stale),
+      await conditional("POST", id, { delta: -1 }, { "if-match": '"1"' }),
+    ].map(({ status }) => status);
+    expect(statuses).toEqual([401, 403, 422, 404, 412, 409]);
+    for (const header of ["if-match", "if-none-match"]) {
+      const malformed = await conditional("PATCH", id, { price: 1 }, { [header]: "1" });
+      expect([malformed.status, malformed.body]).toMatchObject([422, { errors: [{ path: header }] }]);
+    }
+  });
+
+  test("that the caller has already is 304 to GET and HEAD, without a body and with what a 200 says of keeping it", async () => {
+    const { id } = await created();
+    for (const method of ["GET", "HEAD"]) {
+      for (const known of ['"1"', 'W/"1"', '"0", "1"', "*"]) {
+        const response = await service.app.request(`/api/products/${id}`, {
+          method,
+          headers: { "if-none-match": known },
+        });
+        const { status, headers } = response;
+        expect([method, known, status, await response.text()]).toEqual([method, known, 304, ""]);
+        expect([headers.get("etag"), headers.get("cache-control")]).toEqual(['"1"', "no-store"]);
+        expect(headers.get("x-request-id")).not.toBeNull();
+      }
+      expect((await conditional("GET", id, undefined, { "if-none-match": '"0"' })).status).toBe(200);
+      expect((await conditional("GET", id, undefined, { "if-match": '"0"' })).status).toBe(412);
+    }
+  });
 });

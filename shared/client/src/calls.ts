@@ -27,6 +27,12 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
 }
 
+/** What a call that changes something with a version can be given. */
+export interface VersionedCallOptions extends CallOptions {
+  /** The version that the caller has seen: the change is made to it or not at all, which is a ProblemError `VERSION_MISMATCH`. */
+  readonly ifVersion?: number | undefined;
+}
+
 /** What watching can be given. */
 export interface WatchOptions {
   readonly signal?: AbortSignal;
@@ -48,7 +54,11 @@ type AnswerOf<Name extends CallName> = Endpoints[Name]["success"]["schema"] exte
 /** One call of the API as a function: the `{id}` of its path, then its body or query, then options. */
 export type Call<Name extends CallName> = Endpoints[Name] extends EventStreamEndpoint
   ? (...given: [...IdArguments<Name>, options?: WatchOptions]) => AsyncIterable<Numbered<AnswerOf<Name>>>
-  : (...given: [...IdArguments<Name>, ...BodyArguments<Name>, options?: CallOptions]) => Promise<AnswerOf<Name>>;
+  : (...given: [...IdArguments<Name>, ...BodyArguments<Name>, options?: OptionsOf<Name>]) => Promise<AnswerOf<Name>>;
+
+type OptionsOf<Name extends CallName> = (typeof routes)[Name]["version"] extends true
+  ? VersionedCallOptions
+  : CallOptions;
 
 /** Every call of the API, typed by the schemas that its services validate with. */
 export type Calls = { readonly [Name in CallName]: Call<Name> };

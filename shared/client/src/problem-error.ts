@@ -1,3 +1,4 @@
+import type { MembersOf } from "@shop/contracts/http/problem-members";
 import type { Problem, ProblemCode, problemCodes } from "@shop/contracts/http/problem";
 
 /** A problem that the API answered with, by its code. */
@@ -5,7 +6,7 @@ export type KnownProblem = {
   readonly [Code in ProblemCode]: Omit<Problem, "code" | "status"> & {
     readonly code: Code;
     readonly status: (typeof problemCodes)[Code]["status"];
-  };
+  } & MembersOf<Code>;
 }[ProblemCode];
 
 /** The API refused a call. `switch (error.problem.code)` tells why, and is checked to know every reason. */

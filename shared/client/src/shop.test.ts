@@ -16,11 +16,11 @@ let saved: (Tokens | undefined)[];
 let shop: Shop;
 
 const asJson = (body: unknown, status = 200, headers = {}) => Response.json(body, { status, headers });
-const problem = (status: number, code: string, headers = {}) =>
-  new Response(JSON.stringify({ status, code, title: code, detail: "", instance: "/", type: "/", requestId: "r" }), {
-    status,
-    headers: { "content-type": "application/problem+json", ...headers },
-  });
+const problem = (status: number, code: string, headers = {}, members = {}) =>
+  new Response(
+    JSON.stringify({ status, code, title: code, detail: "", instance: "/", type: "/", requestId: "r", ...members }),
+    { status, headers: { "content-type": "application/problem+json", ...headers } },
+  );
 let pairs = 0;
 const pair = () => {
   pairs += 1;
@@ -78,6 +78,19 @@ describe("a call", () => {
     // A compile-time check: the code has told the status.
     const status: 409 = error.problem.status;
     expect(status).toBe(409);
+  });
+
+  test("names the version that it is to change, where it takes one, and tells what there is in its place", async () => {
+    await shop.changeProduct("p", { price: 1 }, { ifVersion: 3 });
+    await shop.withdrawProduct("p", { ifVersion: 4 });
+    await shop.changeStock("p", { delta: 1 });
+    expect(received.map(({ headers }) => headers.get("if-match"))).toEqual(['"3"', '"4"', null]);
+    otherwise = () => problem(412, "VERSION_MISMATCH", {}, { version: 5, product: { price: 2 } });
+    const error: unknown = await shop
+      .changeProduct("p", { price: 1 }, { ifVersion: 3 })
+      .catch((reason: unknown) => reason);
+    if (!(error instanceof ProblemError) || error.problem.code !== "VERSION_MISMATCH") throw new Error("no mismatch");
+    expect([error.problem.version, error.problem.product.price]).toEqual([5, 2]);
   });
 
   test("that something else answers for the shop is no answer", async () => {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "@shop/runtime/clock";
 import { type Authentication, nobody } from "./authentication.ts";
 import { bearerSession, type TokenStore } from "./bearer-session.ts";
-import type { CallName, CallOptions, Calls, WatchOptions } from "./calls.ts";
+import type { CallName, Calls, VersionedCallOptions, WatchOptions } from "./calls.ts";
 import { followEvents } from "./follow-events.ts";
 import { type Route, routes } from "./routes.ts";
 import { type AnswerListener, createTransport, type Fetch, type Transport } from "./transport.ts";
@@ -62,7 +62,7 @@ export function connectShop(options: ConnectOptions): Shop {
 type Given = readonly unknown[];
 
 /** One call as a function: `(id?, body or query?, options?)`, as far as it takes them. */
-function callOf({ method, path, takes, stream, key }: Route, send: Transport, clock: Clock) {
+function callOf({ method, path, takes, stream, key, version }: Route, send: Transport, clock: Clock) {
   const hasId = path.includes("{id}");
   const pathFor = (given: Given) => (hasId ? path.replace("{id}", encodeURIComponent(String(given[0]))) : path);
   const behindId = hasId ? 1 : 0;
@@ -72,14 +72,18 @@ function callOf({ method, path, takes, stream, key }: Route, send: Transport, cl
   }
   return async (...given: Given): Promise<unknown> => {
     const content = takes === "nothing" ? undefined : given[behindId];
-    const { signal, idempotencyKey = crypto.randomUUID() } = (given[behindId + (takes === "nothing" ? 0 : 1)] ??
-      {}) as CallOptions;
+    const {
+      signal,
+      ifVersion,
+      idempotencyKey = crypto.randomUUID(),
+    } = (given[behindId + (takes === "nothing" ? 0 : 1)] ?? {}) as VersionedCallOptions;
     const { text } = await send({
       method,
       path: pathFor(given) + (takes === "query" ? queryOf(content as Query | undefined) : ""),
       headers: {
         ...(takes === "body" ? { "content-type": "application/json" } : {}),
         ...(key ? { "idempotency-key": idempotencyKey } : {}),
+        ...(version && ifVersion !== undefined ? { "if-match": `"${ifVersion}"` } : {}),
       },
       body: takes === "body" ? JSON.stringify(content) : undefined,
       signal,

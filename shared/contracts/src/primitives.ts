@@ -38,7 +38,9 @@ export const lookedUpText = (maxCodePoints: number) =>
     .refine((value) => !value.includes("\0"), { message: "must not contain NUL" })
     .meta({ minLength: 1, maxLength: maxCodePoints, pattern: String.raw`^[^\u0000]*$` });
 
-export const Quantity = z.int().min(1).max(1000);
+/** How many of one product an order may take. */
+export const MAX_QUANTITY = 1000;
+export const Quantity = z.int().min(1).max(MAX_QUANTITY);
 
 /** What an order takes of one product. */
 export const ItemToTake = z.object({ productId: Uuid, quantity: Quantity });

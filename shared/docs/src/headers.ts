@@ -7,3 +7,13 @@ export const requestIdHeader = {
 };
 
 export const REQUEST_ID = { "X-Request-Id": { $ref: "#/components/headers/RequestId" } };
+
+/** The present version, where an answer has none of a body of its own to tell it. */
+export const ETAG = {
+  ETag: {
+    description: "The entity tag of the thing as it is",
+    required: true,
+    schema: { type: "string" },
+    example: '"3"',
+  },
+};

@@ -2,7 +2,7 @@ import type { Endpoint } from "@shop/contracts/http/define";
 import { EVENT_STREAM } from "@shop/http/event-stream";
 import { API_VERSION } from "./about.ts";
 import { exampleOf } from "./example.ts";
-import { REQUEST_ID, requestIdHeader } from "./headers.ts";
+import { ETAG, REQUEST_ID, requestIdHeader } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
 import { problemComponents, problemsOf } from "./problem-responses.ts";
 
@@ -19,11 +19,13 @@ const description = `Log in, order, follow the saga, deliver.
 
 **Logging in.** \`POST /login\` gives an access token for 15 minutes, sent as \`Authorization: Bearer …\`, and a refresh token for \`POST /login/refresh\`.
 
-**Errors** are RFC 9457 problems. \`code\` is for programs and stays as it is, \`detail\` is for people, \`requestId\` leads to the log. They are checked in this order: 404 for an unknown path, 405 with \`Allow\` for a wrong method, 401, 429, 403, 413, 415, 400, 422, 404 for an unknown thing, 409.
+**Errors** are RFC 9457 problems. \`code\` is for programs and stays as it is, \`detail\` is for people, \`requestId\` leads to the log. They are checked in this order: 404 for an unknown path, 405 with \`Allow\` for a wrong method, 401, 429, 403, 413, 415, 400, 422, 404 for an unknown thing, 412, 409.
 
 **Lists** are \`{items, nextCursor}\`, newest first; \`cursor\` goes on where a page has ended. **Times** are RFC 3339 in UTC, **ids** UUIDs of version 7, **money** whole numbers of the currency's minor unit. An unknown field in a body or a query is an error.
 
 **Again.** \`GET\`, \`PUT\` and \`DELETE\` may be repeated. So may a \`POST\` with the same \`Idempotency-Key\`, where it takes one. After a 429 or a 503 \`Retry-After\` says when.
+
+**Versions.** An answer with an \`ETag\` can be named in \`If-Match\`: a change is then made only if the thing is still as it was seen, else 412, with the thing as it is. Preconditions follow RFC 9110 (strong comparison, lists, \`*\`). The \`ETag\` of a product is its version; the stock is no part of it.
 
 Every answer carries \`X-Request-Id\`: the caller's own when it is 8 to 64 letters, digits, \`_\` and \`-\`. Every \`GET\` also answers \`HEAD\`.`;
 
@@ -116,7 +118,7 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
   };
 }
 
-function successOf({ summary, success }: Endpoint, schemas: Json): Json {
+function successOf({ method, summary, headers: taken, success }: Endpoint, schemas: Json): Json {
   const { status, schema, stream, headers = {} } = success;
   const own = Object.entries(headers).map(([name, header]) => [
     headerName(name),
@@ -145,6 +147,9 @@ function successOf({ summary, success }: Endpoint, schemas: Json): Json {
                   },
           }),
     },
+    ...(method === "GET" && "if-none-match" in taken
+      ? { 304: { description: "What `If-None-Match` names is what there is", headers: { ...REQUEST_ID, ...ETAG } } }
+      : {}),
     ...(stream === true ? { 204: { description: "There are no more events", headers: REQUEST_ID } } : {}),
   };
 }
@@ -192,5 +197,6 @@ function parameter(facts: Json, { description: text, ...schema }: Json): Json {
 
 /** `idempotency-key` is written `Idempotency-Key`. */
 function headerName(name: string): string {
+  if (name === "etag") return "ETag";
   return name.replaceAll(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }

@@ -1,7 +1,9 @@
 import type { Endpoint } from "@shop/contracts/http/define";
+import { type MembersOf, problemMembers } from "@shop/contracts/http/problem-members";
 import { Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
-import { PROBLEM_JSON, problem, problemBody } from "@shop/http/answer";
-import { REQUEST_ID } from "./headers.ts";
+import { PROBLEM_JSON, problemBody, type Refused } from "@shop/http/answer";
+import { exampleOf } from "./example.ts";
+import { ETAG, REQUEST_ID } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
 
 /** What a code means where a call says nothing of its own about it. */
@@ -77,6 +79,7 @@ function problemResponse(refusals: Readonly<Partial<Record<ProblemCode, string>>
           allOf: [
             schemaRef(Problem, { io: "output" }, schemas),
             { type: "object", properties: { status: { const: status }, code: { enum: codes } } },
+            ...codes.flatMap((code) => membersFor(code, codes.length === 1, schemas)),
           ],
         },
         examples: Object.fromEntries(
@@ -89,6 +92,15 @@ function problemResponse(refusals: Readonly<Partial<Record<ProblemCode, string>>
     },
   };
 }
+
+/** What the problems of a code have beside the members of all, as long as it has something. */
+function membersFor(code: ProblemCode, isOnlyCode: boolean, schemas: Json): readonly Json[] {
+  if (!hasMembers(code)) return [];
+  const members = schemaRef(problemMembers[code], { io: "output" }, schemas);
+  return [isOnlyCode ? members : { anyOf: [{ properties: { code: { not: { const: code } } } }, members] }];
+}
+
+const hasMembers = (code: ProblemCode): code is keyof typeof problemMembers => code in problemMembers;
 
 const RETRY_AFTER = {
   "Retry-After": { description: "Seconds", required: true, schema: { type: "integer", minimum: 1 }, example: 1 },
@@ -107,6 +119,8 @@ function headersOf(status: number): Json {
           example: "GET, HEAD",
         },
       };
+    case 412:
+      return ETAG;
     case 429:
     case 503:
       return RETRY_AFTER;
@@ -117,6 +131,12 @@ function headersOf(status: number): Json {
 
 function example(code: ProblemCode, detail: string): Problem {
   const errors = [{ path: "items.0.quantity", message: "must be from 1 to 1000" }];
-  const extras = statusOf(code) === 422 ? { errors } : {};
-  return problemBody(problem(code, detail, extras), "/api/orders", "0193b3c8-0000-7000-8000-000000000001");
+  const refused: Refused = {
+    kind: "problem",
+    code,
+    detail,
+    ...(statusOf(code) === 422 ? { errors } : {}),
+    ...(hasMembers(code) ? { members: exampleOf(problemMembers[code], "output") as MembersOf<typeof code> } : {}),
+  };
+  return problemBody(refused, "/api/orders", "0193b3c8-0000-7000-8000-000000000001");
 }

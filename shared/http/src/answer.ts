@@ -1,4 +1,5 @@
 import { MAX_FIELD_ERRORS, type Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
+import type { CodeWithMembers, MembersOf } from "@shop/contracts/http/problem-members";
 import { requestIdOf, type ShopContext } from "./request-id.ts";
 
 /** What a request breaks: the dotted path of the field (empty for the whole body) and what it must be. */
@@ -22,10 +23,20 @@ export interface Refused {
   readonly detail: string;
   readonly errors?: readonly FieldError[];
   readonly retryAfterSeconds?: number;
+  /** What a problem of this code has beside the members of every problem. */
+  readonly members?: Readonly<Record<string, unknown>>;
+  /** Further headers, such as `etag`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The caller has the thing as it is: 304, without a body. */
+export interface NotModified {
+  readonly kind: "notModified";
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** What the handler of an endpoint returns. */
-export type Answer<Body> = Done<Body> | Refused;
+export type Answer<Body> = Done<Body> | NotModified | Refused;
 
 /**
  * The answer when all went well.
@@ -38,11 +49,19 @@ export function done(body?: unknown, headers: Readonly<Record<string, string>> =
   return { kind: "done", body, headers };
 }
 
-/** The answer when the call cannot be granted, such as `problem("ORDER_ENDED", "The order is COMPLETE.")`. */
-export function problem(
-  code: ProblemCode,
+/** The answer to a GET whose `If-None-Match` names what the caller would get. */
+export function notModified(headers: Readonly<Record<"etag", string>> & Readonly<Record<string, string>>): NotModified {
+  return { kind: "notModified", headers };
+}
+
+type Extras<Code extends ProblemCode> = Pick<Refused, "errors" | "retryAfterSeconds" | "headers"> &
+  (Code extends CodeWithMembers ? { readonly members: MembersOf<Code> } : { readonly members?: never });
+
+/** The answer when the call cannot be granted, such as `problem("ORDER_ENDED", "The order is COMPLETE.")`. A code that has members of its own needs them. */
+export function problem<Code extends ProblemCode>(
+  code: Code,
   detail: string,
-  extras: Pick<Refused, "errors" | "retryAfterSeconds"> = {},
+  ...[extras]: Code extends CodeWithMembers ? [extras: Extras<Code>] : [extras?: Extras<Code>]
 ): Refused {
   return { kind: "problem", code, detail, ...extras };
 }
@@ -62,9 +81,9 @@ const LONGEST_TEXT = 200;
  * so that a small request does not lead to a large answer.
  */
 export function problemBody(refused: Refused, instance: string, requestId: string): Problem {
-  const { code, detail, errors } = refused;
+  const { code, detail, errors, members = {} } = refused;
   const { status, title } = problemCodes[code];
-  const body = { type: problemType(code), title, status, detail, instance, code, requestId };
+  const body = { type: problemType(code), title, status, detail, instance, code, requestId, ...members };
   if (errors === undefined) return body;
   const named = errors
     .slice(0, MAX_FIELD_ERRORS)
@@ -99,6 +118,7 @@ export function problemResponse(
       ...(refused.retryAfterSeconds === undefined ? {} : { "retry-after": String(refused.retryAfterSeconds) }),
       // Its body is left out of the answer, and its length with it, unless that is told here.
       ...(c.req.method === "HEAD" ? { "content-length": String(Buffer.byteLength(body)) } : {}),
+      ...refused.headers,
       ...headers,
     },
   });

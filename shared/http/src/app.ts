@@ -55,7 +55,7 @@ export interface RawRoute {
 export interface HttpApp {
   /**
    * Answers an endpoint. Everything before `handler` happens here, in the contract's order of checks:
-   * 404 and 405, 401, 429, 403, 413, 415, 400, 422, and 404 for an id that is no UUID.
+   * 404 and 405, 401, 429, 403, 413, 415, 400, 422, and 404 for an id that is no UUID. A handler goes on with 404, 412 and 409.
    */
   handle<
     Body extends z.ZodType | undefined,
@@ -240,6 +240,12 @@ function answerOf({ access, method, success }: Endpoint): (c: ShopContext, answe
   const fixedHeaders = { ...contentType, ...cacheControl };
   return (c, answer) => {
     if (answer.kind === "problem") return problemResponse(c, answer);
+    if (answer.kind === "notModified") {
+      return new Response(null, {
+        status: 304,
+        headers: { ...cacheControl, "x-request-id": requestIdOf(c), ...answer.headers },
+      });
+    }
     return new Response(success.schema === undefined ? null : JSON.stringify(answer.body), {
       status: success.status,
       headers: { ...fixedHeaders, "x-request-id": requestIdOf(c), ...answer.headers },

@@ -60,6 +60,8 @@ export const PASSED_ON: readonly string[] = [
   "content-encoding",
   "content-type",
   "idempotency-key",
+  "if-match",
+  "if-none-match",
   "last-event-id",
   "tracestate",
   "user-agent",

@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
+import { evaluatePreconditions } from "./preconditions.ts";
 
 type Encoding = "br" | "gzip" | "identity";
 
@@ -37,7 +38,7 @@ export const KEPT_FOR_EVER = "public, max-age=31536000, immutable";
 /** For a file that may be another one tomorrow: browsers ask each time, and are told when it is still the same. */
 export const ASKED_FOR_EACH_TIME = "no-cache";
 
-/** The file in the smallest encoding that the caller takes; 304 when they have it already. */
+/** The file in the smallest encoding that the caller takes; 304 when they have it already, 412 when they want it only as it was before. */
 export function serveFile(
   { type, encodings, hash }: StaticFile,
   request: Headers,
@@ -47,7 +48,10 @@ export function serveFile(
   const encoding = accepted.has("br") ? "br" : accepted.has("gzip") ? "gzip" : "identity";
   const etag = `"${hash}-${encoding}"`;
   const all = { ...headers, etag, vary: "Accept-Encoding", "x-content-type-options": "nosniff" };
-  if (request.get("if-none-match") === etag) return new Response(null, { status: 304, headers: all });
+  const [ifMatch, ifNoneMatch] = [request.get("if-match"), request.get("if-none-match")];
+  // For HEAD the same holds as for GET, the only other method of a file.
+  const verdict = evaluatePreconditions({ method: "GET", ifMatch, ifNoneMatch }, etag);
+  if (verdict !== "met") return new Response(null, { status: verdict === "failed" ? 412 : 304, headers: all });
   return new Response(encodings[encoding], {
     headers: { ...all, "content-type": type, ...(encoding === "identity" ? {} : { "content-encoding": encoding }) },
   });

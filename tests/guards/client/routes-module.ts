@@ -6,7 +6,12 @@ export function currentRoutes(): Readonly<Record<string, Route>> {
   return Object.fromEntries(
     allEndpoints.map(({ name, method, path, body, query, headers, success }) => {
       const takes = body === undefined ? (query === undefined ? "nothing" : "query") : "body";
-      return [name, { method, path, takes, stream: success.stream ?? false, key: "idempotency-key" in headers }];
+      const facts = {
+        key: "idempotency-key" in headers,
+        // What is only read needs no version of the caller's.
+        version: method !== "GET" && "if-match" in headers,
+      };
+      return [name, { method, path, takes, stream: success.stream ?? false, ...facts }];
     }),
   );
 }
@@ -14,13 +19,14 @@ export function currentRoutes(): Readonly<Record<string, Route>> {
 /** The module that holds them as plain data, so that a page which uses the client does not load the schemas as well. */
 export function routesModule(routes: Readonly<Record<string, Route>> = currentRoutes()): string {
   const rows = Object.entries(routes).map(([name, route]) => `  ${name}: ${JSON.stringify(route)},`);
-  return `/** Where a call is, what it takes, whether it is answered with events, and whether it takes an idempotency key. */
+  return `/** Where a call is, what it takes, whether it is answered with events, and whether it takes an idempotency key or the version that it is to change. */
 export interface Route {
   readonly method: string;
   readonly path: string;
   readonly takes: "nothing" | "body" | "query";
   readonly stream: boolean;
   readonly key: boolean;
+  readonly version: boolean;
 }
 
 /** Generated from the contract: \`bun run generate:client\`. A test compares it. */

@@ -22,7 +22,9 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
 
   app.handle(calls.createOrder, async ({ principal, body, headers, traceparent }) => {
     const idempotencyKey = headers["idempotency-key"];
-    const result = await placeOrder({ customerId: principal.id, ...body, idempotencyKey, traceparent });
+    const { items, deliveryAddress, expectedTotal } = body;
+    const customerId = principal.id;
+    const result = await placeOrder({ customerId, items, deliveryAddress, expectedTotal, idempotencyKey, traceparent });
     switch (result.kind) {
       case "placed":
         return done(result.order, { location: `/api/orders/${result.order.id}` });
@@ -34,6 +36,16 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
             result.code,
             "This Idempotency-Key was used for another order. Use a new key for a new order.",
             { errors: [{ path: "idempotency-key", message: "was used with another body" }] },
+          );
+        }
+        if (result.code === "PRICE_CHANGED") {
+          const { expectedTotal: expected, total, items: priced } = result;
+          return problem(
+            result.code,
+            `The order would cost ${total}, not ${expected} as expected. Nothing was placed.`,
+            {
+              members: { expectedTotal: expected, total, currency: "KRW", items: [...priced] },
+            },
           );
         }
         return problem(result.code, "The order names a product that is not on sale.", {

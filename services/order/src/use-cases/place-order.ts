@@ -1,4 +1,4 @@
-import type { Order } from "@shop/contracts/http/order";
+import type { Order, OrderItem } from "@shop/contracts/http/order";
 import { OrderCreated } from "@shop/contracts/messages/order";
 import type { ItemToTake } from "@shop/contracts/primitives";
 import type { Transaction } from "@shop/database/connect";
@@ -18,6 +18,8 @@ export interface OrderRequest {
   readonly customerId: string;
   readonly items: readonly ItemToTake[];
   readonly deliveryAddress: string;
+  /** What the customer was shown, in the currency's minor unit: the order is placed at this total or not at all. */
+  readonly expectedTotal: number | undefined;
   readonly idempotencyKey: string | undefined;
   readonly traceparent: string;
 }
@@ -26,6 +28,13 @@ export type Placed =
   | { readonly kind: "placed"; readonly order: Order }
   /** The key was used for the same body before: this is the first answer. */
   | { readonly kind: "replayed"; readonly order: Order }
+  | {
+      readonly kind: "refused";
+      readonly code: "PRICE_CHANGED";
+      readonly expectedTotal: number;
+      readonly total: number;
+      readonly items: readonly OrderItem[];
+    }
   | { readonly kind: "refused"; readonly code: "UNKNOWN_PRODUCT"; readonly positions: readonly number[] }
   | { readonly kind: "refused"; readonly code: "IDEMPOTENCY_KEY_REUSED" };
 
@@ -78,6 +87,12 @@ async function placeAll(
     if (pricing.kind === "unknownProducts") {
       return { request, result: { kind: "refused", code: "UNKNOWN_PRODUCT", positions: pricing.positions } as const };
     }
+    const { expectedTotal } = request;
+    const { items, total } = pricing;
+    // By the very prices that the order would be stored with, so that none can change in between.
+    if (expectedTotal !== undefined && expectedTotal !== total) {
+      return { request, result: { kind: "refused", code: "PRICE_CHANGED", expectedTotal, total, items } as const };
+    }
     const order: Order = {
       id: ids(),
       customerId: request.customerId,
@@ -85,8 +100,8 @@ async function placeAll(
       progress: "CREATED",
       waiting: waitingOf("CREATED", new Date(now)),
       cancelReason: null,
-      items: [...pricing.items],
-      total: pricing.total,
+      items: [...items],
+      total,
       currency: "KRW",
       deliveryAddress: request.deliveryAddress,
       createdAt: now,
@@ -165,8 +180,12 @@ function replay(request: OrderRequest, { bodyHash, order }: UsedKey): Placed {
     : { kind: "refused", code: "IDEMPOTENCY_KEY_REUSED" };
 }
 
-/** The body as parsed JSON: the order of its fields and its white space do not count. */
-function hashOf({ items, deliveryAddress }: OrderRequest): string {
-  const canonical = JSON.stringify([items.map(({ productId, quantity }) => [productId, quantity]), deliveryAddress]);
+/** The body as parsed JSON: the order of its fields and its white space do not count. A field that is not given leaves no trace. */
+function hashOf({ items, deliveryAddress, expectedTotal }: OrderRequest): string {
+  const canonical = JSON.stringify([
+    items.map(({ productId, quantity }) => [productId, quantity]),
+    deliveryAddress,
+    ...(expectedTotal === undefined ? [] : [expectedTotal]),
+  ]);
   return new Bun.CryptoHasher("sha256").update(canonical).digest("hex");
 }

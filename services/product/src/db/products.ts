@@ -16,9 +16,32 @@ export async function findProduct(db: Database, id: string): Promise<Product | u
 }
 
 /** Reads a product on sale and keeps it from being changed by others until the transaction ends. */
-export async function lockProduct(tx: Transaction, id: string): Promise<ProductRow | undefined> {
+async function lockProduct(tx: Transaction, id: string): Promise<ProductRow | undefined> {
   const [row] = await tx.select().from(product).where(onSale(id)).for("no key update");
   return row;
+}
+
+/** A change that was not made: there is no such product on sale, or it has another version than the caller wants to change. */
+export type ChangeRefusal =
+  | { readonly kind: "refused"; readonly code: "NOT_FOUND" }
+  | { readonly kind: "refused"; readonly code: "VERSION_MISMATCH"; readonly product: Product };
+
+/** Wants to change whichever version there is. */
+export const whichever = (): boolean => true;
+
+/**
+ * Locks a product on sale that is to be changed, if its version is one that the caller wants to change. Under the lock the version stays
+ * as it is: of two who change the same version at once, the second finds the version of the first.
+ */
+export async function lockVersion(
+  tx: Transaction,
+  id: string,
+  isWanted: (version: number) => boolean,
+): Promise<{ readonly kind: "locked"; readonly row: ProductRow } | ChangeRefusal> {
+  const row = await lockProduct(tx, id);
+  if (row === undefined) return { kind: "refused", code: "NOT_FOUND" };
+  if (!isWanted(row.version)) return { kind: "refused", code: "VERSION_MISMATCH", product: toProduct(row) };
+  return { kind: "locked", row };
 }
 
 const onSale = (id: string) => and(eq(product.id, id), isNull(product.withdrawnAt));

@@ -1,8 +1,10 @@
 import { toPage } from "@shop/contracts/http/page";
 import * as calls from "@shop/contracts/http/product";
 import { MAX_STOCK } from "@shop/contracts/primitives";
-import { done, problem } from "@shop/http/answer";
+import { done, notModified, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
+import type { RequestCall } from "@shop/http/call";
+import { evaluatePreconditions } from "@shop/http/preconditions";
 import type { ServiceContext } from "@shop/service/context";
 import { findProduct, listProducts } from "../db/products.ts";
 import { changeProduct } from "../use-cases/change-product.ts";
@@ -12,36 +14,82 @@ import { withdrawProduct } from "../use-cases/withdraw-product.ts";
 
 const notFound = () => problem("NOT_FOUND", "There is no such product on sale.");
 
+const etagOf = (version: number) => `"${version}"`;
+const tagged = ({ version }: calls.Product) => ({ etag: etagOf(version) });
+
+const versionMismatch = (product: calls.Product) =>
+  problem(
+    "VERSION_MISMATCH",
+    `The product has version ${product.version}, which is not what the request's preconditions ask for.`,
+    { members: { version: product.version, product }, headers: tagged(product) },
+  );
+
+interface Conditional extends RequestCall {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the preconditions of a call come to, by the version that the product has. */
+const preconditionsOf =
+  ({ c, headers }: Conditional) =>
+  (version: number) =>
+    evaluatePreconditions(
+      { method: c.req.method, ifMatch: headers["if-match"], ifNoneMatch: headers["if-none-match"] },
+      etagOf(version),
+    );
+
+/** Whether a call that changes a product may do so, by the version that the product has. */
+function onlyIf(call: Conditional): (version: number) => boolean {
+  const verdictAt = preconditionsOf(call);
+  return (version) => verdictAt(version) === "met";
+}
+
 export function productRoutes(app: HttpApp, context: ServiceContext): void {
   app.handle(calls.listProducts, async ({ query: { limit, cursor } }) => {
     const rows = await listProducts(context.db, { afterId: cursor, limit: limit + 1 });
     return done(toPage(rows, limit));
   });
 
-  app.handle(calls.getProduct, async ({ id }) => {
-    const product = await findProduct(context.db, id);
-    return product ? done(product) : notFound();
+  app.handle(calls.getProduct, async (call) => {
+    const product = await findProduct(context.db, call.id);
+    if (product === undefined) return notFound();
+    // The stock changes without the version: who keeps the answer by its tag would show an old one.
+    const headers = { ...tagged(product), "cache-control": "no-store" };
+    switch (preconditionsOf(call)(product.version)) {
+      case "met":
+        return done(product, headers);
+      case "notModified":
+        return notModified(headers);
+      case "failed":
+        return versionMismatch(product);
+    }
   });
 
   app.handle(calls.createProduct, async ({ principal, body, traceparent }) => {
     const product = await createProduct(context, { ...body, createdBy: principal.id, traceparent });
-    return done(product, { location: `/api/products/${product.id}` });
+    return done(product, { ...tagged(product), location: `/api/products/${product.id}` });
   });
 
-  app.handle(calls.changeProduct, async ({ id, body, traceparent }) => {
-    const product = await changeProduct(context, { productId: id, change: body, traceparent });
-    return product ? done(product) : notFound();
+  app.handle(calls.changeProduct, async (call) => {
+    const { id: productId, body: change, traceparent } = call;
+    const result = await changeProduct(context, { productId, change, onlyIf: onlyIf(call), traceparent });
+    if (result.kind === "changed") return done(result.product, tagged(result.product));
+    return result.code === "NOT_FOUND" ? notFound() : versionMismatch(result.product);
   });
 
-  app.handle(calls.withdrawProduct, async ({ id, traceparent }) => {
-    const wasOnSale = await withdrawProduct(context, { productId: id, traceparent });
-    return wasOnSale ? done() : notFound();
+  app.handle(calls.withdrawProduct, async (call) => {
+    const { id: productId, traceparent } = call;
+    const result = await withdrawProduct(context, { productId, onlyIf: onlyIf(call), traceparent });
+    if (result.kind === "withdrawn") return done();
+    return result.code === "NOT_FOUND" ? notFound() : versionMismatch(result.product);
   });
 
-  app.handle(calls.changeStock, async ({ principal, id, body }) => {
-    const result = await changeStock(context, { productId: id, delta: body.delta, changedBy: principal.id });
-    if (result.kind === "changed") return done(result.product);
+  app.handle(calls.changeStock, async (call) => {
+    const { id: productId, body, principal } = call;
+    const request = { productId, delta: body.delta, onlyIf: onlyIf(call), changedBy: principal.id };
+    const result = await changeStock(context, request);
+    if (result.kind === "changed") return done(result.product, tagged(result.product));
     if (result.code === "NOT_FOUND") return notFound();
+    if (result.code === "VERSION_MISMATCH") return versionMismatch(result.product);
     return problem(result.code, `The stock must stay from 0 to ${MAX_STOCK}, with what orders hold counted in.`);
   });
 }

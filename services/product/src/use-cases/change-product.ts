@@ -2,36 +2,42 @@ import type { Product } from "@shop/contracts/http/product";
 import { inTransaction } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { eq } from "drizzle-orm";
-import { lockProduct, productChanged, toProduct } from "../db/products.ts";
+import { type ChangeRefusal, lockVersion, productChanged, toProduct, whichever } from "../db/products.ts";
 import { product } from "../db/schema.ts";
 import { applyChange, type ProductChange } from "../domain/product-change.ts";
 
 export interface ChangeRequest {
   readonly productId: string;
   readonly change: ProductChange;
+  /** Whether the version that the product has is one that the caller wants to change. */
+  readonly onlyIf?: (version: number) => boolean;
   readonly traceparent: string;
 }
 
+type ChangeResult = { readonly kind: "changed"; readonly product: Product } | ChangeRefusal;
+
 /**
  * Changes what a product says of itself; orders placed before keep their prices. A change that changes nothing gives no new version.
- * @returns the product as it is now, or undefined when it is not on sale
+ * @returns the product as it is now, or why it was not changed
  */
 export async function changeProduct(
   { db, outbox, wakeRelay }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay">,
-  { productId, change, traceparent }: ChangeRequest,
-): Promise<Product | undefined> {
-  const row = await inTransaction(db, async (tx) => {
-    const before = await lockProduct(tx, productId);
-    const facts = before && applyChange(before, change);
-    if (before === undefined || facts === undefined) return before;
+  { productId, change, onlyIf = whichever, traceparent }: ChangeRequest,
+): Promise<ChangeResult> {
+  const result = await inTransaction(db, async (tx): Promise<ChangeResult> => {
+    const locked = await lockVersion(tx, productId, onlyIf);
+    if (locked.kind === "refused") return locked;
+    const before = locked.row;
+    const facts = applyChange(before, change);
+    if (facts === undefined) return { kind: "changed", product: toProduct(before) };
     const after = { ...before, ...facts, version: before.version + 1 };
     await tx
       .update(product)
       .set({ ...facts, version: after.version })
       .where(eq(product.id, productId));
     await outbox.send(tx, [productChanged(after, traceparent)]);
-    return after;
+    return { kind: "changed", product: toProduct(after) };
   });
   wakeRelay();
-  return row && toProduct(row);
+  return result;
 }

@@ -3,7 +3,7 @@ import { MAX_STOCK } from "@shop/contracts/primitives";
 import { inTransaction } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { eq } from "drizzle-orm";
-import { lockProduct, toProduct } from "../db/products.ts";
+import { type ChangeRefusal, lockVersion, toProduct, whichever } from "../db/products.ts";
 import { product, stockChange } from "../db/schema.ts";
 import { isStockInRange } from "../domain/stock.ts";
 
@@ -11,21 +11,25 @@ export interface StockChangeRequest {
   readonly productId: string;
   /** How many come in, or leave when it is negative. */
   readonly delta: number;
+  /** Whether the version that the product has is one whose stock the caller wants to change. The version stays as it is. */
+  readonly onlyIf?: (version: number) => boolean;
   readonly changedBy: string;
 }
 
 export type StockChangeResult =
   | { readonly kind: "changed"; readonly product: Product }
-  | { readonly kind: "refused"; readonly code: "NOT_FOUND" | "STOCK_OUT_OF_RANGE" };
+  | { readonly kind: "refused"; readonly code: "STOCK_OUT_OF_RANGE" }
+  | ChangeRefusal;
 
 /** Counts stock in or out by hand. Nobody else needs to hear of it: stock is asked for where it is. */
 export async function changeStock(
   { db, clock }: Pick<ServiceContext, "db" | "clock">,
-  { productId, delta, changedBy }: StockChangeRequest,
+  { productId, delta, onlyIf = whichever, changedBy }: StockChangeRequest,
 ): Promise<StockChangeResult> {
   return inTransaction(db, async (tx): Promise<StockChangeResult> => {
-    const before = await lockProduct(tx, productId);
-    if (before === undefined) return { kind: "refused", code: "NOT_FOUND" };
+    const locked = await lockVersion(tx, productId, onlyIf);
+    if (locked.kind === "refused") return locked;
+    const before = locked.row;
     const stock = before.stock + delta;
     if (!isStockInRange(stock, before.taken, MAX_STOCK)) return { kind: "refused", code: "STOCK_OUT_OF_RANGE" };
     if (delta !== 0) {

@@ -1,30 +1,29 @@
 import { inTransaction } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { eq } from "drizzle-orm";
-import { lockProduct, productChanged } from "../db/products.ts";
+import { type ChangeRefusal, lockVersion, productChanged, whichever } from "../db/products.ts";
 import { product } from "../db/schema.ts";
 
 export interface WithdrawRequest {
   readonly productId: string;
+  /** Whether the version that the product has is one that the caller wants to withdraw. */
+  readonly onlyIf?: (version: number) => boolean;
   readonly traceparent: string;
 }
 
-/**
- * Withdraws a product from sale for good. Orders that hold stock of it keep it, and what they give back is still counted.
- * @returns false when it is not on sale
- */
+/** Withdraws a product from sale for good. Orders that hold stock of it keep it, and what they give back is still counted. */
 export async function withdrawProduct(
   { db, outbox, wakeRelay, clock }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">,
-  { productId, traceparent }: WithdrawRequest,
-): Promise<boolean> {
-  const wasOnSale = await inTransaction(db, async (tx) => {
-    const before = await lockProduct(tx, productId);
-    if (before === undefined) return false;
-    const change = { withdrawnAt: new Date(clock.now()), version: before.version + 1 };
+  { productId, onlyIf = whichever, traceparent }: WithdrawRequest,
+): Promise<{ readonly kind: "withdrawn" } | ChangeRefusal> {
+  const result = await inTransaction(db, async (tx) => {
+    const locked = await lockVersion(tx, productId, onlyIf);
+    if (locked.kind === "refused") return locked;
+    const change = { withdrawnAt: new Date(clock.now()), version: locked.row.version + 1 };
     await tx.update(product).set(change).where(eq(product.id, productId));
-    await outbox.send(tx, [productChanged({ ...before, ...change }, traceparent)]);
-    return true;
+    await outbox.send(tx, [productChanged({ ...locked.row, ...change }, traceparent)]);
+    return { kind: "withdrawn" } as const;
   });
   wakeRelay();
-  return wasOnSale;
+  return result;
 }

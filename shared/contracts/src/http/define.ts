@@ -70,6 +70,27 @@ export function defineEndpoint<
   };
 }
 
+/** One entity tag of RFC 9110, section 8.8.3: visible characters in quotation marks, weak with `W/` in front. */
+const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
+/** `*`, or entity tags with commas between them; a list may have empty places. No text matches it in two ways, so that a long one costs no more than its length. */
+const TAGS = new RegExp(String.raw`^(?:\*|[ \t,]*${TAG}(?:[ \t]*,[ \t,]*${TAG})*[ \t,]*)$`);
+
+export const EntityTag = z.string().regex(new RegExp(`^${TAG}$`));
+const EntityTags = z.string().regex(TAGS, 'must be "*" or entity tags in quotation marks, such as "3"');
+
+/** The preconditions that a call on something with an `ETag` takes (RFC 9110, section 13.1). */
+export const conditionalHeaders = {
+  "if-match": EntityTags.meta({
+    description: "Only if the thing still has one of these entity tags; `*`: whichever it has. Else 412",
+    examples: ['"3"'],
+  }),
+  "if-none-match": EntityTags.meta({
+    description:
+      "Only if the thing has none of these entity tags; `*`: none at all. Else 304 for a GET, 412 for a change",
+    examples: ['"2"'],
+  }),
+} as const;
+
 /** A call that is answered with Server-Sent Events until there is nothing more to tell. */
 export type EventStreamEndpoint<Event extends z.ZodType = z.ZodType> = Endpoint<undefined, undefined, Event> & {
   readonly success: { readonly stream: true };

@@ -5,6 +5,8 @@ import {
   IdempotencyKey,
   Instant,
   ItemToTake,
+  MAX_PRICE,
+  MAX_QUANTITY,
   Price,
   Quantity,
   text,
@@ -30,6 +32,15 @@ export const OrderWaiting = z.object({
   }),
 });
 export type OrderWaiting = z.infer<typeof OrderWaiting>;
+
+/** How many products an order may name. */
+const MAX_ITEMS = 50;
+
+export const Total = z
+  .int()
+  .min(0)
+  .max(MAX_ITEMS * MAX_QUANTITY * MAX_PRICE)
+  .meta({ description: "In the currency's minor unit", examples: [24_000] });
 
 export const OrderItem = z.object({ productId: Uuid, name: z.string(), unitPrice: Price, quantity: Quantity });
 export type OrderItem = z.infer<typeof OrderItem>;
@@ -68,7 +79,7 @@ export const createOrder = defineEndpoint({
     items: z
       .array(z.strictObject(ItemToTake.shape))
       .min(1)
-      .max(50)
+      .max(MAX_ITEMS)
       .superRefine((items, context) => {
         const seen = new Set<string>();
         for (const [index, { productId }] of items.entries()) {
@@ -80,6 +91,9 @@ export const createOrder = defineEndpoint({
         }
       }),
     deliveryAddress: text(500),
+    expectedTotal: Total.optional().meta({
+      description: "What the customer was shown: the order is placed at this total or not at all",
+    }),
   }),
   success: {
     status: 201,
@@ -96,6 +110,7 @@ export const createOrder = defineEndpoint({
   },
   refusals: {
     UNKNOWN_PRODUCT: "A product that is not on sale",
+    PRICE_CHANGED: "The order would have another total than `expectedTotal`; nothing was placed",
     IDEMPOTENCY_KEY_REUSED: "The idempotency key was used for another body",
   },
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Currency, MAX_STOCK, Price, text, Uuid } from "../primitives.ts";
-import { defineEndpoint } from "./define.ts";
+import { conditionalHeaders, defineEndpoint, EntityTag } from "./define.ts";
 import { pageOf, pageQuery } from "./page.ts";
 
 export const Product = z
@@ -11,7 +11,10 @@ export const Product = z
     price: Price,
     currency: Currency,
     stock: z.int().min(0).max(MAX_STOCK),
-    version: z.int().min(1),
+    version: z
+      .int()
+      .min(1)
+      .meta({ description: "Grows with each change of the name, the description, the price or the currency" }),
   })
   .meta({ id: "Product" });
 export type Product = z.infer<typeof Product>;
@@ -23,6 +26,14 @@ const Description = z
   .meta({ maxLength: 2000, pattern: String.raw`^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$` });
 
 const ofProduct = { name: text(200), description: Description, price: Price, currency: Currency };
+
+/** The version of a product as an entity tag. The stock is no part of it: it changes with every order. */
+const etag = EntityTag.meta({
+  description: "The product's version; its stock may change without it",
+  examples: ['"3"'],
+});
+
+const versionMismatch = "The present version does not fit `If-Match` or `If-None-Match`; nothing was changed";
 
 export const listProducts = defineEndpoint({
   name: "listProducts",
@@ -42,8 +53,9 @@ export const getProduct = defineEndpoint({
   path: "/api/products/{id}",
   summary: "One product",
   access: "anyone",
-  success: { status: 200, schema: Product },
-  refusals: { NOT_FOUND: "Unknown, or withdrawn from sale" },
+  headers: conditionalHeaders,
+  success: { status: 200, schema: Product, headers: { etag } },
+  refusals: { NOT_FOUND: "Unknown, or withdrawn from sale", VERSION_MISMATCH: versionMismatch },
 });
 
 export const createProduct = defineEndpoint({
@@ -66,6 +78,7 @@ export const createProduct = defineEndpoint({
         description: "Where the product is",
         examples: ["/api/products/01939e6a-7c00-7000-8000-000000000010"],
       }),
+      etag,
     },
   },
 });
@@ -77,9 +90,10 @@ export const changeProduct = defineEndpoint({
   path: "/api/products/{id}",
   summary: "Change a product's name, description or price",
   access: ["admin"],
+  headers: conditionalHeaders,
   body: z.strictObject(ofProduct).partial(),
-  success: { status: 200, schema: Product },
-  refusals: { NOT_FOUND: "Unknown, or withdrawn from sale" },
+  success: { status: 200, schema: Product, headers: { etag } },
+  refusals: { NOT_FOUND: "Unknown, or withdrawn from sale", VERSION_MISMATCH: versionMismatch },
 });
 
 export const withdrawProduct = defineEndpoint({
@@ -89,8 +103,9 @@ export const withdrawProduct = defineEndpoint({
   path: "/api/products/{id}",
   summary: "Withdraw a product from sale",
   access: ["admin"],
+  headers: conditionalHeaders,
   success: { status: 204, schema: undefined },
-  refusals: { NOT_FOUND: "Unknown, or withdrawn already" },
+  refusals: { NOT_FOUND: "Unknown, or withdrawn already", VERSION_MISMATCH: versionMismatch },
 });
 
 export const changeStock = defineEndpoint({
@@ -100,10 +115,12 @@ export const changeStock = defineEndpoint({
   path: "/api/products/{id}/stock",
   summary: "Add to the stock, or take from it with a negative delta",
   access: ["admin"],
+  headers: conditionalHeaders,
   body: z.strictObject({ delta: z.int().min(-MAX_STOCK).max(MAX_STOCK) }),
-  success: { status: 200, schema: Product },
+  success: { status: 200, schema: Product, headers: { etag } },
   refusals: {
     NOT_FOUND: "Unknown, or withdrawn from sale",
+    VERSION_MISMATCH: versionMismatch,
     STOCK_OUT_OF_RANGE: "The stock would be below 0 or too large",
   },
 });

@@ -21,6 +21,8 @@ const problems: Record<ProblemCode, string> = {
   UNKNOWN_PRODUCT: "Something in your cart is not on sale any more.",
   IDEMPOTENCY_KEY_REUSED: "This order was already sent with other contents. Try once more.",
   USERNAME_TAKEN: "This name is taken. Choose another.",
+  PRICE_CHANGED: "A price has changed. Nothing was ordered.",
+  VERSION_MISMATCH: "Somebody else has changed this meanwhile. Nothing was changed.",
   STOCK_OUT_OF_RANGE: "The stock cannot go below 0 or above 2,147,483,647.",
   ORDER_ENDED: "This order has ended already.",
   DELIVERY_ENDED: "This delivery has ended already.",

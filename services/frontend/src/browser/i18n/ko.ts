@@ -31,6 +31,8 @@ export const ko: Texts = {
     UNKNOWN_PRODUCT: "장바구니에 더 이상 팔지 않는 상품이 있습니다.",
     IDEMPOTENCY_KEY_REUSED: "이미 다른 내용으로 보낸 주문입니다. 한 번 더 시도해 주세요.",
     USERNAME_TAKEN: "이미 쓰고 있는 아이디입니다. 다른 아이디를 골라 주세요.",
+    PRICE_CHANGED: "가격이 바뀌었습니다. 주문은 접수되지 않았습니다.",
+    VERSION_MISMATCH: "그사이 다른 사람이 내용을 바꾸었습니다. 아무것도 변경하지 않았습니다.",
     STOCK_OUT_OF_RANGE: "재고는 0보다 작거나 2,147,483,647보다 클 수 없습니다.",
     ORDER_ENDED: "이미 끝난 주문입니다.",
     DELIVERY_ENDED: "이미 끝난 배달입니다.",
