@@ -11,11 +11,11 @@ beforeAll(async () => {
   shop = await startTestSystem();
   browser = await startBrowser(shop.system.frontendUrl);
   soldOut = await newProduct(shop, 0);
-}, 180_000);
+}, 240_000);
 afterAll(async () => {
   await browser.stop();
   await shop.stop();
-}, 30_000);
+}, 240_000);
 
 async function signUp({ page }: Visitor, name: string): Promise<void> {
   await page.goto("/sign-up");
@@ -40,32 +40,32 @@ test("a new customer signs up, orders, sees the order move as its saga moves, un
   const visitor = await browser.visit();
   await signUp(visitor, "browser.customer");
   const orderId = await orderOne(visitor);
-  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor({ timeout: 20_000 });
+  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor();
   await visitor.page.getByText("Live", { exact: true }).waitFor();
   await visitor.picture("customer-order-waiting");
 
   const rider = await shop.logIn("rider");
   const delivery = await deliveryOf(rider, orderId);
   await rider.completeDelivery(delivery.id);
-  await visitor.page.locator(".page-head .pill", { hasText: "Complete" }).waitFor({ timeout: 20_000 });
+  await visitor.page.locator(".page-head .pill", { hasText: "Complete" }).waitFor();
   expect(await visitor.page.locator(".stage.past").count()).toBe(5);
   expect(await visitor.page.locator(".stage time").count()).toBe(5);
   expect(visitor.complaints).toEqual([]);
-}, 90_000);
+}, 240_000);
 
 test("an order is cancelled by its customer, after a question, and says why it ended", async () => {
   const visitor = await browser.visit();
   await visitor.signIn("customer");
   await orderOne(visitor);
-  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor({ timeout: 20_000 });
+  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor();
   await visitor.page.getByRole("button", { name: "Cancel this order" }).click();
   await visitor.page.getByRole("button", { name: "Yes, cancel it" }).click();
-  await visitor.page.locator(".stage.bad.past", { hasText: "The customer cancelled it." }).waitFor({ timeout: 20_000 });
+  await visitor.page.locator(".stage.bad.past", { hasText: "The customer cancelled it." }).waitFor();
   await visitor.picture("customer-order-cancelled");
   await visitor.page.getByRole("link", { name: "My orders" }).click();
   await visitor.page.locator(".row .pill", { hasText: "Cancelled" }).first().waitFor();
   expect(visitor.complaints).toEqual([]);
-}, 90_000);
+}, 240_000);
 
 test("what is sold out cannot be put into the cart", async () => {
   const visitor = await browser.visit();
@@ -115,13 +115,13 @@ test("an order is sent again after a lost answer without being placed twice, and
   await page.getByRole("link", { name: "My orders" }).click();
   await page.locator(".row").first().waitFor();
   expect(await page.locator(".row").count()).toBe(1);
-}, 90_000);
+}, 240_000);
 
 test("without a network the page says so, and catches up when it is back", async () => {
   const visitor = await browser.visit();
   await visitor.signIn("customer");
   await orderOne(visitor);
-  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor({ timeout: 20_000 });
+  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor();
   await visitor.context.setOffline(true);
   await visitor.page.getByText("You are offline.").first().waitFor();
   await visitor.picture("customer-offline");
@@ -132,14 +132,14 @@ test("without a network the page says so, and catches up when it is back", async
     .getByRole("button", { name: /^Add to cart/ })
     .first()
     .waitFor();
-}, 90_000);
+}, 240_000);
 
 test("a timeline whose server dies says that it has lost it, and shows what happened meanwhile when it is back", async () => {
   const visitor = await browser.visit();
   await visitor.signIn("customer");
   const orderId = await orderOne(visitor);
   await visitor.page.getByText("Live", { exact: true }).waitFor();
-  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor({ timeout: 20_000 });
+  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor();
   await shop.system.supervisor.kill("frontend", "SIGKILL");
   await visitor.page.getByText("Connection lost; reconnecting…").waitFor();
   await visitor.picture("customer-connection-lost");
@@ -147,6 +147,6 @@ test("a timeline whose server dies says that it has lost it, and shows what happ
   const delivery = await deliveryOf(rider, orderId);
   await rider.completeDelivery(delivery.id);
   await shop.system.supervisor.restart("frontend");
-  await visitor.page.locator(".page-head .pill", { hasText: "Complete" }).waitFor({ timeout: 30_000 });
+  await visitor.page.locator(".page-head .pill", { hasText: "Complete" }).waitFor();
   expect(await visitor.page.locator(".stage time").count()).toBe(5);
-}, 120_000);
+}, 240_000);

@@ -10,11 +10,11 @@ let browser: TestBrowser;
 beforeAll(async () => {
   shop = await startTestSystem();
   browser = await startBrowser(shop.system.frontendUrl);
-}, 180_000);
+}, 240_000);
 afterAll(async () => {
   await browser.stop();
   await shop.stop();
-}, 30_000);
+}, 240_000);
 
 test.each(["frontend", "gateway"] as const)(
   "a reader of /docs at the %s pastes a token and tries a call, under a policy that refuses nothing the page needs",
@@ -39,7 +39,7 @@ test.each(["frontend", "gateway"] as const)(
     expect(complaints).toEqual([]);
     await context.close();
   },
-  60_000,
+  240_000,
 );
 
 test("/docs on a phone is no wider than the screen, also with a call open, and dark where the phone is", async () => {
@@ -52,7 +52,7 @@ test("/docs on a phone is no wider than the screen, also with a call open, and d
   await picture("docs-phone");
   expect(complaints).toEqual([]);
   await context.close();
-}, 60_000);
+}, 240_000);
 
 test.each([
   ["desk", { width: 1440, height: 900 }, "light"],
@@ -74,5 +74,5 @@ test.each([
     expect(complaints).toEqual([]);
     await context.close();
   },
-  60_000,
+  240_000,
 );

@@ -20,11 +20,11 @@ beforeAll(async () => {
   shop = await startTestSystem();
   browser = await startBrowser(shop.system.frontendUrl);
   stories = await tellStories();
-}, 180_000);
+}, 240_000);
 afterAll(async () => {
   await browser.stop();
   await shop.stop();
-}, 30_000);
+}, 240_000);
 
 interface Stories {
   readonly waiting: string;

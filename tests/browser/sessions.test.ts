@@ -9,11 +9,11 @@ let browser: TestBrowser;
 beforeAll(async () => {
   shop = await startTestSystem({ replicas: { frontend: 2 } });
   browser = await startBrowser(shop.system.frontendUrl);
-}, 180_000);
+}, 240_000);
 afterAll(async () => {
   await browser.stop();
   await shop.stop();
-}, 30_000);
+}, 240_000);
 
 const refreshTokenOf = (cookie: string) => cookie.split(".", 1)[0];
 
@@ -89,7 +89,7 @@ test("a session that was ended elsewhere: the page says so, asks to sign in, and
   await page.locator("form button.primary").click();
   await page.getByRole("heading", { name: "My orders" }).waitFor();
   expect(complaints).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test("a script that somebody slips into a page does not run, and no other site's page may hold ours", async () => {
   const { page, context, complaints } = await browser.visit();

@@ -23,13 +23,13 @@ let productId: string;
 beforeAll(async () => {
   await project.compose("build");
   await project.compose("up", "--wait", "--wait-timeout", "300");
-  customer = await eventually(() => enter(project.url, "customer2"), { deadlineMs: 60_000 });
+  customer = await eventually(() => enter(project.url, "customer2"));
   productId = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100)?.id ?? "";
-  await eventually(() => untilWaiting(), { deadlineMs: 60_000 });
+  await eventually(() => untilWaiting());
 }, 600_000);
 afterAll(async () => {
   await project.compose("down", "--volumes", "--timeout", "15");
-}, 120_000);
+}, 240_000);
 
 /** Sends one order all the way to the wait for a rider. @returns how long it took, in milliseconds */
 async function untilWaiting(): Promise<number> {

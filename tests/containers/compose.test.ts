@@ -20,11 +20,11 @@ beforeAll(async () => {
 }, 720_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
-}, 120_000);
+}, 240_000);
 
 test("the journey through load balancer, frontend and gateway: log in, order, delivery, COMPLETE", async () => {
   await shop.complete(await shop.waitingOrder());
-}, 60_000);
+}, 240_000);
 
 const databaseOwners = ["user", "order", "product", "delivery", "orchestrator"];
 
@@ -89,16 +89,16 @@ test("a service started as production refuses the passwords of compose.yaml, dem
   await expect(compose("run", "--rm", "--no-deps", ...overHttp, "frontend")).rejects.toThrow(
     "COOKIES_SECURE is false in production",
   );
-}, 120_000);
+}, 240_000);
 
 test("a process that ends by itself is started again by the engine", async () => {
   const name = project.nameOf("delivery");
   const startedAt = () => docker(["inspect", "--format", "{{.State.StartedAt}}", name]);
   const before = await startedAt();
   await docker(["exec", name, "bun", "-e", 'process.kill(1, "SIGTERM")']);
-  await eventually(async () => expect(await startedAt()).not.toBe(before), { deadlineMs: 30_000, pauseMs: 200 });
+  await eventually(async () => expect(await startedAt()).not.toBe(before), { pauseMs: 200 });
   await project.compose("up", "--detach", "--wait", "--no-recreate");
-}, 90_000);
+}, 240_000);
 
 test("what a slow health check leaves behind does not end the sessions of a database when it is killed", async () => {
   const { databaseUrls } = await depthsOf(project);
@@ -113,7 +113,7 @@ test("what a slow health check leaves behind does not end the sessions of a data
   } finally {
     await session.end({ timeout: 2 });
   }
-}, 60_000);
+}, 240_000);
 
 test("containers killed, paused, cut off from their database and scaled under load: every rule is kept", async () => {
   const verdict = await composedTrial(project, {

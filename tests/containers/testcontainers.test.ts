@@ -9,10 +9,10 @@ beforeAll(async () => {
     environment: { ...process.env, INFRA: "testcontainers", KAFKA_BROKERS: undefined },
     databases: ["check"],
   });
-}, 180_000);
+}, 240_000);
 afterAll(async () => {
   await servers.stop();
-}, 30_000);
+}, 240_000);
 
 test("the delivery service's integration tests pass on PostgreSQL and Kafka in containers", async () => {
   const files = await Array.fromAsync(new Bun.Glob("services/delivery/**/*.integration.test.ts").scan(root));
@@ -30,4 +30,4 @@ test("the delivery service's integration tests pass on PostgreSQL and Kafka in c
   const [said, code] = await Promise.all([new Response(run.stderr).text(), run.exited]);
   expect(code, said.slice(-4_000)).toBe(0);
   expect(said).toMatch(/^ +[1-9]\d* pass$/m);
-}, 180_000);
+}, 240_000);

@@ -27,7 +27,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await shop.stop();
-}, 30_000);
+}, 180_000);
 
 const orderOf = (quantity: unknown = 1, deliveryAddress: unknown = ADDRESS) => ({
   items: [{ productId, quantity }],
@@ -135,14 +135,11 @@ describe("an order", () => {
       }),
     );
     const list = products.map(({ body }) => ({ productId: body["id"], quantity: 1_000 }));
-    const placed = await eventually(
-      async () => {
-        const received = await post({ items: list, deliveryAddress: emoji(500) });
-        if (received.status !== 201) throw new Error(`answered with ${received.status}`);
-        return received;
-      },
-      { deadlineMs: 5_000 },
-    );
+    const placed = await eventually(async () => {
+      const received = await post({ items: list, deliveryAddress: emoji(500) });
+      if (received.status !== 201) throw new Error(`answered with ${received.status}`);
+      return received;
+    });
     expect(placed.text).toContain('"total":50000000000000,');
     expect(placed.headers.get("location")).toBe(`/api/orders/${String(placed.body["id"])}`);
   });

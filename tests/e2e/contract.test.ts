@@ -28,7 +28,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await shop.stop();
-}, 30_000);
+}, 180_000);
 
 const allowedToken = ({ who }: Call) => (who === "anyone" ? undefined : tokens[who[0]]);
 const withBody = calls.filter(({ json }) => json !== undefined);

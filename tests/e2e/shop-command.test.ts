@@ -13,7 +13,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await shop.stop();
-}, 30_000);
+}, 180_000);
 
 async function run(command: string, environment: Readonly<Record<string, string>> = {}) {
   const out: string[] = [];
@@ -58,7 +58,7 @@ test("an operator finds an order, takes it back, follows it to its end and reads
   expect(await run(`retry ${id}`)).toMatchObject({ code: 1, errors: expect.stringContaining("ended") });
   expect((await run(`take-back ${id}`)).code).toBe(1);
   expect((await run("stuck")).out).toEqual(["Nothing."]);
-}, 60_000);
+}, 180_000);
 
 test("an operator sees every process with its messages, the auditors' findings among them", async () => {
   const { code, out } = await run("health");
@@ -74,7 +74,7 @@ test("an operator sees every process with its messages, the auditors' findings a
     });
     expect(found.toSorted()).toEqual(["DRIFTING_ORDERS 0", "DRIFTING_PRODUCTS 0", "STUCK_SAGAS 0"]);
   });
-}, 60_000);
+}, 180_000);
 
 test("an operator finds a message that could not be handled, reads it, tries it, and handles it once", async () => {
   const customer = await shop.logIn("customer");
@@ -99,7 +99,7 @@ test("an operator finds a message that could not be handled, reads it, tries it,
   expect((await run(`${list} --handled`)).out).toHaveLength(2);
   expect((await run(`replay ${letter?.id}`)).code).toBe(1);
   await orderBecomes(customer, failedOrder, "progress", "WAITING_FOR_RIDER");
-}, 60_000);
+}, 180_000);
 
 test("an operator handles all messages of one cause at once, after having seen what would come of it", async () => {
   const orderIds = await failedOrders(3);
@@ -112,7 +112,7 @@ test("an operator handles all messages of one cause at once, after having seen w
   const customer = await shop.logIn("customer");
   for (const id of orderIds) await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER");
   expect((await run(all)).out).toEqual(["Nothing."]);
-}, 60_000);
+}, 180_000);
 
 test("what a message says cannot steer the terminal, and one that stays a dead letter leaves with 1", async () => {
   await publish(shop, "delivery.commands", [
@@ -130,7 +130,7 @@ test("what a message says cannot steer the terminal, and one that stays a dead l
     code: 1,
     out: [expect.anything(), expect.stringContaining("UNREADABLE")],
   });
-}, 60_000);
+}, 180_000);
 
 test("the books are told by their findings, and a part that is away by the code", async () => {
   await eventually(async () => {
@@ -147,7 +147,7 @@ test("the books are told by their findings, and a part that is away by the code"
     expect.stringContaining("DOWN"),
   ]);
   await supervisor.restart("delivery");
-}, 60_000);
+}, 180_000);
 
 test("the code tells what went wrong, and a sentence what to do", async () => {
   expect((await run("--help")).out.join("\n")).toContain("Usage: bun run shop");
@@ -162,4 +162,4 @@ test("the code tells what went wrong, and a sentence what to do", async () => {
   expect((await run("sagas", { SHOP_USER: "customer", SHOP_PASSWORD: "customer-password" })).code).toBe(1);
   const away = await run("orders --url http://127.0.0.1:9");
   expect([away.code, away.errors]).toEqual([3, expect.stringContaining("cannot be reached")]);
-}, 60_000);
+}, 180_000);

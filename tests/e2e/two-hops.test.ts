@@ -9,7 +9,6 @@ interface Edge {
   readonly url: string;
   readonly managementUrl: string;
   readonly child: Bun.Subprocess<"ignore", "pipe", "inherit">;
-  readonly readyAfterMs: number;
 }
 
 let received: { method: string; path: string; headers: Headers }[] = [];
@@ -20,7 +19,6 @@ let frontend: Edge;
 
 /** Starts a process and waits for the line in which it tells its ports. */
 async function start(name: "gateway" | "frontend", environment: Record<string, string>): Promise<Edge> {
-  const startedMs = performance.now();
   const child = Bun.spawn([process.execPath, `services/${name}/src/main.ts`], {
     cwd: REPOSITORY,
     env: { PATH: process.env["PATH"] ?? "", PORT: "0", MANAGEMENT_PORT: "0", ...environment },
@@ -38,15 +36,22 @@ async function start(name: "gateway" | "frontend", environment: Record<string, s
     if (line === undefined) continue;
     void drain(reader);
     const { port, managementPort } = JSON.parse(line) as { port: number; managementPort: number };
-    const readyAfterMs = performance.now() - startedMs;
     const [url, managementUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${managementPort}`];
-    return { url, managementUrl, child, readyAfterMs };
+    return { url, managementUrl, child };
   }
 }
 
 /** A process whose output nobody reads stands still once the pipe is full. */
 async function drain(reader: { read(): Promise<{ done: boolean }> }): Promise<void> {
   while (!(await reader.read()).done);
+}
+
+/** How many calls to this upstream have failed, by the metrics of a process. */
+async function failuresOf({ managementUrl }: Edge, upstream: string): Promise<number> {
+  const metrics = await (await fetch(`${managementUrl}/metrics`)).text();
+  return Number(
+    new RegExp(`^http_upstream_failures_total\\{upstream="${upstream}"\\} (\\d+)$`, "m").exec(metrics)?.[1] ?? 0,
+  );
 }
 
 beforeAll(async () => {
@@ -78,9 +83,8 @@ afterAll(async () => {
   await services.stop(true);
 });
 
-test("both listen at once and are soon ready, on a management port that is not the public one", async () => {
-  for (const { url, managementUrl, readyAfterMs } of [gateway, frontend]) {
-    expect(readyAfterMs).toBeLessThan(5_000);
+test("both listen and become ready, on a management port that is not the public one", async () => {
+  for (const { url, managementUrl } of [gateway, frontend]) {
     await eventually(async () => expect((await fetch(`${managementUrl}/readyz`)).status).toBe(200));
     expect((await fetch(`${url}/readyz`)).status).toBe(404);
   }
@@ -138,7 +142,7 @@ describe("a request through frontend and gateway", () => {
     expect(received).toEqual([]);
   });
 
-  test("to a service that hangs is the gateway's 503 within 2 s, and the call to the service is ended", async () => {
+  test("to a service that hangs is the gateway's 503, before the frontend would give up, and the call to the service is ended", async () => {
     let ended = false;
     answer = (request) =>
       new Promise(() => {
@@ -146,14 +150,12 @@ describe("a request through frontend and gateway", () => {
           ended = true;
         });
       });
-    const startedMs = performance.now();
+    const before = await failuresOf(frontend, "gateway");
     const response = await fetch(`${frontend.url}/api/products`);
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     await eventually(() => expect(ended).toBe(true));
-    expect(await (await fetch(`${gateway.managementUrl}/metrics`)).text()).toContain(
-      'http_upstream_failures_total{upstream="product"} 1',
-    );
+    expect(await failuresOf(gateway, "product")).toBe(1);
+    expect(await failuresOf(frontend, "gateway")).toBe(before);
   });
 
   test("that its caller gives up is given up by the service too", async () => {
@@ -164,12 +166,15 @@ describe("a request through frontend and gateway", () => {
           ended = true;
         });
       });
+    const before = await failuresOf(gateway, "product");
     const leaving = new AbortController();
     const answered = fetch(`${frontend.url}/api/products`, { signal: leaving.signal }).catch((error: unknown) => error);
     await eventually(() => expect(received).toHaveLength(1));
     leaving.abort();
-    await eventually(() => expect(ended).toBe(true), { deadlineMs: 1_000 });
+    await eventually(() => expect(ended).toBe(true));
     expect(await answered).toBeInstanceOf(Error);
+    // The gateway has not waited for the end of its own time, which it counts as a failure.
+    expect(await failuresOf(gateway, "product")).toBe(before);
   });
 
   test("for a stream of events gets each as it comes, and leaving ends the stream at its source", async () => {

@@ -55,7 +55,7 @@ beforeAll(async () => {
     const text = await run(["kubectl", "kustomize", `deploy/kubernetes/${overlay}`]);
     rendered[overlay] = { text, manifests: Bun.YAML.parse(text) as Manifest[] };
   }
-}, 60_000);
+}, 240_000);
 
 const manifestsOf = (overlay: string, ...kinds: readonly string[]) =>
   (rendered[overlay]?.manifests ?? []).filter(({ kind }) => kinds.includes(kind));
@@ -70,7 +70,7 @@ describe.each(["local", "aws"])("the overlay %s", (overlay) => {
         (line) => !/Couldn't find schema for kind (ExternalSecret|SecretStore|TargetGroupBinding) /.test(line),
       ),
     ).toEqual([]);
-  }, 180_000);
+  }, 240_000);
 
   test("has no secret in it", () => {
     expect(manifestsOf(overlay, "Secret")).toEqual([]);

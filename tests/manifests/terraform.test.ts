@@ -27,4 +27,4 @@ test("what they describe is valid for the provider", async () => {
   };
   expect(diagnostics).toEqual([]);
   expect(valid).toBe(true);
-}, 180_000);
+}, 240_000);

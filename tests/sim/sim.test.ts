@@ -4,12 +4,12 @@ import { simulate } from "./simulate.ts";
 import { Stores } from "./world.ts";
 
 // A real server, on a machine that may be busy.
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
 let stores: Stores;
 beforeAll(async () => {
   stores = await Stores.open();
-}, 120_000);
+}, 240_000);
 afterAll(() => stores.close());
 
 describe("the simulation", () => {

@@ -4,7 +4,7 @@ import { assemble } from "./simulate.ts";
 import { simulatedPerson } from "./people.ts";
 import { Stores, World } from "./world.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -10,6 +10,8 @@ export interface Balancer {
 
 /** How often it asks each replica whether it is ready. */
 const LOOK_EVERY_MS = 200;
+/** A replica that does not answer by then is no use to callers either. */
+const LOOK_WITHIN_MS = 5_000;
 
 /** Passes connections to the replicas whose management port says that they are ready, in turn; connections that are there stay. */
 export async function startBalancer(replicas: readonly Replica[]): Promise<Balancer> {
@@ -19,7 +21,9 @@ export async function startBalancer(replicas: readonly Replica[]): Promise<Balan
   let isClosed = false;
 
   async function look(replica: Replica): Promise<void> {
-    const isReady = await fetch(`${replica.managementUrl}/readyz`, { signal: AbortSignal.timeout(1_000) }).then(
+    const isReady = await fetch(`${replica.managementUrl}/readyz`, {
+      signal: AbortSignal.timeout(LOOK_WITHIN_MS),
+    }).then(
       ({ ok }) => ok,
       () => false,
     );

@@ -18,14 +18,12 @@ export interface Received {
   readonly text: string;
   /** The body, when it is a JSON object. */
   readonly body: Readonly<Record<string, unknown>>;
-  readonly afterMs: number;
 }
 
 /** Sends a request and checks what holds for every answer: its id, and for an error all of its problem. */
 export async function send(baseUrl: string, sent: Sent): Promise<Received> {
   const { method, path, token, headers = {}, json } = sent;
   const body = json === undefined ? sent.body : JSON.stringify(json);
-  const startedMs = performance.now();
   const response = await fetch(baseUrl + path, {
     method,
     headers: {
@@ -37,14 +35,12 @@ export async function send(baseUrl: string, sent: Sent): Promise<Received> {
     redirect: "manual",
   });
   const text = await response.text();
-  const afterMs = performance.now() - startedMs;
   const isJson = (response.headers.get("content-type") ?? "").includes("json");
   const received: Received = {
     status: response.status,
     headers: response.headers,
     text,
     body: isJson && text !== "" ? (JSON.parse(text) as Record<string, unknown>) : {},
-    afterMs,
   };
   keepsTheRules(sent, received);
   return received;

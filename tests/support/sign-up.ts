@@ -1,4 +1,5 @@
 import { enter, visitor } from "@shop/local/demo/enter";
+import { untilAnswered } from "./until-answered.ts";
 import type { Shop } from "@shop/client/shop";
 
 /**
@@ -8,5 +9,5 @@ import type { Shop } from "@shop/client/shop";
 export async function signUp(baseUrl: string, username: string): Promise<Shop> {
   const password = `${username}-secret-word`;
   await visitor(baseUrl).createUser({ username, password });
-  return enter(baseUrl, username, password);
+  return untilAnswered(() => enter(baseUrl, username, password));
 }

@@ -30,7 +30,7 @@ export interface SteadyLoad {
 }
 
 /** A caller who waits longer than this has been left hanging. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 30_000;
 
 /**
  * Callers with a kept connection each, who see every reset: unlike `fetch`, which sends some calls again by itself, this client never does.

@@ -12,6 +12,7 @@ import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { signUp } from "./sign-up.ts";
+import { untilAnswered } from "./until-answered.ts";
 
 /** A whole system of real processes for one test file. */
 export interface TestSystem {
@@ -75,12 +76,12 @@ export async function startTestSystem({
     logs,
     topicPrefix,
     anyone: visitor(url),
-    logIn: (name) => enter(url, name),
+    logIn: (name) => untilAnswered(() => enter(url, name)),
     newCustomer() {
       signedUp += 1;
       return signUp(url, `guest-${signedUp}-${Math.floor(Math.random() * 1e9)}`);
     },
-    async booksBalance(deadlineMs = 30_000) {
+    async booksBalance(deadlineMs = 120_000) {
       return eventually(
         async () => {
           const books = await readBooks(system.databaseUrls);
@@ -97,9 +98,7 @@ export async function startTestSystem({
     },
   };
   // Orders need the order service's copy of the catalogue, which the products reach within seconds.
-  await eventually(async () => placeOrder(await testSystem.logIn("customer"), await anyProduct(testSystem), 1), {
-    deadlineMs: 30_000,
-  });
+  await eventually(async () => placeOrder(await testSystem.logIn("customer"), await anyProduct(testSystem), 1));
   return testSystem;
 }
 
@@ -116,13 +115,16 @@ async function anyProduct(testSystem: TestSystem): Promise<string> {
 
 export const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
 
+/** Places an order, with one key however often the shop asks to try again. */
 export function placeOrder(
   customer: Shop,
   productId: string,
   quantity: number,
   idempotencyKey: string = crypto.randomUUID(),
 ): Promise<Order> {
-  return customer.createOrder({ items: [{ productId, quantity }], deliveryAddress }, { idempotencyKey });
+  return untilAnswered(() =>
+    customer.createOrder({ items: [{ productId, quantity }], deliveryAddress }, { idempotencyKey }),
+  );
 }
 
 /** Puts a product on sale and waits until it can be ordered. */
@@ -150,7 +152,7 @@ export async function orderBecomes(
   id: string,
   field: "status" | "progress",
   value: string,
-  deadlineMs = 15_000,
+  deadlineMs = 60_000,
 ): Promise<Order> {
   return eventually(
     async () => {

@@ -11,7 +11,7 @@ let broker: LocalKafka;
 beforeAll(async () => {
   folder = await dataFolder();
   broker = await startKafka({ dataDir: join(folder.path, "kafka"), environment: process.env });
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await broker.stop();
   await folder.remove();
@@ -58,7 +58,7 @@ test("acknowledged messages are there after a kill and a restart, at the same ad
   expect(await whyNotReady(broker.brokers)).toBeDefined();
   await broker.restart();
   expect(await consume("kept", values.length)).toEqual(values);
-}, 30_000);
+}, 120_000);
 
 test("what is missing on this machine is said in words", async () => {
   const bare = { PATH: "/nonexistent", HOME: "/nonexistent" };

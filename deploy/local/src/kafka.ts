@@ -44,7 +44,7 @@ export interface LocalKafka {
   stop(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 120_000;
 /** An orderly stop closes every partition's log; after this long it is cut short. */
 const STOP_TIMEOUT_MS = 10_000;
 /** A small heap that warms up soon: 340 MB resident in all. */

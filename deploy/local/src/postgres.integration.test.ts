@@ -7,7 +7,7 @@ import type { RunFolder } from "./run-folder.ts";
 import { SetupError } from "./setup-error.ts";
 
 // Real servers on a machine that may be busy.
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 let folder: RunFolder;
 let server: LocalPostgres;

@@ -37,7 +37,7 @@ export interface LocalPostgres {
   stop(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 120_000;
 /** "Fast" shutdown ends the connections and writes a checkpoint; after this long it is cut short. */
 const STOP_TIMEOUT_MS = 10_000;
 

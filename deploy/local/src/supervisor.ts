@@ -9,7 +9,7 @@ export interface ProcessSpec {
   readonly cwd?: string;
   /** Answers 200 when the process can do its work; without it a process counts as ready once it has been started. */
   readonly readyUrl?: string;
-  /** 30 s by default: a cold start on a busy machine. */
+  /** 120 s by default: several times a cold start on a busy machine. */
   readonly readyWithinMs?: number;
   /** Processes of a higher tier use those of the lower ones, so they are stopped first; those of one tier are stopped together. */
   readonly tier?: number;
@@ -44,7 +44,7 @@ export interface Supervisor {
   stopAll(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 120_000;
 
 interface Entry {
   readonly spec: ProcessSpec;

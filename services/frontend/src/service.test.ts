@@ -34,7 +34,7 @@ function build(gatewayUrls: readonly string[]): ReturnType<typeof createFrontend
   const { logger } = capturedLogger();
   const parts = { identity, clock: new ManualClock(), logger, metrics: createMetrics() };
   const pages = { secure: false, rebuildPages: false };
-  return createFrontend({ ...parts, ...pages, gatewayUrls, upstreamTimeoutMs: 200 });
+  return createFrontend({ ...parts, ...pages, gatewayUrls, upstreamTimeoutMs: 60_000 });
 }
 
 const call = (path: string, init: RequestInit = {}) => frontend.app.request(path, init);

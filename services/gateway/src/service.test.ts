@@ -49,7 +49,14 @@ beforeEach(() => {
   gateway = buildGateway();
 });
 
-function buildGateway(trustedProxies = 0, addresses = urls): ReturnType<typeof createGateway> {
+/** Ends what hangs. Answers that do not come are waited for only by a test that shortens it. */
+const HANGS_MS = 60_000;
+
+function buildGateway(
+  trustedProxies = 0,
+  addresses = urls,
+  upstreamTimeoutMs = HANGS_MS,
+): ReturnType<typeof createGateway> {
   const { logger } = capturedLogger();
   const config = { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: 2 };
   return createGateway({
@@ -61,7 +68,7 @@ function buildGateway(trustedProxies = 0, addresses = urls): ReturnType<typeof c
     verifier: createTokenVerifier({ jwksUrl: "http://keys.test/", issuer: ISSUER, audience: AUDIENCE, clock, logger }),
     rateLimit: createRateLimit({ clock, perSecond: 3 }),
     urls: addresses,
-    upstreamTimeoutMs: 200,
+    upstreamTimeoutMs,
   });
 }
 
@@ -234,10 +241,9 @@ describe("the health", () => {
         HttpResponse.json({ status: 503 }, { status: 503, headers: { "content-type": "application/problem+json" } }),
       ),
     );
-    const startedMs = performance.now();
+    gateway = buildGateway(0, urls, 200);
     const response = await asAdmin();
     expect([response.status, response.headers.get("cache-control")]).toEqual([200, "no-store"]);
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
     const { status, services } = (await response.json()) as Health;
     expect(status).toBe("DOWN");
     expect(services.map((one) => [one.service, one.status, one.status === "DOWN" ? one.detail : ""])).toEqual([

@@ -117,7 +117,7 @@ test("an order on which the services do not agree is reported once, by its id, a
   await answer(fourth.auditId, [broken], [broken]);
   await look();
   expect(drift()).toBe("0");
-}, 60_000);
+}, 120_000);
 
 test("a round that nobody answers is asked again, and what is told of it late is ignored", async () => {
   const unanswered = await question(65_000);
@@ -128,7 +128,7 @@ test("a round that nobody answers is asked again, and what is told of it late is
   await answer(unanswered.auditId, [], []);
   await look();
   expect(drift()).toBe("0");
-}, 60_000);
+}, 120_000);
 
 test("a disagreement is reported only when it is met twice while the saga has not moved in between", async () => {
   const order = newOrder();
@@ -146,7 +146,7 @@ test("a disagreement is reported only when it is met twice while the saga has no
   expect(reports()).toEqual([]);
   await answer(await asksAbout(), [order], []);
   expect(reports()).toHaveLength(1);
-}, 60_000);
+}, 120_000);
 
 test("a walk comes to every order, however many there are", async () => {
   const orders = Array.from({ length: 600 }, newOrder);
@@ -160,4 +160,4 @@ test("a walk comes to every order, however many there are", async () => {
     for (const { orderId } of asked) waiting.delete(orderId);
   }
   expect(waiting.size).toBe(0);
-}, 60_000);
+}, 120_000);

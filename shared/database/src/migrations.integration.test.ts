@@ -60,5 +60,5 @@ test.each(["user", "order", "product", "delivery", "orchestrator"])(
     expect((await found(database.url)).toSorted()).toEqual((await promised(service)).toSorted());
     await database.drop();
   },
-  60_000,
+  120_000,
 );

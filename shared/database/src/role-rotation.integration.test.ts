@@ -65,4 +65,4 @@ test("while two roles take turns no statement fails, and the new one owns what t
   expect(failures).toEqual([]);
   const late = open(first, "first-password");
   await expect((async () => late.execute(sql`select 1`))()).rejects.toThrow();
-}, 60_000);
+}, 120_000);

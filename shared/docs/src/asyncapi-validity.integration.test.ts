@@ -14,4 +14,4 @@ test("the AsyncAPI document is valid by AsyncAPI's own parser, and one that is n
   const document = asyncApiDocument();
   expect(await errorsOf(document)).toEqual([]);
   expect(await errorsOf({ ...document, channels: {} })).not.toEqual([]);
-}, 60_000);
+}, 120_000);

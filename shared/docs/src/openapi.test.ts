@@ -49,7 +49,7 @@ test("the document is valid by the specification's own JSON Schema, and one that
     (await new Validator().validate(structuredClone(given))).errors;
   expect(await errorsOf({ ...document })).toBeUndefined();
   expect(await errorsOf({ ...document, paths: { orders: {} } })).not.toBeUndefined();
-}, 30_000);
+}, 60_000);
 
 test("a call tells its body, headers, success, refusals and who may make it", () => {
   const place = ["paths", "/api/orders", "post"] as const;

@@ -14,7 +14,9 @@ import { type Listening, serve } from "./serve.ts";
 import { createUpstreamPool } from "./upstream/pool.ts";
 import { jsonAnswer, listenTcp, type TcpUpstream } from "./testing/tcp-upstream.ts";
 
-const WITHIN_MS = 300;
+/** Ends what hangs. Where no answer comes it is shorter. */
+const WITHIN_MS = 300_000;
+const SHORT_MS = 300;
 const EVENTS = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
 
@@ -29,8 +31,13 @@ afterEach(async () => {
   await Promise.all(listening.map((each) => each.stop()));
 });
 
+interface ProxyOptions {
+  readonly clock?: Clock;
+  readonly answerWithinMs?: number;
+}
+
 /** A process that forwards everything to `url`. @returns its own address */
-function proxyTo(url: string, clock: Clock = systemClock): string {
+function proxyTo(url: string, { clock = systemClock, answerWithinMs = WITHIN_MS }: ProxyOptions = {}): string {
   const logger = createLogger({ service: "test", level: "error", clock, write: () => undefined });
   const metrics = createMetrics();
   const app = createApp({ service: "gateway", logger, clock, metrics });
@@ -38,7 +45,7 @@ function proxyTo(url: string, clock: Clock = systemClock): string {
     admission: createAdmissionControl({ clock, maxWaiting: 1_000, logger, metrics }),
     logger,
     metrics,
-    answerWithinMs: WITHIN_MS,
+    answerWithinMs,
     tooLarge: "refuse",
   });
   const order = createUpstreamPool({ name: "order", urls: [url], clock, logger, metrics });
@@ -55,7 +62,7 @@ function proxyTo(url: string, clock: Clock = systemClock): string {
   return `http://127.0.0.1:${served.port}/api/orders`;
 }
 
-const proxyOrigin = (url: string) => new URL(proxyTo(url)).origin;
+const proxyOrigin = (url: string, options?: ProxyOptions) => new URL(proxyTo(url, options)).origin;
 
 /** Reads a body as it comes. */
 function readerOf(response: Response): { next(): Promise<string>; leave(): Promise<void> } {
@@ -87,9 +94,7 @@ describe("an upstream that is no use", () => {
     ],
   ])("and %s is a 503 problem in time", async (_how, bytes) => {
     upstream = listenTcp((_request, { socket }) => void socket.write(bytes));
-    const startedMs = performance.now();
-    await expectUnavailable(await fetch(proxyTo(upstream.url)));
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    await expectUnavailable(await fetch(proxyTo(upstream.url, { answerWithinMs: SHORT_MS })));
     await eventually(() => expect(upstream.openCount()).toBe(0));
   });
 
@@ -160,7 +165,7 @@ describe("a refused connection", () => {
     upstream = listenTcp(() => undefined);
     const { port, url } = upstream;
     upstream.stop();
-    const answered = fetch(proxyTo(url, clock), { method: "POST", body: "{}" });
+    const answered = fetch(proxyTo(url, { clock }), { method: "POST", body: "{}" });
     await eventually(() => expect(clock.sleeperCount).toBe(1));
     upstream = listenTcp((_request, { socket }) => void socket.write(jsonAnswer({ ok: true })), port);
     await clock.advance(50);
@@ -196,12 +201,14 @@ describe("an answer in pieces", () => {
       send = (text) => void socket.write(chunk(text));
       socket.write(EVENTS + chunk("data: 1\n\n"));
     });
-    const response = await fetch(proxyTo(proxyOrigin(upstream.url)));
+    // Long enough for a slow machine to begin the answer.
+    const answerWithinMs = 1_500;
+    const response = await fetch(proxyTo(proxyOrigin(upstream.url, { answerWithinMs }), { answerWithinMs }));
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const reader = readerOf(response);
     expect(await reader.next()).toBe("data: 1\n\n");
     // The time in which an answer must begin is over; this one has.
-    await Bun.sleep(WITHIN_MS + 100);
+    await Bun.sleep(answerWithinMs + 100);
     send("data: 2\n\n");
     expect(await reader.next()).toBe("data: 2\n\n");
     await reader.leave();
@@ -278,7 +285,8 @@ describe("a caller who leaves", () => {
     const answered = fetch(url, { signal: leaving.signal }).catch((error: unknown) => error);
     await eventually(() => expect(upstream.requests).toHaveLength(1), { pauseMs: 5 });
     leaving.abort();
-    await eventually(() => expect(upstream.openCount()).toBe(0), { deadlineMs: WITHIN_MS / 2, pauseMs: 5 });
+    await eventually(() => expect(upstream.openCount()).toBe(0), { pauseMs: 5 });
+    // It was the caller's leaving that ended it: the time for an answer is longer than this test may take.
     expect(await answered).toBeInstanceOf(Error);
   });
 });

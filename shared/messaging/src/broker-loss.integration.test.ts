@@ -33,7 +33,7 @@ async function untilSent(): Promise<void> {
   );
 }
 
-async function untilApplied(count: number, deadlineMs = 30_000): Promise<void> {
+async function untilApplied(count: number, deadlineMs = 90_000): Promise<void> {
   await eventually(async () => expect((await effects(db)).length).toBeGreaterThanOrEqual(count), { deadlineMs });
 }
 
@@ -55,10 +55,10 @@ beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
 beforeEach(async () => {
   nodes = await createNodes();
   ({ db, prefix, start } = nodes);
-}, 30_000);
+}, 120_000);
 afterEach(async () => {
   await nodes.stop();
-}, 30_000);
+}, 120_000);
 afterAll(() => expect(nodes.running).toHaveLength(0));
 
 test("messages that the broker acknowledged and lost before anybody had read them are applied once, in order", async () => {
@@ -68,12 +68,12 @@ test("messages that the broker acknowledged and lost before anybody had read the
   await untilSent();
   await deleteTopics(await testKafkaBrokers());
   await sender.send(keys, [81]);
-  await eventually(() => expect(noticed(sender)).toHaveLength(1), { deadlineMs: 10_000 });
+  await eventually(() => expect(noticed(sender)).toHaveLength(1));
   await sender.send(keys, [82]);
   await start();
   await untilApplied(keys.length * 82);
   await expectAppliedOnce(upTo(82));
-}, 60_000);
+}, 120_000);
 
 test("topics deleted again and again while messages flow: each is applied once, each key in order", async () => {
   const replicas = await Promise.all([start(), start()]);
@@ -116,7 +116,7 @@ test("a relay that ends while it sends again is followed by one that goes on whe
   await eventually(async () => expect(await db.execute(sql`select 1 from outbox_resend`)).toHaveLength(0));
   // Once more all of it, and of that at most the batch that was in hand a second time.
   expect(published).toBeLessThanOrEqual(total * 2 + 1_000);
-}, 60_000);
+}, 120_000);
 
 test("a partition that ends before what was acknowledged has lost its tail: what was sent to its topic is sent again", async () => {
   const first = await start({ decorate: publishing });
@@ -132,7 +132,7 @@ test("a partition that ends before what was acknowledged has lost its tail: what
   await next.send(keys, [4]);
   await untilApplied(keys.length * 4);
   await expectAppliedOnce(upTo(4));
-}, 60_000);
+}, 120_000);
 
 test("nothing is sent again by a relay that begins to lead while the broker has all that it acknowledged", async () => {
   const first = await start();
@@ -146,7 +146,7 @@ test("nothing is sent again by a relay that begins to lead while the broker has 
   await untilApplied(keys.length * 2);
   expect(next.metrics.expose()).toContain(`outbox_published_total ${keys.length}`);
   expect(noticed(next)).toHaveLength(0);
-}, 60_000);
+}, 120_000);
 
 test("a broker that comes back on its port with nothing: what it had and what was committed meanwhile is applied once, in order, and who consumes is healthy until it is gone for good", async () => {
   const folder = await dataFolder();
@@ -161,9 +161,9 @@ test("a broker that comes back on its port with nothing: what it had and what wa
   await untilApplied(keys.length * number);
   await expectAppliedOnce(upTo(number));
   const healthy = () => nodes.running.map(({ messaging }) => messaging.isHealthy());
-  await eventually(() => expect(healthy()).toEqual([true, true]), { deadlineMs: 30_000 });
+  await eventually(() => expect(healthy()).toEqual([true, true]));
   await kafka.kill();
-  await eventually(() => expect(healthy()).toEqual([false, false]), { deadlineMs: 30_000 });
+  await eventually(() => expect(healthy()).toEqual([false, false]));
   await Promise.all(nodes.running.splice(0).map((node) => node.stop()));
   await kafka.stop();
   await folder.remove();

@@ -28,12 +28,12 @@ beforeEach(async () => {
   database = await createTestDatabase({ service: "orchestrator" });
   db = connectDatabase({ url: database.url, applicationName: "test" });
   opened = [];
-}, 30_000);
+}, 120_000);
 afterEach(async () => {
   await Promise.all(opened.map((hand) => hand.close()));
   await db.$client.end({ timeout: 2 });
   await database.drop();
-}, 30_000);
+}, 120_000);
 
 /** What a process has in hand, and the name of its session. */
 async function open(databaseUrl = database.url, clock: Clock = systemClock) {

@@ -163,7 +163,7 @@ test("a message is not given up, however often the database does not take it", a
   await handled;
   expect((await applied()).toSorted()).toEqual([one, other].toSorted());
   expect(await letters()).toHaveLength(0);
-}, 20_000);
+}, 120_000);
 
 test("a message has its three tries however often the database did not take it before", async () => {
   const manual = new ManualClock();
@@ -174,7 +174,7 @@ test("a message has its three tries however often the database did not take it b
   await handled;
   expect(await applied()).toEqual([orderId]);
   expect(await letters()).toHaveLength(0);
-}, 20_000);
+}, 120_000);
 
 test("a record that cannot be decoded is not forgotten, however often the database does not answer", async () => {
   const manual = new ManualClock();
@@ -187,4 +187,4 @@ test("a record that cannot be decoded is not forgotten, however often the databa
   stop.abort();
   expect(await handled).toMatchObject({ name: "AbortError" });
   await absent.$client.end();
-}, 20_000);
+}, 120_000);

@@ -29,7 +29,7 @@ test("a session whose link is cut without a word is given up within seconds, and
   await next.close();
   link.close();
   await database.drop();
-}, 60_000);
+}, 120_000);
 
 test("rows are read in the order of their ids, also when a transaction that began later was the first to write", async () => {
   const database = await createTestDatabase({ service: "orchestrator" });
@@ -66,4 +66,4 @@ test("a leader that is frozen loses the lead within seconds, and what it does wh
   await expect(frozen.markAndRead({ ids: [], ends: [] }, 1, [])).rejects.toThrow();
   await Promise.all([next, frozen, waiting].map((session) => session.close()));
   await Promise.all([database.drop(), another.drop()]);
-}, 30_000);
+}, 120_000);

@@ -99,7 +99,7 @@ test("a service is ready when its database is, and when it has what it needs bes
   products = "ok";
   expect((await running.ready()).ready).toBe(true);
   await running.stop();
-}, 30_000);
+}, 120_000);
 
 test("a stop waits for the work in the background, which has its database to the end", async () => {
   const begun = Promise.withResolvers<void>();
@@ -117,4 +117,4 @@ test("a stop waits for the work in the background, which has its database to the
   await begun.promise;
   await running.stop();
   expect(found).toMatchObject([{ work: "done" }]);
-}, 30_000);
+}, 120_000);

@@ -90,7 +90,7 @@ describe("PostgreSQL", () => {
     } finally {
       await server.stop();
     }
-  }, 60_000);
+  }, 120_000);
 
   test("a server without TLS is not spoken to in the clear when TLS is asked for", async () => {
     const server = await startPostgres({ dataDir: join(folder.path, "plain"), fsync: false });
@@ -99,7 +99,7 @@ describe("PostgreSQL", () => {
     } finally {
       await server.stop();
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 function openBroker(security: KafkaSecurity): Broker {
@@ -122,14 +122,14 @@ describe("Kafka", () => {
 
   test("a broker of another authority is refused", async () => {
     await expect(connect({ tls: { ...tls(), ca: stranger.certificate }, sasl })).rejects.toThrow();
-  }, 30_000);
+  }, 120_000);
 
   test("a wrong password, no password, no client certificate and no TLS are each refused", async () => {
     await expect(connect({ tls: tls(), sasl: { ...sasl, password: "guessed" } })).rejects.toThrow("SASL");
     await expect(connect({ tls: tls() })).rejects.toThrow();
     await expect(connect({ tls: { ca: authority.certificate }, sasl })).rejects.toThrow();
     await expect(connect({ sasl })).rejects.toThrow();
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("a password of Kafka that is rotated by two names that take turns", () => {
@@ -178,14 +178,14 @@ describe("a password of Kafka that is rotated by two names that take turns", () 
       { username: "order-b", password: "another-password" },
     ];
     const first = startMember(a, received);
-    await eventually(() => expect(first.published.length).toBeGreaterThan(50), { deadlineMs: 20_000 });
+    await eventually(() => expect(first.published.length).toBeGreaterThan(50));
     await kafka.setPassword(b.username, b.password);
     const second = startMember(b, received);
-    await eventually(() => expect(second.published.length).toBeGreaterThan(50), { deadlineMs: 20_000 });
+    await eventually(() => expect(second.published.length).toBeGreaterThan(50));
     await first.stop();
     await kafka.setPassword(a.username, undefined);
     const before = second.published.length;
-    await eventually(() => expect(second.published.length).toBeGreaterThan(before + 50), { deadlineMs: 20_000 });
+    await eventually(() => expect(second.published.length).toBeGreaterThan(before + 50));
     await eventually(
       () => expect([...first.published, ...second.published].filter((key) => !received.has(key))).toEqual([]),
       {
@@ -227,13 +227,10 @@ test("a service with all of it in its settings, secrets in files, works: every o
   });
   const operator = connectDatabase({ url: postgres.url, applicationName: "operator", max: 1 });
   try {
-    await eventually(
-      async () => {
-        const answer = await fetch(`http://127.0.0.1:${managementPort}/readyz`);
-        expect(((await answer.json()) as { checks: unknown }).checks).toMatchObject({ database: "ok", kafka: "ok" });
-      },
-      { deadlineMs: 40_000 },
-    );
+    await eventually(async () => {
+      const answer = await fetch(`http://127.0.0.1:${managementPort}/readyz`);
+      expect(((await answer.json()) as { checks: unknown }).checks).toMatchObject({ database: "ok", kafka: "ok" });
+    });
     const sessions = await operator.execute(
       sql`select application_name, ssl from pg_stat_ssl join pg_stat_activity using (pid) where datname = 'order'`,
     );
@@ -244,4 +241,4 @@ test("a service with all of it in its settings, secrets in files, works: every o
     await service.exited;
     await operator.$client.end({ timeout: 1 });
   }
-}, 90_000);
+}, 120_000);

@@ -6,7 +6,7 @@ import { connectDatabase } from "@shop/database/connect";
 import { createTestDatabase } from "./database.ts";
 
 // A real server on a machine that may be busy.
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const folders: string[] = [];
 afterAll(async () => {

@@ -36,7 +36,7 @@ test("the next releases can be made of this one: they know a new step first, and
     ...{ sagas: [1, 2], steps: ["DECREASE_PRODUCT", "PACK_PRODUCT", "CREATE_DELIVERY"] },
     ...{ sends: 2, reads: [1], knows: true },
   });
-}, 30_000);
+}, 60_000);
 
 test("an edit whose place is gone is not left out in silence", () => {
   const lost: Edit = { file: "package.json", from: "nobody wrote this", to: "" };

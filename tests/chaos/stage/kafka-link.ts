@@ -1,7 +1,7 @@
 import { type Connection, type Direction, type Link, openLink } from "./link.ts";
 
 /** Of the requests that Kafka's protocol numbers, those that matter here. */
-export const KAFKA_CALLS = { produce: 0, offsetCommit: 8 } as const;
+export const KAFKA_CALLS = { produce: 0, fetch: 1, offsetCommit: 8 } as const;
 
 /** A request, or the answer to one, of which the first bytes have come. */
 export interface KafkaFrame {

@@ -6,7 +6,7 @@ import { orderSaga } from "@shop/orchestrator-service/sagas/order.saga";
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { playOrder } from "./engine.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(240_000);
 
 const SEEDS = 20_000;
 

@@ -37,7 +37,7 @@ beforeAll(async () => {
     hunts.set(name, hunted);
     running[index % AT_ONCE] = hunted.catch(() => undefined);
   }
-}, 120_000);
+}, 240_000);
 afterAll(() => stores.close());
 
 describe("a planted bug is caught:", () => {

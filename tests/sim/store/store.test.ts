@@ -4,7 +4,7 @@ import { BEGINNING, Scheduler } from "../scheduler.ts";
 import { atSimulatedTime, Store } from "./store.ts";
 
 // A real server, on a machine that may be busy.
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
 let store: Store;
 beforeAll(async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
 import { type Infrastructure, startInfrastructure } from "../infrastructure.ts";
+import { quietLimitMs } from "./limits.ts";
 import { ProgramRunner } from "./program.ts";
 import { filesOf, type Suite, SUITES } from "./suites.ts";
 import { sumOf, type Tally, tallyOf } from "./tally.ts";
@@ -35,10 +36,14 @@ const TOOLS = [
   ["types", "types"],
   ["unused", "unused"],
 ] as const;
-const TOOL_TIMEOUT_MS = 120_000;
+/** A tool writes nothing until it is done. */
+const TOOL_TIMEOUT_MS = 600_000;
 
-/** What `bun test` says of its own counts: they are counted here, over all runs. */
-const CHATTER = /^(?:bun test v.*| *\d+ (?:pass|fail|error|expect\(\) calls)|Ran \d+ tests? across .*|)$/;
+/** What `bun test` says of its own counts, which are counted here over all runs, and of each test that passes. */
+const CHATTER = /^(?:bun test v.*|\(pass\) .*| *\d+ (?:pass|fail|error|expect\(\) calls)|Ran \d+ tests? across .*|)$/;
+
+/** Stands before what `bun test` writes of a file. */
+const HEADING = /^\S+\.test\.tsx?:$/;
 
 /** All that must hold before a change is good. Each tool counts as one test. */
 export function createChecks({ root, environment, say }: ChecksOptions): Checks {
@@ -51,7 +56,7 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
       arguments: ["run", "--silent", script],
       environment: { ...environment, NO_COLOR: "1" },
       cwd: root,
-      timeoutMs: TOOL_TIMEOUT_MS,
+      quietMs: TOOL_TIMEOUT_MS,
       onLine: (line) => output.push(line),
     });
     if (exit.code === 0) return { passed: 1, failed: 0, remarks: [] };
@@ -87,14 +92,25 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
     const folder = await mkdtemp(join(tmpdir(), "check-"));
     try {
       const reportFile = join(folder, "report.xml");
+      const sources = await Promise.all(files.map((file) => Bun.file(join(root, file)).text()));
+      // The heading of a file is written when there is something to say of it.
+      let heading: string | undefined;
       const options = [`--timeout=${suite.testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${reportFile}`];
       const exit = await programs.runBun({
-        arguments: ["test", "--only-failures", ...options, ...files.map((file) => `./${file}`)],
+        arguments: ["test", ...options, ...files.map((file) => `./${file}`)],
         environment: { ...environment, ...addresses },
         cwd: root,
-        timeoutMs: suite.runTimeoutMs,
+        // Tests that pass are among what it writes, so that it is known to go on.
+        quietMs: quietLimitMs(sources, suite.testTimeoutMs),
         onLine: (line) => {
-          if (!CHATTER.test(line)) say(line);
+          if (CHATTER.test(line)) return;
+          if (HEADING.test(line)) {
+            heading = line;
+            return;
+          }
+          if (heading !== undefined) say(heading);
+          heading = undefined;
+          say(line);
         },
       });
       const report = Bun.file(reportFile);

@@ -4,8 +4,8 @@ export interface ProgramRun {
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** It is ended after this long. */
-  readonly timeoutMs: number;
+  /** It is ended, and has failed, when it has written no line for this long; in milliseconds. */
+  readonly quietMs: number;
   readonly onLine: (line: string) => void;
 }
 
@@ -18,15 +18,31 @@ export class ProgramRunner {
    * Runs Bun with these arguments to its end.
    * @throws an Error after `stop`
    */
-  async runBun({ arguments: rest, environment, cwd, timeoutMs, onLine }: ProgramRun): Promise<Exit> {
+  async runBun({ arguments: rest, environment, cwd, quietMs, onLine }: ProgramRun): Promise<Exit> {
     if (this.#stopped) throw new Error("Nothing is run any more");
-    const started = await startGuarded({ command: [process.execPath, ...rest], environment, cwd, onLine });
+    let heardAtMs = performance.now();
+    const started = await startGuarded({
+      command: [process.execPath, ...rest],
+      environment,
+      cwd,
+      onLine(line) {
+        heardAtMs = performance.now();
+        onLine(line);
+      },
+    });
     this.#running.add(started);
     if (this.#stopped) void started.stop("SIGTERM", 5_000);
-    const timer = setTimeout(() => {
-      onLine(`It did not end within ${timeoutMs / 1_000} s and is stopped.`);
+    let timer: Timer | undefined;
+    const look = () => {
+      const leftMs = heardAtMs + quietMs - performance.now();
+      if (leftMs > 0) {
+        timer = setTimeout(look, leftMs);
+        return;
+      }
+      onLine(`It has written nothing for ${quietMs / 1_000} s and is stopped.`);
       void started.stop("SIGTERM", 5_000);
-    }, timeoutMs);
+    };
+    look();
     const exit = await started.exited;
     clearTimeout(timer);
     this.#running.delete(started);

@@ -9,6 +9,8 @@ import { createUpstreamPool, type UpstreamPool } from "./pool.ts";
 
 /** Addresses that are in no network: answered by the mock alone. */
 const [A, B, C] = ["http://192.0.2.1", "http://192.0.2.2", "http://192.0.2.3"] as const;
+/** Ends what hangs. */
+const HANGS_MS = 30_000;
 const upstream = setupServer();
 let received: string[];
 let pool: UpstreamPool;
@@ -48,7 +50,7 @@ function answer(address: string, status: number, headers: Record<string, string>
 async function send(repeatable: boolean): Promise<number> {
   const response = await pool.send(
     async ({ url, fetch: sendTo }, signal) => sendTo(new Request(`${url}/api/orders`, { signal })),
-    { repeatable, signal: AbortSignal.timeout(2_000) },
+    { repeatable, signal: AbortSignal.timeout(HANGS_MS) },
   );
   return response.status;
 }
@@ -109,7 +111,7 @@ test("a call goes to whoever has the fewest under way, and who has answered gets
         attempted.push(url);
         return url === A ? busy.promise : new Response();
       },
-      { repeatable: true, signal: AbortSignal.timeout(2_000) },
+      { repeatable: true, signal: AbortSignal.timeout(HANGS_MS) },
     );
   const first = [call(), call()];
   await eventually(() => expect(attempted.toSorted()).toEqual([A, B]));
@@ -149,7 +151,7 @@ describe("an address that says nothing to anybody", () => {
   });
 
   /** A call whose attempts are answered by nobody silent; an attempt on one of those goes on until its signal ends it. */
-  const call = (of: UpstreamPool, repeatable: boolean, onAttempt = (_url: string) => {}) =>
+  const call = (of: UpstreamPool, repeatable: boolean, onAttempt = (_url: string) => {}, withinMs = HANGS_MS) =>
     of.send(
       async ({ url }, signal) => {
         attempted.push(url);
@@ -159,7 +161,7 @@ describe("an address that says nothing to anybody", () => {
           signal.addEventListener("abort", () => reject(new Error("ended")));
         });
       },
-      { repeatable, signal: AbortSignal.timeout(2_000) },
+      { repeatable, signal: AbortSignal.timeout(withinMs) },
     );
 
   test("costs a call that may be repeated the time until another one that answers is asked", async () => {
@@ -172,7 +174,7 @@ describe("an address that says nothing to anybody", () => {
   test("is waited for when all are silent, as on a machine that stalls: nobody gets the same call twice", async () => {
     silent = new Set([A, B]);
     const calls = 20;
-    const all = await Promise.allSettled(Array.from({ length: calls }, () => call(pool, true)));
+    const all = await Promise.allSettled(Array.from({ length: calls }, () => call(pool, true, undefined, 2_000)));
     expect(all.filter(({ status }) => status === "fulfilled")).toEqual([]);
     expect(attempted).toHaveLength(calls);
   });
@@ -190,7 +192,7 @@ describe("an address that says nothing to anybody", () => {
     });
     attempted = [];
     // Whoever gets the call falls silent with it.
-    const failed = await call(three, true, (url) => void silent.add(url)).catch((error: Error) => error.message);
+    const failed = await call(three, true, (url) => void silent.add(url), 3_000).catch((error: Error) => error.message);
     expect(failed).toBe("ended");
     expect(attempted).toHaveLength(2);
   });
@@ -204,7 +206,7 @@ describe("an address that says nothing to anybody", () => {
           await eventually(() => expect(metrics.expose()).toContain('reason="silent"} 1'));
           throw Object.assign(new Error("lost"), { code: "ECONNRESET" });
         },
-        { repeatable: false, signal: AbortSignal.timeout(5_000) },
+        { repeatable: false, signal: AbortSignal.timeout(HANGS_MS) },
       )
       .catch((error: Error) => error.message);
     expect(failed).toBe("lost");
