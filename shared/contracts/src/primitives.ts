@@ -17,17 +17,49 @@ export const Instant = z.iso.datetime().meta({ description: "RFC 3339, UTC", exa
 
 /** Control characters: C0, DEL and C1. A name, a reason or an address has no use for them, and logs and terminals are harmed by them. */
 const CONTROL = /\p{Cc}/u;
-/** The same rule and that of not being blank, for JSON Schema, whose readers do not all know `\p`. */
-const PRINTABLE_PATTERN = String.raw`^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$`;
+const NO_CONTROLS_IN_LINES = String.raw`[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*`;
+const NO_CONTROLS = String.raw`[^\u0000-\u001f\u007f-\u009f]*`;
+
+/**
+ * A character that is seen. Spaces are not, nor what Unicode calls default ignorable: Hangul fillers, zero-width characters, the soft hyphen,
+ * variation selectors, tags, marks of direction. Nor are the braille blank, the marks of interlinear annotations, those that arrange
+ * hieroglyphs, and the null notehead, which have glyphs of nothing.
+ */
+const SEEN = /[^\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb\u{13430}-\u{1343f}\u{1d159}]/u;
+/** Whether somebody who reads a text sees anything of it. */
+const showsSomething = (value: string) => SEEN.test(value);
+
+/** One of SEEN for JSON Schema, whose readers do not all know `\p`. Beyond U+FFFF they do not write code points alike either: those stand for themselves. */
+const SEEN_PATTERN = [
+  String.raw`[^\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f`,
+  String.raw`\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb`,
+  ...[
+    [0x13430, 0x1343f],
+    [0x1bca0, 0x1bca3],
+    [0x1d159, 0x1d159],
+    [0x1d173, 0x1d17a],
+    [0xe0000, 0xe0fff],
+  ].map((range) => range.map((codePoint) => String.fromCodePoint(codePoint)).join("-")),
+  "]",
+].join("");
 
 /** Text that a person typed: counted in code points, not blank, without control characters. */
 export const text = (maxCodePoints: number) =>
   z
     .string()
     .refine((value) => [...value].length <= maxCodePoints, { message: `must be at most ${maxCodePoints} characters` })
-    .refine((value) => value.trim() !== "", { message: "must not be blank" })
+    .refine(showsSomething, { message: "must not be blank" })
     .refine((value) => !CONTROL.test(value), { message: "must not contain control characters" })
-    .meta({ minLength: 1, maxLength: maxCodePoints, pattern: PRINTABLE_PATTERN });
+    .meta({ minLength: 1, maxLength: maxCodePoints, pattern: `^${NO_CONTROLS}${SEEN_PATTERN}${NO_CONTROLS}$` });
+
+/** Text of several lines that a person typed, or none at all: counted in code points, not blank unless it is empty, without control characters other than line breaks and tabs. */
+export const optionalLines = (maxCodePoints: number) =>
+  z
+    .string()
+    .refine((value) => [...value].length <= maxCodePoints, { message: `must be at most ${maxCodePoints} characters` })
+    .refine((value) => value === "" || showsSomething(value), { message: "must be empty or not blank" })
+    .refine((value) => !/[^\P{Cc}\n\t]/u.test(value), { message: "must not contain control characters" })
+    .meta({ maxLength: maxCodePoints, pattern: `^(${NO_CONTROLS_IN_LINES}${SEEN_PATTERN}${NO_CONTROLS_IN_LINES})?$` });
 
 /** Text that is only looked up or compared, such as a token: counted in code points, and without NUL, which no database looks up. */
 export const lookedUpText = (maxCodePoints: number) =>

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Currency, MAX_STOCK, Price, text, Uuid } from "../primitives.ts";
+import { Currency, MAX_STOCK, optionalLines, Price, text, Uuid } from "../primitives.ts";
 import { conditionalHeaders, defineEndpoint, EntityTag } from "./define.ts";
 import { pageOf, pageQuery } from "./page.ts";
 
@@ -19,11 +19,7 @@ export const Product = z
   .meta({ id: "Product" });
 export type Product = z.infer<typeof Product>;
 
-const Description = z
-  .string()
-  .refine((value) => [...value].length <= 2000, { message: "must be at most 2000 characters" })
-  .refine((value) => !/[^\P{Cc}\n\t]/u.test(value), { message: "must not contain control characters" })
-  .meta({ maxLength: 2000, pattern: String.raw`^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$` });
+const Description = optionalLines(2000);
 
 const ofProduct = { name: text(200), description: Description, price: Price, currency: Currency };
 
