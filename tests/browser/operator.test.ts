@@ -130,10 +130,10 @@ test("is told of a message that could not be handled, reads it, tries it without
   let orderId = "";
   await withoutReservations(shop, async () => {
     orderId = (await placeOrder(customer, productId, 1)).id;
-    // The saga hears no answer and sends its command again, which then waits behind the first one.
+    // The saga hears no answer and sends its command again, which then waits behind the first one; on a slow machine it has done so several times.
     await eventually(async () => {
       const { items } = await admin.listDeadLetters({ service: "product", key: orderId });
-      expect(items.map(({ cause }) => cause)).toEqual(["PARKED", "HANDLER_FAILED"]);
+      expect(new Set(items.map(({ cause }) => cause))).toEqual(new Set(["PARKED", "HANDLER_FAILED"]));
     });
   });
   const visitor = await browser.visit();
@@ -142,7 +142,7 @@ test("is told of a message that could not be handled, reads it, tries it without
   await page.getByRole("link", { name: /^Dead letters \d+ need/ }).click();
   await page.getByLabel("Service").selectOption("product");
   const letter = page.locator("details.letter", { hasText: "DecreaseProductCommand" });
-  await letter.getByText("1 waits behind it").waitFor();
+  await letter.getByText(/(1 waits|\d+ wait) behind it/).waitFor();
   await letter.locator("summary").click();
   await letter.getByText('"subject": "').waitFor();
   expect(await letter.getByRole("button", { name: "Handle it now" }).count()).toBe(0);
@@ -150,7 +150,7 @@ test("is told of a message that could not be handled, reads it, tries it without
   await letter.getByText("It comes off").waitFor();
   await visitor.picture("operator-dead-letter");
   await letter.getByRole("button", { name: "Handle it now" }).click();
-  await page.getByText("It is handled. With it one that waited behind it.").waitFor();
+  await page.getByText(/^It is handled\. With it (one|\d+) that waited behind it\.$/).waitFor();
   await letter.waitFor({ state: "detached" });
   await orderBecomes(customer, orderId, "progress", "WAITING_FOR_RIDER");
   await page.getByLabel("State").selectOption("handled");
@@ -177,7 +177,10 @@ test("handles all messages of a cause at once, after having seen what would come
   await page.getByLabel("Cause").selectOption("HANDLER_FAILED");
   await page.getByRole("button", { name: "Try all without effect" }).click();
   await page.getByText("This would come of it:").waitFor();
-  expect(await page.locator(".outcomes li").allInnerTexts()).toEqual(["2 handled"]);
+  // Besides the two there is what their sagas have sent again by now, which waits behind them.
+  const [handled, ...others] = await page.locator(".outcomes li").allInnerTexts();
+  expect([handled, others]).toEqual([expect.stringMatching(/^\d+ handled$/), []]);
+  expect(Number.parseInt(handled ?? "", 10)).toBeGreaterThanOrEqual(2);
   await visitor.picture("operator-dead-letters-many");
   await page.getByRole("button", { name: "Handle all that can be" }).click();
   await page.getByText("No message is like that").waitFor();
