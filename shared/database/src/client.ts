@@ -5,13 +5,36 @@ type Options = NonNullable<Parameters<typeof postgres<Record<string, never>>>[1]
 
 const FILES = ["sslrootcert", "sslcert", "sslkey"];
 
+/**
+ * What statements and their answers depend on. It is part of the session's startup, so it overrides what `ALTER ROLE … SET`, `ALTER DATABASE … SET`
+ * and the server's configuration say, and is what `DISCARD ALL` and `RESET ALL` go back to. As text: the driver leaves out what is false or 0.
+ */
+const SESSION: Record<string, string> = {
+  TimeZone: "UTC",
+  DateStyle: "ISO, MDY",
+  IntervalStyle: "postgres",
+  bytea_output: "hex",
+  extra_float_digits: "1",
+  standard_conforming_strings: "on",
+  search_path: "public",
+  default_transaction_isolation: "read committed",
+  default_transaction_read_only: "off",
+  // The outbox and the inbox take a deferrable transaction for one of ours.
+  default_transaction_deferrable: "off",
+  statement_timeout: "0",
+  lock_timeout: "0",
+  idle_in_transaction_session_timeout: "0",
+  idle_session_timeout: "0",
+};
+
 /** A database's address asks for a kind of TLS that does not exist here, or names a file that cannot be read. */
 class DatabaseAddressError extends Error {
   override readonly name = "DatabaseAddressError";
 }
 
 /**
- * Opens a client of postgres.js. Nothing is sent before the first statement.
+ * Opens a client of postgres.js. Nothing is sent before the first statement. The settings that statements depend on are those of `SESSION`,
+ * unless `options.connection` or the query of `url` has others.
  * @param url `postgres://user:password@host:port/database`, and as libpq takes them `sslmode` (`disable`, `require`, `verify-ca`, `verify-full`),
  * `sslrootcert` (a file with the certificates to trust instead of the system's), `sslcert` and `sslkey` (files of the client's own)
  * @throws DatabaseAddressError
@@ -20,7 +43,7 @@ export function openClient(url: string, options: Options): postgres.Sql {
   const address = new URL(url);
   const ssl = tlsOf(address);
   for (const name of ["sslmode", ...FILES]) address.searchParams.delete(name);
-  return postgres(address.href, { ...options, ssl });
+  return postgres(address.href, { ...options, ssl, connection: { ...SESSION, ...options.connection } });
 }
 
 /** @returns what is wrong with the TLS that a database's address asks for, or nothing */

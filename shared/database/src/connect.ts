@@ -32,6 +32,16 @@ const KEEP_ALIVE_S = 15;
 /** The pause before the next try to connect, in seconds. The library's own grows to 20 s, which is how long a service would stay away after its database is back. */
 const RECONNECT_PAUSE_S = 0.1;
 
+/** What the pools of a process have in common. */
+export const POOL_OPTIONS = {
+  connect_timeout: CONNECT_TIMEOUT_S,
+  backoff: () => RECONNECT_PAUSE_S,
+  idle_timeout: 60,
+  max_lifetime: 30 * 60,
+  keep_alive: KEEP_ALIVE_S,
+  onnotice: () => undefined,
+};
+
 /**
  * A pool of connections to one service's database. Nothing is opened before the first statement.
  *
@@ -49,14 +59,9 @@ export function connectDatabase({
   answerTimeoutMs = statementTimeoutMs + 1_000,
 }: ConnectOptions): Database {
   const client = openClient(url, {
+    ...POOL_OPTIONS,
     max,
-    connect_timeout: CONNECT_TIMEOUT_S,
-    backoff: () => RECONNECT_PAUSE_S,
-    idle_timeout: 60,
-    max_lifetime: 30 * 60,
-    keep_alive: KEEP_ALIVE_S,
     answer_timeout: answerTimeoutMs / 1_000,
-    onnotice: () => undefined,
     connection: {
       application_name: applicationName,
       statement_timeout: statementTimeoutMs,

@@ -23,18 +23,56 @@ const TRANSIENT_CODES = new Set([
   "ETIMEDOUT",
 ]);
 
-/** An error's own code, or that of its cause: Drizzle wraps what the driver threw. */
-function errorCode(error: unknown): string | undefined {
+interface CodedError {
+  readonly code: string;
+  /** The server's function that raised it. */
+  readonly routine?: unknown;
+}
+
+/** An error that has a code, or the first of its causes that has: Drizzle wraps what the driver threw. */
+function codedError(error: unknown): CodedError | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
-    if ("code" in current && typeof current.code === "string") return current.code;
+    if ("code" in current && typeof current.code === "string") return current as CodedError & Error;
   }
   return undefined;
 }
 
+const errorCode = (error: unknown) => codedError(error)?.code;
+
+/**
+ * Whether a prepared statement failed because its session has lost it (26000, after `DISCARD ALL` or `DEALLOCATE ALL`), or because a table
+ * was changed since it was prepared (0A000 `cached plan must not change result type`; 42804 and 42883 for the type of a parameter). The driver
+ * prepares it anew and repeats it by itself, but cannot within a transaction, which has failed with it.
+ */
+export function isStaleStatement(error: unknown): boolean {
+  const { code, routine } = codedError(error) ?? {};
+  switch (code) {
+    case "26000":
+      return true;
+    case "0A000":
+      return routine === "RevalidateCachedQuery";
+    case "42804":
+      return routine === "transformAssignedExpr";
+    case "42883":
+      return routine === "op_error";
+    default:
+      return false;
+  }
+}
+
+/** SQLSTATE 25006: the session is read-only, as on a server that was demoted. Its connection is given up; a new one may find the successor. */
+export const isReadOnly = (error: unknown) => errorCode(error) === "25006";
+
+/** Whether a statement that changes nothing may be repeated on another session: this one is read-only, or was ended by an operator, a shutdown or a crash. */
+export const isSessionLost = (error: unknown) => /^(25006|57P01|57P02|CONNECTION_CLOSED)$/.test(errorCode(error) ?? "");
+
 /** Whether a database error says "not now" rather than "never": the same work is to be tried again, and nothing is wrong with it. */
 export function isTransient(error: unknown): boolean {
-  const code = errorCode(error);
-  return code !== undefined && (TRANSIENT_CODES.has(code) || TRANSIENT_SQLSTATE.test(code));
+  const { code, routine } = codedError(error) ?? {};
+  if (code === undefined) return false;
+  // The other codes of a stale statement are a bug's, too: those are not waited for.
+  const isStale = code === "26000" || (code === "0A000" && routine === "RevalidateCachedQuery");
+  return isStale || TRANSIENT_CODES.has(code) || TRANSIENT_SQLSTATE.test(code);
 }
 
 /** SQLSTATE classes 28 and 3D: the server lets this session in not at all. It is transient in a process that was let in before; one that starts has wrong settings. */
