@@ -12,7 +12,7 @@ resource "aws_db_parameter_group" "postgres" {
     name  = "rds.force_ssl"
     value = "1"
   }
-  # Two replicas of a service, a third during a rollout, with 10 connections and a relay's session each, and room for an operator.
+  # Two replicas of a service, a third during a rollout, with 17 connections each, and room for an operator.
   parameter {
     name         = "max_connections"
     value        = "200"

@@ -1,4 +1,5 @@
 import type { Database } from "@shop/database/connect";
+import type { Reader } from "@shop/database/reader";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
@@ -10,6 +11,8 @@ import type { Passwords } from "./credentials/passwords.ts";
 /** Everything that the use cases are built from. */
 export interface UserContext {
   readonly db: Database;
+  /** What a call that only reads does so with; see `ServiceContext`. */
+  readonly read: Reader["during"];
   readonly accessTokens: AccessTokens;
   readonly passwords: Passwords;
   readonly guesses: GuessesInHand;

@@ -50,10 +50,10 @@ export function createUserService(dependencies: UserServiceDependencies): Built 
     clock,
     logger,
   });
-  const { db } = database;
+  const { db, read } = database;
   const accessTokens = createAccessTokens({ issuer, audience, clock, ids });
   const [passwords, guesses] = [createPasswords(clock), createGuessesInHand()];
-  const context: UserContext = { db, accessTokens, passwords, guesses, clock, ids, logger, metrics };
+  const context: UserContext = { db, read, accessTokens, passwords, guesses, clock, ids, logger, metrics };
   // The same verifier as everywhere else; it only has no way to go for the keys.
   const verifier = createTokenVerifier({
     jwksUrl: "the keys of this process",

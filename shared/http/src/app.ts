@@ -179,6 +179,7 @@ export function createApp(options: AppOptions): HttpApp {
             ms: answerWithinMs,
             clock,
             name: endpoint.name,
+            onLate: () => call.end(),
             onLateFault(error) {
               // That something is away was told with the answer.
               const level = isAway(error) ? "debug" : "error";

@@ -40,6 +40,7 @@ export class EndpointCall<Body extends z.ZodType | undefined, Query extends z.Zo
   readonly id: string;
   /** The headers that the endpoint declares and the caller sent, by lower-case name. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly #ending = new AbortController();
 
   constructor(c: ShopContext, principal: Principal | undefined, id: string) {
     super(c, principal);
@@ -49,5 +50,18 @@ export class EndpointCall<Body extends z.ZodType | undefined, Query extends z.Zo
     this.query = valid.call(c.req, "query") as Parsed<Query>;
     this.headers = (valid.call(c.req, "header") ?? {}) as Readonly<Record<string, string | undefined>>;
     this.id = id;
+  }
+
+  /** Aborted when nobody waits for the answer any more: its time is over, or the caller has left. What only reads ends with it. */
+  get signal(): AbortSignal {
+    const caller = this.c.req.raw.signal;
+    if (caller.aborted) this.end();
+    else caller.addEventListener("abort", () => this.end(), { once: true, signal: this.#ending.signal });
+    return this.#ending.signal;
+  }
+
+  /** Says that nobody waits for the answer any more. */
+  end(): void {
+    this.#ending.abort();
   }
 }

@@ -6,17 +6,19 @@ interface Deadline {
   readonly clock: Clock;
   /** What is being done, for the error. */
   readonly name: string;
+  /** Called when the time is over and the work is not done. */
+  readonly onLate: () => void;
   /** Told of a fault that came after the deadline, when nobody waits for the work any more. */
   readonly onLateFault: (error: unknown) => void;
 }
 
 /**
- * What `work` gives, unless that takes longer than `ms`: then its caller hears so, while the work itself goes on to its end.
+ * What `work` gives, unless that takes longer than `ms`: then its caller hears so, while the work itself goes on unless `onLate` ends it.
  * @throws UnavailableError when the time is over
  */
 export function withDeadline<Value>(
   work: Value | Promise<Value>,
-  { ms, clock, name, onLateFault }: Deadline,
+  { ms, clock, name, onLate, onLateFault }: Deadline,
 ): Value | Promise<Value> {
   if (!(work instanceof Promise)) return work;
   return new Promise<Value>((resolve, reject) => {
@@ -25,6 +27,7 @@ export function withDeadline<Value>(
     void clock.sleep(ms, done.signal).then(() => {
       if (done.signal.aborted) return;
       late = true;
+      onLate();
       reject(new UnavailableError(`${name} was not done after ${ms} ms`));
     });
     work.then(

@@ -1,5 +1,6 @@
 import type { DeadLetterCause, ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Database, Transaction } from "@shop/database/connect";
+import type { ReadDatabase } from "@shop/database/reader";
 import { and, asc, desc, eq, gt, isNull, lt, sql } from "drizzle-orm";
 import { deadLetter } from "./schema.ts";
 
@@ -20,7 +21,10 @@ const matches = ({ cause, key }: Filter) =>
   and(cause && eq(deadLetter.cause, cause), key === undefined ? undefined : eq(deadLetter.key, key));
 
 /** The dead letters of this database, newest first. */
-export function listDeadLetters(db: Database, { afterId, limit, ...filter }: ListOptions): Promise<DeadLetterRow[]> {
+export function listDeadLetters(
+  db: ReadDatabase,
+  { afterId, limit, ...filter }: ListOptions,
+): Promise<DeadLetterRow[]> {
   return db
     .select()
     .from(deadLetter)

@@ -1,4 +1,5 @@
 import type { Database } from "@shop/database/connect";
+import type { Reader } from "@shop/database/reader";
 import type { HandledListener } from "@shop/messaging/messaging";
 import type { Outbox } from "@shop/messaging/outbox";
 import type { Clock } from "@shop/runtime/clock";
@@ -9,6 +10,8 @@ import type { Metrics } from "@shop/runtime/metrics";
 /** Everything that the use cases, handlers and background work of a service are built from. */
 export interface ServiceContext {
   readonly db: Database;
+  /** What a call that only reads does so with: its statements end with the call, whose `signal` it is given. */
+  readonly read: Reader["during"];
   readonly outbox: Outbox;
   /** To be called after a commit that wrote to the outbox outside of a message handler, so that the messages leave at once. */
   readonly wakeRelay: () => void;

@@ -1,6 +1,6 @@
 import * as calls from "@shop/contracts/http/dead-letter";
 import { toPage } from "@shop/contracts/http/page";
-import type { Database } from "@shop/database/connect";
+import type { Reader } from "@shop/database/reader";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import { type DeadLetterRow, listDeadLetters } from "@shop/messaging/dead-letter-list";
@@ -12,16 +12,16 @@ const SHOWN_BYTES = 2_000;
 
 interface DeadLetterRouteOptions {
   readonly service: calls.ParticipantName;
-  readonly db: Database;
+  readonly read: Reader["during"];
   readonly replay: Replay;
   readonly logger: Logger;
 }
 
 /** A participant's own part of the dead letters: what it could not handle, and handling it again. */
-export function deadLetterRoutes(app: HttpApp, { service, db, replay, logger }: DeadLetterRouteOptions): void {
-  app.handle(calls.listDeadLetters, async ({ query: { limit, cursor, cause, key, service: wanted } }) => {
+export function deadLetterRoutes(app: HttpApp, { service, read, replay, logger }: DeadLetterRouteOptions): void {
+  app.handle(calls.listDeadLetters, async ({ query: { limit, cursor, cause, key, service: wanted }, signal }) => {
     if (wanted !== undefined && wanted !== service) return done({ items: [], nextCursor: null, unavailable: [] });
-    const rows = await listDeadLetters(db, { cause, key, afterId: cursor, limit: limit + 1 });
+    const rows = await listDeadLetters(read(signal), { cause, key, afterId: cursor, limit: limit + 1 });
     const page = toPage(
       rows.map((row) => shown(row, service)),
       limit,

@@ -1,4 +1,5 @@
 import type { Database } from "@shop/database/connect";
+import type { Reader } from "@shop/database/reader";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import { isRefused, isTransient } from "@shop/database/errors";
 import { isMigrated, migrate } from "@shop/database/migrate";
@@ -25,6 +26,8 @@ interface OwnDatabaseOptions {
 /** The one database that a service owns: waited for, migrated, and probed. */
 export interface OwnDatabase {
   readonly db: Database;
+  /** For calls that only read. */
+  readonly read: Reader["during"];
   /**
    * Migrates, or waits for the migrations, and then runs `afterwards`, such as a seed; again and again while the database is away.
    * @returns false when `signal` was aborted meanwhile: then no work may begin
@@ -60,6 +63,7 @@ export function ownDatabase({
   logger,
 }: OwnDatabaseOptions): OwnDatabase {
   const db = driver.connectDatabase({ url, applicationName: `${name} service` });
+  const reader = driver.connectReader({ url, applicationName: `${name} service, reads` });
   let prepared = false;
 
   async function bringUpToDate(): Promise<void> {
@@ -69,6 +73,7 @@ export function ownDatabase({
 
   return {
     db,
+    read: reader.during,
     async prepare(signal, afterwards) {
       for (let attempt = 1; !signal.aborted; attempt += 1) {
         try {
@@ -97,6 +102,8 @@ export function ownDatabase({
         (reason) => reason,
       );
     },
-    close: () => db.$client.end({ timeout: 2 }),
+    async close() {
+      await Promise.all([db.$client.end({ timeout: 2 }), reader.end()]);
+    },
   };
 }

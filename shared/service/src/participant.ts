@@ -89,7 +89,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     metrics,
   } = dependencies;
   const database = ownDatabase({ name, url: databaseUrl, driver, migrations, migrateAtStart, clock, logger });
-  const { db } = database;
+  const { db, read } = database;
   const retention = defaultRetention;
   const messaging = createMessaging({
     db,
@@ -106,6 +106,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
   });
   const context: ServiceContext = {
     db,
+    read,
     outbox: messaging.outbox,
     wakeRelay: messaging.wakeRelay,
     onHandled: messaging.onHandled,
@@ -127,7 +128,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
   });
   participant.routes(app, context);
   const handlers = participant.handlers(context);
-  deadLetterRoutes(app, { service: name, db, replay: messaging.replayer(handlers), logger });
+  deadLetterRoutes(app, { service: name, read, replay: messaging.replayer(handlers), logger });
 
   async function work(): Promise<void> {
     const seed = async () => (dependencies.seedDemoData ? participant.seedDemoData?.(context) : undefined);

@@ -164,7 +164,15 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
   }
 
   return {
-    driver: { connectDatabase, openClient },
+    driver: {
+      connectDatabase,
+      // Reads have the pool of the rest: what they add to it is a limit, and of the simulated people nobody waits for one.
+      connectReader: () => {
+        const db = connectDatabase();
+        return { during: () => db, end: () => Promise.resolve() };
+      },
+      openClient,
+    },
     async loseAll() {
       for (const connection of [...pooled, ...own]) await connection.lose();
     },

@@ -1,5 +1,6 @@
 import type { Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
-import type { Database, Transaction } from "@shop/database/connect";
+import type { Transaction } from "@shop/database/connect";
+import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
 import type { Standing } from "../domain/riding.ts";
@@ -94,7 +95,7 @@ export async function changeStanding(
 
 /** @param customerId only of this customer's orders, or of anyone's */
 export async function findDelivery(
-  db: Database,
+  db: ReadDatabase,
   id: string,
   customerId: string | undefined,
 ): Promise<Delivery | undefined> {
@@ -116,7 +117,7 @@ export interface DeliveriesToList {
 }
 
 /** Deliveries, newest first: UUIDv7 sorts by time. */
-export async function listDeliveries(db: Database, wanted: DeliveriesToList): Promise<readonly Delivery[]> {
+export async function listDeliveries(db: ReadDatabase, wanted: DeliveriesToList): Promise<readonly Delivery[]> {
   const { customerId, status, orderId, afterId, limit } = wanted;
   const rows = await db
     .select()

@@ -25,14 +25,15 @@ const answer = (result: RidingResult) =>
   result.kind === "done" ? done(result.delivery) : problem(result.code, refusals[result.code]);
 
 export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
-  app.handle(calls.listDeliveries, async ({ principal, query: { limit, cursor, status, orderId } }) => {
+  app.handle(calls.listDeliveries, async ({ principal, query: { limit, cursor, status, orderId }, signal }) => {
     const customerId = customerSeenBy(principal);
-    const rows = await listDeliveries(context.db, { customerId, status, orderId, afterId: cursor, limit: limit + 1 });
+    const wanted = { customerId, status, orderId, afterId: cursor, limit: limit + 1 };
+    const rows = await listDeliveries(context.read(signal), wanted);
     return done(toPage(rows, limit));
   });
 
-  app.handle(calls.getDelivery, async ({ principal, id }) => {
-    const delivery = await findDelivery(context.db, id, customerSeenBy(principal));
+  app.handle(calls.getDelivery, async ({ principal, id, signal }) => {
+    const delivery = await findDelivery(context.read(signal), id, customerSeenBy(principal));
     return delivery ? done(delivery) : notFound();
   });
 

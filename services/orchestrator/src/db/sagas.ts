@@ -1,5 +1,6 @@
 import type { Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
 import type { Database } from "@shop/database/connect";
+import type { ReadDatabase } from "@shop/database/reader";
 import { uuidArray } from "@shop/database/rows";
 import { and, asc, desc, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { saga, sagaHistory } from "./schema.ts";
@@ -15,7 +16,7 @@ export interface SagasToList {
 
 /** Sagas with their history, newest first. */
 export async function listSagas(
-  db: Database,
+  db: ReadDatabase,
   { status, step, orderId, afterId, limit }: SagasToList,
 ): Promise<readonly Saga[]> {
   const rows = await db
@@ -34,7 +35,7 @@ export async function listSagas(
   return withHistory(db, rows);
 }
 
-export async function findSaga(db: Database, id: string): Promise<Saga | undefined> {
+export async function findSaga(db: ReadDatabase, id: string): Promise<Saga | undefined> {
   const rows = await db.select().from(saga).where(eq(saga.id, id));
   const [found] = await withHistory(db, rows);
   return found;
@@ -67,7 +68,7 @@ function hasStatus(status: SagaStatus): SQL | undefined {
   return status === "STUCK" ? isNotNull(saga.stuckSince) : and(eq(saga.status, status), isNull(saga.stuckSince));
 }
 
-async function withHistory(db: Database, rows: readonly (typeof saga.$inferSelect)[]): Promise<readonly Saga[]> {
+async function withHistory(db: ReadDatabase, rows: readonly (typeof saga.$inferSelect)[]): Promise<readonly Saga[]> {
   if (rows.length === 0) return [];
   const ids = rows.map(({ id }) => id);
   const entries = await db

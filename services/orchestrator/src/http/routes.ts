@@ -14,13 +14,13 @@ const notFound = () => problem("NOT_FOUND", "There is no such saga.");
 export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: SagaVersions): void {
   const { db } = context;
 
-  app.handle(calls.listSagas, async ({ query: { limit, cursor, status, step, orderId } }) => {
-    const rows = await listSagas(db, { status, step, orderId, afterId: cursor, limit: limit + 1 });
+  app.handle(calls.listSagas, async ({ query: { limit, cursor, status, step, orderId }, signal }) => {
+    const rows = await listSagas(context.read(signal), { status, step, orderId, afterId: cursor, limit: limit + 1 });
     return done(toPage(rows, limit));
   });
 
-  app.handle(calls.getSaga, async ({ id }) => {
-    const saga = await findSaga(db, id);
+  app.handle(calls.getSaga, async ({ id, signal }) => {
+    const saga = await findSaga(context.read(signal), id);
     return saga ? done(saga) : notFound();
   });
 

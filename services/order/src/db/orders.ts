@@ -1,6 +1,7 @@
 import type { Order, OrderMilestone } from "@shop/contracts/http/order";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
+import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { and, desc, eq, lt, lte, type SQL, sql } from "drizzle-orm";
 import { TELL_AGAIN_MS } from "../domain/telling.ts";
@@ -48,7 +49,7 @@ export async function setTellAgainAt(
 
 /** @param customerId only this customer's, or anyone's */
 export async function findOrder(
-  db: Database,
+  db: ReadDatabase,
   id: string,
   customerId: string | undefined,
 ): Promise<OrderRow | undefined> {
@@ -93,7 +94,7 @@ export interface OrdersToList {
 
 /** Orders, newest first: UUIDv7 sorts by time. */
 export async function listOrders(
-  db: Database,
+  db: ReadDatabase,
   { customerId, afterId, limit }: OrdersToList,
 ): Promise<readonly Order[]> {
   const rows = await db

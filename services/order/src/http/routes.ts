@@ -57,8 +57,8 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
     }
   });
 
-  app.handle(calls.listOrders, async ({ principal, query: { limit, cursor } }) => {
-    const rows = await listOrders(context.db, {
+  app.handle(calls.listOrders, async ({ principal, query: { limit, cursor }, signal }) => {
+    const rows = await listOrders(context.read(signal), {
       customerId: ownerSeenBy(principal),
       afterId: cursor,
       limit: limit + 1,
@@ -66,13 +66,13 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
     return done(toPage(rows, limit));
   });
 
-  app.handle(calls.getOrder, async ({ principal, id }) => {
-    const order = await findOrder(context.db, id, ownerSeenBy(principal));
+  app.handle(calls.getOrder, async ({ principal, id, signal }) => {
+    const order = await findOrder(context.read(signal), id, ownerSeenBy(principal));
     return order ? done(toOrder(order)) : notFound();
   });
 
-  app.handleEvents(calls.watchOrder, async ({ principal, id, headers }) => {
-    const row = await findOrder(context.db, id, ownerSeenBy(principal));
+  app.handleEvents(calls.watchOrder, async ({ principal, id, headers, signal }) => {
+    const row = await findOrder(context.read(signal), id, ownerSeenBy(principal));
     if (row === undefined) return notFound();
     const given = headers["last-event-id"];
     const seen = given === undefined ? undefined : Number(given);

@@ -2,6 +2,7 @@ import type { Product } from "@shop/contracts/http/product";
 import type { DataOf } from "@shop/contracts/messages/define";
 import { ProductChanged } from "@shop/contracts/messages/product";
 import type { Database, Transaction } from "@shop/database/connect";
+import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
@@ -10,7 +11,7 @@ import { product } from "./schema.ts";
 
 export type ProductRow = typeof product.$inferSelect;
 
-export async function findProduct(db: Database, id: string): Promise<Product | undefined> {
+export async function findProduct(db: ReadDatabase, id: string): Promise<Product | undefined> {
   const [row] = await db.select().from(product).where(onSale(id));
   return row && toProduct(row);
 }
@@ -48,7 +49,7 @@ const onSale = (id: string) => and(eq(product.id, id), isNull(product.withdrawnA
 
 /** Products on sale, newest first: UUIDv7 sorts by time. */
 export async function listProducts(
-  db: Database,
+  db: ReadDatabase,
   page: { readonly afterId: string | undefined; readonly limit: number },
 ): Promise<readonly Product[]> {
   const { afterId, limit } = page;

@@ -44,13 +44,13 @@ function onlyIf(call: Conditional): (version: number) => boolean {
 }
 
 export function productRoutes(app: HttpApp, context: ServiceContext): void {
-  app.handle(calls.listProducts, async ({ query: { limit, cursor } }) => {
-    const rows = await listProducts(context.db, { afterId: cursor, limit: limit + 1 });
+  app.handle(calls.listProducts, async ({ query: { limit, cursor }, signal }) => {
+    const rows = await listProducts(context.read(signal), { afterId: cursor, limit: limit + 1 });
     return done(toPage(rows, limit));
   });
 
   app.handle(calls.getProduct, async (call) => {
-    const product = await findProduct(context.db, call.id);
+    const product = await findProduct(context.read(call.signal), call.id);
     if (product === undefined) return notFound();
     // The stock changes without the version: who keeps the answer by its tag would show an old one.
     const headers = { ...tagged(product), "cache-control": "no-store" };

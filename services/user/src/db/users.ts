@@ -1,5 +1,6 @@
 import { eq, inArray } from "drizzle-orm";
 import type { Database } from "@shop/database/connect";
+import type { ReadDatabase } from "@shop/database/reader";
 import { users } from "./schema.ts";
 
 export type StoredUser = typeof users.$inferSelect;
@@ -9,7 +10,7 @@ export async function findUserByName(db: Database, username: string): Promise<St
   return user;
 }
 
-export async function findUser(db: Database, id: string): Promise<StoredUser | undefined> {
+export async function findUser(db: ReadDatabase, id: string): Promise<StoredUser | undefined> {
   const [user] = await db.select().from(users).where(eq(users.id, id));
   return user;
 }

@@ -44,8 +44,8 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
     return done();
   });
 
-  app.handle(calls.getMe, async ({ principal }) => {
-    const user = await showMe(context, principal.id);
+  app.handle(calls.getMe, async ({ principal, signal }) => {
+    const user = await showMe(context, { userId: principal.id, signal });
     return user ? done(user) : problem("UNAUTHENTICATED", "The user of this token is gone.");
   });
 

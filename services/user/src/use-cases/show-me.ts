@@ -4,7 +4,10 @@ import { findUser } from "../db/users.ts";
 import { shownUser } from "./sign-up.ts";
 
 /** @returns undefined when the user is gone, though their token still lives */
-export async function showMe({ db }: UserContext, userId: string): Promise<User | undefined> {
-  const user = await findUser(db, userId);
+export async function showMe(
+  { read }: UserContext,
+  { userId, signal }: { readonly userId: string; readonly signal: AbortSignal },
+): Promise<User | undefined> {
+  const user = await findUser(read(signal), userId);
   return user && shownUser(user);
 }

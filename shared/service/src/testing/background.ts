@@ -19,7 +19,7 @@ export async function backgroundDuringOutage({ background = [] }: Participant): 
   const clock = new ManualClock();
   const outbox = createOutbox({ ids, clock });
   const parts = { db, clock, ids, outbox, logger: capturedLogger().logger, metrics: createMetrics() };
-  const context = { ...parts, wakeRelay: () => {}, onHandled: () => {} };
+  const context = { ...parts, read: () => db, wakeRelay: () => {}, onHandled: () => {} };
   const stopping = new AbortController();
   const works = background.map((work) => work(context, stopping.signal));
   const goOn = await goingOn(clock, works);

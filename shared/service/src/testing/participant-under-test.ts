@@ -3,6 +3,7 @@ import type { CloudEvent } from "@shop/contracts/messages/cloud-event";
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
 import { connectDatabase } from "@shop/database/connect";
 import { isTransient } from "@shop/database/errors";
+import { connectReader } from "@shop/database/reader";
 import { inTransaction } from "@shop/database/transaction";
 import { createApp, type HttpApp } from "@shop/http/app";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER } from "@shop/http/testing/tokens";
@@ -68,6 +69,8 @@ export async function participantUnderTest(
   const metrics = createMetrics();
   const ids = uuidV7;
   const db = connectDatabase({ url: databaseUrl, applicationName: "under test" });
+  const reader = connectReader({ url: databaseUrl, applicationName: "under test, reads" });
+  const read = reader.during;
   const outbox = createOutbox({ ids, clock });
   const listeners: HandledListener[] = [];
   const onHandled = (listener: HandledListener) => void listeners.push(listener);
@@ -76,7 +79,7 @@ export async function participantUnderTest(
   const wakeRelay = () => {
     relay.wokenAt = performance.now();
   };
-  const context: ServiceContext = { db, outbox, wakeRelay, onHandled, clock, ids, logger, metrics };
+  const context: ServiceContext = { db, read, outbox, wakeRelay, onHandled, clock, ids, logger, metrics };
 
   const signer = await createSigner();
   const verifier = createTokenVerifier({
@@ -92,7 +95,7 @@ export async function participantUnderTest(
     for (const tell of listeners) tell(keys);
   };
   const replay = createReplay({ db, handlers, outbox, onCommitted: wakeRelay, onHandled: tellAll, clock });
-  deadLetterRoutes(app, { service: participant.name, db, replay, logger });
+  deadLetterRoutes(app, { service: participant.name, read, replay, logger });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const handle = createInbox({
     db,
@@ -129,7 +132,9 @@ export async function participantUnderTest(
       }
       return rows.map(({ key, payload }) => ({ type: payload.type, key, data: payload.data }));
     },
-    close: () => db.$client.end({ timeout: 2 }),
+    async close() {
+      await Promise.all([db.$client.end({ timeout: 2 }), reader.end()]);
+    },
   };
 }
 

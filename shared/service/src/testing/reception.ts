@@ -26,7 +26,7 @@ export async function receptionOf(participant: Participant): Promise<Reception> 
       metrics: createMetrics(),
       outbox: createOutbox({ ids, clock }),
     },
-    ...{ wakeRelay: () => {}, onHandled: () => {} },
+    ...{ read: () => db, wakeRelay: () => {}, onHandled: () => {} },
   };
   const { types } = participant.handlers(context);
   await db.$client.end();
