@@ -22,6 +22,26 @@ resource "aws_db_parameter_group" "postgres" {
     name  = "log_min_duration_statement"
     value = "1000"
   }
+  # No row and no parameter in the log: a slow statement is logged with its parameters otherwise, and DETAIL and CONTEXT quote rows.
+  parameter {
+    name  = "log_parameter_max_length"
+    value = "0"
+  }
+  parameter {
+    name  = "log_parameter_max_length_on_error"
+    value = "0"
+  }
+  parameter {
+    name  = "log_error_verbosity"
+    value = "terse"
+  }
+}
+
+# RDS would make them itself, and keep what is in them for ever.
+resource "aws_cloudwatch_log_group" "database" {
+  for_each          = local.services
+  name              = "/aws/rds/instance/${var.name}-${each.key}/postgresql"
+  retention_in_days = 30
 }
 
 # A password is made by Secrets Manager, written there, and read from there for the database: Terraform passes it on and keeps nothing of it.
@@ -108,4 +128,6 @@ resource "aws_db_instance" "service" {
   performance_insights_kms_key_id = aws_kms_key.data.arn
   enabled_cloudwatch_logs_exports = ["postgresql"]
   auto_minor_version_upgrade      = true
+
+  depends_on = [aws_cloudwatch_log_group.database]
 }

@@ -136,6 +136,33 @@ export const readOnBun = Bun.env["PORT"]; // breach: shop(no-environment)
 export const port = process.env["PORT"];
 `,
 
+  // An error's text may hold secrets.
+  "services/order/src/use-cases/tells-errors.ts": `
+import { errorText, ExplainedError } from "@shop/runtime/errors";
+export async function tell(work: () => Promise<string>, say: (text: string) => void): Promise<string> {
+  try {
+    return await work();
+  } catch (given) {
+    say(String(given)); // breach: shop(error-text)
+    say("it failed: " + given); // breach: shop(error-text)
+    if (given instanceof ExplainedError) return given.explanation;
+    if (given instanceof Error) {
+      say(\`it failed: \${given}\`); // breach: shop(error-text)
+      say(given.message); // breach: shop(error-text)
+      say(given.stack ?? ""); // breach: shop(error-text)
+      say((given.cause as Error).message); // breach: shop(error-text)
+      const { message } = given; // breach: shop(error-text)
+      say(message);
+    }
+    return errorText(given);
+  }
+}
+export const later = (work: Promise<string>): Promise<string> =>
+  work.catch((thrown: Error) => \`it failed: \${thrown}\`); // breach: shop(error-text)
+export const reasonOf = (error: Error): string => error.message; // breach: shop(error-text)
+export const titleOf = (news: { message: string }, reason: string): string => news.message + reason;
+`,
+
   // Types are not talked out of it, errors not swallowed, tests not switched off.
   "services/order/src/use-cases/careless.ts": `
 export const price = "1" as unknown as number; // breach: shop(no-double-assertion)

@@ -116,6 +116,10 @@ export async function startPostgres({
       fsync: fsync ? "on" : "off",
       synchronous_commit: fsync ? "on" : "off",
       full_page_writes: fsync ? "on" : "off",
+      // No row and no parameter in its log, as on the servers of every deployment.
+      log_error_verbosity: "terse",
+      log_parameter_max_length: "0",
+      log_parameter_max_length_on_error: "0",
       // Found in the data folder, by their usual names.
       ssl: tls === undefined ? "off" : "on",
     };

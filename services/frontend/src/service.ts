@@ -99,7 +99,7 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
 /** A refreshed session's new tokens reach the browser also when nobody answers: those that it sent are spent. */
 function withCookie(error: unknown, setCookie: string): unknown {
   if (!(error instanceof UnavailableError)) return error;
-  return new UnavailableError(error.message, { cause: error, headers: { "set-cookie": setCookie } });
+  return new UnavailableError(error.explanation, { cause: error, headers: { "set-cookie": setCookie } });
 }
 
 function withoutLength(given: Headers): Headers {

@@ -31,7 +31,7 @@ export function createAskEach(forward: Forward, upstreams: Readonly<Record<Servi
       const reason = `${name} answered ${response.status}`;
       return { name, response: response.status >= 500 ? undefined : response, reason };
     } catch (error) {
-      if (error instanceof UnavailableError) return { name, response: undefined, reason: error.message };
+      if (error instanceof UnavailableError) return { name, response: undefined, reason: error.explanation };
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { errorText, ExplainedError } from "@shop/runtime/errors";
 import { readFileSync } from "node:fs";
 import postgres from "postgres";
 
@@ -28,7 +29,7 @@ const SESSION: Record<string, string> = {
 };
 
 /** A database's address asks for a kind of TLS that does not exist here, or names a file that cannot be read. */
-class DatabaseAddressError extends Error {
+class DatabaseAddressError extends ExplainedError {
   override readonly name = "DatabaseAddressError";
 }
 
@@ -53,7 +54,7 @@ export function objectionToAddress(url: string): string | undefined {
     return undefined;
   } catch (error) {
     if (!(error instanceof DatabaseAddressError)) throw error;
-    return error.message;
+    return error.explanation;
   }
 }
 
@@ -85,8 +86,6 @@ function certificate(path: string | undefined, name: string): string | undefined
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new DatabaseAddressError(
-      `names a file as ${name} that cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new DatabaseAddressError(`names a file as ${name} that cannot be read: ${errorText(error)}`);
   }
 }

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { Endpoint, EventStreamEndpoint } from "@shop/contracts/http/define";
 import type { ServiceName } from "@shop/contracts/messages/define";
 import type { Clock } from "@shop/runtime/clock";
+import { errorText } from "@shop/runtime/errors";
 import { isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
@@ -125,7 +126,10 @@ export function createApp(options: AppOptions): HttpApp {
     if (isAway(error)) {
       metrics.count("http_unavailable_total");
       // Its stack says nothing about what is away, and under load there are many such lines.
-      logger.warn("a request could not be answered: something it needs is away", { ...facts, reason: error.message });
+      logger.warn("a request could not be answered: something it needs is away", {
+        ...facts,
+        reason: errorText(error),
+      });
       return problemResponse(c, unavailable, error instanceof UnavailableError ? error.headers : {});
     }
     metrics.count("http_faults_total");

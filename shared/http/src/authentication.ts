@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Endpoint } from "@shop/contracts/http/define";
+import { ExplainedError } from "@shop/runtime/errors";
 import { problem, problemResponse } from "./answer.ts";
 import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
@@ -45,7 +46,7 @@ export function createAuthentication({
     if (access === "anyone") {
       return { check: async (c, next) => refuseAddress(c) ?? next(), principalOf: () => undefined };
     }
-    if (verifier === undefined) throw new Error("an endpoint that is not for anyone needs a token verifier");
+    if (verifier === undefined) throw new ExplainedError("an endpoint that is not for anyone needs a token verifier");
     return {
       async check(c, next) {
         const tooMany = refuseAddress(c);

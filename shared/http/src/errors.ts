@@ -1,10 +1,11 @@
+import { ExplainedError } from "@shop/runtime/errors";
 interface UnavailableOptions extends ErrorOptions {
   /** What the answer is to carry beside the problem. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Something that this process needs (a database, the key set, another service) cannot be reached: the caller gets a 503. */
-export class UnavailableError extends Error {
+export class UnavailableError extends ExplainedError {
   override readonly name = "UnavailableError";
   readonly headers: Readonly<Record<string, string>>;
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import { UnavailableError } from "./errors.ts";
 import type { KeySource } from "./key-source.ts";
@@ -56,7 +57,7 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
   async function fetchKeys(): Promise<void> {
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), redirect: "error" });
-      if (!response.ok) throw new Error(`the key set answered ${response.status}`);
+      if (!response.ok) throw new ExplainedError(`the key set answered ${response.status}`);
       const fresh = await importKeys(Keys.parse(await response.json()).keys);
       const withdrawn = [...(keys?.keys() ?? [])].some((kid) => !fresh.has(kid));
       keys = fresh;

@@ -218,6 +218,6 @@ function pathAndQuery(url: string): string {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof NoAnswerError) return error.message;
+  if (error instanceof NoAnswerError) return error.explanation;
   return kindOfFailure(error) === "refused" ? "refuses connections" : "broke off";
 }

@@ -1,3 +1,4 @@
+import { errorText, ExplainedError } from "@shop/runtime/errors";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import { PROBLEM_JSON, problem, problemBody } from "./answer.ts";
@@ -29,7 +30,7 @@ export interface Listening {
 }
 
 /** A port cannot be had; the message says which and what to do. */
-export class ListenError extends Error {
+export class ListenError extends ExplainedError {
   override readonly name = "ListenError";
 }
 
@@ -175,11 +176,11 @@ function listen(setting: string, port: number, fetch: Fetcher["fetch"], logger: 
 }
 
 function listenFailure(setting: string, port: number, error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
   const remedy = `set ${setting} to another one (0 picks a free one).`;
   if (code === "EADDRINUSE") return `Port ${port} is in use: stop what listens there, or ${remedy}`;
   if (code === "EACCES") return `Port ${port} needs rights that this process does not have: ${remedy}`;
-  return `Port ${port} cannot be opened (${code === "" ? String(error) : code}): ${remedy}`;
+  return `Port ${port} cannot be opened (${errorText(error)}): ${remedy}`;
 }
 
 function closeOnThrow(others: readonly Server[], open: () => Server): Server {

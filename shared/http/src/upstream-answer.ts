@@ -1,3 +1,4 @@
+import { ExplainedError } from "@shop/runtime/errors";
 import { PROBLEM_JSON } from "./answer.ts";
 import { EVENT_STREAM } from "./event-stream.ts";
 
@@ -6,7 +7,7 @@ const JSON_TYPES = ["application/json", PROBLEM_JSON, EVENT_STREAM];
 const READ_WHOLE_UP_TO_BYTES = 262_144;
 
 /** An upstream answered something that no service would. */
-export class NoAnswerError extends Error {
+export class NoAnswerError extends ExplainedError {
   override readonly name = "NoAnswerError";
 }
 

@@ -1,8 +1,10 @@
+import { messagesByType } from "@shop/contracts/messages/catalog";
 import type { Database, Transaction } from "@shop/database/connect";
 import { isTransient } from "@shop/database/errors";
 import { backoffMs } from "@shop/runtime/backoff";
 import { type Clock, instant } from "@shop/runtime/clock";
-import type { IdSource } from "@shop/runtime/ids";
+import { ExplainedError } from "@shop/runtime/errors";
+import { type IdSource, isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Received, Undecodable } from "./decode.ts";
@@ -12,7 +14,7 @@ import { deadLetter } from "./schema.ts";
 const BACKOFF = { firstMs: 50, maxMs: 2_000 };
 
 /** A transaction that was to park messages whose key has been released in the same moment: it is to be made again. */
-export class KeyReleased extends Error {
+export class KeyReleased extends ExplainedError {
   override readonly name = "KeyReleased";
 }
 
@@ -78,11 +80,11 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
     async add(letters, signal) {
       for (const letter of letters) {
         if (!(await keep(letter, signal))) continue;
-        const { cause, detail, messageId, type, record } = letter;
-        const { topic, partition, offset, key } = record;
+        const { cause, detail, record } = letter;
+        const { topic, partition, offset } = record;
         metrics.count("messages_dead_total", { cause });
         logger.error("a message cannot be handled and was put with the dead letters; the others go on", {
-          ...{ cause, detail: detail.slice(0, 500), messageId, type, topic, partition, offset, key },
+          ...{ cause, detail: detail.slice(0, 500), ...ownNames(letter), topic, partition, offset },
         });
       }
     },
@@ -102,6 +104,15 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
       const parked = new Set(kept.map(({ messageId }) => messageId));
       return messages.filter(({ id }) => parked.delete(printable(id)));
     },
+  };
+}
+
+/** What a log line names a message by: none of it when the record is somebody else's, who may have written anything there. The row has it all. */
+function ownNames({ messageId, type, record: { key } }: Undecodable) {
+  return {
+    messageId: messageId !== null && isUuid(messageId) ? messageId : null,
+    type: type !== null && messagesByType.has(type) ? type : null,
+    key: key !== null && isUuid(key) ? key : null,
   };
 }
 

@@ -2,6 +2,7 @@ import type { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import { CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
 import { messagesByType } from "@shop/contracts/messages/catalog";
 import type { MessageDefinition } from "@shop/contracts/messages/define";
+import { issuesText } from "@shop/runtime/errors";
 import type { BrokerRecord } from "./broker.ts";
 
 /** A message that can be handled: a known type, with data that fits its schema. */
@@ -45,17 +46,13 @@ export function decode(
   });
   if (record.value === null) return undecodable("EMPTY", "the record has no value");
 
-  let json: unknown;
-  try {
-    json = JSON.parse(utf8.decode(record.value));
-  } catch (error) {
-    return undecodable("NOT_JSON", String(error));
-  }
+  const { value: json, objection } = parse(record.value);
+  if (objection !== undefined) return undecodable("NOT_JSON", objection);
   const envelope = CloudEvent.safeParse(json);
-  if (!envelope.success) return undecodable("NOT_A_CLOUD_EVENT", describe(envelope.error));
+  if (!envelope.success) return undecodable("NOT_A_CLOUD_EVENT", issuesText(envelope.error.issues));
   const event = envelope.data;
   const definition = definitions.get(event.type);
-  if (definition === undefined) return undecodable("UNKNOWN_TYPE", `no message has the type ${event.type}`, event);
+  if (definition === undefined) return undecodable("UNKNOWN_TYPE", "no message of this system has its type", event);
   if (definition.topic !== record.topic) {
     return undecodable("WRONG_TOPIC", `${event.type} belongs to ${definition.topic}, not to ${record.topic}`, event);
   }
@@ -63,18 +60,27 @@ export function decode(
   const read = readable.find(({ version }) => event.dataschema === dataschemaOf(definition, version));
   if (read === undefined) {
     const expected = readable.map(({ version }) => dataschemaOf(definition, version)).join(" or ");
-    return undecodable("UNKNOWN_VERSION", `expected ${expected}, got ${event.dataschema}`, event);
+    return undecodable("UNKNOWN_VERSION", `expected ${expected}`, event);
   }
   if (record.key === null || record.key === "") return undecodable("NO_KEY", "the record has no key", event);
   if (record.key.length > LONGEST_KEY) return undecodable("NO_KEY", `a key of ${record.key.length} characters`, event);
   const data = read.data.safeParse(event.data);
-  if (!data.success) return undecodable("INVALID_DATA", describe(data.error), event);
+  if (!data.success) return undecodable("INVALID_DATA", issuesText(data.error.issues), event);
   const { id, type, traceparent } = event;
   return { kind: "message", message: { id, type, key: record.key, data: data.data, traceparent, record } };
 }
 
-function describe(error: {
-  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
-}): string {
-  return error.issues.map(({ path, message }) => `${path.map(String).join(".") || "(whole)"}: ${message}`).join("; ");
+/** What a parser says of a text that is no JSON quotes the text. */
+function parse(bytes: Uint8Array): { readonly value?: unknown; readonly objection?: string } {
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    return { objection: `its ${bytes.byteLength} bytes are not UTF-8` };
+  }
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return { objection: `its ${bytes.byteLength} bytes are not JSON` };
+  }
 }

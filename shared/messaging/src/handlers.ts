@@ -1,5 +1,6 @@
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
 import type { Transaction } from "@shop/database/connect";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Received } from "./decode.ts";
 import type { Outgoing } from "./outgoing.ts";
 
@@ -20,7 +21,7 @@ export interface MessageHandlers {
 }
 
 /** A message that is well formed but can never be applied, such as a command for an order that does not exist: a dead letter. */
-export class Refused extends Error {
+export class Refused extends ExplainedError {
   override readonly name = "Refused";
 }
 
@@ -84,7 +85,7 @@ function groups(messages: readonly Received[], routeOf: ReadonlyMap<string, Rout
   const nextGroupOfKey = new Map<string, number>();
   for (const message of messages) {
     const route = routeOf.get(message.type);
-    if (route === undefined) throw new Error(`no handler for ${message.type}`);
+    if (route === undefined) throw new ExplainedError(`no handler for ${message.type}`);
     const earliest = nextGroupOfKey.get(message.key) ?? 0;
     let index = result.findIndex((group, position) => position >= earliest && group.route === route);
     if (index === -1) index = result.push({ route, members: [] }) - 1;

@@ -4,6 +4,7 @@ import { jsonRows } from "@shop/database/rows";
 import { inTransaction } from "@shop/database/transaction";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
+import { errorTextWithStack } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { sql } from "drizzle-orm";
@@ -128,7 +129,7 @@ export function createInbox({
 
   async function bury({ id, type, record }: Received, error: unknown, signal: AbortSignal): Promise<void> {
     const cause = error instanceof Refused ? "REFUSED" : "HANDLER_FAILED";
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const detail = errorTextWithStack(error);
     await deadLetters.add([{ cause, detail, messageId: id, type, record }], signal);
   }
 

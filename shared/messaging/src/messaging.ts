@@ -2,6 +2,7 @@ import type { Topic } from "@shop/contracts/messages/define";
 import type { Database } from "@shop/database/connect";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
@@ -90,7 +91,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     createReplay({ db, handlers, outbox, inHand, onCommitted: relay.wake, onHandled, clock });
 
   async function lag(): Promise<number> {
-    if (consumed.length === 0) throw new Error("nothing is consumed yet");
+    if (consumed.length === 0) throw new ExplainedError("nothing is consumed yet");
     return broker.lag({ groupId, topics: consumed });
   }
 

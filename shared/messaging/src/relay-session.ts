@@ -1,6 +1,7 @@
 import type { Topic } from "@shop/contracts/messages/define";
 import type { DatabaseDriver } from "@shop/database/driver";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { PartitionEnd } from "./broker.ts";
 
 /** Any number, the same for all relays of a database: the advisory lock's name. */
@@ -94,7 +95,7 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
       const rows = await Promise.race([statement, silence]);
       if (rows !== undefined) return rows;
       lost = true;
-      throw new Error(`the database has not answered for ${ANSWER_TIMEOUT_MS} ms`);
+      throw new ExplainedError(`the database has not answered for ${ANSWER_TIMEOUT_MS} ms`);
     } finally {
       answer.abort();
     }
@@ -115,7 +116,7 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
   async function asLeader<Row extends object>(statement: Promise<Row[]>): Promise<Row[]> {
     const rows = await answered(statement);
     if (!lost) return rows;
-    throw new Error("the session that held the relay's lock is gone");
+    throw new ExplainedError("the session that held the relay's lock is gone");
   }
 
   const noted = (ends: readonly PartitionEnd[]) => client`
@@ -144,7 +145,7 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
         order by outbox.id limit ${limit}`);
       if (lost || rows.some(({ pid }) => pid !== lockedBy)) {
         lost = true;
-        throw new Error("the session that held the relay's lock is gone");
+        throw new ExplainedError("the session that held the relay's lock is gone");
       }
       return rows;
     },

@@ -4,6 +4,7 @@ import type { Database, Transaction } from "@shop/database/connect";
 import { isStatementTimeout, isTransient } from "@shop/database/errors";
 import { inTransaction } from "@shop/database/transaction";
 import { type Clock, instant } from "@shop/runtime/clock";
+import { errorText, ExplainedError } from "@shop/runtime/errors";
 import { eq, sql } from "drizzle-orm";
 import { printable } from "./dead-letters.ts";
 import { type DeadLetterRow, holdingLetters, letterById, openLetters, SETTLED } from "./dead-letter-list.ts";
@@ -75,7 +76,7 @@ const BULK_MS = 1_000;
 const PAGE = 100;
 
 /** Ends the transaction of a dry run: everything was tried, nothing is kept. */
-class DryRun<Result> extends Error {
+class DryRun<Result> extends ExplainedError {
   override readonly name = "DryRun";
   readonly result: Result;
 
@@ -117,7 +118,7 @@ export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHand
     } catch (error) {
       if (isTransient(error) && !isStatementTimeout(error)) throw error;
       const outcome = error instanceof Refused ? "REFUSED" : "FAILED";
-      return { outcome, detail: printable(error instanceof Error ? error.message : String(error)) };
+      return { outcome, detail: printable(errorText(error)) };
     }
   }
 

@@ -55,7 +55,7 @@ test("a file that cannot be read, and a setting given in both ways, are named", 
       BROKERS_FILE: "/no/such/file",
     });
   expect(load).toThrow("PORT and PORT_FILE are both set: keep one of them");
-  expect(load).toThrow("BROKERS_FILE is wrong: ENOENT");
+  expect(load).toThrow("BROKERS_FILE names a file that cannot be read: ENOENT");
   expect(load).not.toThrow("BROKERS is not set");
 });
 

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { errorText, ExplainedError } from "./errors.ts";
 
 /** A setting is missing or wrong; the message names each and says what to do. */
-export class ConfigError extends Error {
+export class ConfigError extends ExplainedError {
   override readonly name = "ConfigError";
 }
 
@@ -66,7 +67,7 @@ function readSetting(name: string, environment: Environment, readFile: (path: st
   try {
     return { name, value: readFile(file).replace(/\r?\n$/, "") || undefined };
   } catch (error) {
-    return { name, objection: `${name}_FILE is wrong: ${error instanceof Error ? error.message : String(error)}` };
+    return { name, objection: `${name}_FILE names a file that cannot be read: ${errorText(error)}` };
   }
 }
 

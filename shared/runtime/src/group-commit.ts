@@ -1,4 +1,5 @@
 import type { Clock } from "./clock.ts";
+import { ExplainedError } from "./errors.ts";
 
 /**
  * Natural group commit: what has piled up goes out as one call of `run`, while at most `maxInFlight` calls are under way.
@@ -23,12 +24,12 @@ export interface GroupCommitOptions<Item, Result> {
 }
 
 /** Its code, as that of `WaitedTooLong`, is PostgreSQL's for insufficient resources: whoever asks is to try again, and nothing is wrong with the item. */
-class TooManyWaiting extends Error {
+class TooManyWaiting extends ExplainedError {
   override readonly name = "TooManyWaiting";
   readonly code = "53000";
 }
 
-class WaitedTooLong extends Error {
+class WaitedTooLong extends ExplainedError {
   override readonly name = "WaitedTooLong";
   readonly code = "53000";
 }
@@ -50,7 +51,7 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
     try {
       const results = await run(batch.map(({ item }) => item));
       if (results.length !== batch.length)
-        throw new Error(`group commit: ${batch.length} items gave ${results.length} results`);
+        throw new ExplainedError(`group commit: ${batch.length} items gave ${results.length} results`);
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
     } catch (error) {
       if (batch.length === 1 || isEveryonesFault(error)) for (const { reject } of batch) reject(error);

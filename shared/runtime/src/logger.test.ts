@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { ExplainedError } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 
 function logged(level: "info" | "warn" | "error", write: (logger: ReturnType<typeof createLogger>) => void) {
@@ -24,24 +25,23 @@ test("lines below the level are left out", () => {
   expect(logged("warn", (logger) => logger.info("not said"))).toEqual([]);
 });
 
-test("an error shows its message, code and cause; its stack only where it should not have happened", () => {
-  const error = Object.assign(new Error("outer", { cause: new Error("inner") }), { code: "E1" });
+test("an error shows what may be told of it; its stack only where it should not have happened", () => {
+  const error = Object.assign(new ExplainedError("outer", { cause: new Error("inner, not of ours") }), { code: "E1" });
   const [warned, failed] = logged("info", (logger) => {
     logger.warn("w", { error });
     logger.error("e", { error });
   });
-  expect(warned?.["error"]).toEqual({
-    name: "Error",
-    message: "outer",
-    code: "E1",
-    cause: { name: "Error", message: "inner" },
-  });
+  expect(warned?.["error"]).toEqual({ name: "ExplainedError", message: "outer", code: "E1", cause: { name: "Error" } });
   expect(failed?.["error"]).toMatchObject({ message: "outer", stack: expect.stringContaining("logger.test") });
 });
 
-test("a failed query's parameters do not flood the log", () => {
-  const error = new Error(`Failed query: insert … params: ${"x".repeat(100_000)}`);
-  const [line] = logged("info", (logger) => logger.error("e", { error }));
+test("a failed query's parameters are not in the log, at whatever depth the error lies", () => {
+  const error = Object.assign(new Error(`Failed query: select $1 params: ${"x".repeat(100_000)}`), {
+    query: `select $1, ${"y".repeat(100_000)}`,
+    params: ["x"],
+  });
+  const [line] = logged("info", (logger) => logger.error("e", { facts: [{ error }] }));
   expect(JSON.stringify(line).length).toBeLessThan(5_000);
-  expect(JSON.stringify(line)).toContain("Failed query: insert");
+  expect(JSON.stringify(line)).toContain("select $1, yyy");
+  expect(JSON.stringify(line)).not.toContain("xx");
 });

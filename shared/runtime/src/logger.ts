@@ -1,11 +1,12 @@
 import type { Clock } from "./clock.ts";
+import { describeError } from "./errors.ts";
 
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /**
- * Facts beside a log line's sentence. An error is written with its name, message, code and cause; in a line of level `error`, which is about
- * what should not happen, also with its stack.
+ * Facts beside a log line's sentence. Of an error only what `describeError` tells is written, without any value; in a line of level `error`, which is
+ * about what should not happen, also its stack.
  */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -57,25 +58,6 @@ function asJson(value: unknown, withStack: boolean): unknown {
   if (value instanceof Error) return describeError(value, withStack);
   if (typeof value === "bigint") return value.toString();
   return value;
-}
-
-const MAX_MESSAGE_CHARACTERS = 500;
-
-function describeError(error: Error, withStack: boolean): Record<string, unknown> {
-  const { name, stack, cause } = error;
-  // A failed query has all its parameters in its message: a batch of orders with the addresses of their customers.
-  const message =
-    error.message.length > MAX_MESSAGE_CHARACTERS
-      ? `${error.message.slice(0, MAX_MESSAGE_CHARACTERS)}…`
-      : error.message;
-  const code = "code" in error ? error.code : undefined;
-  return {
-    name,
-    message,
-    code,
-    ...(withStack ? { stack: stack?.replace(error.message, message) } : {}),
-    cause: cause instanceof Error ? describeError(cause, withStack) : cause,
-  };
 }
 
 function writeToStdout(line: string): void {

@@ -1,4 +1,5 @@
 import type { Clock } from "@shop/runtime/clock";
+import { errorText } from "@shop/runtime/errors";
 
 const TIMEOUT_MS = 1_000;
 
@@ -8,6 +9,6 @@ export function inTime<Value, Other>(
   clock: Clock,
   otherwise: (reason: string) => Other,
 ): Promise<Value | Other> {
-  const answer = look.catch((error: unknown) => otherwise(`does not answer: ${String(error)}`));
+  const answer = look.catch((error: unknown) => otherwise(`does not answer: ${errorText(error)}`));
   return Promise.race([answer, clock.sleep(TIMEOUT_MS).then(() => otherwise("does not answer in time"))]);
 }

@@ -5,6 +5,7 @@ import { isRefused, isTransient } from "@shop/database/errors";
 import { isMigrated, migrate } from "@shop/database/migrate";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import { sql } from "drizzle-orm";
 import { inTime } from "./in-time.ts";
@@ -46,7 +47,7 @@ const NOT_LET_IN =
 const START_BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
 /** The database has not been migrated yet, which is another process's task. */
-class NotMigrated extends Error {
+class NotMigrated extends ExplainedError {
   override readonly name = "NotMigrated";
   constructor() {
     super("the database lacks migrations of this release; run this service's src/migrate.ts");
@@ -85,7 +86,7 @@ export function ownDatabase({
           return true;
         } catch (error) {
           // A password or a migration that is wrong is no matter of waiting; the operator must see it at once.
-          if (isRefused(error)) throw new Error(NOT_LET_IN, { cause: error });
+          if (isRefused(error)) throw new ExplainedError(NOT_LET_IN, { cause: error });
           if (!isTransient(error) && !(error instanceof NotMigrated)) throw error;
           if (attempt === 1 || attempt % 10 === 0) logger.warn("waiting for the database", { attempt, error });
           await clock.sleep(backoffMs(START_BACKOFF, attempt), signal);

@@ -4,6 +4,7 @@ import { ListenError, serve } from "@shop/http/serve";
 import { hostname } from "node:os";
 import { type Clock, instant, systemClock } from "@shop/runtime/clock";
 import { ConfigError } from "@shop/runtime/config";
+import { errorTextWithStack } from "@shop/runtime/errors";
 import type { Identity } from "@shop/runtime/identity";
 import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
@@ -44,8 +45,8 @@ export function startOrExplain(start: () => void): void {
   try {
     start();
   } catch (error) {
-    if (!(error instanceof ConfigError) && !(error instanceof ListenError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    const isExplained = error instanceof ConfigError || error instanceof ListenError;
+    process.stderr.write(`${isExplained ? error.explanation : errorTextWithStack(error)}\n`);
     process.exit(1);
   }
 }

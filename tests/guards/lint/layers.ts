@@ -128,7 +128,13 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "the saga's rules",
     files: /^services\/[^/]+\/src\/(?:sagas\/|saga\/(?:advance|definition|stall|state|versions)\.ts$)/,
-    modules: ["./saga/", "./sagas/", "shared/runtime/src/backoff.ts", ...shared("contracts")],
+    modules: [
+      "./saga/",
+      "./sagas/",
+      "shared/runtime/src/backoff.ts",
+      "shared/runtime/src/errors.ts",
+      ...shared("contracts"),
+    ],
     packages: [],
   },
   {

@@ -1,3 +1,4 @@
+import { errorText } from "./error-text.ts";
 import { importLayers } from "./import-layers.ts";
 import { noDoubleAssertion } from "./no-double-assertion.ts";
 import { noEnvironment } from "./no-environment.ts";
@@ -8,6 +9,7 @@ import { transactionOnly } from "./transaction-only.ts";
 export default {
   meta: { name: "shop" },
   rules: {
+    "error-text": errorText,
     "import-layers": importLayers,
     "no-double-assertion": noDoubleAssertion,
     "no-environment": noEnvironment,

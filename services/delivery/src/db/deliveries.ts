@@ -2,6 +2,7 @@ import type { Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import type { Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
+import { ExplainedError } from "@shop/runtime/errors";
 import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
 import type { Standing } from "../domain/riding.ts";
 import { delivery } from "./schema.ts";
@@ -144,7 +145,7 @@ export function standingOf(row: Pick<DeliveryRow, "status" | "riderId" | "comple
   if (status === "COMPLETE" && riderId !== null && completedAt !== null) return { status, riderId, completedAt };
   if (status === "FAILED" && riderId !== null && failReason !== null) return { status, riderId, failReason };
   if (status === "PENDING" || status === "CANCELLED") return { status, riderId };
-  throw new Error(`a delivery is ${status} without what belongs to that`);
+  throw new ExplainedError(`a delivery is ${status} without what belongs to that`);
 }
 
 export function toDelivery(row: DeliveryRow): Delivery {

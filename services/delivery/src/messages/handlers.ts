@@ -2,6 +2,7 @@ import { DeliveriesTold, TellDeliveriesCommand } from "@shop/contracts/messages/
 import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { statusesOf } from "../db/deliveries.ts";
 import { cancelDeliveries } from "../use-cases/cancel-deliveries.ts";
@@ -41,6 +42,6 @@ export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">)
 
 function known<Value>(values: ReadonlyMap<string, Value>, orderId: string): Value {
   const value = values.get(orderId);
-  if (value === undefined) throw new Error(`order ${orderId} has no delivery after one was stored for it`);
+  if (value === undefined) throw new ExplainedError(`order ${orderId} has no delivery after one was stored for it`);
   return value;
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { KEPT_FOR_EVER, serveFile, staticFile } from "@shop/http/static-file";
+import { ExplainedError } from "@shop/runtime/errors";
 
 /** The script and the style sheet of the pages. */
 export interface Assets {
@@ -25,7 +26,7 @@ export async function buildAssets(): Promise<Assets> {
   });
   const assetOf = async (kind: keyof typeof TYPES) => {
     const output = outputs.find(({ path }) => path.endsWith(`.${kind}`));
-    if (output === undefined) throw new Error(`the bundle of the pages has no .${kind}`);
+    if (output === undefined) throw new ExplainedError(`the bundle of the pages has no .${kind}`);
     const file = await staticFile(new Uint8Array(await output.arrayBuffer()), TYPES[kind]);
     return { path: `/assets/${file.hash}.${kind}`, file };
   };

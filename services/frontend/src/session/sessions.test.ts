@@ -293,7 +293,7 @@ describe("a call with a session", () => {
       http.get(`${GATEWAY}/api/orders`, () => delay("infinite")),
     );
     expect((await call("/api/orders", { headers: { cookie } })).status).toBe(503);
-    const within = /^gateway did not answer within (\d+) ms$/.exec(String(lines.at(-1)?.["reason"]))?.[1];
+    const within = /^gateway did not answer within (\d+) ms/.exec(String(lines.at(-1)?.["reason"]))?.[1];
     expect(Number(within)).toBeLessThanOrEqual(200);
   });
 

@@ -99,7 +99,7 @@ export function createSessions({ cookies, logins, admission, clock, logger }: Se
       // Whoever leaves a shared computer is logged out there in any case: only this cookie knows the tokens.
       logger.warn("a browser was logged out, but its session could not be ended", {
         requestId: call.requestId,
-        reason: error.message,
+        reason: error.explanation,
       });
       return notEnded();
     }

@@ -1,6 +1,7 @@
 import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { CancelReason } from "@shop/contracts/primitives";
 import { backoffMs } from "@shop/runtime/backoff";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Answer, Command, Outcome, Patience, RetriableStep, SagaDefinition, UndoableStep } from "./definition.ts";
 import { type HistoryEntry, hasEnded, type SagaState } from "./state.ts";
 
@@ -165,7 +166,7 @@ function onAnswerBackward<Data>(change: Change<Data>, event: MessageEvent): void
 
 /** A saga that goes back has a reason. */
 function reasonOf({ id, reason }: Pick<SagaState<unknown>, "id" | "reason">): CancelReason {
-  if (reason === null) throw new Error(`saga ${id} is taken back without a reason`);
+  if (reason === null) throw new ExplainedError(`saga ${id} is taken back without a reason`);
   return reason;
 }
 
@@ -340,7 +341,7 @@ class Change<Data> {
 
   #unknownStep(): Error {
     const { name, version } = this.definition;
-    return new Error(`saga ${name} v${version} has no step ${this.state.step}`);
+    return new ExplainedError(`saga ${name} v${version} has no step ${this.state.step}`);
   }
 
   #ask({ definition, build }: Command<Data>): void {

@@ -1,6 +1,7 @@
 import type { SagaStep } from "@shop/contracts/http/saga";
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
 import type { CancelReason } from "@shop/contracts/primitives";
+import { ExplainedError } from "@shop/runtime/errors";
 
 /** What a command's data follows from. */
 interface Known<Data> {
@@ -101,7 +102,7 @@ export function commandWithReason<Data, Definition extends MessageDefinition>(
     definition,
     build: ({ data, reason }) => {
       if (reason === null)
-        throw new Error(`${definition.type} is sent only by a saga that is taken back, which has a reason`);
+        throw new ExplainedError(`${definition.type} is sent only by a saga that is taken back, which has a reason`);
       return build(data, reason);
     },
   };

@@ -1,5 +1,6 @@
 import type { Transaction } from "@shop/database/connect";
 import type { Outgoing } from "@shop/messaging/outgoing";
+import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { advance, type Advanced, type SagaEvent } from "./advance.ts";
 import { stall } from "./stall.ts";
@@ -88,7 +89,7 @@ export class SagasInHand {
 
   #stall(state: OrderSagaState, event: SagaEvent, error: unknown): void {
     const { logger, metrics } = this.#context;
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = errorText(error);
     const stalled = stall(state, event.kind === "message" ? event.type : null, problem, this.#now);
     this.#note(stalled.state, stalled.history);
     metrics.count("saga_stalled_total", { step: state.step });

@@ -1,4 +1,5 @@
 import { inTransaction } from "@shop/database/transaction";
+import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { type AdminRequest, isPastPivot } from "./advance.ts";
 import { SagasInHand } from "./in-hand.ts";
@@ -40,7 +41,7 @@ export async function intervene(
     try {
       sagas.apply(state.orderId, { kind: "admin", asks, by, traceparent });
     } catch (error) {
-      return cannotGoOn(error instanceof Error ? error.message : String(error));
+      return cannotGoOn(errorText(error));
     }
     await outbox.send(tx, await sagas.save(tx));
     return { kind: "taken" };

@@ -28,7 +28,7 @@ export function sagaHandlers(context: RunContext, versions: SagaVersions = order
 function orderIdOf({ key, data, type }: Received): string {
   const named = typeof data === "object" && data !== null && "orderId" in data ? data.orderId : undefined;
   if (named !== key || key !== key.toLowerCase())
-    throw new Refused(`a ${type} with the key ${key} is about ${String(named)}`);
+    throw new Refused(`a ${type} is about another order than its key, or its key is not written in small letters`);
   return key;
 }
 

@@ -1,6 +1,7 @@
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
+import { ExplainedError } from "@shop/runtime/errors";
 import { and, eq, inArray, isNull, lte, notInArray, type SQL, sql } from "drizzle-orm";
 import { saga } from "../db/schema.ts";
 import type { HistoryEntry, SagaState } from "./state.ts";
@@ -8,7 +9,7 @@ import type { HistoryEntry, SagaState } from "./state.ts";
 export type OrderSagaState = SagaState<OrderSnapshot>;
 
 /** Another replica changed a saga in between. Its code is PostgreSQL's for a failed serialization, so that the same work is tried again. */
-class SagaChangedMeanwhile extends Error {
+class SagaChangedMeanwhile extends ExplainedError {
   override readonly name = "SagaChangedMeanwhile";
   readonly code = "40001";
 }

@@ -1,4 +1,5 @@
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { SagaDefinition } from "./definition.ts";
 
 /** The versions of the order's saga that a release can go on with. A saga of another version waits for the release that can. */
@@ -20,7 +21,7 @@ export function sagaVersions(definitions: readonly SagaDefinition<OrderSnapshot>
   const newest = definitions.at(-1);
   const byVersion = new Map(definitions.map((definition) => [definition.version, definition]));
   if (newest === undefined || byVersion.size !== definitions.length)
-    throw new Error("list each version of the saga once, and at least one");
+    throw new ExplainedError("list each version of the saga once, and at least one");
   return {
     known: [...byVersion.keys()],
     newest,

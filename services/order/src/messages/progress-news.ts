@@ -6,6 +6,7 @@ import {
   DeliveryFailed,
 } from "@shop/contracts/messages/delivery";
 import { ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
+import { ExplainedError } from "@shop/runtime/errors";
 
 /** The messages of the others by which a customer can be told how far an order is. */
 export const news = [
@@ -39,6 +40,6 @@ export function milestoneTold({
     case DeliveryCancelled.type:
       return DeliveryCancelled.data.parse(data).result === "SUCCESS" ? "DELIVERY_CANCELLED" : undefined;
     default:
-      throw new Error(`${type} tells nothing of an order's progress`);
+      throw new ExplainedError(`${type} tells nothing of an order's progress`);
   }
 }

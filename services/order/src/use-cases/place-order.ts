@@ -6,6 +6,7 @@ import { isTransient } from "@shop/database/errors";
 import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import { instant } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import { groupCommit } from "@shop/runtime/group-commit";
 import type { ServiceContext } from "@shop/service/context";
 import { readCatalogue } from "../db/catalogue.ts";
@@ -147,7 +148,7 @@ async function placeAll(
   return attempts.map(({ request, result }) => {
     if (result.kind !== "placed" || isOurs(result.order.id)) return result;
     const known = usedBy(request, usedByNow);
-    if (known === undefined) throw new Error("an idempotency key is taken, but its order is not there");
+    if (known === undefined) throw new ExplainedError("an idempotency key is taken, but its order is not there");
     return replay(request, known);
   });
 }

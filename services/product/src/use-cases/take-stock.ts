@@ -1,5 +1,6 @@
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
+import { ExplainedError } from "@shop/runtime/errors";
 import { lockShelves, moveToOrders } from "../db/products.ts";
 import { claimReservations, refuseReservations } from "../db/reservations.ts";
 import { decideInOrder, type StockRequest, totalsByProduct } from "../domain/stock.ts";
@@ -42,7 +43,7 @@ export async function takeStock(
     const decision = byOrder.get(orderId);
     if (decision !== undefined) return { orderId, refusal: decision.kind === "refused" ? decision.reason : undefined };
     const earlier = reservations.get(orderId);
-    if (earlier === undefined) throw new Error(`order ${orderId} has no reservation after it was claimed`);
+    if (earlier === undefined) throw new ExplainedError(`order ${orderId} has no reservation after it was claimed`);
     return { orderId, refusal: refusalOf(earlier) };
   });
 }

@@ -1,6 +1,7 @@
 import type { Role } from "@shop/contracts/http/define";
 import { UnavailableError } from "@shop/http/errors";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { IdSource } from "@shop/runtime/ids";
 import type { PrivateJwk } from "../db/schema.ts";
 import type { StoredSigningKey } from "../db/signing-keys.ts";
@@ -51,7 +52,7 @@ export function createAccessTokens({ issuer, audience, clock, ids }: AccessToken
   return {
     async useKeys(stored) {
       const chosen = keyToSignWith(stored, clock.now());
-      if (chosen === undefined) throw new Error("there must be a key to sign with");
+      if (chosen === undefined) throw new ExplainedError("there must be a key to sign with");
       const { kid, privateJwk } = chosen;
       current = {
         header: encode({ alg: "EdDSA", typ: "at+jwt", kid }),
@@ -78,10 +79,10 @@ function publicJwk({ kid, privateJwk: { kty, crv, x } }: StoredSigningKey): Publ
 
 export async function createSigningKey(clock: Clock, ids: IdSource): Promise<StoredSigningKey> {
   const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
-  if (!("privateKey" in pair)) throw new Error("Ed25519 gave no key pair");
+  if (!("privateKey" in pair)) throw new ExplainedError("Ed25519 gave no key pair");
   const { kty, crv, x, d } = await crypto.subtle.exportKey("jwk", pair.privateKey);
   if (kty === undefined || crv === undefined || x === undefined || d === undefined) {
-    throw new Error("an Ed25519 key was exported without one of its parts");
+    throw new ExplainedError("an Ed25519 key was exported without one of its parts");
   }
   const privateJwk: PrivateJwk = { kty, crv, x, d };
   return { kid: ids(), privateJwk, createdAt: new Date(clock.now()) };

@@ -1,6 +1,7 @@
 import { lookup as lookUpName } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 
 /** One way to reach an upstream. */
@@ -53,7 +54,7 @@ export function createPlaces({ name, urls, clock, logger, lookup = lookUpAddress
   async function lookUp(target: URL): Promise<boolean> {
     try {
       const found = await lookup(target.hostname);
-      if (found.length === 0) throw new Error("the name has no address");
+      if (found.length === 0) throw new ExplainedError("the name has no address");
       addresses.set(target, found.toSorted());
       return true;
     } catch (error) {

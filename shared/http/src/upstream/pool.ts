@@ -1,4 +1,5 @@
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { type Address, createAddress, type Target } from "./address.ts";
@@ -143,7 +144,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
     return Promise.any(
       among.map(async (address) => {
         if (isKnownToLive(address) || (await address.probe())) return address;
-        throw new Error("no answer");
+        throw new ExplainedError("no answer");
       }),
     ).catch(() => undefined);
   }
@@ -276,6 +277,6 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
 }
 
 /** The attempt was ended because its address answers nothing. */
-class SilentError extends Error {
+class SilentError extends ExplainedError {
   override readonly name = "SilentError";
 }

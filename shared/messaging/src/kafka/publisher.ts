@@ -1,4 +1,5 @@
 import { CLOUD_EVENT_CONTENT_TYPE } from "@shop/contracts/messages/cloud-event";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { ICustomPartitioner, Kafka, Message, Producer, RecordMetadata } from "kafkajs";
 import type { Acknowledgement, RecordToPublish } from "../broker.ts";
 import type { Naming } from "./naming.ts";
@@ -33,7 +34,8 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
   };
 
   function acknowledgement({ topicName, partition, baseOffset }: RecordMetadata): Acknowledgement {
-    if (baseOffset === undefined) throw new Error(`the broker did not say where it put the records of ${topicName}`);
+    if (baseOffset === undefined)
+      throw new ExplainedError(`the broker did not say where it put the records of ${topicName}`);
     const firstOffset = BigInt(baseOffset);
     const endOffset = firstOffset + BigInt(counts.get(`${topicName}:${partition}`) ?? 0);
     return { topic: naming.topicOf(topicName), partition, firstOffset, endOffset };

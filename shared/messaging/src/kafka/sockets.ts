@@ -1,6 +1,7 @@
 import { connect, isIP, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import type { ISocketFactory, ISocketFactoryArgs } from "kafkajs";
 
@@ -63,7 +64,7 @@ export function createSockets({ clock, logger }: SocketsOptions): Sockets {
       const broker = `${host}:${port}`;
       if (askedAtMs.has(broker)) {
         askedAtMs.set(broker, clock.elapsed());
-        return failed(new Error(`${broker} could not be reached a moment ago`));
+        return failed(new ExplainedError(`${broker} could not be reached a moment ago`));
       }
       const socket = openSocket({ host, port, ssl, onConnect });
       const decided = new AbortController();
@@ -77,7 +78,7 @@ export function createSockets({ clock, logger }: SocketsOptions): Sockets {
       socket.once("close", () => decided.abort());
       void clock.sleep(CONNECT_WITHIN_MS, decided.signal).then(() => {
         if (decided.signal.aborted) return;
-        socket.destroy(new Error(`no connection to ${broker} within ${CONNECT_WITHIN_MS} ms`));
+        socket.destroy(new ExplainedError(`no connection to ${broker} within ${CONNECT_WITHIN_MS} ms`));
       });
       return socket;
     },

@@ -1,6 +1,7 @@
 import type { Topic } from "@shop/contracts/messages/define";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
+import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
@@ -113,7 +114,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       // While the handlers are behind nothing is fetched.
       if (!queue.isEmpty()) lastSignAt = clock.elapsed();
       const silentForMs = clock.elapsed() - lastSignAt;
-      if (silentForMs > patienceMs) ended.resolve(new Error(`no fetch came back for ${silentForMs} ms`));
+      if (silentForMs > patienceMs) ended.resolve(new ExplainedError(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
     // One after the other: a commit that is late must not undo the one behind it.
     let committed = Promise.resolve();
