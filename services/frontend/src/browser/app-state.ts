@@ -1,15 +1,10 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import type { Product } from "@shop/contracts/http/product";
 import type { User } from "@shop/contracts/http/user";
 import type { Language } from "../pages/preferences.ts";
+import type { CartLine, CartProduct } from "./kept.ts";
 import type { Format } from "./format.ts";
 import type { Texts } from "./i18n/en.ts";
-
-export interface CartLine {
-  readonly product: Product;
-  readonly quantity: number;
-}
 
 export type Theme = "light" | "dark" | "system";
 
@@ -31,7 +26,7 @@ export interface AppState {
   logOut(): Promise<void>;
   readonly cart: readonly CartLine[];
   /** @param quantity 0 takes the product out */
-  putInCart(product: Product, quantity: number): void;
+  putInCart(product: CartProduct, quantity: number): void;
   emptyCart(): void;
   /** Says something for a moment, also to screen readers. */
   announce(message: string): void;

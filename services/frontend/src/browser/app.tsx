@@ -1,19 +1,18 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Product } from "@shop/contracts/http/product";
 import { ProblemError } from "@shop/client/problem-error";
 import type { Language } from "../pages/preferences.ts";
-import { AppContext, type AppState, type CartLine, type Theme } from "./app-state.ts";
+import { AppContext, type AppState, type Theme } from "./app-state.ts";
+import { CART, readCart, storeCart } from "./cart.ts";
+import type { CartLine, CartProduct } from "./kept.ts";
 import { createFormat } from "./format.ts";
-import { en } from "./i18n/en.ts";
-import { ko } from "./i18n/ko.ts";
+import { TEXTS } from "./i18n/texts.ts";
 import { CurrentPage } from "./current-page.tsx";
+import { MAX_PRODUCTS } from "./limits.ts";
+import { Boundary } from "./parts/boundary.tsx";
 import { Frame } from "./parts/frame.tsx";
 import { routeOf } from "./router.ts";
 import { useSession } from "./sessions.ts";
-import { readStored, store } from "./storage.ts";
 
-const TEXTS = { en, ko } as const;
-const CART = "cart";
 const PREFERENCE_KEPT_FOR_S = 365 * 24 * 3_600;
 const ANNOUNCED_FOR_MS = 4_000;
 
@@ -22,7 +21,7 @@ export function App() {
   const [path, setPath] = useState(location.pathname);
   const [language, setLanguageState] = useState<Language>(document.documentElement.lang === "ko" ? "ko" : "en");
   const [theme, setThemeState] = useState<Theme>((document.documentElement.dataset["theme"] as Theme) ?? "system");
-  const [cart, setCart] = useState<readonly CartLine[]>(() => readStored<readonly CartLine[]>(CART, []));
+  const [cart, setCart] = useState<readonly CartLine[]>(readCart);
   const [announcement, setAnnouncement] = useState("");
   const main = useRef<HTMLElement>(null);
 
@@ -41,7 +40,8 @@ export function App() {
   // Another tab of the same browser may have filled the cart.
   useEffect(() => {
     const onStorage = ({ key }: StorageEvent) => {
-      if (key === CART) setCart(readStored<readonly CartLine[]>(CART, []));
+      // No key: all of the storage was cleared.
+      if (key === CART || key === null) setCart(readCart());
     };
     globalThis.addEventListener("storage", onStorage);
     return () => globalThis.removeEventListener("storage", onStorage);
@@ -50,13 +50,16 @@ export function App() {
   const changeCart = useCallback((change: (lines: readonly CartLine[]) => readonly CartLine[]) => {
     setCart((lines) => {
       const changed = change(lines);
-      store(CART, changed);
+      storeCart(changed);
       return changed;
     });
   }, []);
 
   const texts = TEXTS[language];
-  const { user, isSettled, hasEnded, doubt, ...session } = useSession(() => setAnnouncement(texts.account.ended));
+  const { user, isSettled, hasEnded, doubt, departures, ...session } = useSession({
+    onDeparture: () => setAnnouncement(""),
+    onEnd: () => setAnnouncement(texts.account.ended),
+  });
   const state = useMemo<AppState>(
     () => ({
       language,
@@ -86,20 +89,21 @@ export function App() {
       async logOut() {
         try {
           await session.logOut();
-          setAnnouncement(texts.account.signedOut);
+          setAnnouncement(cart.length === 0 ? texts.account.signedOut : texts.account.signedOutWithCart);
         } catch (error) {
           if (!(error instanceof ProblemError)) throw error;
           setAnnouncement(texts.account.signedOutHere);
         }
       },
       cart,
-      putInCart(product: Product, quantity: number) {
+      putInCart({ id, name, price, currency, stock }: CartProduct, quantity: number) {
         changeCart((lines) => {
-          const line = { product, quantity };
-          if (quantity === 0) return lines.filter((one) => one.product.id !== product.id);
-          return lines.some((one) => one.product.id === product.id)
-            ? lines.map((one) => (one.product.id === product.id ? line : one))
-            : [...lines, line];
+          const line = { product: { id, name, price, currency, stock }, quantity };
+          if (quantity === 0) return lines.filter((one) => one.product.id !== id);
+          if (lines.some((one) => one.product.id === id)) {
+            return lines.map((one) => (one.product.id === id ? line : one));
+          }
+          return lines.length < MAX_PRODUCTS ? [...lines, line] : lines;
         });
       },
       emptyCart: () => changeCart(() => []),
@@ -123,7 +127,10 @@ export function App() {
   return (
     <AppContext.Provider value={state}>
       <Frame route={route} mainRef={main} announcement={announcement}>
-        <CurrentPage route={route} doubt={doubt} />
+        {/* Another page, and another person, begins with nothing of what the last one held. */}
+        <Boundary key={`${departures} ${path}`} language={language}>
+          <CurrentPage route={route} doubt={doubt} />
+        </Boundary>
       </Frame>
     </AppContext.Provider>
   );

@@ -2,7 +2,10 @@ import { useState } from "preact/hooks";
 import { isProblem, NoAnswerError } from "@shop/client/problem-error";
 import type { Product } from "@shop/contracts/http/product";
 import { accountPath } from "../addresses.ts";
-import { type CartLine, useApp } from "../app-state.ts";
+import { useApp } from "../app-state.ts";
+import { newOrderKey, orderKey } from "../cart.ts";
+import type { CartLine } from "../kept.ts";
+import { MAX_QUANTITY } from "../limits.ts";
 import { useLoad } from "../load.ts";
 import { Form, Input } from "../parts/form.tsx";
 import { Link } from "../parts/link.tsx";
@@ -10,22 +13,12 @@ import { Empty, fieldError } from "../parts/states.tsx";
 import { Stepper } from "../parts/stepper.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { rememberAddress, rememberedAddress } from "../personal.ts";
 import { navigate, pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
-import { readStored, store } from "../storage.ts";
-import { MAX_QUANTITY } from "./shop.tsx";
-
-const ADDRESS = "address";
-const ATTEMPT = "attempt";
-
-/** An order that was sent and may have arrived: sent again with the same key, it is never placed twice. */
-interface SentOrder {
-  readonly key: string;
-  readonly body: string;
-}
 
 export function CartPage() {
-  const { texts, format, cart } = useApp();
+  const { texts, format, cart, emptyCart } = useApp();
   const t = texts.cart;
   usePageTitle(t.title);
   const current = useLoad(`cart ${cart.map(({ product }) => product.id).join()}`, (signal) =>
@@ -58,6 +51,12 @@ export function CartPage() {
           {lines.map((line) => (
             <Line key={line.product.id} line={line} isGone={line.isGone} />
           ))}
+          <li class="line-foot">
+            <span class="quiet">{t.stays}</span>
+            <button type="button" class="quiet-button" onClick={emptyCart}>
+              {t.emptyIt}
+            </button>
+          </li>
         </ul>
         <aside class="card checkout">
           <p class="sum">
@@ -119,29 +118,37 @@ function Line({ line: { product, quantity }, isGone }: { readonly line: CartLine
 }
 
 function Checkout() {
-  const { texts, user, cart, emptyCart } = useApp();
+  const { texts, user, isSettled } = useApp();
   const t = texts.cart;
-  const [deliveryAddress, setAddress] = useState(() => readStored(ADDRESS, ""));
+  if (user === undefined) {
+    return isSettled ? (
+      <Link to={accountPath("signIn")} class="button primary wide">
+        {t.signInFirst}
+      </Link>
+    ) : null;
+  }
+  if (user.role !== "customer") return <p class="quiet">{t.notFor}</p>;
+  return <CheckoutForm userId={user.id} />;
+}
+
+function CheckoutForm({ userId }: { readonly userId: string }) {
+  const { texts, cart, emptyCart } = useApp();
+  const t = texts.cart;
+  const [deliveryAddress, setAddress] = useState(() => rememberedAddress(userId));
 
   async function placeOrder(): Promise<void> {
     const items = cart.map(({ product, quantity }) => ({ productId: product.id, quantity }));
     const body = { items, deliveryAddress: deliveryAddress.trim() };
-    const sent = sentOrder(JSON.stringify([user?.id, body]));
-    store(ADDRESS, body.deliveryAddress);
-    const order = await shop.createOrder(body, { idempotencyKey: sent.key });
-    store(ATTEMPT, null);
+    rememberAddress(userId, body.deliveryAddress);
+    const order = await shop.createOrder(body, { idempotencyKey: orderKey() }).catch((error: unknown) => {
+      // The order that was sent before has been placed. The page says so: whoever sends this one means another.
+      if (isProblem(error, "IDEMPOTENCY_KEY_REUSED")) newOrderKey();
+      throw error;
+    });
     emptyCart();
     navigate(pathTo("order", order.id));
   }
 
-  if (user === undefined) {
-    return (
-      <Link to={accountPath("signIn")} class="button primary wide">
-        {t.signInFirst}
-      </Link>
-    );
-  }
-  if (user.role !== "customer") return <p class="quiet">{t.notFor}</p>;
   return (
     <Form label={t.order} busyLabel={t.ordering} send={placeOrder}>
       {(error) => (
@@ -162,13 +169,4 @@ function Checkout() {
       )}
     </Form>
   );
-}
-
-/** The key for an order with this content: the one it was last sent with, as long as it is not known to have arrived. */
-function sentOrder(body: string): SentOrder {
-  const last = readStored<SentOrder | null>(ATTEMPT, null);
-  if (last?.body === body) return last;
-  const sent = { key: crypto.randomUUID(), body };
-  store(ATTEMPT, sent);
-  return sent;
 }

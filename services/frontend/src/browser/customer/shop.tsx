@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Product } from "@shop/contracts/http/product";
 import { useApp } from "../app-state.ts";
+import { MAX_PRODUCTS, MAX_QUANTITY } from "../limits.ts";
 import { usePages } from "../load.ts";
 import { PagedList } from "../parts/paged-list.tsx";
 import { Empty, Skeleton } from "../parts/states.tsx";
@@ -10,8 +11,6 @@ import { usePageTitle } from "../parts/title.ts";
 import { shop } from "../shop.ts";
 
 const PAGE_SIZE = 24;
-/** The most that an order may have of one product. */
-export const MAX_QUANTITY = 1_000;
 
 export function ShopPage() {
   const { texts } = useApp();
@@ -57,6 +56,10 @@ function ProductCard({ product }: { readonly product: Product }) {
   }, [inCart === 0]);
 
   function put(quantity: number): void {
+    if (inCart === 0 && cart.length >= MAX_PRODUCTS) {
+      announce(t.full(MAX_PRODUCTS));
+      return;
+    }
     hasPressed.current = quantity === 0 || inCart === 0;
     putInCart(product, quantity);
   }
@@ -79,8 +82,8 @@ function ProductCard({ product }: { readonly product: Product }) {
             class="button wide"
             aria-label={`${t.add}: ${name}`}
             onClick={() => {
-              put(1);
               announce(t.added(name));
+              put(1);
             }}
           >
             {t.add}

@@ -19,7 +19,8 @@ const problems: Record<ProblemCode, string> = {
   MALFORMED_BODY: "The shop could not read that.",
   INVALID_REQUEST: "Something is not filled in rightly.",
   UNKNOWN_PRODUCT: "Something in your cart is not on sale any more.",
-  IDEMPOTENCY_KEY_REUSED: "This order was already sent with other contents. Try once more.",
+  IDEMPOTENCY_KEY_REUSED:
+    "An order from this cart was already placed, with other contents. Look at your orders before you place another.",
   USERNAME_TAKEN: "This name is taken. Choose another.",
   PRICE_CHANGED: "A price has changed. Nothing was ordered.",
   VERSION_MISMATCH: "Somebody else has changed this meanwhile. Nothing was changed.",
@@ -174,6 +175,7 @@ export const en = {
     signOut: "Sign out",
     signUp: "Create an account",
     signedOut: "You are signed out.",
+    signedOutWithCart: "You are signed out. Your cart stays in this browser.",
     signedOutHere: "You are signed out in this browser. The server could not be told.",
     ended: "Your session has ended. Sign in again.",
     welcome: (name: string) => `Welcome, ${name}.`,
@@ -198,6 +200,13 @@ export const en = {
     "must not be blank": "Fill this in.",
     "must not contain control characters": "Remove line breaks and special characters.",
   } as Record<string, string>,
+  failed: {
+    title: "This page could not be shown",
+    text: "Something that this browser has stored may not fit this release of the shop. Your orders are safe with us.",
+    reload: "Try again",
+    clear: "Clear stored data and go on",
+    clearHint: "This empties your cart and forgets your address in this browser. You stay signed in.",
+  },
   shop: {
     title: "Made by hand, at your door today",
     lead: "Order, and watch each step until the rider rings.",
@@ -207,6 +216,7 @@ export const en = {
     soldOut: "Sold out",
     add: "Add to cart",
     added: (name: string) => `${name} is in your cart.`,
+    full: (most: number) => `An order takes at most ${most} products. Place this one first.`,
     toCart: (count: number) => (count === 1 ? "1 piece in your cart" : `${count} pieces in your cart`),
   },
   cart: {
@@ -224,6 +234,8 @@ export const en = {
     ordering: "Placing the order…",
     gone: "Not on sale any more. Remove it to go on.",
     over: (left: string) => `Only ${left} left: the order may be cancelled.`,
+    stays: "This cart stays in this browser, also when you sign out.",
+    emptyIt: "Empty the cart",
     signInFirst: "Sign in to order",
     notFor: "Only customers order. You are signed in with another kind of account.",
     unsure: "No answer came. It is safe to press again: the same order is never placed twice.",

@@ -29,7 +29,8 @@ export const ko: Texts = {
     MALFORMED_BODY: "내용을 읽을 수 없습니다.",
     INVALID_REQUEST: "입력한 내용을 다시 확인해 주세요.",
     UNKNOWN_PRODUCT: "장바구니에 더 이상 팔지 않는 상품이 있습니다.",
-    IDEMPOTENCY_KEY_REUSED: "이미 다른 내용으로 보낸 주문입니다. 한 번 더 시도해 주세요.",
+    IDEMPOTENCY_KEY_REUSED:
+      "이 장바구니의 주문이 다른 내용으로 이미 들어갔습니다. 새로 주문하기 전에 내 주문을 확인해 주세요.",
     USERNAME_TAKEN: "이미 쓰고 있는 아이디입니다. 다른 아이디를 골라 주세요.",
     PRICE_CHANGED: "가격이 바뀌었습니다. 주문은 접수되지 않았습니다.",
     VERSION_MISMATCH: "그사이 다른 사람이 내용을 바꾸었습니다. 아무것도 변경하지 않았습니다.",
@@ -109,6 +110,7 @@ export const ko: Texts = {
     signOut: "로그아웃",
     signUp: "회원 가입",
     signedOut: "로그아웃했습니다.",
+    signedOutWithCart: "로그아웃했습니다. 장바구니는 이 브라우저에 남아 있습니다.",
     signedOutHere: "이 브라우저에서 로그아웃했습니다. 서버에는 알리지 못했습니다.",
     ended: "로그인이 끝났습니다. 다시 로그인해 주세요.",
     welcome: (name) => `${name} 님, 어서 오세요.`,
@@ -127,6 +129,13 @@ export const ko: Texts = {
     showPassword: "비밀번호 보기",
     neededFor: "계속하려면 로그인해 주세요.",
   },
+  failed: {
+    title: "이 페이지를 표시할 수 없습니다",
+    text: "이 브라우저에 저장된 내용이 지금 상점과 맞지 않는 것 같습니다. 주문은 안전하게 보관되어 있습니다.",
+    reload: "다시 시도",
+    clear: "저장된 내용을 지우고 계속하기",
+    clearHint: "이 브라우저의 장바구니와 배달 주소가 지워집니다. 로그인은 유지됩니다.",
+  },
   fields: {
     "must be 3 to 32 of a-z, 0-9, dot, underscore and dash": "a–z, 0–9, 점, 붙임표, 밑줄로 3~32자를 써 주세요.",
     "must be 10 to 200 characters": "10자에서 200자로 써 주세요.",
@@ -142,6 +151,7 @@ export const ko: Texts = {
     soldOut: "품절",
     add: "담기",
     added: (name) => `${name}을(를) 장바구니에 담았습니다.`,
+    full: (most) => `한 번에 ${most}가지까지 주문할 수 있습니다. 먼저 담은 것을 주문해 주세요.`,
     toCart: (count) => `장바구니에 ${count}개`,
   },
   cart: {
@@ -159,6 +169,8 @@ export const ko: Texts = {
     ordering: "주문하는 중…",
     gone: "더 이상 팔지 않습니다. 빼고 진행해 주세요.",
     over: (left) => `${left}개만 남아 있어 주문이 취소될 수 있습니다.`,
+    stays: "장바구니는 로그아웃해도 이 브라우저에 남습니다.",
+    emptyIt: "장바구니 비우기",
     signInFirst: "로그인하고 주문하기",
     notFor: "주문은 고객만 할 수 있습니다. 지금은 다른 종류의 계정입니다.",
     unsure: "응답이 오지 않았습니다. 다시 눌러도 안전합니다. 같은 주문이 두 번 들어가지 않습니다.",

@@ -4,6 +4,7 @@ import { accountPath, homeOf } from "../addresses.ts";
 import { type Theme, useApp } from "../app-state.ts";
 import { navigate, pathTo, type Route } from "../router.ts";
 import { Icon } from "./icon.tsx";
+import { Jar } from "./jar.tsx";
 import { Link } from "./link.tsx";
 import { Menu } from "./menu.tsx";
 import { errorText } from "./states.tsx";
@@ -29,9 +30,7 @@ export function Frame({ route, mainRef, announcement, children }: FrameProps) {
       <header class="top">
         <div class="top-row">
           <Link to={homeOf(user?.role)} class="brand">
-            <svg viewBox="0 0 64 64" width="34" height="34" aria-hidden="true" class="jar">
-              <path d="M25 12h14l-2 6c11 3 16 10 16 18 0 9-8 15-13 17H24c-5-2-13-8-13-17 0-8 5-15 16-18l-2-6Z" />
-            </svg>
+            <Jar size={34} />
             <span>{texts.brand}</span>
           </Link>
           <Menu page={route?.page} />

@@ -4,6 +4,7 @@ import { useApp } from "../app-state.ts";
 import type { Texts } from "../i18n/en.ts";
 import type { Loaded } from "../load.ts";
 import { Icon } from "./icon.tsx";
+import { Jar } from "./jar.tsx";
 
 /** What went wrong, in words for the person in front of it. */
 export function errorText(texts: Texts, error: unknown): string {
@@ -48,9 +49,7 @@ interface EmptyProps {
 export function Empty({ title, text, children }: EmptyProps) {
   return (
     <div class="empty">
-      <svg viewBox="0 0 64 64" width="72" height="72" aria-hidden="true" class="jar">
-        <path d="M25 12h14l-2 6c11 3 16 10 16 18 0 9-8 15-13 17H24c-5-2-13-8-13-17 0-8 5-15 16-18l-2-6Z" />
-      </svg>
+      <Jar size={72} />
       <p class="empty-title">{title}</p>
       {text === undefined ? null : <p>{text}</p>}
       {children}
