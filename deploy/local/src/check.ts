@@ -1,7 +1,9 @@
+import { renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createChecks } from "./checking/checks.ts";
-import { sumOf, type Tally } from "./checking/tally.ts";
+import { closingLines, type Progress, type Skipped, summaryOf } from "./checking/closing.ts";
+import { asFailure, sumOf, type Tally } from "./checking/tally.ts";
 import { leaveOnSignal } from "./leave-on-signal.ts";
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -13,42 +15,63 @@ const checks = createChecks({
 leaveOnSignal(() => checks.stop(), say);
 
 const names = checks.all.map(({ name }) => name);
-const chosen = chosenNames();
+const { chosen, unnamed, summaryFile } = whatIsAskedFor();
 const tallies: Tally[] = [];
+const skipped: Skipped[] = [];
 for (const { name, run } of checks.all.filter((check) => chosen.has(check.name))) {
+  saveSummary({ tallies, skipped, running: name });
   const startedAt = performance.now();
   say(`${name} …`);
   const tally = await run().catch(asFailure);
   tallies.push(tally);
+  if (tally.notRun !== undefined) skipped.push({ name, reason: tally.notRun });
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   const outcome =
-    tally.failed > 0
-      ? `FAILED  ${tally.passed} passed, ${tally.failed} failed`
-      : tally.passed > 0
-        ? `${tally.passed} passed`
-        : "NOT RUN";
+    tally.notRun !== undefined
+      ? `NOT RUN  ${tally.notRun}`
+      : tally.failed > 0
+        ? `FAILED  ${tally.passed} passed, ${tally.failed} failed`
+        : `${tally.passed} passed`;
   say(`${name.padEnd(12)} ${seconds.padStart(6)} s  ${outcome}`);
   for (const remark of tally.remarks) say(`${" ".repeat(23)}${remark}`);
 }
+saveSummary({ tallies, skipped, running: "the end" });
 await checks.stop().catch((error: unknown) => tallies.push(asFailure(error)));
 
+skipped.push(...unnamed.map((name) => ({ name, reason: "only when named" })));
+const end: Progress = { tallies, skipped, running: null };
+saveSummary(end);
+for (const line of closingLines(end)) say(line);
 const { passed, failed } = sumOf(tallies);
-say(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
+interface Asked {
+  readonly chosen: ReadonlySet<string>;
+  /** What runs only when it is named, and was not, though everything was asked for. */
+  readonly unnamed: readonly string[];
+  readonly summaryFile: string | undefined;
+}
+
 /** What `--only` names; by default everything that every machine can run, and what `--with` names besides. */
-function chosenNames(): ReadonlySet<string> {
-  const { values } = parseArgs({ options: { only: { type: "string" }, with: { type: "string" } } });
+function whatIsAskedFor(): Asked {
+  const { values } = parseArgs({
+    options: { only: { type: "string" }, with: { type: "string" }, summary: { type: "string" } },
+  });
   const named = (list = "") => list.split(",").flatMap((name) => name.trim() || []);
   const usual = checks.all.filter(({ onRequest }) => !onRequest).map(({ name }) => name);
   const wanted = [...(values.only === undefined ? usual : named(values.only)), ...named(values.with)];
   const unknown = wanted.filter((name) => !names.includes(name));
-  if (unknown.length === 0) return new Set(wanted);
+  if (unknown.length === 0) {
+    const left = values.only === undefined ? names.filter((name) => !wanted.includes(name)) : [];
+    return { chosen: new Set(wanted), unnamed: left, summaryFile: values.summary };
+  }
   say(`There is no check ${unknown.join(", ")}. There are ${names.join(", ")}.`);
   process.exit(2);
 }
 
-/** What could not even run is a failure, and the checks after it still run. */
-function asFailure(error: unknown): Tally {
-  return { passed: 0, failed: 1, remarks: [error instanceof Error ? error.message : String(error)] };
+/** Written whole or not at all, as it is read when this process was killed. */
+function saveSummary(progress: Progress): void {
+  if (summaryFile === undefined) return;
+  writeFileSync(`${summaryFile}.new`, summaryOf(progress));
+  renameSync(`${summaryFile}.new`, summaryFile);
 }

@@ -1,11 +1,24 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createChecks } from "./checks.ts";
 
 const FILES: Readonly<Record<string, string>> = {
-  "package.json": JSON.stringify({ scripts: { types: "true", lint: "echo a breach in main.ts; exit 1" } }),
+  "package.json": JSON.stringify({
+    name: "planted",
+    scripts: {
+      types: "true",
+      lint: "echo a breach in main.ts; exit 1",
+      "format:check": `echo "Finished in 1ms on \${LOOKED_AT:-4} files using 2 threads."`,
+    },
+    dependencies: { zod: "4.6.7" },
+  }),
+  "bun.lock": JSON.stringify({
+    lockfileVersion: 1,
+    workspaces: { "": { name: "planted", dependencies: { zod: "4.6.7" } } },
+    packages: { zod: ["zod@4.6.7", "", {}, "sha512-"] },
+  }),
   "services/order/src/a.test.ts": `import { test } from "bun:test"; test("one", () => {}); test("two", () => {});`,
   "shared/runtime/src/b.test.ts": `import { expect, test } from "bun:test"; test("three", () => expect(1).toBe(2));`,
   "deploy/local/src/c.integration.test.ts": `import { test } from "bun:test"; test("elsewhere", () => {});`,
@@ -19,9 +32,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-async function run(name: string) {
+async function run(name: string, settings: Readonly<Record<string, string>> = {}) {
   const said: string[] = [];
-  const checks = createChecks({ root, environment: process.env, say: (line) => said.push(line) });
+  const environment = { ...process.env, ...settings };
+  const checks = createChecks({ root, environment, say: (line) => said.push(line) });
   const tally = await checks.all.find((check) => check.name === name)?.run();
   await checks.stop();
   return { tally, said: said.join("\n") };
@@ -32,6 +46,55 @@ test("a tool that finds nothing is one test passed, one that finds something one
   const { tally, said } = await run("lint");
   expect(tally).toMatchObject({ passed: 0, failed: 1 });
   expect(said).toContain("a breach in main.ts");
+});
+
+test("a tool that looked at fewer files than there are sources has failed, and says how many", async () => {
+  expect(await run("format")).toMatchObject({ tally: { passed: 1, failed: 0 } });
+  const { tally } = await run("format", { LOOKED_AT: "3" });
+  expect(tally).toMatchObject({ passed: 0, failed: 1 });
+  expect(tally?.remarks.join()).toContain("looked at 3 files, and there are 4 sources");
+});
+
+describe("the audit of packages", () => {
+  const auditBy = async (answer: () => Response) => {
+    const registry = Bun.serve({ port: 0, fetch: answer });
+    const tally = await run("audit", { NPM_CONFIG_REGISTRY: registry.url.href });
+    await registry.stop(true);
+    return tally;
+  };
+  const advisory = (severity: string) => () =>
+    Response.json({
+      zod: [{ id: 1, title: "a fault", severity, url: "https://example.org", vulnerable_versions: "*" }],
+    });
+
+  test("passes without a severe advisory, and fails with one and shows it", async () => {
+    expect(await auditBy(() => Response.json({}))).toMatchObject({ tally: { passed: 1, failed: 0 } });
+    expect(await auditBy(advisory("low"))).toMatchObject({ tally: { passed: 1, failed: 0 } });
+    const { tally, said } = await auditBy(advisory("critical"));
+    expect(tally).toMatchObject({ passed: 0, failed: 1 });
+    expect(said).toContain("a fault");
+  });
+
+  test("has not run where the registry does not answer it", async () => {
+    const notRun = { tally: { passed: 0, failed: 0, notRun: "the package registry answers no audit" } };
+    expect(await auditBy(() => new Response(null, { status: 405 }))).toMatchObject(notRun);
+    expect(await run("audit", { NPM_CONFIG_REGISTRY: "http://127.0.0.1:9/" })).toMatchObject(notRun);
+  });
+});
+
+test("a suite whose tools are missing has not run, and says what is missing", async () => {
+  const bare = { PATH: "/nowhere", HOME: root, CHROMIUM_PATH: "", PLAYWRIGHT_BROWSERS_PATH: root };
+  const reasons = ["browser", "containers", "cluster", "restore", "manifests"].map(async (name) => {
+    const { tally } = await run(name, bare);
+    return [name, tally?.passed, tally?.failed, tally?.notRun];
+  });
+  expect(await Promise.all(reasons)).toEqual([
+    ["browser", 0, 0, "no Chromium"],
+    ["containers", 0, 0, "no Docker engine"],
+    ["cluster", 0, 0, "no Docker engine"],
+    ["restore", 0, 0, "no Docker engine"],
+    ["manifests", 0, 0, "no kubectl and no terraform and no python3 with venv"],
+  ]);
 });
 
 test("a suite counts its own tests, over all folders", async () => {

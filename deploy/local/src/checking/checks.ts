@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
+import { findChromium } from "../chromium.ts";
 import { type Infrastructure, startInfrastructure } from "../infrastructure.ts";
 import { quietLimitMs } from "./limits.ts";
+import { missingOf } from "./prerequisites.ts";
+import { PrintedTests } from "./printed-tests.ts";
 import { ProgramRunner } from "./program.ts";
-import { filesOf, type Suite, SUITES } from "./suites.ts";
-import { sumOf, type Tally, tallyOf } from "./tally.ts";
+import { filesOf, sourcesOf, type Suite, SUITES } from "./suites.ts";
+import { asFailure, sumOf, type Tally, tallyOf } from "./tally.ts";
 
 export interface Check {
   readonly name: string;
@@ -29,28 +31,38 @@ export interface ChecksOptions {
   readonly say: (line: string) => void;
 }
 
-/** Tools that look at the sources: the name of the check and of its script in package.json. */
-const TOOLS = [
-  ["format", "format:check"],
-  ["lint", "lint"],
-  ["types", "types"],
-  ["unused", "unused"],
-] as const;
+interface Tool {
+  readonly name: string;
+  /** Its script in package.json. */
+  readonly script: string;
+  /** Whether it says how many files it looked at (`on N files`), of which there have to be as many as there are sources. */
+  readonly saysHowMany?: true;
+}
+
+/** Tools that look at the sources. A guard holds what the others look at against what there is. */
+const TOOLS: readonly Tool[] = [
+  { name: "format", script: "format:check", saysHowMany: true },
+  { name: "lint", script: "lint", saysHowMany: true },
+  { name: "types", script: "types" },
+  { name: "unused", script: "unused" },
+];
 /** A tool writes nothing until it is done. */
 const TOOL_TIMEOUT_MS = 600_000;
+const AUDIT_TIMEOUT_MS = 120_000;
+/** Advisories below this are printed by `bun audit` and fail nothing. */
+const AUDIT_LEVEL = "high";
+/** What `bun audit` says of a registry that is away, or that knows no audits. */
+const NO_ANSWER = /^error: POST \S+ - /;
 
-/** What `bun test` says of its own counts, which are counted here over all runs, and of each test that passes. */
-const CHATTER = /^(?:bun test v.*|\(pass\) .*| *\d+ (?:pass|fail|error|expect\(\) calls)|Ran \d+ tests? across .*|)$/;
-
-/** Stands before what `bun test` writes of a file. */
-const HEADING = /^\S+\.test\.tsx?:$/;
+/** Where one of these is set, `bun test` takes its reader for a program and does not print which tests passed. */
+const HIDES_PASSES = { AGENT: undefined, CLAUDECODE: undefined, REPL_ID: undefined };
 
 /** All that must hold before a change is good. Each tool counts as one test. */
 export function createChecks({ root, environment, say }: ChecksOptions): Checks {
   const programs = new ProgramRunner();
   let servers: Promise<Infrastructure> | undefined;
 
-  async function runTool(script: string): Promise<Tally> {
+  async function runTool({ script, saysHowMany }: Tool): Promise<Tally> {
     const output: string[] = [];
     const exit = await programs.runBun({
       arguments: ["run", "--silent", script],
@@ -59,16 +71,44 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
       quietMs: TOOL_TIMEOUT_MS,
       onLine: (line) => output.push(line),
     });
+    if (exit.code !== 0) {
+      for (const line of output) say(line);
+      return { passed: 0, failed: 1, remarks: [`see above; again by \`bun run ${script}\``] };
+    }
+    if (saysHowMany) {
+      const looked = Number(/ on (\d+) files?\b/.exec(output.join("\n"))?.[1] ?? 0);
+      const { length: sources } = await sourcesOf(root);
+      if (looked < sources) {
+        const remark = `it looked at ${looked} files, and there are ${sources} sources: see what its settings leave out`;
+        return { passed: 0, failed: 1, remarks: [remark] };
+      }
+    }
+    return { passed: 1, failed: 0, remarks: [] };
+  }
+
+  /** Known vulnerabilities of what is installed. Where the registry answers no such question, it has not run. */
+  async function runAudit(): Promise<Tally> {
+    const output: string[] = [];
+    const exit = await programs.runBun({
+      arguments: ["audit", `--audit-level=${AUDIT_LEVEL}`],
+      environment: { ...environment, NO_COLOR: "1" },
+      cwd: root,
+      quietMs: AUDIT_TIMEOUT_MS,
+      onLine: (line) => output.push(line),
+    });
     if (exit.code === 0) return { passed: 1, failed: 0, remarks: [] };
+    const unanswered = output.find((line) => NO_ANSWER.test(line));
+    if (unanswered !== undefined) {
+      return { passed: 0, failed: 0, remarks: [unanswered], notRun: "the package registry answers no audit" };
+    }
     for (const line of output) say(line);
-    return { passed: 0, failed: 1, remarks: [`see above; again by \`bun run ${script}\``] };
+    return { passed: 0, failed: 1, remarks: ["see above; again by `bun audit`, and see `bun audit fix`"] };
   }
 
   async function runSuite(suite: Suite): Promise<Tally> {
-    const chromium = suite.needsChromium ? await findChromium(environment) : undefined;
-    if (suite.needsChromium && chromium === undefined) {
-      return { passed: 0, failed: 0, remarks: [`not run, as there is no Chromium here: ${HOW_TO_GET_CHROMIUM}`] };
-    }
+    const missing = suite.needs && (await missingOf(suite.needs, environment));
+    if (missing) return { passed: 0, failed: 0, remarks: [`to run it, ${missing.remedy}`], notRun: missing.reason };
+    const chromium = suite.needs === "chromium" ? await findChromium(environment) : undefined;
     const files = await filesOf(suite.name, root);
     const addresses = {
       ...(suite.needsServers && files.length > 0 ? await serverAddresses() : {}),
@@ -80,7 +120,8 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
     const runInTurn = async () => {
       for (const run of waiting) {
         if (suite.fileByFile) say(`  ${run.join()}`);
-        tallies.push(await runTests(suite, run, addresses));
+        // One that could not even begin takes no other's result with it.
+        tallies.push(await runTests(suite, run, addresses).catch(asFailure));
       }
     };
     await Promise.all(Array.from({ length: suite.filesAtOnce }, runInTurn));
@@ -88,33 +129,24 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
   }
 
   async function runTests(suite: Suite, files: readonly string[], addresses: Record<string, string>): Promise<Tally> {
-    if (files.length === 0) return tallyOf({ report: null, files, exitCode: 0 });
+    const printed = new PrintedTests(say);
+    if (files.length === 0) return tallyOf({ report: null, printed, files, exitCode: 0 });
     const folder = await mkdtemp(join(tmpdir(), "check-"));
     try {
       const reportFile = join(folder, "report.xml");
       const sources = await Promise.all(files.map((file) => Bun.file(join(root, file)).text()));
-      // The heading of a file is written when there is something to say of it.
-      let heading: string | undefined;
       const options = [`--timeout=${suite.testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${reportFile}`];
       const exit = await programs.runBun({
         arguments: ["test", ...options, ...files.map((file) => `./${file}`)],
-        environment: { ...environment, ...addresses },
+        environment: { ...environment, ...HIDES_PASSES, ...addresses },
         cwd: root,
         // Tests that pass are among what it writes, so that it is known to go on.
         quietMs: quietLimitMs(sources, suite.testTimeoutMs),
-        onLine: (line) => {
-          if (CHATTER.test(line)) return;
-          if (HEADING.test(line)) {
-            heading = line;
-            return;
-          }
-          if (heading !== undefined) say(heading);
-          heading = undefined;
-          say(line);
-        },
+        onLine: (line) => printed.read(line),
       });
-      const report = Bun.file(reportFile);
-      return tallyOf({ report: (await report.exists()) ? await report.text() : null, files, exitCode: exit.code });
+      const file = Bun.file(reportFile);
+      const report = (await file.exists()) ? await file.text() : null;
+      return tallyOf({ report, printed, files, exitCode: exit.code });
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -142,7 +174,8 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
 
   return {
     all: [
-      ...TOOLS.map(([name, script]) => ({ name, onRequest: false, run: () => runTool(script) })),
+      ...TOOLS.map((tool) => ({ name: tool.name, onRequest: false, run: () => runTool(tool) })),
+      { name: "audit", onRequest: true, run: runAudit },
       ...SUITES.map((suite) => ({ name: suite.name, onRequest: suite.onRequest, run: () => runSuite(suite) })),
     ],
     async stop() {

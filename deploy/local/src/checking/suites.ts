@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Need } from "./prerequisites.ts";
 
 /** Tests that run together. Every test file of the repository belongs to exactly one suite. */
 export interface Suite {
@@ -25,10 +26,10 @@ export interface Suite {
   readonly fileByFile: boolean;
   /** How many of these processes run side by side: more than one where tests wait more than they work, and own what they use. */
   readonly filesAtOnce: number;
-  /** Whether it runs only when it is named: it needs what not every machine has: a Docker engine with the compose plugin, or kubectl, Terraform and Python. */
+  /** Whether it runs only when it is named. */
   readonly onRequest: boolean;
-  /** Whether its tests drive a Chromium. Where there is none, the suite is named as not run. */
-  readonly needsChromium?: true;
+  /** What its tests need that not every machine has. Where it is missing, the suite is counted as skipped. */
+  readonly needs?: Need;
 }
 
 const usual = { needsServers: true, fileByFile: true, filesAtOnce: 1, onRequest: false };
@@ -38,13 +39,14 @@ export const SUITES: readonly Suite[] = [
   { ...usual, name: "guards", needsServers: false, fileByFile: false, testTimeoutMs: 120_000 },
   { ...usual, name: "integration", filesAtOnce: 3, testTimeoutMs: 120_000 },
   { ...usual, name: "end-to-end", testTimeoutMs: 180_000 },
-  { ...usual, name: "browser", needsChromium: true, filesAtOnce: 2, testTimeoutMs: 240_000 },
+  { ...usual, name: "browser", needs: "chromium", filesAtOnce: 2, testTimeoutMs: 240_000 },
   { ...usual, name: "simulation", testTimeoutMs: 240_000 },
   { ...usual, name: "faults", testTimeoutMs: 240_000 },
   {
     ...usual,
     name: "containers",
     needsServers: false,
+    needs: "docker",
     onRequest: true,
     testTimeoutMs: 240_000,
   },
@@ -52,6 +54,7 @@ export const SUITES: readonly Suite[] = [
     ...usual,
     name: "cluster",
     needsServers: false,
+    needs: "docker",
     onRequest: true,
     testTimeoutMs: 240_000,
   },
@@ -59,10 +62,18 @@ export const SUITES: readonly Suite[] = [
     ...usual,
     name: "restore",
     needsServers: false,
+    needs: "docker",
     onRequest: true,
     testTimeoutMs: 240_000,
   },
-  { ...usual, name: "manifests", needsServers: false, onRequest: true, testTimeoutMs: 240_000 },
+  {
+    ...usual,
+    name: "manifests",
+    needsServers: false,
+    needs: "manifest tools",
+    onRequest: true,
+    testTimeoutMs: 240_000,
+  },
 ];
 
 const FOLDERS = ["deploy", "services", "shared", "tests"];
@@ -83,14 +94,21 @@ export function suiteOf(path: string): Suite["name"] {
 
 /** The test files of a suite, from the root of the repository. */
 export async function filesOf(suite: Suite["name"], root: string): Promise<readonly string[]> {
+  const files = await find("**/*.test.{ts,tsx}", root);
+  return files.filter((path) => suiteOf(path) === suite).toSorted();
+}
+
+/** Every source, tests among them, from the root of the repository. */
+export function sourcesOf(root: string): Promise<readonly string[]> {
+  return find("**/*.{ts,tsx}", root);
+}
+
+async function find(glob: string, root: string): Promise<readonly string[]> {
   const files = await Promise.all(
     FOLDERS.map(async (folder) => {
-      const found = await Array.fromAsync(new Bun.Glob("**/*.test.{ts,tsx}").scan(join(root, folder)));
+      const found = await Array.fromAsync(new Bun.Glob(glob).scan(join(root, folder)));
       return found.map((path) => `${folder}/${path}`);
     }),
   );
-  return files
-    .flat()
-    .filter((path) => !path.includes("node_modules/") && suiteOf(path) === suite)
-    .toSorted();
+  return files.flat().filter((path) => !path.includes("node_modules/"));
 }

@@ -1,0 +1,45 @@
+import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
+
+/** What not every machine has. */
+export type Need = "chromium" | "docker" | "manifest tools";
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Missing {
+  /** In a few words, without a comma: `no Chromium`. */
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** What of a need this machine lacks; undefined when it is all there. */
+export async function missingOf(need: Need, environment: Environment): Promise<Missing | undefined> {
+  switch (need) {
+    case "chromium":
+      if ((await findChromium(environment)) !== undefined) return undefined;
+      return { reason: "no Chromium", remedy: HOW_TO_GET_CHROMIUM };
+    case "docker":
+      if (await succeeds(environment, "docker", "info")) {
+        if (await succeeds(environment, "docker", "compose", "version")) return undefined;
+        return { reason: "no compose plugin of Docker", remedy: "install the compose plugin (docker-compose-plugin)" };
+      }
+      return { reason: "no Docker engine", remedy: "start Docker, and see that `docker info` answers" };
+    case "manifest tools": {
+      const absent = ["kubectl", "terraform"].filter((program) => whichOf(environment, program) === null);
+      if (!(await succeeds(environment, "python3", "-m", "venv", "--help"))) absent.push("python3 with venv");
+      if (absent.length === 0) return undefined;
+      return { reason: `no ${absent.join(" and no ")}`, remedy: `install ${absent.join(", ")}` };
+    }
+    default:
+      return need satisfies never;
+  }
+}
+
+function whichOf(environment: Environment, program: string): string | null {
+  return Bun.which(program, { PATH: environment["PATH"] ?? "" });
+}
+
+async function succeeds(environment: Environment, program: string, ...rest: readonly string[]): Promise<boolean> {
+  const path = whichOf(environment, program);
+  if (path === null) return false;
+  const child = Bun.spawn([path, ...rest], { env: { ...environment }, stdio: ["ignore", "ignore", "ignore"] });
+  return (await child.exited) === 0;
+}
