@@ -123,6 +123,12 @@ test("all of it delivered again, twice, changes nothing: what was handled is kno
   expect(await causes()).toEqual(["HANDLER_FAILED", "PARKED", "PARKED"]);
 });
 
+test("a message that stands in a batch twice is applied once, at its first place", async () => {
+  const [first, second] = [recordOf(held, 1), recordOf(held, 2)];
+  await deliver(first, second, { ...first, offset: String((offset += 1)) });
+  expect(await applied(held)).toEqual([1, 2]);
+});
+
 test("behind a message that is refused, or cannot be read, nothing waits", async () => {
   faults.set(2, new Refused("not for me"));
   await deliver(
@@ -202,6 +208,27 @@ test("what time or a deployment has mended goes on by itself, in order", async (
   stop.abort();
   await clock.advance(2_000);
   await watching;
+});
+
+test("a parked message that fails at a replay is retried by itself once its cause is gone", async () => {
+  await holdKey();
+  faults.clear();
+  faults.set(3, new RangeError("another bug"));
+  const [first = ""] = await letterIds();
+  const { replay } = parts();
+  expect(await replay.one(first, { dryRun: false })).toMatchObject({ outcome: "APPLIED", released: 0 });
+  expect(await causes()).toEqual(["HANDLER_FAILED", "PARKED"]);
+  faults.clear();
+  const stop = new AbortController();
+  const watching = watchHeldKeys(stop.signal, { db, replay, clock, logger, metrics });
+  await eventually(async () => {
+    await clock.advance(2_000);
+    expect(await applied(held)).toEqual([1, 2, 3, 4]);
+  });
+  stop.abort();
+  await clock.advance(2_000);
+  await watching;
+  expect(await causes()).toEqual([]);
 });
 
 test("a message that ended processes is tried again only by who asks for it, and then what waits behind it follows", async () => {

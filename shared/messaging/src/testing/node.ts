@@ -2,7 +2,7 @@ import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { jsonRows } from "@shop/database/rows";
-import { systemClock } from "@shop/runtime/clock";
+import { type Clock, systemClock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { capturedLogger, type LogLine } from "@shop/testing/logger";
@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly brokers?: string;
   /** This process, when it is to clear its group of dead members. */
   readonly instance?: Instance;
+  /** The system's by default. */
+  readonly clock?: Clock;
   /** Puts something between the messaging and Kafka. */
   readonly decorate?: (broker: Broker) => Broker;
   /** Called with each message before it is applied; what it throws is the handler's error. */
@@ -61,6 +63,7 @@ export async function startNode({
   prefix,
   brokers,
   instance,
+  clock = systemClock,
   decorate = (broker) => broker,
   onMessage,
   answers = false,
@@ -77,7 +80,7 @@ export async function startNode({
         ...(instance && { instance }),
         partitions: 6,
         replicationFactor: 1,
-        clock: systemClock,
+        clock,
         logger,
         metrics,
       },
@@ -90,7 +93,7 @@ export async function startNode({
       broker,
       groupId: "node",
       retention: defaultRetention,
-      clock: systemClock,
+      clock,
       ids: uuidV7,
       logger,
       metrics,
