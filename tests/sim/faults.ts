@@ -22,8 +22,6 @@ const UNREADABLE = [null, utf8.encode("{"), utf8.encode(`{"specversion":"1.0"}`)
 /** On both sides of the patience of a step (`shared/contracts/src/patience.ts`) and the minute after which that is looked at, in simulated milliseconds. */
 const ABSENCE_MS = [7 * 60_000, 15 * 60_000] as const;
 
-/** After it what was sent before is nowhere to be compared with. */
-export const WIPES = "lost data of the broker";
 
 export const WORLD_FAULTS: readonly WorldFault[] = [
   { name: "kills", everyMs: 1_500, strike: (world) => anyReplica(world)?.crash() },
@@ -158,8 +156,9 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     },
   },
   {
-    name: WIPES,
-    everyMs: 6_000,
+    name: "lost data of the broker",
+    // I5 and I7 cannot be judged after it, so it is in few runs.
+    ...{ part: 0.1, everyMs: 6_000 },
     strike({ scheduler, kafka }) {
       kafka.wipe();
       scheduler.note("the broker has lost all that it had");

@@ -1,7 +1,22 @@
+import { ALL_RULES, type Rule } from "../chaos/rules/rules.ts";
 import type { Verdict } from "./simulate.ts";
 
 const BREACHES_SHOWN = 10;
 const STEPS_SHOWN = 40;
+
+/** Counts by how many seeds each rule was judged. */
+export class Judged {
+  readonly #seeds = new Map<Rule, number>(ALL_RULES.map((rule) => [rule, 0]));
+
+  add(rules: readonly Rule[]): void {
+    for (const rule of rules) this.#seeds.set(rule, (this.#seeds.get(rule) ?? 0) + 1);
+  }
+
+  /** `I1 120, I2 120, …`: for each rule the number of seeds. */
+  toString(): string {
+    return [...this.#seeds].map(([rule, seeds]) => `${rule} ${seeds}`).join(", ");
+  }
+}
 
 /** A verdict in lines for a person: the rules that were broken, the last steps that had to do with their orders, and how to see it again. */
 export function describe({ seed, breaches, trace, orders, tookMs }: Verdict): readonly string[] {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { ALL_RULES } from "../chaos/rules/rules.ts";
 import { planOf } from "./plan.ts";
 import { simulate } from "./simulate.ts";
 import { Stores } from "./world.ts";
@@ -14,9 +15,20 @@ afterAll(() => stores.close());
 
 describe("the simulation", () => {
   test("brings every order to its end while nothing goes wrong", async () => {
-    const { breaches, orders } = await simulate(stores, planOf(1, []));
+    const { breaches, judged, orders } = await simulate(stores, planOf(1, []));
     expect(breaches).toEqual([]);
+    expect(judged).toEqual(ALL_RULES);
     expect(orders).toBeGreaterThan(0);
+  });
+
+  test("is judged by every rule unless the broker has lost its data, and then by all but I5 and I7", async () => {
+    const judgedBy = async (seed: number) => {
+      const { judged, trace } = await simulate(stores, planOf(seed, ["lost data of the broker"]));
+      return { judged, isLost: trace.some((line) => line.includes("the broker has lost all that it had")) };
+    };
+    const rest = ALL_RULES.filter((rule) => rule !== "I5" && rule !== "I7");
+    expect(await judgedBy(1)).toEqual({ isLost: true, judged: rest });
+    expect(await judgedBy(3)).toEqual({ isLost: false, judged: ALL_RULES });
   });
 
   test.each([3, 8, 11])("plays a seed the same way to the letter, whatever was played before: %i", async (seed) => {

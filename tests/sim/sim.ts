@@ -2,7 +2,7 @@ import { leaveOnSignal } from "@shop/local/leave-on-signal";
 import { playOrder } from "./engine/engine.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { faultsOf, planOf } from "./plan.ts";
-import { describe } from "./report.ts";
+import { describe, Judged } from "./report.ts";
 import { simulate } from "./simulate.ts";
 import { playOnWorkers } from "./workers.ts";
 import { Stores } from "./world.ts";
@@ -13,6 +13,8 @@ interface Played {
   readonly played: number;
   /** How many of them broke a rule. */
   readonly broken: number;
+  /** By how many seeds each rule was judged; undefined for the engine, which has rules of its own. */
+  readonly judged?: Judged;
 }
 
 /** How many seeds of the engine that broke a rule are shown with their traces. */
@@ -41,10 +43,12 @@ async function playOne({ seed, faults }: Options): Promise<Played> {
     const plan = planOf(seed, faults);
     const verdict = await simulate(stores, plan);
     for (const line of verdict.trace) say(line);
-    if (verdict.breaches.length === 0) return { played: 1, broken: 0 };
+    const judged = new Judged();
+    judged.add(verdict.judged);
+    if (verdict.breaches.length === 0) return { played: 1, broken: 0, judged };
     say(`seed ${seed} (${faultsOf(plan).join(", ")})`);
     for (const line of describe(verdict)) say(`  ${line}`);
-    return { played: 1, broken: 1 };
+    return { played: 1, broken: 1, judged };
   } finally {
     await stores.close();
   }
@@ -54,16 +58,18 @@ async function playOne({ seed, faults }: Options): Promise<Played> {
 async function playMany({ seed, seeds, forMs = Number.POSITIVE_INFINITY, workers, faults }: Options): Promise<Played> {
   let played = 0;
   let broken = 0;
+  const judged = new Judged();
   await playOnWorkers({
     ...{ from: seed, seeds, forMs, workers, faults },
     hear(told) {
       played += 1;
+      judged.add(told.judged);
       if (told.broken === undefined) return;
       broken += 1;
       for (const line of told.broken) say(line);
     },
   });
-  return { played, broken };
+  return { played, broken, judged };
 }
 
 async function main(): Promise<number> {
@@ -80,12 +86,13 @@ async function main(): Promise<number> {
   }
   leaveOnSignal(() => Promise.resolve(), say);
   const startedAt = performance.now();
-  const { played, broken } = options.engine
+  const { played, broken, judged } = options.engine
     ? playEngine(options)
     : await (options.trace ? playOne(options) : playMany(options));
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   const outcome = broken === 0 ? "every rule held" : `${broken} broke a rule`;
   say(`${played} seeds from ${options.seed} in ${seconds} s: ${outcome}`);
+  if (judged) say(`seeds by which each rule was judged: ${judged}`);
   return broken === 0 && played > 0 ? 0 : 1;
 }
 

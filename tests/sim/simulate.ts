@@ -1,6 +1,6 @@
 import { type Cast, runLoad } from "../chaos/load/load.ts";
-import { type Breach, judge, RULES, type Rule } from "../chaos/rules/rules.ts";
-import { doHarm, WIPES } from "./faults.ts";
+import { type Breach, ALL_RULES, judge, type Rule } from "../chaos/rules/rules.ts";
+import { doHarm } from "./faults.ts";
 import { simulatedPerson } from "./people.ts";
 import type { Plan } from "./plan.ts";
 import { keepShop } from "./shopkeeper.ts";
@@ -9,6 +9,8 @@ import { type Stores, World } from "./world.ts";
 export interface Verdict {
   readonly seed: number;
   readonly breaches: readonly Breach[];
+  /** The rules that it was judged by. */
+  readonly judged: readonly Rule[];
   /** What happened, in its order. */
   readonly trace: readonly string[];
   readonly orders: number;
@@ -27,25 +29,28 @@ export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   const { scheduler } = world;
   const { drainedAfterMs, unanswered } = await scheduler.drive(play(world, plan));
   const evidence = await world.evidence(drainedAfterMs);
+  const judged = rulesAfter(world.kafka.wipes);
   const breaches = [
-    ...judge(evidence, rulesOf(plan)),
+    ...judge(evidence, judged),
     ...unanswered.map((text): Breach => ({ rule: "I8", text })),
     ...(await world.staleProducts()).map((text): Breach => ({ rule: "I5", text })),
   ];
   return {
     seed: plan.seed,
     breaches,
+    judged,
     trace: scheduler.trace,
     orders: evidence.accounts.orders.length,
     tookMs: scheduler.now,
   };
 }
 
-/** When the broker loses its data, what was published cannot be compared with what was written, nor is it drained in time: sagas ask again when their patience ends. */
-function rulesOf({ worldFaults }: Plan): readonly Rule[] {
-  const rules = Object.keys(RULES) as readonly Rule[];
-  const isWiped = worldFaults.some(({ name }) => name === WIPES);
-  return isWiped ? rules.filter((rule) => rule !== "I5" && rule !== "I7") : rules;
+/**
+ * All rules, unless the broker has lost its data: then the topics no longer hold what was published, to compare it with what was written (I5),
+ * and what the loss delays is drained only when sagas retry (I7).
+ */
+function rulesAfter(wipes: number): readonly Rule[] {
+  return wipes > 0 ? ALL_RULES.filter((rule) => rule !== "I5" && rule !== "I7") : ALL_RULES;
 }
 
 interface Rest {

@@ -10,8 +10,9 @@ const stores = Stores.open();
 async function play({ seed, faults }: Asked): Promise<Told> {
   const plan = planOf(seed, faults);
   const verdict = await simulate(await stores, plan);
-  if (verdict.breaches.length === 0) return { seed, broken: undefined };
-  return { seed, broken: [`seed ${seed} (${faultsOf(plan).join(", ")})`, ...describe(verdict)] };
+  const { judged } = verdict;
+  if (verdict.breaches.length === 0) return { seed, judged, broken: undefined };
+  return { seed, judged, broken: [`seed ${seed} (${faultsOf(plan).join(", ")})`, ...describe(verdict)] };
 }
 
 process.on("message", (asked: Asked) => {

@@ -1,3 +1,4 @@
+import type { Rule } from "../chaos/rules/rules.ts";
 import { testPostgresUrl } from "@shop/testing/infrastructure";
 import { join } from "node:path";
 
@@ -10,6 +11,8 @@ export interface Asked {
 /** What it tells of a seed. */
 export interface Told {
   readonly seed: number;
+  /** The rules that it was judged by. */
+  readonly judged: readonly Rule[];
   /** What broke a rule, for a person; undefined when every rule held. */
   readonly broken: readonly string[] | undefined;
 }

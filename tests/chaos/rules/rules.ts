@@ -18,7 +18,7 @@ export const RULES = {
   I8: "a 2xx is never taken back",
 } as const;
 export type Rule = keyof typeof RULES;
-const ALL_RULES = Object.keys(RULES) as readonly Rule[];
+export const ALL_RULES = Object.keys(RULES) as readonly Rule[];
 
 export interface Breach {
   readonly rule: Rule;

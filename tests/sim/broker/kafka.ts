@@ -39,6 +39,8 @@ class Group {
 
 /** What a Kafka cluster keeps: the records of all topics, and how far each group has read. Time and failures are not its business. */
 export class Kafka {
+  /** How often it has lost all of its data. */
+  wipes = 0;
   /** Whether nobody can reach it. */
   isAway = false;
   /** The messages that came late into their partitions, whole, and how many are to come yet. */
@@ -149,6 +151,7 @@ export class Kafka {
 
   /** Throws everything away, topics and groups. */
   wipe(): void {
+    this.wipes += 1;
     this.#logs = new Map();
     for (const group of this.#groups.values()) {
       group.committed.clear();
