@@ -22,7 +22,6 @@ const UNREADABLE = [null, utf8.encode("{"), utf8.encode(`{"specversion":"1.0"}`)
 /** On both sides of the patience of a step (`shared/contracts/src/patience.ts`) and the minute after which that is looked at, in simulated milliseconds. */
 const ABSENCE_MS = [7 * 60_000, 15 * 60_000] as const;
 
-
 export const WORLD_FAULTS: readonly WorldFault[] = [
   { name: "kills", everyMs: 1_500, strike: (world) => anyReplica(world)?.crash() },
   {

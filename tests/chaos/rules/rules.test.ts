@@ -26,6 +26,29 @@ const asked = (method: string, call: string, status: number, more: Partial<Entry
 /** What others have told of the order: the order service and the orchestrator hear it. */
 const NEWS = ["ProductDecreased-1", "DeliveryCreated-1", "DeliveryCompleted-2"];
 
+/** How the saga comes from step to step: what it hears, where it was and is, what it sends. */
+const STEPS: readonly {
+  readonly txid: string;
+  readonly hears?: string;
+  readonly before: string | null;
+  readonly step: string;
+  readonly sends?: string;
+}[] = [
+  { txid: "1", before: null, step: "DECREASE_PRODUCT RUNNING", sends: "DecreaseProductCommand" },
+  {
+    ...{ txid: "news 0", hears: "ProductDecreased-1", before: "DECREASE_PRODUCT RUNNING" },
+    ...{ step: "CREATE_DELIVERY RUNNING", sends: "CreateDeliveryCommand" },
+  },
+  {
+    ...{ txid: "news 1", hears: "DeliveryCreated-1" },
+    ...{ before: "CREATE_DELIVERY RUNNING", step: "WAIT_FOR_RIDER RUNNING" },
+  },
+  {
+    ...{ txid: "news 2", hears: "DeliveryCompleted-2", before: "WAIT_FOR_RIDER RUNNING" },
+    ...{ step: "COMPLETE_ORDER RUNNING", sends: "CompleteOrderCommand" },
+  },
+];
+
 /** One order that was placed, delivered and completed, as all of it is found when nothing went wrong. */
 function good() {
   const outbox = [
@@ -50,27 +73,31 @@ function good() {
       [
         "order",
         [
-          ...[row("1", "orders", "PENDING"), row("1", "outbox", "OrderCreated")],
+          ...[row("1", "orders", "PENDING"), row("1", "write", null), row("1", "outbox", "OrderCreated")],
           ...NEWS.map((id, index) => row(`news ${index}`, "inbox", null, null, id)),
-          ...[row("2", "orders", "COMPLETE", "PENDING"), row("2", "outbox", "OrderCompleted")],
+          ...[row("2", "orders", "COMPLETE", "PENDING"), row("2", "write", null), row("2", "outbox", "OrderCompleted")],
         ],
       ],
-      ["product", [row("1", "reservation", "TAKEN"), row("1", "outbox", "ProductDecreased")]],
+      ["product", [row("1", "reservation", "TAKEN"), row("1", "write", null), row("1", "outbox", "ProductDecreased")]],
       [
         "delivery",
         [
-          ...[row("1", "delivery", "PENDING"), row("1", "outbox", "DeliveryCreated")],
-          ...[row("2", "delivery", "COMPLETE", "PENDING"), row("2", "outbox", "DeliveryCompleted")],
+          ...[row("1", "delivery", "PENDING"), row("1", "write", null), row("1", "outbox", "DeliveryCreated")],
+          row("2", "delivery", "COMPLETE", "PENDING"),
+          ...[row("2", "write", null), row("2", "outbox", "DeliveryCompleted")],
         ],
       ],
       [
         "orchestrator",
         [
           ...[row("1", "inbox", null, null, "OrderCreated-1"), row("1", "saga", "RUNNING")],
-          ...["DecreaseProductCommand", "CreateDeliveryCommand"].map((type) => row("1", "outbox", type)),
-          ...NEWS.map((id, index) => row(`news ${index}`, "inbox", null, null, id)),
-          row("2", "outbox", "CompleteOrderCommand"),
+          ...STEPS.flatMap(({ txid, hears, step, before, sends }) => [
+            ...(hears === undefined ? [] : [row(txid, "inbox", null, null, hears)]),
+            row(txid, "write", step, before),
+            ...(sends === undefined ? [] : [row(txid, "outbox", sends)]),
+          ]),
           ...[row("2", "inbox", null, null, "OrderCompleted-2"), row("2", "saga", "COMPLETE", "RUNNING")],
+          row("2", "write", "COMPLETE_ORDER COMPLETE", "COMPLETE_ORDER RUNNING"),
         ],
       ],
     ]),
@@ -90,6 +117,23 @@ function good() {
     drainedAfterMs: 500,
   } satisfies Evidence as Evidence & { ledgers: Map<string, LedgerRow[]>; journal: Entry[] };
 }
+
+/** Records of the order, one behind the other, whose ids are their types. */
+const inTopic = (topic: string, types: readonly string[]) =>
+  types.map((type, index) => ({ topic, partition: 0, offset: String(50 + index), key: ID, messageId: type, type }));
+
+test("messages that share a transaction and are applied in their order break no rule", () => {
+  const evidence = good();
+  rows(evidence, "delivery").push(
+    ...["CreateDeliveryCommand", "CancelDeliveryCommand"].map((type) => row("7", "inbox", null, null, type)),
+    ...["DeliveryCreated", "DeliveryCompleted", "DeliveryCancelled"].map((type) => row("7", "outbox", type)),
+  );
+  const records = [
+    ...evidence.records,
+    ...inTopic("delivery.commands", ["CreateDeliveryCommand", "CancelDeliveryCommand"]),
+  ];
+  expect(judge({ ...evidence, records }, ["I5"])).toEqual([]);
+});
 
 type Doctored = ReturnType<typeof good>;
 const rows = (evidence: Doctored, service: string) => evidence.ledgers.get(service) ?? [];
@@ -203,6 +247,80 @@ describe("each rule is found broken when the evidence is doctored:", () => {
       (evidence) => {
         without(evidence, "order", "OrderCreated");
         rows(evidence, "order").push(row("7", "outbox", "OrderCreated"));
+      },
+    ],
+    [
+      "I6",
+      "a command in another transaction than the step of its saga",
+      (evidence) => {
+        without(evidence, "orchestrator", "CreateDeliveryCommand");
+        rows(evidence, "orchestrator").push(row("7", "outbox", "CreateDeliveryCommand"));
+      },
+    ],
+    [
+      "I6",
+      "a saga that came to a step without its command",
+      (evidence) => void without(evidence, "orchestrator", "CreateDeliveryCommand"),
+    ],
+    [
+      "I6",
+      "a request to cancel that nobody was told of",
+      (evidence) => void rows(evidence, "order").push(row("7", "write", "CANCEL_REQUESTED")),
+    ],
+    [
+      "I6",
+      "a request to cancel in another transaction than its order",
+      (evidence) =>
+        void rows(evidence, "order").push(
+          ...[row("7", "write", "CANCEL_REQUESTED"), row("8", "outbox", "OrderCancelRequested")],
+        ),
+    ],
+    [
+      "I6",
+      "a product that was changed, and nobody was told of it",
+      (evidence) => void rows(evidence, "product").push(row("7", "write", "2", "1", TEA)),
+    ],
+    [
+      "I6",
+      "an answer in a transaction that handled no command about it",
+      (evidence) =>
+        void rows(evidence, "product").push(
+          ...[row("7", "inbox", null, null, "OrderCreated of another"), row("8", "outbox", "ProductDecreased")],
+        ),
+    ],
+    [
+      "I6",
+      "an answer that tells of what is not so",
+      (evidence) =>
+        void rows(evidence, "product").push(...[row("7", "write", null), row("7", "outbox", "ProductIncreased")]),
+    ],
+    [
+      "I4",
+      "stock that was taken is refused by another transaction",
+      (evidence) => void rows(evidence, "product").push(row("7", "reservation", "REFUSED", "TAKEN")),
+    ],
+    [
+      "I5",
+      "commands that share a transaction are applied in another order",
+      (evidence) => {
+        const commands = ["DecreaseProductCommand", "IncreaseProductCommand"];
+        rows(evidence, "product").push(
+          ...commands.map((type) => row("7", "inbox", null, null, type)),
+          ...["ProductIncreased", "ProductDecreased"].map((type) => row("7", "outbox", type)),
+        );
+        return { records: [...evidence.records, ...inTopic("product.commands", commands)] };
+      },
+    ],
+    [
+      "I5",
+      "events that share a transaction are applied to their saga in another order",
+      (evidence) => {
+        const events = ["DeliveryCreated", "DeliveryFailed"];
+        rows(evidence, "orchestrator").push(
+          ...events.map((type) => row("7", "inbox", null, null, type)),
+          ...events.toReversed().map((type) => row("7", "history", type)),
+        );
+        return { records: [...evidence.records, ...inTopic("delivery.events", events)] };
       },
     ],
     [
