@@ -2,6 +2,13 @@ import type { Habits } from "./load/load.ts";
 import type { Rule } from "./rules/rules.ts";
 import type { Needs, Stage } from "./stage/stage.ts";
 
+/** How many orders, completions and cancels were answered with success. */
+export interface Least {
+  readonly placed: number;
+  readonly completed: number;
+  readonly cancelled: number;
+}
+
 /** One kind of harm, by its number in the list of faults. */
 export interface Fault {
   readonly number: number;
@@ -22,6 +29,10 @@ export interface Fault {
   readonly stocks?: readonly number[];
   /** What this machine lacks for it, as a sentence; nothing when it can be run. */
   readonly missing?: () => string | undefined;
+  /** Statuses that any call may be answered with by this fault, beside those that it may always be. */
+  readonly mayAnswer?: readonly number[];
+  /** What must have been done at least, where it is not what it must be for other faults. */
+  readonly least?: Least;
   /** What of the answers breaks a rule of this fault alone. */
   readonly answers?: "no server errors" | "orders are always taken" | "refused early";
   /** Does harm for one turn and undoes it before it resolves. */

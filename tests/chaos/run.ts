@@ -28,7 +28,9 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
       harm: () => script.run(stage),
       deeds: script,
       ...{ seed: plan.seed, rules: plan.rules, journal },
+      mayAnswer: plan.faults.flatMap((fault) => fault.mayAnswer ?? []),
       ...(first.habits && { habits: first.habits }),
+      ...(first.least && { least: first.least }),
       ...(first.stocks && { stocks: first.stocks }),
       note(text) {
         write(text);

@@ -1,6 +1,6 @@
 import { watchLateness } from "@shop/runtime/lateness";
 import { eventually } from "@shop/testing/eventually";
-import { EVERYTHING } from "./fault.ts";
+import { EVERYTHING, type Least } from "./fault.ts";
 import { assemble } from "./load/cast.ts";
 import { answersByStatus, type Entry, problemsByCode } from "./load/journal.ts";
 import { type Cast, type Habits, runLoad, usualHabits } from "./load/load.ts";
@@ -22,6 +22,10 @@ export interface TrialOptions {
   /** Of the products that are ordered. */
   readonly stocks?: readonly number[];
   readonly rules?: readonly Rule[];
+  /** Statuses that any call may be answered with by this harm. */
+  readonly mayAnswer?: readonly number[];
+  /** What must have been done at least for the run to say anything. */
+  readonly least?: Least;
   /** Every answer is written to its end. */
   readonly journal?: Entry[];
   /** Told what is going on. */
@@ -43,6 +47,8 @@ export interface Verdict {
   readonly failures: readonly string[];
 }
 
+/** What a slow machine does in the shortest run, several times over. */
+const LEAST: Least = { placed: 20, completed: 5, cancelled: 2 };
 const STOCKS = [100_000, 100_000, 100_000, 100];
 /** A saga that has lost an answer asks again after at most a minute. */
 const QUIET_WITHIN_MS = 120_000;
@@ -60,6 +66,8 @@ export async function trial({
   habits = {},
   stocks = STOCKS,
   rules = EVERYTHING,
+  mayAnswer = [],
+  least = LEAST,
   journal = [],
   note = () => undefined,
 }: TrialOptions): Promise<Verdict> {
@@ -90,14 +98,32 @@ export async function trial({
   failures.push(...(await serveLastOrders(cast, seed, journal)));
   await untilQuiet(now, performance.now(), 30_000);
 
+  failures.push(...tooLittle(journal, least));
+
   note("reading the databases, the topics and the journal");
-  const evidence = await gather(now, { journal, ...deeds, drainedAfterMs });
+  const evidence = await gather(now, { journal, mayAnswer, ...deeds, drainedAfterMs });
   return {
     orders: new Set(journal.flatMap(({ status, orderId }) => (status === 201 ? (orderId ?? []) : []))).size,
     ...{ answers: answersByStatus(journal), problems: problemsByCode(journal), quietAfterMs, failures },
     callersLateMs: lateness.worstMs(),
     breaches: judge(evidence, rules),
   };
+}
+
+/** What was done less often than it must be, as sentences. */
+function tooLittle(journal: readonly Entry[], least: Least): readonly string[] {
+  const ordersOf = (status: number, end: string) =>
+    new Set(
+      journal.flatMap((entry) => (entry.status === status && entry.call.endsWith(end) ? (entry.orderId ?? []) : [])),
+    ).size;
+  const done: Least = {
+    placed: ordersOf(201, "/api/orders"),
+    completed: ordersOf(200, "/complete"),
+    cancelled: ordersOf(202, "/api/orders/{id}/cancel"),
+  };
+  return (["placed", "completed", "cancelled"] as const).flatMap((what) =>
+    done[what] >= least[what] ? [] : `only ${done[what]} orders were ${what}: ${least[what]} are the least`,
+  );
 }
 
 /** Some further orders, all of which are delivered. @returns a sentence when they were not all served */

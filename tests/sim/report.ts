@@ -13,7 +13,7 @@ export class Judged {
   }
 
   /** `I1 120, I2 120, …`: for each rule the number of seeds. */
-  toString(): string {
+  toText(): string {
     return [...this.#seeds].map(([rule, seeds]) => `${rule} ${seeds}`).join(", ");
   }
 }

@@ -22,7 +22,7 @@ test("every rule holds under each of the day's seeds, as many as fit in a minute
       broken.push(...(told.broken ?? []));
     },
   });
-  process.stdout.write(`${played} seeds from ${from}, of which each rule was judged by: ${judged}\n`);
+  process.stdout.write(`${played} seeds from ${from}, of which each rule was judged by: ${judged.toText()}\n`);
   expect(broken.join("\n")).toBe("");
   expect(played).toBeGreaterThan(0);
 });

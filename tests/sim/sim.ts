@@ -92,7 +92,7 @@ async function main(): Promise<number> {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   const outcome = broken === 0 ? "every rule held" : `${broken} broke a rule`;
   say(`${played} seeds from ${options.seed} in ${seconds} s: ${outcome}`);
-  if (judged) say(`seeds by which each rule was judged: ${judged}`);
+  if (judged) say(`seeds by which each rule was judged: ${judged.toText()}`);
   return broken === 0 && played > 0 ? 0 : 1;
 }
 

@@ -3,7 +3,14 @@ import postgres from "postgres";
 export interface OrderRow {
   readonly id: string;
   readonly status: "PENDING" | "COMPLETE" | "CANCELLED";
-  readonly items: readonly { readonly productId: string; readonly quantity: number }[];
+  readonly items: readonly {
+    readonly productId: string;
+    readonly quantity: number;
+    readonly name: string;
+    readonly unitPrice: number;
+  }[];
+  readonly total: number;
+  readonly address: string;
 }
 interface ReservationRow {
   readonly order_id: string;
@@ -14,6 +21,7 @@ interface DeliveryRow {
   readonly order_id: string;
   readonly status: "PENDING" | "COMPLETE" | "CANCELLED" | "FAILED";
   readonly rider_id: string | null;
+  readonly address: string;
 }
 interface SagaRow {
   readonly order_id: string;
@@ -33,6 +41,8 @@ export interface Accounts {
   readonly products: readonly {
     readonly id: string;
     readonly name: string;
+    readonly price: number;
+    readonly version: number;
     readonly stock: number;
     readonly broughtIn: number;
   }[];
@@ -71,12 +81,12 @@ export async function readAccounts(from: ReadonlyMap<string, string> | Connectio
 
 async function read(on: Connections): Promise<Accounts> {
   const [orders, reservations, products, deliveries, sagas] = await Promise.all([
-    on("order")<OrderRow[]>`select id, status, items from orders`,
+    on("order")<OrderRow[]>`select id, status, items, total::float8 as total, delivery_address as address from orders`,
     on("product")<ReservationRow[]>`select order_id, status, items from reservation`,
     on("product")<Accounts["products"][number][]>`
-      select p.id, p.name, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as "broughtIn"
+      select p.id, p.name, p.price::float8 as price, p.version, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as "broughtIn"
       from product p order by p.id`,
-    on("delivery")<DeliveryRow[]>`select order_id, status, rider_id from delivery`,
+    on("delivery")<DeliveryRow[]>`select order_id, status, rider_id, delivery_address as address from delivery`,
     on("orchestrator")<SagaRow[]>`select order_id, status, step, stuck_since is not null as stuck from saga`,
   ]);
   const created = await on("order")<Accounts["created"][number][]>`
@@ -184,7 +194,7 @@ function judge(
   return findings;
 }
 
-function summary(items: OrderRow["items"]): string {
+function summary(items: ReservationRow["items"]): string {
   return items
     .map(({ productId, quantity }) => `${quantity} of ${productId}`)
     .toSorted()

@@ -41,6 +41,7 @@ export const steppedClocks: Fault = {
   what: "the clock of one service steps an hour forward or back, and to the right time again; tokens are issued by a clock that is 2 s off",
   rules: ["I1", "I2", "I3", "I8"],
   needs: { clocks: true },
+  mayAnswer: [401],
   mixes: false,
   async strike(stage, turn) {
     await useTokenOff(stage, turn);

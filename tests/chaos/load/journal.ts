@@ -12,6 +12,18 @@ export interface Entry {
   /** The idempotency key under which an order was placed. */
   readonly key?: string;
   readonly orderId?: string;
+  /** What was asked for, of an order that was placed. */
+  readonly asked?: { readonly items: readonly Bought[]; readonly deliveryAddress: string };
+  /** What an answer showed of an order beside its status. */
+  readonly order?: ShownOrder;
+  /** What an answer showed of a product. */
+  readonly product?: ShownProduct;
+  /** The product that a call is about. */
+  readonly about?: string;
+  /** The first stock of a new product. */
+  readonly stock?: number;
+  /** By how much a call was to change a stock. */
+  readonly delta?: number;
   /** The status that the answer gives to the order or the delivery. */
   readonly said?: string;
   /** Whose delivery it is by the answer. */
@@ -20,6 +32,34 @@ export interface Entry {
   readonly retryAfter?: number;
   /** The problem's code, or why there is no answer. */
   readonly problem?: string;
+}
+
+export interface Bought {
+  readonly productId: string;
+  readonly quantity: number;
+}
+
+export interface ShownOrder {
+  readonly items: readonly (Bought & { readonly name: string; readonly unitPrice: number })[];
+  readonly total: number;
+  readonly deliveryAddress: string;
+}
+
+export interface ShownProduct {
+  readonly id: string;
+  readonly name: string;
+  readonly price: number;
+  readonly version: number;
+}
+
+/** What a body shows of an order or a product, if it shows one. */
+export function shownIn(body: Readonly<Record<string, unknown>>): Pick<Entry, "order" | "product"> {
+  const { id, items, total, deliveryAddress, name, price, version } = body;
+  if (Array.isArray(items) && typeof total === "number" && typeof deliveryAddress === "string")
+    return { order: { items: items as ShownOrder["items"], total, deliveryAddress } };
+  if (typeof id === "string" && typeof name === "string" && typeof price === "number" && typeof version === "number")
+    return { product: { id, name, price, version } };
+  return {};
 }
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;

@@ -90,7 +90,8 @@ export async function runLoad(
 
   async function oneOrder(plan: Plan): Promise<void> {
     const { customer, items, key, fate, whims } = plan;
-    const json = { items, deliveryAddress: "1 Sejong-daero, Jung-gu, Seoul" };
+    // Of its own, so that an address that comes to another order is noticed.
+    const json = { items, deliveryAddress: `${key} Sejong-daero, Jung-gu, Seoul` };
     const placings = await Promise.all(
       Array.from({ length: habits.timesPlaced }, () =>
         insist(`an order with the key ${key}`, () => customer.call("POST", "/api/orders", { json, key })),

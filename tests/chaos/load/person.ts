@@ -1,4 +1,4 @@
-import { callOf, type Entry } from "./journal.ts";
+import { callOf, type Entry, shownIn } from "./journal.ts";
 
 /** Somebody with a token whose calls are written down. */
 export interface Person {
@@ -60,7 +60,7 @@ export function writtenDown(
     async call(method, path, asked = {}) {
       const startedAt = nowMs();
       const { status, body, problem, retryAfter } = await call(method, path, asked);
-      const { key, orderId } = asked;
+      const { key, orderId, json } = asked;
       const about = orderId ?? aboutOrder(path, body);
       const { status: said, riderId } = body;
       write({
@@ -68,6 +68,8 @@ export function writtenDown(
         ...{ who: name, method, call: callOf(path), status },
         ...(key === undefined ? {} : { key }),
         ...(about === undefined ? {} : { orderId: about }),
+        ...shownIn(body),
+        ...askedIn(path, json),
         ...(typeof said === "string" ? { said } : {}),
         ...(typeof riderId === "string" ? { riderId } : {}),
         ...(problem === undefined ? {} : { problem }),
@@ -97,6 +99,21 @@ export async function answered(response: Response): Promise<Answered> {
     ...{ status, body, problem: String(body["code"]) },
     ...(retryAfter === null ? {} : { retryAfter: Number(retryAfter) }),
   };
+}
+
+/** What a body asks for that is compared with what becomes of it. */
+function askedIn(path: string, json: unknown): Pick<Entry, "asked" | "delta" | "about" | "stock"> {
+  const about = /^\/api\/products\/([0-9a-f-]{36})/.exec(path)?.[1];
+  return { ...(about === undefined ? {} : { about }), ...askedBy(path, json) };
+}
+
+function askedBy(path: string, json: unknown): Pick<Entry, "asked" | "delta" | "stock"> {
+  if (typeof json !== "object" || json === null) return {};
+  if ("delta" in json && typeof json.delta === "number") return { delta: json.delta };
+  if ("stock" in json && typeof json.stock === "number") return { stock: json.stock };
+  if (path === "/api/orders" && "items" in json && "deliveryAddress" in json)
+    return { asked: json as Entry["asked"] & object };
+  return {};
 }
 
 function aboutOrder(path: string, body: Told["body"]): string | undefined {

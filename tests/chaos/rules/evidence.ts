@@ -44,13 +44,15 @@ export interface Evidence {
   readonly planted: ReadonlySet<string>;
   /** … and ids of messages that it brought forward, so that their order says nothing. */
   readonly broughtForward: ReadonlySet<string>;
+  /** Statuses that any call may be answered with by what was done, such as 401 where clocks disagree. */
+  readonly mayAnswer?: readonly number[];
   /** Records that came when everything was told to stop already, so that nobody may be left to read them; none when nothing is stopped. */
   readonly tooLate?: ReadonlySet<string>;
   /** How long after the heal nothing was unsent and nobody lagged; undefined when it never came to that. */
   readonly drainedAfterMs: number | undefined;
 }
 
-export type Deeds = Pick<Evidence, "journal" | "planted" | "broughtForward" | "drainedAfterMs">;
+export type Deeds = Pick<Evidence, "journal" | "planted" | "broughtForward" | "drainedAfterMs" | "mayAnswer">;
 
 /** The databases and the broker of a system, past all that is in between. */
 export type Depths = Pick<Stage, "databaseUrls" | "superuserUrl" | "client">;

@@ -9,6 +9,11 @@ const TEA = "0190a0a0-0000-7000-8000-00000000000a";
 const RIDER = "0190a0a0-0000-7000-8000-00000000000d";
 const OTHER_RIDER = "0190a0a0-0000-7000-8000-00000000000e";
 const items = [{ productId: TEA, quantity: 2 }];
+const ADDRESS = "1 Sejong-daero";
+const PRODUCT = { id: TEA, name: "Tea", price: 500, version: 1 };
+const BOUGHT = [{ productId: TEA, name: "Tea", unitPrice: 500, quantity: 2 }];
+const PLACED = { id: ID, items: BOUGHT, total: 1_000, address: ADDRESS };
+const SHOWN = { items: BOUGHT, total: 1_000, deliveryAddress: ADDRESS };
 
 let seq = 0;
 const row = (txid: string, what: LedgerRow["what"], after: string | null, before: string | null = null, key = ID) => {
@@ -60,10 +65,10 @@ function good() {
   ];
   return {
     accounts: {
-      orders: [{ id: ID, status: "COMPLETE", items }],
+      orders: [{ ...PLACED, status: "COMPLETE" }],
       reservations: [{ order_id: ID, status: "TAKEN", items }],
-      products: [{ id: TEA, name: "Tea", stock: 8, broughtIn: 10 }],
-      deliveries: [{ order_id: ID, status: "COMPLETE", rider_id: RIDER }],
+      products: [{ ...PRODUCT, stock: 8, broughtIn: 10 }],
+      deliveries: [{ order_id: ID, status: "COMPLETE", rider_id: RIDER, address: ADDRESS }],
       sagas: [{ order_id: ID, status: "COMPLETE", step: "COMPLETE_ORDER", stuck: false }],
       created: [{ key: ID, n: 1 }],
       unsent: 0,
@@ -108,7 +113,12 @@ function good() {
     deadLetters: [] as DeadLetter[],
     orderOfKey: new Map([["k", ID]]),
     journal: [
-      asked("POST", "/api/orders", 201, { key: "k", said: "PENDING" }),
+      asked("POST", "/api/products", 201, { product: PRODUCT, stock: 7 }),
+      asked("POST", "/api/products/{id}/stock", 200, { about: TEA, delta: 3 }),
+      asked("POST", "/api/orders", 201, {
+        ...{ key: "k", said: "PENDING", order: SHOWN },
+        asked: { items, deliveryAddress: ADDRESS },
+      }),
       asked("PUT", "/api/deliveries/{id}/complete", 200, { said: "COMPLETE", riderId: RIDER }),
       asked("GET", "/api/orders/{id}", 200, { said: "COMPLETE" }),
     ],
@@ -183,7 +193,7 @@ describe("each rule is found broken when the evidence is doctored:", () => {
       "I1",
       "stock that nobody holds is gone",
       ({ accounts }) => ({
-        accounts: { ...accounts, products: [{ id: TEA, name: "Tea", stock: 7, broughtIn: 10 }] },
+        accounts: { ...accounts, products: [{ ...PRODUCT, stock: 7, broughtIn: 10 }] },
       }),
     ],
     [
@@ -357,11 +367,72 @@ describe("each rule is found broken when the evidence is doctored:", () => {
       }),
     ],
     ["I7", "a planted record that nobody set aside", () => ({ planted: new Set(["order.commands:0:7"]) })],
+    ...(
+      [
+        ["a call is answered with what it may not be", "GET", "/api/orders/{id}", 404, {}],
+        ["a call is answered with a fault of the system", "PUT", "/api/deliveries/{id}/claim", 500, {}],
+        [
+          "an order has another total than was shown",
+          "GET",
+          "/api/orders/{id}",
+          200,
+          { order: { ...SHOWN, total: 9 } },
+        ],
+        [
+          "an order has other items than were asked for",
+          ...(["POST", "/api/orders", 201] as const),
+          { key: "k", asked: { items: [{ productId: TEA, quantity: 3 }], deliveryAddress: ADDRESS } },
+        ],
+        [
+          "an order goes elsewhere than was asked for",
+          ...(["POST", "/api/orders", 201] as const),
+          { key: "k", asked: { items, deliveryAddress: "elsewhere" } },
+        ],
+        [
+          "a change of a product is gone",
+          ...(["PATCH", "/api/products/{id}", 200] as const),
+          { product: { ...PRODUCT, version: 2 } },
+        ],
+        [
+          "a product has another price than its version was answered with",
+          ...(["PATCH", "/api/products/{id}", 200] as const),
+          { product: { ...PRODUCT, price: 600 } },
+        ],
+        [
+          "stock that was brought in is gone",
+          ...(["POST", "/api/products/{id}/stock", 200] as const),
+          { about: TEA, delta: 5 },
+        ],
+      ] as const
+    ).map(
+      ([what, method, call, status, more]) =>
+        ["I8", what, (evidence: Doctored) => void evidence.journal.push(asked(method, call, status, more))] as const,
+    ),
+    [
+      "I8",
+      "a delivery goes elsewhere than its order",
+      ({ accounts }) => ({
+        accounts: {
+          ...accounts,
+          deliveries: accounts.deliveries.map((delivery) => ({ ...delivery, address: "elsewhere" })),
+        },
+      }),
+    ],
+    [
+      "I8",
+      "a delivery that was claimed has gone to nobody",
+      (evidence) => {
+        evidence.journal.splice(0, Infinity, asked("PUT", "/api/deliveries/{id}/claim", 200, { riderId: OTHER_RIDER }));
+      },
+    ],
     [
       "I8",
       "a completed delivery is not completed any more",
       ({ accounts }) => ({
-        accounts: { ...accounts, deliveries: [{ order_id: ID, status: "CANCELLED", rider_id: null }] },
+        accounts: {
+          ...accounts,
+          deliveries: [{ order_id: ID, status: "CANCELLED", rider_id: null, address: ADDRESS }],
+        },
       }),
     ],
     [
@@ -390,7 +461,7 @@ describe("each rule is found broken when the evidence is doctored:", () => {
       "a cancel that was taken has led to nothing",
       (evidence) => {
         evidence.journal.push(asked("POST", "/api/orders/{id}/cancel", 202));
-        return { accounts: { ...evidence.accounts, orders: [{ id: ID, status: "PENDING", items }] } };
+        return { accounts: { ...evidence.accounts, orders: [{ ...PLACED, status: "PENDING" }] } };
       },
     ],
   ];

@@ -5,6 +5,14 @@ import { readers } from "../stage/topics.ts";
 import { type Evidence, placeOf } from "./evidence.ts";
 import { allHandled, answeredOnce } from "./handling.ts";
 import { appliedInOrder, appliedInOrderWithin, isTopic, publishedInOrder } from "./order.ts";
+import {
+  answeredAsDeclared,
+  isPlaced,
+  keptAsShown,
+  keptOfProducts,
+  keptToCustomers,
+  keptToRiders,
+} from "./promises.ts";
 import { writtenTogether } from "./transactions.ts";
 
 /** What must always hold, by the names that the list of faults uses. */
@@ -33,7 +41,8 @@ const DRAINED_WITHIN_MS = 30_000;
 export function judge(evidence: Evidence, rules: readonly Rule[] = ALL_RULES): readonly Breach[] {
   const judges = [
     ...[books, movements, answeredOnce, transitions, publishedInOrder, appliedInOrder, appliedInOrderWithin],
-    ...[writtenTogether, drained, allHandled, kept, keptToRiders],
+    ...[writtenTogether, drained, allHandled],
+    ...[answeredAsDeclared, keptAsShown, keptOfProducts, keptToCustomers, keptToRiders],
   ];
   return judges.flatMap((check) => check(evidence)).filter(({ rule }) => rules.includes(rule));
 }
@@ -141,76 +150,4 @@ function drained({ drainedAfterMs, deadLetters, planted }: Evidence): readonly B
     }
   }
   return breaches;
-}
-
-/** I8: a delivery that was given to a rider is that rider's until it is given back, and whoever ended it is who did. */
-function keptToRiders({ accounts, journal }: Evidence): readonly Breach[] {
-  const breaches: Breach[] = [];
-  const riderOf = new Map(accounts.deliveries.map((row) => [row.order_id, row.rider_id]));
-  const rides = journal.filter(({ call }) => call.startsWith("/api/deliveries/{id}/"));
-  for (const [orderId, entries] of Map.groupBy(rides, (entry) => entry.orderId ?? "")) {
-    // A release that was not answered, or with a 503, may have been done.
-    const isReleased = entries.some(({ method }) => method === "DELETE");
-    // Refusals name no rider.
-    const told = new Set(entries.flatMap(({ method, riderId }) => (method === "PUT" ? (riderId ?? []) : [])));
-    if (!isReleased && told.size > 1)
-      breaches.push({ rule: "I8", orderId, text: `its delivery was given to ${[...told].join(" and to ")}` });
-    for (const { call, riderId } of entries) {
-      if (riderId === undefined || call.endsWith("/claim") || riderId === riderOf.get(orderId)) continue;
-      const text = `its delivery was ended by ${riderId}, and is the one of ${riderOf.get(orderId)}`;
-      breaches.push({ rule: "I8", orderId, text });
-    }
-  }
-  return breaches;
-}
-
-/** I8: what clients were told against what became of it. */
-function kept({ accounts, journal, orderOfKey }: Evidence): readonly Breach[] {
-  const breaches: Breach[] = [];
-  const broken = (orderId: string, text: string) => breaches.push({ rule: "I8", orderId, text });
-  const statusOf = new Map<string, string>(accounts.orders.map(({ id, status }) => [id, status]));
-  const deliveryOf = new Map<string, string>(accounts.deliveries.map((row) => [row.order_id, row.status]));
-  const answered = new Map<string, string>();
-  for (const entry of journal) {
-    const { method, call, status, orderId, key } = entry;
-    if (orderId === undefined) continue;
-    if (isPlaced(entry)) {
-      if (!statusOf.has(orderId)) broken(orderId, "was answered with 201 and does not exist");
-      if (key !== undefined) {
-        const before = answered.get(key) ?? orderOfKey.get(key);
-        if (before !== orderId)
-          broken(orderId, `the key ${key} was answered with this order, and stands for ${before}`);
-        answered.set(key, orderId);
-      }
-    }
-    const ok = status >= 200 && status < 300;
-    if (!ok) continue;
-    if (
-      method === "PUT" &&
-      call.endsWith("/complete") &&
-      (deliveryOf.get(orderId) !== "COMPLETE" || statusOf.get(orderId) !== "COMPLETE")
-    )
-      broken(orderId, `its delivery was completed with ${status}, and it is ${statusOf.get(orderId)}`);
-    if (
-      method === "PUT" &&
-      call.endsWith("/fail") &&
-      (deliveryOf.get(orderId) !== "FAILED" || statusOf.get(orderId) !== "CANCELLED")
-    )
-      broken(orderId, `its delivery was given up with ${status}, and it is ${statusOf.get(orderId)}`);
-    if (method === "POST" && call.endsWith("/cancel") && statusOf.get(orderId) === "PENDING")
-      broken(orderId, `its cancel was taken with ${status}, and it is still PENDING`);
-  }
-  return breaches;
-}
-
-function isPlaced({
-  method,
-  call,
-  status,
-}: {
-  readonly method: string;
-  readonly call: string;
-  readonly status: number;
-}) {
-  return method === "POST" && call === "/api/orders" && status === 201;
 }
