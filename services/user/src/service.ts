@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { DatabaseDriver } from "@shop/database/driver";
 import { createApp } from "@shop/http/app";
 import type { Readiness } from "@shop/http/management";
 import { createTokenVerifier } from "@shop/http/token-verifier";
@@ -20,6 +21,8 @@ import { seedDemoUsers } from "./use-cases/seed-demo-users.ts";
 
 interface UserServiceDependencies {
   readonly databaseUrl: string;
+  /** PostgreSQL's by default. */
+  readonly driver?: DatabaseDriver;
   readonly tokenIssuer: string;
   readonly tokenAudience: string;
   /** Whether it migrates its database itself; otherwise it waits until someone else has. */
@@ -45,6 +48,7 @@ export function createUserService(dependencies: UserServiceDependencies): Built 
   const database = ownDatabase({
     name: "user",
     url: databaseUrl,
+    ...(dependencies.driver && { driver: dependencies.driver }),
     migrations: MIGRATIONS,
     migrateAtStart,
     clock,

@@ -10,6 +10,8 @@ import { createFrontend } from "../service.ts";
 
 /** An address that is in no network: answered by the mock alone. */
 const GATEWAY = "http://192.0.2.1";
+/** What must be found nowhere. */
+const SECRET = "Planted-secret";
 const OURS = { "sec-fetch-site": "same-origin" };
 const upstream = setupServer();
 let clock: ManualClock;
@@ -114,6 +116,35 @@ describe("logging a browser in", () => {
   test("is 503 while the gateway is away", async () => {
     upstream.use(http.post(`${GATEWAY}/login`, () => HttpResponse.error()));
     expect(await codeOf(await logIn())).toEqual([503, "UNAVAILABLE"]);
+  });
+
+  test.each([
+    ["no JSON", () => new HttpResponse(`{"accessToken": "${SECRET}`, { status: 200 })],
+    ["another shape", () => HttpResponse.json({ accessToken: [SECRET], refreshToken: { [SECRET]: SECRET } })],
+    ["a fault of its own", () => HttpResponse.json({ detail: SECRET, stack: SECRET }, { status: 500 })],
+    ["a page", () => new HttpResponse(SECRET, { status: 502, headers: { "content-type": "text/html" } })],
+    ["nothing", () => HttpResponse.error()],
+  ])("that the gateway answers with %s writes no password, token or cookie anywhere", async (_, answer) => {
+    const cookie = `session=${SECRET}.0.${SECRET}.${SECRET}.${SECRET}`;
+    upstream.use(http.post(`${GATEWAY}/*`, answer), http.get(`${GATEWAY}/*`, answer));
+    const written = [
+      await call("/session", {
+        method: "POST",
+        headers: { "content-type": "application/json", cookie, ...OURS },
+        body: JSON.stringify({ username: SECRET.toLowerCase(), password: `${SECRET} password` }),
+      }),
+      await call("/api/orders", { headers: { cookie } }),
+      await call("/api/orders", { headers: { authorization: `Bearer ${SECRET}` } }),
+      await call("/session", { method: "DELETE", headers: { cookie, ...OURS } }),
+    ];
+    // What is JSON is passed on as it is, to who asked for it with a token of their own.
+    const failed = written.filter(({ status }) => status >= 500);
+    expect(failed.length).toBeGreaterThanOrEqual(3);
+    const texts = await Promise.all(failed.map((response) => response.text()));
+    expect(lines.length).toBeGreaterThan(0);
+    expect([...texts, ...lines.map((line) => JSON.stringify(line))].filter((text) => /planted/i.test(text))).toEqual(
+      [],
+    );
   });
 
   test.each([

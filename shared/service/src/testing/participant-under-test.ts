@@ -1,9 +1,8 @@
 import type { Role } from "@shop/contracts/http/define";
 import type { CloudEvent } from "@shop/contracts/messages/cloud-event";
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
-import { connectDatabase } from "@shop/database/connect";
+import { postgresDriver } from "@shop/database/driver";
 import { isTransient } from "@shop/database/errors";
-import { connectReader } from "@shop/database/reader";
 import { inTransaction } from "@shop/database/transaction";
 import { createApp, type HttpApp } from "@shop/http/app";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER } from "@shop/http/testing/tokens";
@@ -63,13 +62,14 @@ const relays = new Map<string, RelayWoken>();
 export async function participantUnderTest(
   participant: Participant,
   databaseUrl: string,
+  driver = postgresDriver,
 ): Promise<ParticipantUnderTest> {
   const clock = new ManualClock(Date.now());
   const { logger, lines } = capturedLogger();
   const metrics = createMetrics();
   const ids = uuidV7;
-  const db = connectDatabase({ url: databaseUrl, applicationName: "under test" });
-  const reader = connectReader({ url: databaseUrl, applicationName: "under test, reads" });
+  const db = driver.connectDatabase({ url: databaseUrl, applicationName: "under test" });
+  const reader = driver.connectReader({ url: databaseUrl, applicationName: "under test, reads" });
   const read = reader.during;
   const outbox = createOutbox({ ids, clock });
   const listeners: HandledListener[] = [];

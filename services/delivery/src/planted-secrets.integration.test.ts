@@ -1,0 +1,23 @@
+import { afterAll, expect, test } from "bun:test";
+import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
+import { outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import { plantedParticipant } from "@shop/service/testing/planted-participant";
+import { planted } from "@shop/testing/planted-secrets";
+import { deliveryService } from "./service.ts";
+
+const delivery = await plantedParticipant(deliveryService);
+afterAll(() => delivery.close());
+
+test("deliveries of which each statement fails write no address anywhere, in their dead letters neither", async () => {
+  const create = () => {
+    const orderId = uuidV7();
+    const data = { orderId, customerId: uuidV7(), deliveryAddress: planted("address") };
+    return outgoing(CreateDeliveryCommand, orderId, data, undefined);
+  };
+  expect(await delivery.deliver(create)).toBeGreaterThanOrEqual(4);
+  expect(await delivery.deadLetters()).toBeGreaterThan(0);
+  expect(await delivery.call("rider", uuidV7(), "GET", "/api/deliveries")).toBeGreaterThan(0);
+  await delivery.deliverPoison(create());
+  expect(await delivery.found()).toEqual([]);
+}, 120_000);
