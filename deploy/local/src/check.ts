@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createChecks } from "./checking/checks.ts";
+import { type Check, createChecks } from "./checking/checks.ts";
 import { closingLines, type Progress, type Skipped, summaryOf } from "./checking/closing.ts";
 import { asFailure, sumOf, type Tally } from "./checking/tally.ts";
 import { leaveOnSignal } from "./leave-on-signal.ts";
@@ -12,13 +12,37 @@ const checks = createChecks({
   environment: process.env,
   say,
 });
-leaveOnSignal(() => checks.stop(), say);
-
 const names = checks.all.map(({ name }) => name);
 const { chosen, unnamed, summaryFile } = whatIsAskedFor();
 const tallies: Tally[] = [];
 const skipped: Skipped[] = [];
-for (const { name, run } of checks.all.filter((check) => chosen.has(check.name))) {
+let stopping = false;
+const ended = Promise.withResolvers<void>();
+leaveOnSignal(async () => {
+  stopping = true;
+  await checks.stop();
+  // What was under way has failed by that; the last line says so, and what had passed.
+  await ended.promise;
+}, say);
+await runAll().finally(ended.resolve);
+
+async function runAll(): Promise<void> {
+  for (const check of checks.all.filter(({ name }) => chosen.has(name))) {
+    if (stopping) skipped.push({ name: check.name, reason: "stopped before" });
+    else await runOne(check);
+  }
+  saveSummary({ tallies, skipped, running: "the end" });
+  if (!stopping) await checks.stop().catch((error: unknown) => tallies.push(asFailure(error)));
+
+  skipped.push(...unnamed.map((name) => ({ name, reason: "only when named" })));
+  const end: Progress = { tallies, skipped, running: null };
+  saveSummary(end);
+  for (const line of closingLines(end)) say(line);
+  const { passed, failed } = sumOf(tallies);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+async function runOne({ name, run }: Check): Promise<void> {
   saveSummary({ tallies, skipped, running: name });
   const startedAt = performance.now();
   say(`${name} …`);
@@ -35,15 +59,6 @@ for (const { name, run } of checks.all.filter((check) => chosen.has(check.name))
   say(`${name.padEnd(12)} ${seconds.padStart(6)} s  ${outcome}`);
   for (const remark of tally.remarks) say(`${" ".repeat(23)}${remark}`);
 }
-saveSummary({ tallies, skipped, running: "the end" });
-await checks.stop().catch((error: unknown) => tallies.push(asFailure(error)));
-
-skipped.push(...unnamed.map((name) => ({ name, reason: "only when named" })));
-const end: Progress = { tallies, skipped, running: null };
-saveSummary(end);
-for (const line of closingLines(end)) say(line);
-const { passed, failed } = sumOf(tallies);
-process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
 interface Asked {
   readonly chosen: ReadonlySet<string>;
