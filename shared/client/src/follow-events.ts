@@ -16,9 +16,10 @@ const QUIET_MS = 15_000;
 const RECONNECT = { firstMs: 250, maxMs: 5_000 };
 
 /**
- * The events of a stream until there are no more. A stream that breaks, or that a server ends because it stops, is gone on with behind the last event, so
- * that none is missed or told twice.
- * @throws ProblemError when the stream is refused; NoAnswerError when so many connections in a row told nothing; the signal's reason
+ * The events of a stream until there are no more. A stream that breaks, or that a server ends because it stops or because the access token has ended, is
+ * resumed after the last event with fresh tokens, so that none is missed or told twice. One that is refused as one too many (429) is requested again
+ * after the pause that the server names.
+ * @throws ProblemError when the stream is refused for good, or too often; NoAnswerError when so many connections in a row told nothing; the signal's reason
  */
 export async function* followEvents<Event extends object>(options: FollowOptions): AsyncGenerator<Numbered<Event>> {
   const { send, clock, path, signal, onConnection, breaks: mostBreaks = 10 } = options;
@@ -29,6 +30,7 @@ export async function* followEvents<Event extends object>(options: FollowOptions
     isLive = isLiveNow;
   };
   for (let breaks = 0; ;) {
+    let pauseMs = 0;
     const connection = new AbortController();
     const connectedAt = clock.now();
     const leave = () => connection.abort(signal?.reason);
@@ -51,7 +53,12 @@ export async function* followEvents<Event extends object>(options: FollowOptions
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof ProblemError && !isPassing(error)) throw error;
-      if (breaks >= mostBreaks) throw new NoAnswerError(`${path} broke ${breaks} times`, { cause: error });
+      if (breaks >= mostBreaks) {
+        throw error instanceof ProblemError
+          ? error
+          : new NoAnswerError(`${path} broke ${breaks} times`, { cause: error });
+      }
+      if (error instanceof ProblemError) pauseMs = error.retryAfterMs ?? 0;
     } finally {
       signal?.removeEventListener("abort", leave);
       connection.abort();
@@ -59,7 +66,7 @@ export async function* followEvents<Event extends object>(options: FollowOptions
     tell(false);
     breaks = clock.now() - connectedAt > QUIET_MS ? 1 : breaks + 1;
     // Those whom one server's end has sent away do not all come back at the same moment.
-    await clock.sleep(backoffMs(RECONNECT, breaks) * (0.5 + Math.random() / 2), signal);
+    await clock.sleep(pauseMs + backoffMs(RECONNECT, breaks) * (0.5 + Math.random() / 2), signal);
   }
 }
 

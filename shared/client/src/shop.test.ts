@@ -257,6 +257,62 @@ describe("events", () => {
     expect(received.map(({ headers }) => headers.get("last-event-id"))).toEqual([null, "2", "2", "2", "4"]);
   });
 
+  test("of one stream too many come once the shop takes it, after the pause that the shop names, and not before", async () => {
+    const tooMany = (): Answer => () => problem(429, "TOO_MANY_REQUESTS", { "retry-after": "60" });
+    answers = [
+      () => stream(text(1, "STATE")),
+      ...Array.from({ length: 5 }, tooMany),
+      () => stream(text(2, "COMPLETE")),
+    ];
+    otherwise = () => new Response(null, { status: 204 });
+    const startedAt = clock.now();
+    const seen: string[] = [];
+    const watch = async () => {
+      for await (const { id, type } of shop.watchOrder("o", { breaks: Number.POSITIVE_INFINITY }))
+        seen.push(`${id} ${type}`);
+    };
+    const watching = watch();
+    for (let turn = 0; turn < 4_000 && seen.length < 2; turn += 1) await clock.advance(100);
+    await settle(watching);
+    expect(seen).toEqual(["1 STATE", "2 COMPLETE"]);
+    expect(clock.now() - startedAt).toBeGreaterThanOrEqual(5 * 60_000);
+    expect(received.map(({ headers }) => headers.get("last-event-id"))).toEqual([null, ...Array(6).fill("1"), "2"]);
+  });
+
+  test("of a stream that is refused as one too many again and again throw that refusal", async () => {
+    otherwise = () => problem(429, "TOO_MANY_REQUESTS", { "retry-after": "20" });
+    const error: unknown = await (async () => {
+      const watching = (async () => {
+        for await (const event of shop.watchOrder("o", { breaks: 2 })) throw new Error(`${event.id} came`);
+      })();
+      return settle(watching).catch((reason: unknown) => reason);
+    })();
+    expect(isProblem(error, "TOO_MANY_REQUESTS")).toBe(true);
+  });
+
+  test("of a stream that ends with its access token go on with a fresh one, after the last event", async () => {
+    answers = [pair, () => stream(text(1, "STATE"))];
+    await settle(shop.logIn("customer", "customer-password"));
+    otherwise = ({ headers }) => {
+      if (headers.get("authorization") === "Bearer a1") return problem(401, "UNAUTHENTICATED");
+      return headers.get("last-event-id") === "1" ? stream(text(2, "COMPLETE")) : new Response(null, { status: 204 });
+    };
+    const watching = collect();
+    await clock.advance(1);
+    // Its token is refused from here on; so is the first attempt to go on.
+    answers = [(request, init) => otherwise(request, init), pair];
+    expect(await settle(watching)).toEqual(["1 STATE", "2 COMPLETE"]);
+    expect(
+      received.slice(1).map(({ path, headers }) => [path, headers.get("authorization"), headers.get("last-event-id")]),
+    ).toEqual([
+      ["/api/orders/o/events", "Bearer a1", null],
+      ["/api/orders/o/events", "Bearer a1", "1"],
+      ["/login/refresh", null, null],
+      ["/api/orders/o/events", "Bearer a2", "1"],
+      ["/api/orders/o/events", "Bearer a2", "2"],
+    ]);
+  });
+
   test("of a stream that has fallen silent are asked for anew", async () => {
     answers = [
       (_request, { signal }) =>

@@ -11,6 +11,7 @@ import { ErrorNotice, Skeleton } from "../parts/states.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { shop } from "../shop.ts";
+import { whileSeen } from "../streams.ts";
 import { Timeline } from "./timeline.tsx";
 import { type OrderMoment, withMoment } from "./moments.ts";
 
@@ -37,24 +38,31 @@ export function OrderPage({ id }: { readonly id: string }) {
     return read;
   }
 
-  /** A refusal ends it: what is the matter shows when the order is asked for. */
-  async function follow(signal: AbortSignal): Promise<void> {
-    const watching = { signal, lastEventId: BEFORE_THE_FIRST, breaks: Number.POSITIVE_INFINITY, onConnection: setLive };
+  /**
+   * A refusal ends it: what is the matter shows when the order is asked for.
+   * @param resumed the id of the last event, which the next call goes on after
+   */
+  async function follow(signal: AbortSignal, resumed: { lastEventId: number }): Promise<void> {
+    const watching = { ...resumed, signal, breaks: Number.POSITIVE_INFINITY, onConnection: setLive };
     try {
       for await (const event of shop.watchOrder(id, watching)) {
+        resumed.lastEventId = event.id;
         replace(() => event.order);
         setMoments((known) => withMoment(known, event.order));
         if (event.order.status !== "PENDING") return;
       }
     } catch (failure) {
       if (!signal.aborted && !(failure instanceof ProblemError)) throw failure;
+    } finally {
+      setLive(false);
     }
   }
 
   useEffect(() => {
     if (!isKnown) return;
     const leaving = new AbortController();
-    void follow(leaving.signal);
+    const resumed = { lastEventId: BEFORE_THE_FIRST };
+    void whileSeen(leaving.signal, (signal) => follow(signal, resumed));
     return () => leaving.abort();
   }, [id, isKnown]);
 
