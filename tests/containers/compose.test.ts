@@ -16,8 +16,8 @@ const { compose, containers } = project;
 let shop: ComposedShop;
 
 beforeAll(async () => {
-  shop = await openComposedShop(project, { withinMs: 30_000 });
-}, 720_000);
+  shop = await openComposedShop(project, { withinMs: 90_000 });
+}, 1_200_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
 }, 240_000);
@@ -109,6 +109,7 @@ test("what a slow health check leaves behind does not end the sessions of a data
     const leftBehind = "sh -c 'sleep 0.5; kill -9 $$' > /dev/null 2>&1 &";
     await docker(["exec", project.nameOf("user-db"), "sh", "-c", leftBehind]);
     // The first thing that a server does which believes that it is damaged is to end its sessions.
+    // Six times as long as what was left behind lives.
     for (const until = performance.now() + 3_000; performance.now() < until;) expect(await backend()).toBe(before);
   } finally {
     await session.end({ timeout: 2 });
@@ -124,4 +125,4 @@ test("containers killed, paused, cut off from their database and scaled under lo
   expect(verdict.orders).toBeGreaterThan(100);
   expect([...verdict.breaches.map(({ rule, orderId, text }) => `${rule} ${orderId ?? ""} ${text}`)]).toEqual([]);
   expect(verdict.failures).toEqual([]);
-}, 420_000);
+}, 900_000);

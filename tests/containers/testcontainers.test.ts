@@ -17,7 +17,7 @@ afterAll(async () => {
 test("the delivery service's integration tests pass on PostgreSQL and Kafka in containers", async () => {
   const files = await Array.fromAsync(new Bun.Glob("services/delivery/**/*.integration.test.ts").scan(root));
   expect(files.length).toBeGreaterThan(0);
-  const run = Bun.spawn([process.execPath, "test", "--timeout=60000", ...files.map((file) => `./${file}`)], {
+  const run = Bun.spawn([process.execPath, "test", "--timeout=120000", ...files.map((file) => `./${file}`)], {
     cwd: root,
     env: {
       ...process.env,

@@ -21,8 +21,8 @@ let lost: string;
 
 beforeAll(async () => {
   backups = await mkdtemp(join(tmpdir(), "backups-"));
-  shop = await openComposedShop(project, { withinMs: 60_000 });
-}, 720_000);
+  shop = await openComposedShop(project, { withinMs: 90_000 });
+}, 1_200_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
   await rm(backups, { recursive: true });
@@ -57,7 +57,7 @@ test("a database whose disk was lost is restored: what was in the backup goes on
   const [saga] = (await admin.listSagas({ orderId: lost })).items;
   await admin.cancelSaga(saga?.id ?? "");
   await untilTheBooksBalance();
-}, 300_000);
+}, 600_000);
 
 test("all databases are set back to one moment: what has happened since is as if it never had, and the shop goes on", async () => {
   const { customer, waitingOrder, complete } = shop;
@@ -74,7 +74,7 @@ test("all databases are set back to one moment: what has happened since is as if
   await complete(kept);
   await complete(await waitingOrder());
   await untilTheBooksBalance();
-}, 400_000);
+}, 600_000);
 
 test("a backup that is missing is named before anything is stopped or deleted", async () => {
   await expect(project.script(RESTORE, `${backups}/elsewhere`, "order")).rejects.toThrow("order.dump is missing");

@@ -20,6 +20,8 @@ const PARTICIPANTS: readonly Participant[] = [orderService, productService, deli
 
 /** The least that a wait takes while a service is away for minutes, in simulated milliseconds. */
 const LEAST_SLEEP_MS = 30_000;
+/** In simulated time, which does not depend on the machine. */
+const DRAINED_WITHIN_MS = 30_000;
 
 /** The databases of all services, kept from one run to the next. */
 export class Stores {
@@ -207,6 +209,7 @@ export class World {
         broughtForward: new Set([...this.kafka.late].map(idOf)),
         tooLate: new Set(this.kafka.records().map(placeOf)).difference(this.#inTime),
         drainedAfterMs,
+        drainWithinMs: DRAINED_WITHIN_MS,
       },
       ...{ accounts, ledgers },
       outbox: messages.flatMap(({ outbox }) => outbox),

@@ -26,9 +26,9 @@ export async function openComposedShop(
   { withinMs }: { readonly withinMs: number },
 ): Promise<ComposedShop> {
   await compose("build");
-  await compose("up", "--wait", "--wait-timeout", "480");
+  await compose("up", "--wait", "--wait-timeout", "900");
   // Just started on a machine that is busy, a password may take longer than a call has.
-  const loggedIn = (name: string) => eventually(() => enter(url, name), { deadlineMs: 60_000 });
+  const loggedIn = (name: string) => eventually(() => enter(url, name));
   const [customer, rider, admin] = [await loggedIn("customer"), await loggedIn("rider"), await loggedIn("admin")];
   const plenty = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100);
   if (plenty === undefined) throw new Error("the demo data has no product with stock");

@@ -1,3 +1,4 @@
+import { isProblem } from "@shop/client/problem-error";
 import { enter, visitor } from "@shop/local/demo/enter";
 import { untilAnswered } from "./until-answered.ts";
 import type { Shop } from "@shop/client/shop";
@@ -8,6 +9,16 @@ import type { Shop } from "@shop/client/shop";
  */
 export async function signUp(baseUrl: string, username: string): Promise<Shop> {
   const password = `${username}-secret-word`;
-  await visitor(baseUrl).createUser({ username, password });
+  let refusedBefore = false;
+  await untilAnswered(() =>
+    visitor(baseUrl)
+      .createUser({ username, password })
+      .catch((error: unknown) => {
+        // One that was told to come again may have been signed up all the same.
+        if (refusedBefore && isProblem(error, "USERNAME_TAKEN")) return;
+        refusedBefore ||= isProblem(error, "UNAVAILABLE");
+        throw error;
+      }),
+  );
   return untilAnswered(() => enter(baseUrl, username, password));
 }

@@ -130,7 +130,10 @@ export function placeOrder(
 /** Puts a product on sale and waits until it can be ordered. */
 export async function newProduct(testSystem: TestSystem, stock: number, price = 1_000): Promise<string> {
   const admin = await testSystem.logIn("admin");
-  const { id } = await admin.createProduct({ name: `Test ${stock}`, price, currency: "KRW", stock });
+  // Nobody minds one more of it.
+  const { id } = await untilAnswered(() =>
+    admin.createProduct({ name: `Test ${stock}`, price, currency: "KRW", stock }),
+  );
   const customer = await testSystem.logIn("customer");
   await eventually(async () => {
     if (!(await areOrderable(customer, [id]))) throw new Error("the product is not in the catalogue yet");

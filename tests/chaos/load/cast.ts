@@ -28,7 +28,7 @@ export async function assemble(
       if (!(await areOrderable(customer, [...productIds, plenty])))
         throw new Error("the products are not in the catalogue yet");
     },
-    { deadlineMs: 30_000, pauseMs: 200 },
+    { deadlineMs: 90_000, pauseMs: 200 },
   );
   return {
     customers: await Promise.all(CUSTOMERS.map(castAs)),
@@ -39,7 +39,7 @@ export async function assemble(
 
 /** On a busy machine a system that has just started may answer 503, and any client would ask again. */
 function insisting<Result>(call: () => Promise<Result>): Promise<Result> {
-  return eventually(call, { deadlineMs: 30_000, pauseMs: 500 });
+  return eventually(call, { deadlineMs: 90_000, pauseMs: 500 });
 }
 
 /** An access token of somebody who logs in now. */

@@ -23,7 +23,7 @@ export interface Told {
 export type Answered = Told & Pick<Entry, "problem" | "retryAfter">;
 
 /** Longer than any answer may take: who waits longer has none. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 /** @param write told of each call when it has been answered, or has not */
 export function person(name: string, baseUrl: string, token: string, write: (entry: Entry) => void): Person {

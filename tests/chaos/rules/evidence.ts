@@ -50,9 +50,14 @@ export interface Evidence {
   readonly tooLate?: ReadonlySet<string>;
   /** How long after the heal nothing was unsent and nobody lagged; undefined when it never came to that. */
   readonly drainedAfterMs: number | undefined;
+  /** How long that may take, in milliseconds. */
+  readonly drainWithinMs: number;
 }
 
-export type Deeds = Pick<Evidence, "journal" | "planted" | "broughtForward" | "drainedAfterMs" | "mayAnswer">;
+export type Deeds = Pick<
+  Evidence,
+  "journal" | "planted" | "broughtForward" | "drainedAfterMs" | "drainWithinMs" | "mayAnswer"
+>;
 
 /** The databases and the broker of a system, past all that is in between. */
 export type Depths = Pick<Stage, "databaseUrls" | "superuserUrl" | "client">;

@@ -125,6 +125,7 @@ function good() {
     planted: new Set<string>(),
     broughtForward: new Set<string>(),
     drainedAfterMs: 500,
+    drainWithinMs: 30_000,
   } satisfies Evidence as Evidence & { ledgers: Map<string, LedgerRow[]>; journal: Entry[] };
 }
 

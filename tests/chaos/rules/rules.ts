@@ -35,8 +35,6 @@ export interface Breach {
   readonly text: string;
 }
 
-const DRAINED_WITHIN_MS = 30_000;
-
 /** What breaks a rule. */
 export function judge(evidence: Evidence, rules: readonly Rule[] = ALL_RULES): readonly Breach[] {
   const judges = [
@@ -125,11 +123,11 @@ function transitions({ ledgers, journal }: Evidence): readonly Breach[] {
 }
 
 /** I7. What is unsent in the end is said by the books. */
-function drained({ drainedAfterMs, deadLetters, planted }: Evidence): readonly Breach[] {
+function drained({ drainedAfterMs, drainWithinMs, deadLetters, planted }: Evidence): readonly Breach[] {
   const breaches: Breach[] = [];
   if (drainedAfterMs === undefined)
     breaches.push({ rule: "I7", text: "messages were still unsent or unread in the end" });
-  else if (drainedAfterMs > DRAINED_WITHIN_MS)
+  else if (drainedAfterMs > drainWithinMs)
     breaches.push({ rule: "I7", text: `it took ${Math.round(drainedAfterMs / 1_000)} s until all was sent and read` });
   for (const letter of deadLetters) {
     if (planted.has(placeOf(letter))) continue;
