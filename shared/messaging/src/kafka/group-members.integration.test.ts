@@ -27,8 +27,7 @@ afterEach(async () => {
   await nodes.stop();
 });
 
-const untilApplied = (count: number, deadlineMs: number) =>
-  eventually(async () => expect(await effects(db)).toHaveLength(count), { deadlineMs });
+const untilApplied = (count: number) => eventually(async () => expect(await effects(db)).toHaveLength(count));
 
 const members = async () => (await admin.describeGroups([`${prefix}node`])).groups.flatMap((group) => group.members);
 
@@ -62,7 +61,7 @@ test.each([
   async (_way, byMs) => {
     const node = await start();
     await node.send([KEY], [1]);
-    await untilApplied(1, 20_000);
+    await untilApplied(1);
     const [before] = await members();
     const now = Date.now;
     const stepped = spyOn(Date, "now").mockImplementation(() => now() + byMs);
@@ -70,7 +69,7 @@ test.each([
       // Longer than a member may be silent (6 s), so that one which sends no heartbeats is out of the group by then.
       await Bun.sleep(9_000);
       await node.send([KEY], [2]);
-      await untilApplied(2, 20_000);
+      await untilApplied(2);
       await eventually(async () => expect(await committed()).toBe(2));
       expect((await members()).map(({ memberId }) => memberId)).toEqual([String(before?.memberId)]);
     } finally {
@@ -83,7 +82,7 @@ test.each([
 test("a process that was killed leaves no place in the group: the next one on its machine does not wait for its session to end", async () => {
   const first = await start();
   await first.send([KEY], [1]);
-  await untilApplied(1, 20_000);
+  await untilApplied(1);
   const killed = await otherProcess();
   await first.stop();
   nodes.running.splice(0);
@@ -93,13 +92,13 @@ test("a process that was killed leaves no place in the group: the next one on it
   const next = await start({ instance: { host: hostname(), pid: process.pid } });
   await next.send([KEY], [2]);
   // The dead one's session would last a minute.
-  await untilApplied(2, 20_000);
+  await untilApplied(2);
 }, 120_000);
 
 test("a live process of the same machine keeps its place in the group", async () => {
   const first = await start();
   await first.send([KEY], [1]);
-  await untilApplied(1, 20_000);
+  await untilApplied(1);
   await first.stop();
   nodes.running.splice(0);
   const other = await otherProcess();
