@@ -19,7 +19,9 @@ let token: string;
 let tea: string;
 
 beforeAll(async () => {
-  shop = await startTestSystem({ replicas: { order: 2 } });
+  // As many as one process takes by default are opened here, all of one customer.
+  const settings = { MAX_EVENT_STREAMS_PER_USER: "3000", MAX_EVENT_STREAMS_PER_ORDER: "20" };
+  shop = await startTestSystem({ replicas: { order: 2 }, settings });
   customer = await shop.logIn("customer");
   rider = await shop.logIn("rider");
   token = await tokenOf(shop.system.frontendUrl, "customer");
@@ -72,6 +74,28 @@ test("a stream stays open beyond every deadline of the hops", async () => {
   expect(watched.events.at(-1)?.type).toBe("COMPLETE");
 }, 180_000);
 
+const openStreams = async (service: "order" | "gateway" | "frontend") => {
+  const metrics = await (await fetch(`${shop.system.services[service].managementUrl}/metrics`)).text();
+  return Number(/^event_streams (\d+)$/m.exec(metrics)?.[1]);
+};
+
+test("callers who leave, whether they have read anything or not, leave no place taken at any hop", async () => {
+  const orderId = await placed();
+  for (let round = 0; round < 3; round += 1) {
+    const watchers = Array.from({ length: 10 }, () => watchEvents(shop.system.frontendUrl, orderId, token));
+    // Some leave before there is an answer, some while it comes, some behind the first event.
+    for (const watcher of watchers.slice(0, 4)) watcher.leave();
+    await Promise.any(
+      watchers.slice(4).map((watcher) => eventually(() => expect(watcher.events.length).toBeGreaterThan(0))),
+    );
+    for (const watcher of watchers) watcher.leave();
+    await eventually(async () => {
+      const open = [await openStreams("frontend"), await openStreams("gateway"), await openStreams("order")];
+      expect(open).toEqual([0, 0, 0]);
+    });
+  }
+}, 60_000);
+
 /** One who is told the state now; a service that is short of time answers 503, and they ask again. */
 const watching = (orderId: string): Promise<EventWatcher> =>
   eventually(async () => {
@@ -98,6 +122,9 @@ test("2,000 watchers of one process each get their change", async () => {
   while (watchers.length < WATCHERS) watchers.push(...(await Promise.all(orderIds.map(watching))));
   await eventually(async () => expect(await watcherCount("order")).toBe(WATCHERS));
   const after = await rss();
+  const oneMore = watchEvents(order.url, orderIds[0] ?? "", token);
+  await eventually(() => expect(oneMore.statusLine()).toBe("HTTP/1.1 503 Service Unavailable"));
+  oneMore.leave();
   const latencies: number[] = [];
   for (const orderId of orderIds.slice(0, 50)) {
     const startedAt = performance.now();
@@ -117,6 +144,8 @@ test("2,000 watchers of one process each get their change", async () => {
       `from cancel to event p50 ${at(0.5)}, p99 ${at(0.99)}\n`,
   );
   expect((after - before) / WATCHERS).toBeLessThan(0.05);
+  // What compose.yaml and Kubernetes give a process.
+  expect(after).toBeLessThan(256);
 
   // A stop is asked for while all of the others are open: it ends them, whole, and is done in its time.
   const open = watchers.filter((_, index) => index % ORDERS >= 50);

@@ -1,11 +1,12 @@
 import { flag, httpUrls, milliseconds, type SettingRule } from "@shop/runtime/config";
 import { edgeSettings } from "@shop/service/edge";
-import { environment, processSettings } from "@shop/service/settings";
+import { environment, processSettings, streamSettings } from "@shop/service/settings";
 
 /** The settings of the frontend, each by its environment variable. */
 export const frontendSettings = {
   ...processSettings("frontend"),
   ...edgeSettings,
+  MAX_EVENT_STREAMS: streamSettings.MAX_EVENT_STREAMS,
   GATEWAY_URL: httpUrls.default(["http://localhost:8000"]),
   /** A little more than the gateway gives a service, so that the gateway's own answer comes first; still within 2 s. */
   UPSTREAM_TIMEOUT_MS: milliseconds.default(1_900),

@@ -15,6 +15,7 @@ startOrExplain(() => {
         ...parts,
         ...addressRateLimit(config, parts.clock),
         gatewayUrls: config.GATEWAY_URL,
+        maxEventStreams: config.MAX_EVENT_STREAMS,
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
         secure: isSecure(config),
         rebuildPages: config.REBUILD_PAGES,

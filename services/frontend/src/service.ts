@@ -5,8 +5,9 @@ import { createAdmissionControl } from "@shop/http/admission";
 import { type AppOptions, createApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
-import { createForward } from "@shop/http/proxy";
+import { createForward, type Forwarding } from "@shop/http/proxy";
 import { createRouteTable } from "@shop/http/routes";
+import { createStreamPlaces, defaultStreamLimits } from "@shop/http/stream-places";
 import { createUpstreamPool } from "@shop/http/upstream/pool";
 import { healthOf, ownHealth } from "@shop/service/health";
 import type { Built, ProcessParts } from "@shop/service/process";
@@ -22,6 +23,8 @@ interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRa
   readonly upstreamTimeoutMs: number;
   /** Whether browsers come by https. */
   readonly secure: boolean;
+  /** How many event streams pass through this process at once. Whose they are only the gateway knows. */
+  readonly maxEventStreams?: number;
   readonly rebuildPages: boolean;
 }
 
@@ -32,11 +35,16 @@ const MAX_WAITING = 500;
 const forwardedPaths = ["/login", "/login/refresh", "/logout", "/.well-known/jwks.json"];
 
 const callsWithKey = createRouteTable();
-for (const { method, path, headers } of allEndpoints) if ("idempotency-key" in headers) callsWithKey.add(method, path);
+const streamCalls = createRouteTable();
+for (const { method, path, headers, success } of allEndpoints) {
+  if ("idempotency-key" in headers) callsWithKey.add(method, path);
+  if (success.stream === true) streamCalls.add(method, path);
+}
 
 /** The frontend: the pages, the sessions of browsers, and the way of every call of the API to the gateway. */
 export function createFrontend(dependencies: FrontendDependencies): Built {
   const { gatewayUrls, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
+  const { maxEventStreams = defaultStreamLimits.perProcess } = dependencies;
   const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, httpsOnly: secure, ...parts });
   const admission = createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING });
   const forward = createForward({
@@ -44,6 +52,7 @@ export function createFrontend(dependencies: FrontendDependencies): Built {
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "tell",
     admission,
+    streams: createStreamPlaces({ ...parts, limits: { ...defaultStreamLimits, perProcess: maxEventStreams } }),
   });
   const upstream = createUpstreamPool({ ...parts, name: "gateway", urls: gatewayUrls });
   const cookies = createSessionCookies({ secure });
@@ -108,10 +117,11 @@ function withoutLength(given: Headers): Headers {
   return headers;
 }
 
-function factsOf({ c: { req } }: RequestCall): { readonly takesBody: boolean; readonly honoursKey: boolean } {
+function factsOf({ c: { req } }: RequestCall): Pick<Forwarding, "takesBody" | "honoursKey" | "stream"> {
   const { method, path } = req;
   return {
     takesBody: method === "POST" || method === "PUT" || method === "PATCH",
     honoursKey: method === "POST" && callsWithKey.methodsOf(path).includes(method),
+    stream: streamCalls.methodsOf(path).includes(method) ? "unknown" : undefined,
   };
 }

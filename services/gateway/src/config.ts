@@ -1,12 +1,13 @@
 import { httpUrls, milliseconds, wholeNumber } from "@shop/runtime/config";
 import { edgeSettings } from "@shop/service/edge";
-import { processSettings, tokenSettings } from "@shop/service/settings";
+import { processSettings, streamSettings, tokenSettings } from "@shop/service/settings";
 
 /** The settings of the gateway, each by its environment variable. */
 export const gatewaySettings = {
   ...processSettings("gateway"),
   ...tokenSettings,
   ...edgeSettings,
+  ...streamSettings,
   USER_URL: httpUrls.default(["http://localhost:8001"]),
   ORDER_URL: httpUrls.default(["http://localhost:8002"]),
   PRODUCT_URL: httpUrls.default(["http://localhost:8003"]),

@@ -4,6 +4,7 @@ import { createTokenVerifier } from "@shop/http/token-verifier";
 import { loadConfig } from "@shop/runtime/config";
 import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
 import { runProcess, startOrExplain } from "@shop/service/process";
+import { streamLimits } from "@shop/service/settings";
 import { gatewaySettings } from "./config.ts";
 import { createGateway } from "./service.ts";
 
@@ -30,6 +31,7 @@ startOrExplain(() => {
           delivery: config.DELIVERY_URL,
           orchestrator: config.ORCHESTRATOR_URL,
         },
+        streamLimits: streamLimits(config),
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
       });
     },

@@ -6,6 +6,7 @@ import { type AppOptions, createApp } from "@shop/http/app";
 import { createForward } from "@shop/http/proxy";
 import { createUpstreamPool, type UpstreamPool } from "@shop/http/upstream/pool";
 import type { RateLimit } from "@shop/http/rate-limit";
+import { createStreamPlaces, defaultStreamLimits, type StreamLimits } from "@shop/http/stream-places";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import { ownHealth } from "@shop/service/health";
 import type { Built, ProcessParts } from "@shop/service/process";
@@ -19,6 +20,8 @@ interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRat
   readonly rateLimit: RateLimit;
   /** The base addresses of each service. */
   readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
+  /** Counted over all of its services. */
+  readonly streamLimits?: StreamLimits;
   /** From a call being sent on to the first byte of its answer, in milliseconds. */
   readonly upstreamTimeoutMs: number;
 }
@@ -27,13 +30,19 @@ interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRat
 const MAX_WAITING = 1_000;
 
 /** The gateway: knows every call of the API, checks who makes it and how often, and forwards it to the service that answers it. */
-export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDependencies): Built {
+export function createGateway({
+  urls,
+  upstreamTimeoutMs,
+  streamLimits = defaultStreamLimits,
+  ...parts
+}: GatewayDependencies): Built {
   const app = createApp({ service: "gateway", ...parts });
   const forward = createForward({
     ...parts,
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "refuse",
     admission: createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING }),
+    streams: createStreamPlaces({ ...parts, limits: streamLimits }),
   });
   const pool = (name: ServiceName) => createUpstreamPool({ ...parts, name, urls: urls[name] });
   const upstreams: Readonly<Record<ServiceName, UpstreamPool>> = {
@@ -52,7 +61,12 @@ export function createGateway({ urls, upstreamTimeoutMs, ...parts }: GatewayDepe
       takesBody: endpoint.body !== undefined,
       honoursKey: "idempotency-key" in endpoint.headers,
     };
-    app.raw(endpoint, (call) => forward(call, forwarding));
+    const { success, name } = endpoint;
+    app.raw(endpoint, (call) => {
+      if (success.stream !== true) return forward(call, forwarding);
+      const thing = `${name} ${(call.c.req.param("id") ?? "").toLowerCase()}`;
+      return forward(call, { ...forwarding, stream: { userId: call.principal.id, thing } });
+    });
   }
 
   /**

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
-import { OrderEvent } from "@shop/contracts/http/order";
+import { Order, OrderEvent } from "@shop/contracts/http/order";
+import { Problem } from "@shop/contracts/http/problem";
 import { DeliveryCancelled, DeliveryCreated } from "@shop/contracts/messages/delivery";
 import { CancelOrderCommand, CompleteOrderCommand } from "@shop/contracts/messages/order";
 import { ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
@@ -8,7 +9,7 @@ import { uuidV7 } from "@shop/runtime/ids";
 import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
-import { customer, ordersUnderTest } from "./testing/orders-under-test.ts";
+import { customer, ordersUnderTest, tea } from "./testing/orders-under-test.ts";
 
 const orders = ordersUnderTest();
 let service: ParticipantUnderTest;
@@ -208,6 +209,59 @@ test("a stream that is quiet sends a comment every five seconds", async () => {
   }
   await eventually(() => expect(watched.comments() - before).toBe(3));
   await watched.leave();
+});
+
+test("a customer has 5 streams of an order and 20 in all; one more is 429 with the reason, until one ends", async () => {
+  const who = uuidV7();
+  const placedBy = async () => {
+    const response = await service.app.request("/api/orders", {
+      method: "POST",
+      headers: { ...(await service.as("customer", who)), "content-type": "application/json" },
+      body: JSON.stringify({ items: [{ productId: tea, quantity: 1 }], deliveryAddress: "1 Sejong-daero" }),
+    });
+    return Order.parse(await response.json()).id;
+  };
+  const watched: Watched[] = [];
+  for (let order = 0; order < 4; order += 1) {
+    const id = await placedBy();
+    for (let stream = 0; stream < 5; stream += 1) watched.push(await watch(id, undefined, service, who));
+    expect((await watch(id, undefined, service, who)).status).toBe(429);
+  }
+  expect(watched.map(({ status }) => status)).toEqual(watched.map(() => 200));
+  const path = `/api/orders/${await placedBy()}/events`;
+  const refused = await service.app.request(path, { headers: await service.as("customer", who) });
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "5"]);
+  expect(Problem.parse(await refused.json())).toMatchObject({
+    code: "TOO_MANY_STREAMS",
+    detail: "You have 20 event streams open already. Close one.",
+  });
+  // Others, an admin who watches the same order among them, have places of their own.
+  const admin = await service.app.request(path, { headers: await service.as("admin", uuidV7()) });
+  expect(admin.status).toBe(200);
+  await admin.body?.cancel();
+  await watched[0]?.leave();
+  const next = await service.app.request(path, { headers: await service.as("customer", who) });
+  expect(next.status).toBe(200);
+  await next.body?.cancel();
+  for (const { leave } of watched) await leave();
+}, 60_000);
+
+test("a stream ends with its access token, an admin's too, and goes on with a new one behind the last event", async () => {
+  const id = await placed();
+  const watched = await watch(id);
+  const admins = await service.app.request(`/api/orders/${id}/events`, {
+    headers: await service.as("admin", uuidV7()),
+  });
+  const told = admins.text();
+  await watched.has(1);
+  service.clock.setTimeOfDay(900_000);
+  await watched.ended();
+  expect(await told).toContain("id: 1\n");
+  await service.receive(stockTaken(id));
+  const resumed = await watch(id, "1");
+  await resumed.has(1);
+  expect([watched.lines.length, resumed.lines[0]?.split(" ")[1]]).toEqual([1, "STOCK_TAKEN"]);
+  await resumed.leave();
 });
 
 test("HEAD and callers who leave are watchers no more", async () => {

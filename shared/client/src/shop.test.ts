@@ -349,6 +349,38 @@ describe("events", () => {
     expect(lives).toEqual([true, false, false, true, true, false]);
   });
 
+  test("of a stream that ends with its access token go on behind the last one with a new token", async () => {
+    answers = [pair];
+    await shop.logIn("customer", "customer-password");
+    answers = [
+      // The server's clock is ahead of this one: the token is refused although it seems to be good for a while.
+      () => stream(text(1, "STATE"), text(2, "STOCK_TAKEN")),
+      () => problem(401, "UNAUTHENTICATED"),
+      pair,
+      () => stream(text(3, "DELIVERED")),
+      () => new Response(null, { status: 204 }),
+    ];
+    expect(await settle(collect())).toEqual(["1 STATE", "2 STOCK_TAKEN", "3 DELIVERED"]);
+    const watching = received.filter(({ path }) => path.endsWith("/events"));
+    expect(watching.map(({ headers }) => `${headers.get("authorization")} ${headers.get("last-event-id")}`)).toEqual([
+      "Bearer a1 null",
+      "Bearer a1 2",
+      "Bearer a2 2",
+      "Bearer a2 3",
+    ]);
+  });
+
+  test("are waited for as long as Retry-After says where the caller has too many streams, and refused for that reason in the end", async () => {
+    const tooMany = () => problem(429, "TOO_MANY_STREAMS", { "retry-after": "5" });
+    answers = [tooMany, () => stream(text(1, "COMPLETE")), () => new Response(null, { status: 204 })];
+    const startedAt = clock.now();
+    expect(await settle(collect())).toEqual(["1 COMPLETE"]);
+    expect(clock.now() - startedAt).toBeGreaterThanOrEqual(5_000);
+    otherwise = tooMany;
+    const error = await settle(collect().catch((thrown: unknown) => thrown));
+    expect(isProblem(error, "TOO_MANY_STREAMS")).toBe(true);
+  });
+
   test("of an order that is not there throw the problem", () => {
     otherwise = () => problem(404, "NOT_FOUND");
     expect(settle(collect())).rejects.toThrow(ProblemError);

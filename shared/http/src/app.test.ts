@@ -1,12 +1,15 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { defineEndpoint } from "@shop/contracts/http/define";
+import { defineEndpoint, defineEventStream } from "@shop/contracts/http/define";
 import { Problem } from "@shop/contracts/http/problem";
 import { eventually } from "@shop/testing/eventually";
 import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
-import { done, problem } from "./answer.ts";
+import { done, problem, type Refused } from "./answer.ts";
+import { events, type EventsAnswer, type NoMoreEvents, noMoreEvents } from "./event-stream.ts";
+import { createStreamPlaces } from "./stream-places.ts";
+import { ManualClock } from "@shop/testing/clock";
 import { createApp, type HttpApp } from "./app.ts";
 import { UnavailableError } from "./errors.ts";
 import { createRateLimit } from "./rate-limit.ts";
@@ -63,11 +66,12 @@ const removeItem = defineEndpoint({
 });
 const failing = defineEndpoint({ ...base, name: "failing", method: "GET", path: "/failing", success: json });
 
+const expiresAtMs = Number.POSITIVE_INFINITY;
 const verifier: Pick<TokenVerifier, "verify"> = {
   async verify(token) {
     if (token === "keys-away") throw new UnavailableError("no keys");
-    if (token === OTHERS_TOKEN) return { id: OTHER_ID, role: "customer" };
-    return token === "customer" || token === "admin" ? { id: USER_ID, role: token } : undefined;
+    if (token === OTHERS_TOKEN) return { id: OTHER_ID, role: "customer", expiresAtMs };
+    return token === "customer" || token === "admin" ? { id: USER_ID, role: token, expiresAtMs } : undefined;
   },
 };
 
@@ -478,6 +482,105 @@ describe("answers", () => {
     expect([response.status, await response.text()]).toEqual([203, "<p>"]);
     expect(response.headers.get("x-request-id")).not.toBeNull();
     await expectProblem(app.request("/page", { method: "POST" }), 405, "METHOD_NOT_ALLOWED");
+  });
+});
+
+describe("a stream of events", () => {
+  const watchItem = defineEventStream({
+    ...base,
+    name: "watchItem",
+    path: "/items/{id}/events",
+    access: ["customer"],
+    event: z.string(),
+  });
+  const [FIRST, SECOND] = ["01939e6a-7c00-7000-8000-0000000000f1", "01939e6a-7c00-7000-8000-0000000000f2"];
+  let clock: ManualClock;
+  let endsAtMs: number;
+  let verified: () => Awaited<ReturnType<TokenVerifier["verify"]>>;
+  let handled: number;
+  let answer: () => Promise<EventsAnswer<string> | NoMoreEvents | Refused>;
+  const open = () => metrics.read("event_streams");
+  const watch = (id = FIRST, method = "GET") => app.request(`/items/${id}/events`, { method, headers: asCustomer });
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    endsAtMs = clock.now() + 900_000;
+    verified = () => ({ id: USER_ID, role: "customer", expiresAtMs: endsAtMs });
+    handled = 0;
+    answer = () => Promise.resolve(events(() => () => {}));
+    const limits = { perProcess: 9, perUser: 3, perThing: 2 };
+    app = buildApp({
+      clock,
+      verifier: { verify: async () => verified() },
+      streams: createStreamPlaces({ limits, metrics }),
+    });
+    app.handleEvents(watchItem, () => {
+      handled += 1;
+      return answer();
+    });
+  });
+
+  test("is one of so many of the same thing, whichever way its id is written, and of so many in all; more are 429 before anything is done", async () => {
+    const streams = [await watch(), await watch(FIRST.toUpperCase())];
+    expect(streams.map(({ status }) => status)).toEqual([200, 200]);
+    const third = await watch();
+    expect(third.headers.get("retry-after")).toBe("5");
+    await expectProblem(third, 429, "TOO_MANY_STREAMS");
+    streams.push(await watch(SECOND));
+    await expectProblem(watch(SECOND), 429, "TOO_MANY_STREAMS");
+    expect([open(), handled]).toEqual([3, 3]);
+    for (const { body } of streams) await body?.cancel();
+    expect(open()).toBe(0);
+    expect((await watch()).status).toBe(200);
+  });
+
+  test("takes no place when it is refused, has nothing to tell, fails, comes too late, or is a HEAD", async () => {
+    for (const other of [
+      () => Promise.resolve(problem("NOT_FOUND", "There is none.")),
+      () => Promise.resolve(noMoreEvents()),
+      () => Promise.reject(new Error("secret detail")),
+    ]) {
+      answer = other;
+      await watch();
+      expect(open()).toBe(0);
+    }
+    answer = () => Promise.resolve(events(() => () => {}));
+    expect((await watch(FIRST, "HEAD")).headers.get("content-type")).toBe("text/event-stream");
+    expect(open()).toBe(0);
+    const late = Promise.withResolvers<EventsAnswer<string>>();
+    answer = () => late.promise;
+    const asked = watch();
+    await eventually(async () => {
+      await clock.advance(500);
+      expect(handled).toBe(5);
+    });
+    await clock.advance(1_500);
+    await expectProblem(asked, 503, "UNAVAILABLE");
+    late.resolve(events(() => () => {}));
+    await clock.advance(0);
+    expect(open()).toBe(0);
+  });
+
+  test("ends with its token, and none begins in the seconds for which calls are taken beyond that", async () => {
+    const text = (await watch()).text();
+    await clock.advance(899_999);
+    expect(open()).toBe(1);
+    await clock.advance(1);
+    expect([(await text).startsWith("retry: 1000\n\n: still here\n\n"), open()]).toEqual([true, 0]);
+    await expectProblem(watch(), 401, "UNAUTHENTICATED");
+    expect((await app.request("/me", { headers: asCustomer })).status).toBe(200);
+  });
+
+  test("ends when its token is no longer good, such as when its key was withdrawn, but not for want of the keys", async () => {
+    const text = (await watch()).text();
+    verified = () => {
+      throw new UnavailableError("no keys");
+    };
+    await clock.advance(20_000);
+    expect(open()).toBe(1);
+    verified = () => undefined;
+    await clock.advance(5_000);
+    expect([(await text).length > 0, open()]).toEqual([true, 0]);
   });
 });
 

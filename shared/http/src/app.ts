@@ -9,16 +9,18 @@ import { isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { type Answer, problem, problemResponse, type Refused } from "./answer.ts";
-import { createAuthentication, type Authenticate } from "./authentication.ts";
+import { createAuthentication, type Authenticate, unauthenticated } from "./authentication.ts";
 import { createBodyRoom } from "./body-room.ts";
 import { readJsonBody } from "./body.ts";
 import { EndpointCall, RequestCall } from "./call.ts";
 import { withDeadline } from "./deadline.ts";
 import { UnavailableError } from "./errors.ts";
 import { EVENT_STREAM, eventStreamBody, type EventsAnswer, type NoMoreEvents } from "./event-stream.ts";
+import { bearerToken } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { requestIdOf, type RequestVariables, type ShopContext, traceparentOf } from "./request-id.ts";
 import { createRouteTable, honoPath } from "./routes.ts";
+import { createStreamPlaces, defaultStreamLimits, type StreamPlaces } from "./stream-places.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 import { validatorsOf } from "./validation.ts";
 
@@ -35,6 +37,8 @@ export interface AppOptions {
   readonly addressRateLimit?: { readonly limit: RateLimit; readonly addressOf: (c: Context) => string | undefined };
   /** Whether a fault means that the database (or what else is needed) is away: 503 instead of 500. */
   readonly isUnavailable?: (error: unknown) => boolean;
+  /** The event streams that this process may hold open; by default as many as `defaultStreamLimits` says. */
+  readonly streams?: StreamPlaces;
   /** How long a handler may take before its caller gets a 503, in milliseconds; the contract promises one within 2 s. */
   readonly answerWithinMs?: number;
   /** Whether browsers come by https, and are to come in no other way for a year (HSTS, RFC 6797); each answer says so. */
@@ -166,7 +170,7 @@ export function createApp(options: AppOptions): HttpApp {
   function answerWith<Body extends z.ZodType | undefined, Query extends z.ZodType | undefined, Value>(
     endpoint: Endpoint<Body, Query>,
     handler: (call: EndpointCall<Body, Query>) => Returned<Value>,
-    toResponse: (c: ShopContext, value: Value) => Response,
+    toResponse: (c: ShopContext, value: Value, call: EndpointCall<Body, Query>) => Response,
   ): void {
     const hasId = endpoint.path.includes("{");
     register(endpoint, (authenticate) => [
@@ -193,23 +197,73 @@ export function createApp(options: AppOptions): HttpApp {
               });
             },
           }),
+          call,
         );
       },
     ]);
   }
 
-  return {
-    handle: (endpoint, handler) => answerWith(endpoint, handler, answerOf(endpoint)),
-    handleEvents: (endpoint, handler) =>
-      answerWith(endpoint, handler, (c, answer) => {
+  let places = options.streams;
+
+  /**
+   * A stream goes on for as long as its token is good: it ends with it, and within 5 s of the withdrawal of its key. While the keys cannot be fetched it
+   * goes on.
+   */
+  async function isGranted(token: string): Promise<boolean> {
+    try {
+      return (await options.verifier?.verify(token)) !== undefined;
+    } catch (error) {
+      if (error instanceof UnavailableError) return true;
+      throw error;
+    }
+  }
+
+  function handleEvents<Event extends z.ZodType>(
+    endpoint: EventStreamEndpoint<Event>,
+    handler: (
+      call: EndpointCall<undefined, undefined>,
+    ) => Returned<EventsAnswer<z.input<Event>> | NoMoreEvents | Refused>,
+  ): void {
+    const streams = (places ??= createStreamPlaces({ limits: defaultStreamLimits, metrics }));
+    const ownerOf = ({ principal, id }: EndpointCall<undefined, undefined>) => ({
+      userId: principal.id,
+      thing: `${endpoint.name} ${id}`,
+    });
+    const refusalOf = (call: EndpointCall<undefined, undefined>) => {
+      // Calls are taken for some seconds behind the end of a token, streams are not: each would end as it begins.
+      if (call.principal.expiresAtMs <= clock.now()) return unauthenticated;
+      return call.c.req.method === "HEAD" ? undefined : streams.refusalOf(ownerOf(call));
+    };
+
+    answerWith(
+      endpoint,
+      (call) => refusalOf(call) ?? handler(call),
+      (c, answer, call) => {
         if (answer.kind === "problem") return problemResponse(c, answer);
         const headers = { "cache-control": "no-store", "x-request-id": requestIdOf(c) };
         if (answer.kind === "noMoreEvents") return new Response(null, { status: 204, headers });
         // `x-accel-buffering` keeps proxies of the nginx family from holding events back.
-        return new Response(eventStreamBody(answer.open, clock), {
-          headers: { ...headers, "content-type": EVENT_STREAM, "x-accel-buffering": "no" },
+        const all = { ...headers, "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
+        if (c.req.method === "HEAD") return new Response(null, { headers: all });
+        const place = streams.take(ownerOf(call));
+        if (place.kind === "problem") return problemResponse(c, place);
+        // A caller who leaves before the answer is read cancels nothing.
+        c.req.raw.signal.addEventListener("abort", place.leave, { once: true });
+        if (c.req.raw.signal.aborted) place.leave();
+        const token = bearerToken(c.req.raw.headers) ?? "";
+        const body = eventStreamBody(answer.open, clock, {
+          endsAtMs: call.principal.expiresAtMs,
+          isGranted: () => isGranted(token),
+          onEnd: place.leave,
         });
-      }),
+        return new Response(body, { headers: all });
+      },
+    );
+  }
+
+  return {
+    handle: (endpoint, handler) => answerWith(endpoint, handler, answerOf(endpoint)),
+    handleEvents,
     raw(route, handler) {
       register(route, (authenticate) => [
         authenticate.check,

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Endpoint } from "@shop/contracts/http/define";
 import { ExplainedError } from "@shop/runtime/errors";
-import { problem, problemResponse } from "./answer.ts";
+import { problem, problemResponse, type Refused } from "./answer.ts";
 import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { RequestVariables, ShopContext } from "./request-id.ts";
@@ -19,7 +19,11 @@ interface AuthenticationOptions {
   readonly addressRateLimit?: { readonly limit: RateLimit; readonly addressOf: (c: Context) => string | undefined };
 }
 
-const unauthenticated = problem("UNAUTHENTICATED", "This call needs a valid access token: Authorization: Bearer …");
+/** The 401 of a call whose token is missing or not good. */
+export const unauthenticated: Refused = problem(
+  "UNAUTHENTICATED",
+  "This call needs a valid access token: Authorization: Bearer …",
+);
 
 /** 401, 429 and 403, in this order. Identity headers are never read: only the token tells who calls. */
 export function createAuthentication({

@@ -66,6 +66,42 @@ describe("a stream of events", () => {
     expect([left, clock.sleeperCount]).toEqual([1, 0]);
   });
 
+  describe("for a caller whose token", () => {
+    const bodyFor = (endsInMs: number, isGranted: () => boolean) =>
+      readerOf(
+        eventStreamBody(() => () => void (left += 1), clock, {
+          endsAtMs: clock.now() + endsInMs,
+          isGranted: () => Promise.resolve(isGranted()),
+          onEnd: () => void (left += 100),
+        }),
+      );
+
+    test("ends goes on until that very moment, and ends then as one that is over", async () => {
+      reader = bodyFor(12_000, () => true);
+      await next();
+      const pieces = [next(), next()];
+      await clock.advance(11_999);
+      expect(await Promise.all(pieces)).toEqual([": still here\n\n", ": still here\n\n"]);
+      const last = reader.read();
+      expect(left).toBe(0);
+      await clock.advance(1);
+      expect([(await last).done, left, clock.sleeperCount]).toEqual([true, 101, 0]);
+    });
+
+    test("is withdrawn ends with the next comment that is due", async () => {
+      let isGranted = true;
+      reader = bodyFor(900_000, () => isGranted);
+      await next();
+      const comment = next();
+      await clock.advance(5_000);
+      expect(await comment).toBe(": still here\n\n");
+      isGranted = false;
+      const last = reader.read();
+      await clock.advance(5_000);
+      expect([(await last).done, left, clock.sleeperCount]).toEqual([true, 101, 0]);
+    });
+  });
+
   test("whose reader does not read piles up no comments without end", async () => {
     await next();
     await clock.advance(3_600_000);

@@ -2,6 +2,11 @@ import type { Clock } from "@shop/runtime/clock";
 
 export const EVENT_STREAM = "text/event-stream";
 
+/** Whether an answer is a stream of events. */
+export function isEventStream({ headers, body }: Response): boolean {
+  return body !== null && (headers.get("content-type")?.startsWith(EVENT_STREAM) ?? false);
+}
+
 /** One event: its id, by which the caller can resume behind it, and its data. */
 export interface StreamEvent<Data> {
   readonly id: number;
@@ -54,8 +59,28 @@ const encoder = new TextEncoder();
 const BEGINNING = encoder.encode(`retry: ${RECONNECT_MS}\n\n`);
 const COMMENT = encoder.encode(": still here\n\n");
 
+/** For how long a stream may go on, and who is told of its end. */
+interface StreamLife {
+  /** In milliseconds since the epoch. */
+  readonly endsAtMs: number;
+  /** Whether its caller may still be told; asked whenever the stream has been quiet for 5 s. */
+  readonly isGranted: () => Promise<boolean>;
+  /** Called once, when the stream has ended for whatever reason. */
+  readonly onEnd: () => void;
+}
+
+const endless: StreamLife = {
+  endsAtMs: Number.POSITIVE_INFINITY,
+  isGranted: () => Promise.resolve(true),
+  onEnd: () => {},
+};
+
 /** The body of an answer of events. */
-export function eventStreamBody<Data>(open: OpenEvents<Data>, clock: Clock): ReadableStream<Uint8Array> {
+export function eventStreamBody<Data>(
+  open: OpenEvents<Data>,
+  clock: Clock,
+  { endsAtMs, isGranted, onEnd }: StreamLife = endless,
+): ReadableStream<Uint8Array> {
   const over = new AbortController();
   let close: (() => void) | undefined;
 
@@ -63,6 +88,7 @@ export function eventStreamBody<Data>(open: OpenEvents<Data>, clock: Clock): Rea
     if (over.signal.aborted) return;
     over.abort();
     close?.();
+    onEnd();
   }
 
   function begin(controller: ReadableStreamDefaultController<Uint8Array>): void {
@@ -70,25 +96,31 @@ export function eventStreamBody<Data>(open: OpenEvents<Data>, clock: Clock): Rea
       if (!over.signal.aborted) controller.enqueue(piece);
     };
     write(BEGINNING);
+    const end = () => {
+      if (over.signal.aborted) return;
+      finish();
+      controller.close();
+    };
     const closing = open({
       send: ({ id, data }) => write(encoder.encode(`id: ${id}\ndata: ${JSON.stringify(data)}\n\n`)),
-      end() {
-        if (over.signal.aborted) return;
-        finish();
-        controller.close();
-      },
+      end,
     });
     if (over.signal.aborted) closing();
     else close = closing;
-    void keepAlive(() => {
+    const comment = () => {
       if ((controller.desiredSize ?? 0) > -PIECES_WAITING) write(COMMENT);
-    });
+    };
+    void keepAlive(comment, end);
   }
 
-  async function keepAlive(comment: () => void): Promise<void> {
+  async function keepAlive(comment: () => void, end: () => void): Promise<void> {
     for (;;) {
-      await clock.sleep(KEEP_ALIVE_MS, over.signal);
+      await clock.sleep(Math.min(KEEP_ALIVE_MS, Math.max(0, endsAtMs - clock.now())), over.signal);
       if (over.signal.aborted) return;
+      if (clock.now() >= endsAtMs || !(await isGranted())) {
+        end();
+        return;
+      }
       comment();
     }
   }

@@ -1,4 +1,4 @@
-import { EVENT_STREAM } from "./event-stream.ts";
+import { isEventStream } from "./event-stream.ts";
 
 /** The event streams that a server has open, its own and forwarded ones: a stop would wait for them for ever. */
 export interface OpenStreams {
@@ -50,8 +50,9 @@ export function createOpenStreams(): OpenStreams {
 
   return {
     follow(response) {
-      const isStream = response.headers.get("content-type")?.startsWith(EVENT_STREAM) ?? false;
-      return isStream && response.body !== null ? new Response(endable(response.body), response) : response;
+      return response.body !== null && isEventStream(response)
+        ? new Response(endable(response.body), response)
+        : response;
     },
     end() {
       ended = true;

@@ -5,6 +5,8 @@ export interface Principal {
   /** The user's id, in lower case. */
   readonly id: string;
   readonly role: Role;
+  /** When the token ends, in milliseconds since the epoch. Calls are taken for some seconds longer, since clocks differ. */
+  readonly expiresAtMs: number;
 }
 
 /** @returns the token of an `Authorization: Bearer …` header */

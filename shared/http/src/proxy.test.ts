@@ -2,13 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { allEndpoints } from "@shop/contracts/http/catalog";
+import { Problem } from "@shop/contracts/http/problem";
+import { settled } from "@shop/testing/settled";
 import { systemClock } from "@shop/runtime/clock";
 import { createMetrics } from "@shop/runtime/metrics";
 import { capturedLogger, type LogLine } from "@shop/testing/logger";
+import { PROBLEM_JSON } from "./answer.ts";
 import { createAdmissionControl } from "./admission.ts";
 import { createApp, type HttpApp } from "./app.ts";
 import { MAX_BODY_BYTES } from "./body.ts";
 import { createForward, PASSED_ON } from "./proxy.ts";
+import { createStreamPlaces } from "./stream-places.ts";
 import { createUpstreamPool } from "./upstream/pool.ts";
 
 /** An address that is in no network: answered by the mock alone. */
@@ -41,11 +45,19 @@ function createProxyApp(tooLarge: "refuse" | "tell", limits: Partial<Limits> = {
   logged = lines;
   const { answerWithinMs, ...waiting } = { answerWithinMs: WITHIN_MS, maxWaiting: 1_000, ...limits };
   const admission = createAdmissionControl({ clock: systemClock, logger, metrics, ...waiting });
-  const forward = createForward({ logger, metrics, tooLarge, answerWithinMs, admission });
+  const streams = createStreamPlaces({ limits: { perProcess: 3, perUser: 2, perThing: 1 }, metrics });
+  const forward = createForward({ logger, metrics, tooLarge, answerWithinMs, admission, streams });
   const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
   const order = createUpstreamPool({ name: "order", urls: [ORDER], clock: systemClock, logger, metrics });
   proxyApp.raw({ method: "ANY", path: "/api/*", access: "anyone" }, (call) =>
-    forward(call, { upstream: order, takesBody: call.c.req.method === "POST", honoursKey: true }),
+    forward(call, {
+      upstream: order,
+      takesBody: call.c.req.method === "POST",
+      honoursKey: true,
+      ...(call.c.req.path.endsWith("/events") && {
+        stream: { userId: call.c.req.header("x-test-user") ?? "nobody", thing: call.c.req.path },
+      }),
+    }),
   );
   return proxyApp;
 }
@@ -64,14 +76,14 @@ const call = (init: RequestInit = {}, path = "/api/orders") => app.request(path,
 const post = (body: NonNullable<RequestInit["body"]>, headers: Record<string, string> = {}) =>
   call({ method: "POST", body, headers });
 
-async function expectUnavailable(response: Response): Promise<void> {
+async function expectUnavailable(response: Response, path = "/api/orders"): Promise<void> {
   expect(response.status).toBe(503);
   expect(response.headers.get("content-type")).toBe("application/problem+json");
   expect(response.headers.get("retry-after")).toBe("1");
   const { code, instance, requestId } = (await response.json()) as Record<string, unknown>;
   expect({ code, instance, requestId }).toEqual({
     code: "UNAVAILABLE",
-    instance: "/api/orders",
+    instance: path,
     requestId: response.headers.get("x-request-id"),
   });
 }
@@ -243,6 +255,82 @@ describe("an answer", () => {
   test("that is a page, which no service gives, is a 503", async () => {
     answerWith(() => HttpResponse.html("<p>"));
     await expectUnavailable(await call());
+  });
+});
+
+describe("a stream of events", () => {
+  let sources: ReadableStreamDefaultController<Uint8Array>[];
+  const open = () => metrics.read("event_streams");
+  const watch = (userId = "kim") => app.request("/api/orders/1/events", { headers: { "x-test-user": userId } });
+
+  beforeEach(() => {
+    sources = [];
+    upstream.use(
+      http.get(`${ORDER}/api/orders/:id/events`, () => {
+        const body = new ReadableStream<Uint8Array>({
+          start(controller) {
+            controller.enqueue(new TextEncoder().encode("retry: 1000\n\n"));
+            sources.push(controller);
+          },
+        });
+        return new HttpResponse(body, { headers: { "content-type": "text/event-stream" } });
+      }),
+    );
+  });
+
+  test("has a place until it ends, breaks off or is left, and one more than allowed is refused without asking the service", async () => {
+    const [mine, another, third] = [await watch(), await watch("lee"), await watch("park")];
+    expect([mine.status, another.status, third.status, open()]).toEqual([200, 200, 200, 3]);
+    const tooMany = await watch();
+    expect([tooMany.status, tooMany.headers.get("retry-after")]).toEqual([429, "5"]);
+    expect(Problem.parse(await tooMany.json()).code).toBe("TOO_MANY_STREAMS");
+    await expectUnavailable(await watch("choi"), "/api/orders/1/events");
+    expect(sources).toHaveLength(3);
+
+    const whole = mine.text();
+    sources[0]?.close();
+    expect([await whole, open()]).toEqual(["retry: 1000\n\n", 2]);
+    void another.body?.cancel();
+    expect(open()).toBe(1);
+    const broken = third.text();
+    sources[2]?.error(new Error("broke off"));
+    expect(await settled(broken.catch(() => "broken"))).toBe("broken");
+    expect(open()).toBe(0);
+    expect((await watch()).status).toBe(200);
+  });
+
+  test("that is refused or cannot be had takes no place, nor does a HEAD", async () => {
+    const answers = [
+      () => HttpResponse.error(),
+      () => new HttpResponse(null, { status: 204 }),
+      () => HttpResponse.json({ code: "NOT_FOUND" }, { status: 404, headers: { "content-type": PROBLEM_JSON } }),
+    ];
+    for (const answer of answers) {
+      upstream.use(http.get(`${ORDER}/api/orders/:id/events`, answer));
+      await watch();
+      expect(open()).toBe(0);
+    }
+    upstream.use(http.head(`${ORDER}/api/orders/:id/events`, () => new HttpResponse(null, { status: 204 })));
+    await app.request("/api/orders/1/events", { method: "HEAD" });
+    expect(open()).toBe(0);
+  });
+
+  test("whose caller leaves while it is asked for takes no place", async () => {
+    const leaving = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    upstream.use(
+      http.get(`${ORDER}/api/orders/:id/events`, async () => {
+        asked.resolve();
+        await delay("infinite");
+        return HttpResponse.json({});
+      }),
+    );
+    const answer = app.request("/api/orders/1/events", { signal: leaving.signal });
+    await asked.promise;
+    expect(open()).toBe(1);
+    leaving.abort();
+    await answer;
+    expect(open()).toBe(0);
   });
 });
 

@@ -7,6 +7,8 @@ import { createBodyRoom } from "./body-room.ts";
 import { MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
+import { isEventStream } from "./event-stream.ts";
+import type { StreamOwner, StreamPlaces } from "./stream-places.ts";
 import type { Target } from "./upstream/address.ts";
 import { kindOfFailure } from "./upstream/outcome.ts";
 import type { UpstreamPool } from "./upstream/pool.ts";
@@ -25,6 +27,8 @@ export interface Forwarding {
   readonly method?: "GET";
   /** The `Authorization` of a caller who has shown who they are in another way than by this header. */
   readonly authorization?: string | undefined;
+  /** Set where the answer is a stream of events: whose, or that this process does not know. Nothing is opened for a HEAD. */
+  readonly stream?: StreamOwner | "unknown" | undefined;
   /** What was done for the call before has taken so long, in milliseconds: it is taken off the time for its answer. */
   readonly spentMs?: number;
 }
@@ -44,6 +48,8 @@ interface ForwardOptions {
   readonly tooLarge: "refuse" | "tell";
   /** What comes when it has no room is refused at once. */
   readonly admission: AdmissionControl;
+  /** The event streams that this process may pass on at once. */
+  readonly streams: StreamPlaces;
 }
 
 /** What a call has waited before it was looked at is taken off the time for its answer, but not more than this part. */
@@ -82,7 +88,7 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
  * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
 export function createForward(options: ForwardOptions): Forward {
-  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, admission } = options;
+  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, admission, streams } = options;
 
   /** One try: the answer of the upstream, once it is known to be one. */
   async function send(
@@ -91,6 +97,7 @@ export function createForward(options: ForwardOptions): Forward {
     body: RequestBody,
     target: Target,
     signal: AbortSignal,
+    onEnd: () => void,
   ) {
     const { raw } = call.c.req;
     const { upstream, method = raw.method } = forwarding;
@@ -113,7 +120,7 @@ export function createForward(options: ForwardOptions): Forward {
         const answer = await target.fetch(request);
         // Every hop adds headers, so that the next one can refuse what this one has taken. It does so before anything of ours looks at it.
         if (answer.status === 431) return problemResponse(call.c, tooLong);
-        return readAnswer(answer, method === "HEAD", { onBroken });
+        return readAnswer(answer, method === "HEAD", { onBroken, onEnd });
       },
     });
     response.headers.set("x-request-id", call.requestId);
@@ -127,6 +134,7 @@ export function createForward(options: ForwardOptions): Forward {
   return async (call, forwarding) => {
     // Before anything is done for it, its body read included.
     if (!admission.hasRoom()) return problemResponse(call.c, admission.refuse());
+    if (forwarding.stream !== undefined && call.c.req.raw.method === "GET") return forwardStream(call, forwarding);
     if (!forwarding.takesBody || forwarding.body !== undefined) return forward(call, forwarding);
     const place = bodies.enter(call.c.req.raw);
     if (place === undefined) return problemResponse(call.c, admission.refuse());
@@ -138,7 +146,23 @@ export function createForward(options: ForwardOptions): Forward {
     }
   };
 
-  async function forward(call: RequestCall, forwarding: Forwarding): Promise<Response> {
+  /** A stream has a place from before it is asked for until its last byte. */
+  async function forwardStream(call: RequestCall, forwarding: Forwarding): Promise<Response> {
+    const place = streams.take(forwarding.stream === "unknown" ? undefined : forwarding.stream);
+    if (place.kind === "problem") return problemResponse(call.c, place);
+    // A caller who leaves before the answer is read cancels nothing.
+    call.c.req.raw.signal.addEventListener("abort", place.leave, { once: true });
+    let isOpen = false;
+    try {
+      const response = await forward(call, forwarding, place.leave);
+      isOpen = isEventStream(response) && !call.c.req.raw.signal.aborted;
+      return response;
+    } finally {
+      if (!isOpen) place.leave();
+    }
+  }
+
+  async function forward(call: RequestCall, forwarding: Forwarding, onEnd = () => {}): Promise<Response> {
     const { raw } = call.c.req;
     const { upstream } = forwarding;
     const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
@@ -160,7 +184,7 @@ export function createForward(options: ForwardOptions): Forward {
 
     const answered = admission.enter();
     try {
-      return await upstream.send((target, signal) => send(call, forwarding, body, target, signal), {
+      return await upstream.send((target, signal) => send(call, forwarding, body, target, signal, onEnd), {
         repeatable: isRepeatable(raw, forwarding),
         signal: leaving.signal,
       });

@@ -123,7 +123,8 @@ export function createTokenVerifier({
       }
       // Withdrawn meanwhile: it would be remembered for longer than its key is good.
       if (!keySet.has(parts.kid)) return undefined;
-      const principal: Principal = { id: parts.claims.sub, role: parts.claims.role };
+      const { sub: id, role, exp } = parts.claims;
+      const principal: Principal = { id, role, expiresAtMs: exp * 1_000 };
       remember(token, { principal, claims: parts.claims });
       return principal;
     },

@@ -14,17 +14,15 @@ export class NoAnswerError extends ExplainedError {
 interface ReadAnswerOptions {
   /** Told when an answer breaks off after its beginning has gone out. */
   readonly onBroken: (error: unknown) => void;
+  /** Called when an answer that goes out piece by piece has ended, for whatever reason. */
+  readonly onEnd: () => void;
 }
 
 /**
  * Reads the answer of a service: a small one whole, of any other the first piece; the rest follows as fast as the caller takes it.
  * @throws NoAnswerError when it cannot be one of a service's
  */
-export async function readAnswer(
-  answer: Response,
-  isHead: boolean,
-  { onBroken }: ReadAnswerOptions,
-): Promise<Response> {
+export async function readAnswer(answer: Response, isHead: boolean, options: ReadAnswerOptions): Promise<Response> {
   refuseGarbage(answer);
   if (isHead || answer.body === null) return new Response(null, answer);
   const length = Number(answer.headers.get("content-length") ?? Number.NaN);
@@ -32,7 +30,7 @@ export async function readAnswer(
 
   const reader = answer.body.getReader();
   const first = await reader.read();
-  return new Response(first.done ? null : restOf(first.value, reader, onBroken), answer);
+  return new Response(first.done ? null : restOf(first.value, reader, options), answer);
 }
 
 /** JSON or events, never a way to elsewhere, and faults as problems: all else is some other program's. */
@@ -48,7 +46,7 @@ function refuseGarbage({ status, headers }: Response): void {
 function restOf(
   first: Uint8Array,
   reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">,
-  onBroken: (error: unknown) => void,
+  { onBroken, onEnd }: ReadAnswerOptions,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
@@ -56,15 +54,21 @@ function restOf(
       async pull(controller) {
         try {
           const { done, value } = await reader.read();
-          if (done) controller.close();
-          else controller.enqueue(value);
+          if (done) {
+            onEnd();
+            controller.close();
+          } else controller.enqueue(value);
         } catch (error) {
+          onEnd();
           onBroken(error);
           // The caller's connection breaks, so that nobody takes this for a whole answer. Bun would print a reason to standard error.
           controller.error();
         }
       },
-      cancel: () => reader.cancel(),
+      cancel() {
+        onEnd();
+        return reader.cancel();
+      },
     },
     { highWaterMark: 0 },
   );

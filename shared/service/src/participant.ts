@@ -2,6 +2,7 @@ import type { ParticipantName } from "@shop/contracts/http/dead-letter";
 import type { Topic } from "@shop/contracts/messages/define";
 import { createApp, type HttpApp } from "@shop/http/app";
 import type { Readiness } from "@shop/http/management";
+import { createStreamPlaces, defaultStreamLimits, type StreamLimits } from "@shop/http/stream-places";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import type { Broker } from "@shop/messaging/broker";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
@@ -60,6 +61,8 @@ export interface ParticipantDependencies {
   /** Whether it migrates its database itself; otherwise it waits until someone else has. */
   readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
+  /** How many event streams this process holds open; `defaultStreamLimits` by default. */
+  readonly streamLimits?: StreamLimits;
   /** As in the messaging's options. */
   readonly recognisesKillers?: boolean;
 }
@@ -124,6 +127,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     clock,
     metrics,
     verifier,
+    streams: createStreamPlaces({ limits: dependencies.streamLimits ?? defaultStreamLimits, metrics }),
     isUnavailable: database.isUnavailable,
   });
   participant.routes(app, context);

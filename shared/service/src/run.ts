@@ -13,6 +13,8 @@ import {
   messagingRules,
   messagingSettings,
   processSettings,
+  streamLimits,
+  streamSettings,
   tokenSettings,
 } from "./settings.ts";
 
@@ -22,7 +24,13 @@ export function runParticipant(
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   const config = loadConfig(
-    { ...processSettings(participant.name), ...tokenSettings, ...databaseSettings, ...messagingSettings },
+    {
+      ...processSettings(participant.name),
+      ...tokenSettings,
+      ...streamSettings,
+      ...databaseSettings,
+      ...messagingSettings,
+    },
     environment,
     { rules: [...databaseRules, ...messagingRules] },
   );
@@ -54,6 +62,7 @@ export function runParticipant(
         databaseUrl: config.DATABASE_URL,
         migrateAtStart: config.MIGRATE_AT_START,
         seedDemoData: config.SEED_DEMO_DATA,
+        streamLimits: streamLimits(config),
         ...{ broker, verifier, identity, clock, ids: uuidV7, logger, metrics },
       });
     },

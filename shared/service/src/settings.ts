@@ -1,5 +1,6 @@
 import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/ports";
 import { objectionToAddress } from "@shop/database/client";
+import { defaultStreamLimits, type StreamLimits } from "@shop/http/stream-places";
 import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
 import { commaSeparated, flag, httpUrls, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
 import { logLevels } from "@shop/runtime/logger";
@@ -17,6 +18,26 @@ export const processSettings = (name: ProcessName) => ({
     .describe("how long a process that stops goes on answering, until whoever sends it calls has noticed"),
   RELEASE: z.string().max(100).default("unreleased").describe("what this was built as; shown to operators"),
 });
+
+/** Settings of those that hold event streams open. */
+export const streamSettings = {
+  MAX_EVENT_STREAMS: wholeNumber(1, 1_000_000)
+    .default(defaultStreamLimits.perProcess)
+    .describe("event streams that are open in this process at once; more need more memory"),
+  MAX_EVENT_STREAMS_PER_USER: wholeNumber(1, 1_000_000).default(defaultStreamLimits.perUser),
+  MAX_EVENT_STREAMS_PER_ORDER: wholeNumber(1, 1_000_000)
+    .default(defaultStreamLimits.perThing)
+    .describe("of one user for the same order"),
+};
+
+/** How many event streams the settings allow. */
+export function streamLimits(config: z.infer<z.ZodObject<typeof streamSettings>>): StreamLimits {
+  return {
+    perProcess: config.MAX_EVENT_STREAMS,
+    perUser: config.MAX_EVENT_STREAMS_PER_USER,
+    perThing: config.MAX_EVENT_STREAMS_PER_ORDER,
+  };
+}
 
 /** Settings of those that verify access tokens. */
 export const tokenSettings = {

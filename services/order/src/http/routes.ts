@@ -83,9 +83,6 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
       });
     }
     if (seen === last && row.status !== "PENDING") return noMoreEvents();
-    if (orderWatch.isFull) {
-      return problem("UNAVAILABLE", "As many orders are watched here as can be. Try again.", { retryAfterSeconds: 1 });
-    }
     return events((sink) => {
       if (seen === undefined) {
         const state = stateOf(row);

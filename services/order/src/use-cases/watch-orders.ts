@@ -15,8 +15,6 @@ export interface OrderWatch {
   watch(row: OrderRow, seen: number, watcher: Watcher): () => void;
   /** Says that orders may have changed just now, to look at them at once. */
   look(orderIds: readonly string[]): void;
-  /** Whether one more may watch. */
-  readonly isFull: boolean;
 }
 
 /** How long another replica's change may go unseen, in milliseconds. */
@@ -26,8 +24,6 @@ const PAUSE_PER_LOOK = 9;
 const AWAY_BACKOFF = { firstMs: 200, maxMs: 2_000 };
 /** Orders per statement. */
 const CHUNK = 1_000;
-/** What a process of 512 MB holds well; see docs/performance.md. */
-const MAX_WATCHERS = 10_000;
 
 interface Watching {
   readonly watcher: Watcher;
@@ -121,9 +117,6 @@ export function watchOrders({
       if (watchers === 0) return;
       for (const id of orderIds) if (watched.has(id)) touched.add(id);
       if (touched.size > 0) wake.abort();
-    },
-    get isFull() {
-      return watchers >= MAX_WATCHERS;
     },
   };
 }

@@ -190,5 +190,8 @@ export const watchOrder = defineEventStream({
   summary: "The state of an order now, then every change of it and its saga until the last one",
   access: ["customer", "admin"],
   event: OrderEvent,
-  refusals: { NOT_FOUND: "Unknown, or another customer's" },
+  refusals: {
+    NOT_FOUND: "Unknown, or another customer's",
+    TOO_MANY_STREAMS: "The caller has as many event streams open, of this order or in all, as one may have",
+  },
 });

@@ -1,0 +1,105 @@
+import type { Metrics } from "@shop/runtime/metrics";
+import { problem, type Refused } from "./answer.ts";
+
+/** How many event streams may be open at once. Each process counts those that go through itself. */
+export interface StreamLimits {
+  /** In this process, so that what it promises to hold fits its memory. */
+  readonly perProcess: number;
+  /** Of one user. */
+  readonly perUser: number;
+  /** Of one user for the same thing, such as an order. */
+  readonly perThing: number;
+}
+
+/** What a process of 256 MB holds beside its work, see docs/performance.md; and what the contract grants a user. */
+export const defaultStreamLimits: StreamLimits = { perProcess: 2_000, perUser: 20, perThing: 5 };
+
+/** Whose a stream is, and what it tells of. */
+export interface StreamOwner {
+  readonly userId: string;
+  readonly thing: string;
+}
+
+export interface StreamPlace {
+  readonly kind: "place";
+  /** To be called when the stream has ended or was not opened; further calls are of no effect. */
+  leave(): void;
+}
+
+/** The event streams that a process has open, or is about to open. */
+export interface StreamPlaces {
+  /**
+   * Why one more stream cannot be opened; undefined when it can be.
+   * @param owner undefined where a process does not know who calls: then only the limit of the process counts
+   */
+  refusalOf(owner: StreamOwner | undefined): Refused | undefined;
+  /** A place for one more stream, or why there is none. */
+  take(owner: StreamOwner | undefined): StreamPlace | Refused;
+}
+
+interface StreamPlacesOptions {
+  readonly limits: StreamLimits;
+  readonly metrics: Metrics;
+}
+
+/** A stream ends when its reader leaves, so a place can become free at any time. */
+const [RETRY_USER_AFTER_S, RETRY_PROCESS_AFTER_S] = [5, 1];
+const REFUSED = "event_streams_refused_total";
+
+/** Builds the places of a process. */
+export function createStreamPlaces({ limits, metrics }: StreamPlacesOptions): StreamPlaces {
+  const { perProcess, perUser, perThing } = limits;
+  const open = new Map<string, number>();
+  let total = 0;
+  metrics.gauge("event_streams", "Event streams that are open", () => total);
+  for (const limit of ["process", "user", "thing"]) metrics.count(REFUSED, { limit }, 0);
+
+  const countOf = (key: string) => open.get(key) ?? 0;
+  function add(key: string, change: 1 | -1): void {
+    const count = countOf(key) + change;
+    if (count === 0) open.delete(key);
+    else open.set(key, count);
+  }
+  const keysOf = (owner: StreamOwner | undefined) =>
+    owner === undefined ? [] : [owner.userId, `${owner.userId} ${owner.thing}`];
+
+  function refusalOf(owner: StreamOwner | undefined): Refused | undefined {
+    const [userKey = "", thingKey = ""] = keysOf(owner);
+    if (countOf(thingKey) >= perThing) {
+      metrics.count(REFUSED, { limit: "thing" });
+      return tooMany(`You have ${perThing} event streams of this open already. Close one, or share one.`);
+    }
+    if (countOf(userKey) >= perUser) {
+      metrics.count(REFUSED, { limit: "user" });
+      return tooMany(`You have ${perUser} event streams open already. Close one.`);
+    }
+    if (total < perProcess) return undefined;
+    metrics.count(REFUSED, { limit: "process" });
+    return problem("UNAVAILABLE", "As many event streams are open here as can be. Try again.", {
+      retryAfterSeconds: RETRY_PROCESS_AFTER_S,
+    });
+  }
+
+  return {
+    refusalOf,
+    take(owner) {
+      const refusal = refusalOf(owner);
+      if (refusal !== undefined) return refusal;
+      const keys = keysOf(owner);
+      total += 1;
+      for (const key of keys) add(key, 1);
+      let isLeft = false;
+      return {
+        kind: "place",
+        leave() {
+          if (isLeft) return;
+          isLeft = true;
+          total -= 1;
+          for (const key of keys) add(key, -1);
+        },
+      };
+    },
+  };
+}
+
+const tooMany = (detail: string) => problem("TOO_MANY_STREAMS", detail, { retryAfterSeconds: RETRY_USER_AFTER_S });
