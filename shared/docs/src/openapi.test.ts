@@ -57,7 +57,7 @@ test("a call tells its body, headers, success, refusals and who may make it", ()
   expect(at(...place, "requestBody", "content", "application/json", "schema", "additionalProperties")).toBe(false);
   expect(at(...place, "parameters", "0", "name")).toBe("Idempotency-Key");
   expect(refsIn(at(...place, "responses", "201", "content"))).toEqual(["#/components/schemas/Order"]);
-  const statuses = ["201", "400", "401", "403", "409", "413", "415", "422", "429", "500", "503"];
+  const statuses = ["201", "400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"];
   expect(statusesOf("/api/orders", "post")).toEqual(statuses);
 });
 

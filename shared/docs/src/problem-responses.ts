@@ -13,6 +13,7 @@ const generalRefusals = {
   FORBIDDEN: "The caller's role may not do this, or another site's page made the call with a browser's session",
   NOT_FOUND: "Unknown",
   METHOD_NOT_ALLOWED: "Not a method of this path; `Allow` names those that are",
+  REQUEST_TIMEOUT: "The body was not whole 10 s after the head of the request; the connection is closed",
   BODY_TOO_LARGE: "The body has more than 262,144 bytes",
   UNSUPPORTED_MEDIA_TYPE: "The body is not application/json in UTF-8, or has a Content-Encoding",
   INVALID_REQUEST:
@@ -57,7 +58,9 @@ const isGeneralCode = (code: ProblemCode): code is GeneralCode => code in genera
 
 function shapeRefusals({ path, access, body }: Endpoint): readonly GeneralCode[] {
   return [
-    ...(body === undefined ? [] : (["MALFORMED_BODY", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] as const)),
+    ...(body === undefined
+      ? []
+      : (["MALFORMED_BODY", "REQUEST_TIMEOUT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] as const)),
     ...(access === "anyone" ? [] : (["UNAUTHENTICATED", "FORBIDDEN"] as const)),
     ...(path.includes("{") ? (["NOT_FOUND"] as const) : []),
     ...(["INVALID_REQUEST", "TOO_MANY_REQUESTS", "INTERNAL", "UNAVAILABLE"] as const),

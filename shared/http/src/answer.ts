@@ -114,7 +114,7 @@ export function problemResponse(
       "x-request-id": requestId,
       ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
       // What is left of the body is not read: the connection cannot carry a further request.
-      ...(status === 413 ? { connection: "close" } : {}),
+      ...(status === 413 || status === 408 ? { connection: "close" } : {}),
       ...(refused.retryAfterSeconds === undefined ? {} : { "retry-after": String(refused.retryAfterSeconds) }),
       // Its body is left out of the answer, and its length with it, unless that is told here.
       ...(c.req.method === "HEAD" ? { "content-length": String(Buffer.byteLength(body)) } : {}),

@@ -11,7 +11,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import { type Answer, problem, problemResponse, type Refused } from "./answer.ts";
 import { createAuthentication, type Authenticate, unauthenticated } from "./authentication.ts";
 import { createBodyRoom } from "./body-room.ts";
-import { readJsonBody } from "./body.ts";
+import { BODY_WITHIN_MS, readJsonBody, SlowBodyError } from "./body.ts";
 import { EndpointCall, RequestCall } from "./call.ts";
 import { withDeadline } from "./deadline.ts";
 import { UnavailableError } from "./errors.ts";
@@ -39,6 +39,8 @@ export interface AppOptions {
   readonly isUnavailable?: (error: unknown) => boolean;
   /** The event streams that this process may hold open; by default as many as `defaultStreamLimits` says. */
   readonly streams?: StreamPlaces;
+  /** How long a body may take from the head of its request, in milliseconds; 10 s by default. */
+  readonly bodyWithinMs?: number | undefined;
   /** How long a handler may take before its caller gets a 503, in milliseconds; the contract promises one within 2 s. */
   readonly answerWithinMs?: number;
   /** Whether browsers come by https, and are to come in no other way for a year (HSTS, RFC 6797); each answer says so. */
@@ -90,10 +92,12 @@ const unavailable = problem("UNAVAILABLE", "Something that this call needs is aw
   retryAfterSeconds: 1,
 });
 const notFound = problem("NOT_FOUND", "There is nothing here.");
+const tooSlow = problem("REQUEST_TIMEOUT", "The body took too long to arrive. Send it at once.");
 const internal = problem("INTERNAL", "Something went wrong here. The request id leads to the log.");
 
 export function createApp(options: AppOptions): HttpApp {
   const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500, httpsOnly = false } = options;
+  const { bodyWithinMs = BODY_WITHIN_MS } = options;
   const hono = new Hono<{ Variables: RequestVariables }>();
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
@@ -116,6 +120,10 @@ export function createApp(options: AppOptions): HttpApp {
   hono.onError((error, c) => {
     if (error instanceof HTTPException && error.status === 400) {
       return problemResponse(c, problem("MALFORMED_BODY", "The body is not JSON."));
+    }
+    if (error instanceof SlowBodyError) {
+      metrics.count("http_slow_bodies_total");
+      return problemResponse(c, tooSlow);
     }
     const facts = {
       requestId: requestIdOf(c),
@@ -156,6 +164,7 @@ export function createApp(options: AppOptions): HttpApp {
   }
 
   const bodies = createBodyRoom();
+  const readBodyInTime = readJsonBody(bodyWithinMs);
   const leaveRoomForBodies: Handler = async (c, next) => {
     const place = bodies.enter(c.req.raw);
     if (place === undefined) return problemResponse(c, unavailable);
@@ -175,7 +184,7 @@ export function createApp(options: AppOptions): HttpApp {
     const hasId = endpoint.path.includes("{");
     register(endpoint, (authenticate) => [
       authenticate.check,
-      ...(endpoint.body === undefined ? [] : [leaveRoomForBodies, readJsonBody]),
+      ...(endpoint.body === undefined ? [] : [leaveRoomForBodies, readBodyInTime]),
       ...validatorsOf(endpoint),
       async (c) => {
         const id = hasId ? (c.req.param("id") ?? "") : "";

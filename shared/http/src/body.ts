@@ -10,6 +10,39 @@ export const MAX_BODY_BYTES = 262_144;
  */
 const DROPPED_AT_MOST = { bytes: 64 * MAX_BODY_BYTES, ms: 1_000 } as const;
 
+/**
+ * How long a body may take from the head of its request, in milliseconds: the largest one then needs 26 kB a second. Bun ends a connection that is slower
+ * than that after its idle timeout, without an answer.
+ */
+export const BODY_WITHIN_MS = 10_000;
+
+/** A body was not there in time: the caller gets a 408 and the connection is closed. */
+export class SlowBodyError extends Error {
+  override readonly name = "SlowBodyError";
+
+  constructor(withinMs: number) {
+    super(`a body was not whole after ${withinMs} ms`);
+  }
+}
+
+/**
+ * What `reading` gives, if that is there in time. Else what has come is dropped with the connection, which the answer closes.
+ * @throws SlowBodyError
+ */
+export async function inTime<Value>(reading: Promise<Value>, withinMs: number): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new SlowBodyError(withinMs)), withinMs);
+  try {
+    return await Promise.race([reading, late.promise]);
+  } catch (error) {
+    // It ends with the connection.
+    reading.catch(() => undefined);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_BYTES} bytes.`);
 const malformed = (detail: string) => problem("MALFORMED_BODY", detail);
@@ -17,35 +50,38 @@ const malformed = (detail: string) => problem("MALFORMED_BODY", detail);
 /**
  * Reads the JSON body of a request, in the contract's order: 413, then 415, then 400.
  * It reads through hono's own cache, so that the validator behind it finds the body again; that it is JSON at all is found there.
+ * @param withinMs how long a body may take; the middleware throws SlowBodyError then
  */
-export const readJsonBody: MiddlewareHandler<{ Variables: RequestVariables }> = async (c, next) => {
-  const { headers } = c.req.raw;
-  const declared = Number(headers.get("content-length") ?? Number.NaN);
-  if (declared > MAX_BODY_BYTES) return problemResponse(c, tooLarge);
-  if (!(declared >= 0)) {
-    const bounded = await readBounded(c.req.raw.body);
-    if (bounded === undefined) return problemResponse(c, tooLarge);
-    const { url, method, signal } = c.req.raw;
-    c.req.raw = new Request(url, { method, headers, signal, body: bounded });
-  }
-  const bytes = await c.req.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY_BYTES) return problemResponse(c, tooLarge);
-
-  const refusal = refuseMediaType(headers);
-  if (refusal !== undefined) return problemResponse(c, refusal);
-
-  const text = decode(bytes);
-  if (text === undefined) return problemResponse(c, malformed("The body is not UTF-8."));
-  // Well-formed UTF-8 holds no surrogates and JSON no raw NUL: only an escape can bring one in.
-  if (text.includes("\\u")) {
-    const parsed = parse(text);
-    if (parsed === undefined) return problemResponse(c, malformed("The body is not JSON."));
-    if (holdsForbiddenText(parsed.value)) {
-      return problemResponse(c, malformed("The body holds NUL or half of a surrogate pair."));
+export const readJsonBody =
+  (withinMs: number): MiddlewareHandler<{ Variables: RequestVariables }> =>
+  async (c, next) => {
+    const { headers } = c.req.raw;
+    const declared = Number(headers.get("content-length") ?? Number.NaN);
+    if (declared > MAX_BODY_BYTES) return problemResponse(c, tooLarge);
+    if (!(declared >= 0)) {
+      const bounded = await inTime(readBounded(c.req.raw.body), withinMs);
+      if (bounded === undefined) return problemResponse(c, tooLarge);
+      const { url, method, signal } = c.req.raw;
+      c.req.raw = new Request(url, { method, headers, signal, body: bounded });
     }
-  }
-  return next();
-};
+    const bytes = await inTime(c.req.arrayBuffer(), withinMs);
+    if (bytes.byteLength > MAX_BODY_BYTES) return problemResponse(c, tooLarge);
+
+    const refusal = refuseMediaType(headers);
+    if (refusal !== undefined) return problemResponse(c, refusal);
+
+    const text = decode(bytes);
+    if (text === undefined) return problemResponse(c, malformed("The body is not UTF-8."));
+    // Well-formed UTF-8 holds no surrogates and JSON no raw NUL: only an escape can bring one in.
+    if (text.includes("\\u")) {
+      const parsed = parse(text);
+      if (parsed === undefined) return problemResponse(c, malformed("The body is not JSON."));
+      if (holdsForbiddenText(parsed.value)) {
+        return problemResponse(c, malformed("The body holds NUL or half of a surrogate pair."));
+      }
+    }
+    return next();
+  };
 
 /** @returns the bytes of a body that did not tell its length, or undefined when they are too many; its rest has been dropped then */
 export async function readBounded(

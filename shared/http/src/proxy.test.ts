@@ -377,7 +377,7 @@ describe("an upstream", () => {
     const startedMs = performance.now();
     await expectUnavailable(await call());
     expect(performance.now() - startedMs).toBeGreaterThan(100);
-    expect(logged.map(({ reason }) => reason)).toContain("order did not answer within 100 ms");
+    expect(logged.map(({ reason }) => String(reason)).join()).toContain("order did not answer within 100 ms");
   });
 
   test("that does not answer in time is a 503 problem", async () => {

@@ -4,7 +4,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import type { AdmissionControl } from "./admission.ts";
 import { problem, problemResponse } from "./answer.ts";
 import { createBodyRoom } from "./body-room.ts";
-import { MAX_BODY_BYTES, readBounded } from "./body.ts";
+import { BODY_WITHIN_MS, inTime, MAX_BODY_BYTES, readBounded } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
 import { isEventStream } from "./event-stream.ts";
@@ -48,6 +48,8 @@ interface ForwardOptions {
   readonly tooLarge: "refuse" | "tell";
   /** What comes when it has no room is refused at once. */
   readonly admission: AdmissionControl;
+  /** How long a body may take from the head of its request, in milliseconds; 10 s by default. */
+  readonly bodyWithinMs?: number | undefined;
   /** The event streams that this process may pass on at once. */
   readonly streams: StreamPlaces;
 }
@@ -88,7 +90,7 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
  * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
 export function createForward(options: ForwardOptions): Forward {
-  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, admission, streams } = options;
+  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, admission, streams, bodyWithinMs } = options;
 
   /** One try: the answer of the upstream, once it is known to be one. */
   async function send(
@@ -125,7 +127,7 @@ export function createForward(options: ForwardOptions): Forward {
     });
     response.headers.set("x-request-id", call.requestId);
     // What the caller still sends of a refused body is not read: the connection cannot carry a further request.
-    if (response.status === 413) response.headers.set("connection", "close");
+    if (response.status === 413 || response.status === 408) response.headers.set("connection", "close");
     return response;
   }
 
@@ -165,7 +167,7 @@ export function createForward(options: ForwardOptions): Forward {
   async function forward(call: RequestCall, forwarding: Forwarding, onEnd = () => {}): Promise<Response> {
     const { raw } = call.c.req;
     const { upstream } = forwarding;
-    const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw))) : undefined;
+    const body = forwarding.takesBody ? (forwarding.body ?? (await readBody(raw, bodyWithinMs))) : undefined;
     if (body === "too large" && onTooLarge === "refuse") return problemResponse(call.c, tooLarge);
     // Others have come while its body was on its way.
     if (!admission.hasRoom()) return problemResponse(call.c, admission.refuse());
@@ -212,13 +214,14 @@ export type RequestBody = Uint8Array<ArrayBuffer> | "too large" | undefined;
 /**
  * Reads the body before anything is sent, so that a slow sender holds no connection of the upstream and none of its time
  * to answer, and so that a second try has it whole.
+ * @throws SlowBodyError when it is not whole in time
  */
-export async function readBody(request: Request): Promise<RequestBody> {
+export async function readBody(request: Request, withinMs: number = BODY_WITHIN_MS): Promise<RequestBody> {
   if (request.headers.has(BODY_TOO_LARGE)) return "too large";
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > MAX_BODY_BYTES) return "too large";
-  if (declared >= 0) return new Uint8Array(await request.arrayBuffer());
-  return (await readBounded(request.body)) ?? "too large";
+  if (declared >= 0) return new Uint8Array(await inTime(request.arrayBuffer(), withinMs));
+  return (await inTime(readBounded(request.body), withinMs)) ?? "too large";
 }
 
 function headersOf(call: RequestCall, { authorization }: Forwarding, body: RequestBody, { host }: Target): Headers {

@@ -8,6 +8,7 @@ export const problemCodes = {
   INVALID_CREDENTIALS: { status: 401, title: "Wrong name or password" },
   INVALID_REFRESH_TOKEN: { status: 401, title: "Refresh token not valid" },
   FORBIDDEN: { status: 403, title: "Forbidden" },
+  REQUEST_TIMEOUT: { status: 408, title: "Request took too long" },
   BODY_TOO_LARGE: { status: 413, title: "Body too large" },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: "Unsupported media type" },
   MALFORMED_BODY: { status: 400, title: "Body cannot be read" },

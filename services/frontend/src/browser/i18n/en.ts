@@ -14,6 +14,7 @@ const problems: Record<ProblemCode, string> = {
   INVALID_CREDENTIALS: "The name or the password is wrong.",
   INVALID_REFRESH_TOKEN: "Your session has ended. Sign in again.",
   FORBIDDEN: "Your account may not do this.",
+  REQUEST_TIMEOUT: "That took too long to arrive. Try again on a better connection.",
   BODY_TOO_LARGE: "That is too long.",
   UNSUPPORTED_MEDIA_TYPE: "The shop could not read that.",
   MALFORMED_BODY: "The shop could not read that.",

@@ -24,6 +24,7 @@ export const ko: Texts = {
     INVALID_CREDENTIALS: "아이디 또는 비밀번호가 맞지 않습니다.",
     INVALID_REFRESH_TOKEN: "로그인이 만료되었습니다. 다시 로그인해 주세요.",
     FORBIDDEN: "이 계정으로는 할 수 없는 일입니다.",
+    REQUEST_TIMEOUT: "전송이 너무 오래 걸렸습니다. 연결 상태를 확인하고 다시 시도해 주세요.",
     BODY_TOO_LARGE: "내용이 너무 깁니다.",
     UNSUPPORTED_MEDIA_TYPE: "내용을 읽을 수 없습니다.",
     MALFORMED_BODY: "내용을 읽을 수 없습니다.",
