@@ -34,7 +34,7 @@ let app: HttpApp;
 beforeAll(async () => {
   database = await createTestDatabase({ service: "user" });
   sql = postgres(database.url, { max: 2, onnotice: () => undefined });
-});
+}, 120_000);
 afterAll(async () => {
   await sql.end();
   await database.drop();
@@ -47,7 +47,7 @@ beforeEach(async () => {
     elapsed: () => timers.elapsed() + skippedMs,
     sleep: (ms, signal) => timers.sleep(ms, signal),
   };
-  await sql`truncate users, sessions, refresh_tokens, login_failures, signing_keys`;
+  await sql`truncate users, sessions, refresh_tokens, login_attempts, login_failures, signing_keys`;
   app = (await startService()).app;
 });
 afterEach(async () => {
@@ -105,6 +105,12 @@ async function keepHouse(): Promise<void> {
     await timers.advance(1_000);
     expect(await sql`select 1 from login_failures where id = ${old.id}`).toBeEmpty();
   });
+}
+
+/** How many attempts are counted for a name. */
+async function countedFor(username: string): Promise<number> {
+  const [row] = await sql`select cardinality(attempted_at) as counted from login_attempts where username = ${username}`;
+  return Number(row?.["counted"] ?? 0);
 }
 
 const statusesOf = (answers: readonly Response[]) => answers.map(({ status }) => status).toSorted((a, b) => a - b);
@@ -230,7 +236,16 @@ describe("logging in", () => {
   test("housekeeping leaves the failures that still count", async () => {
     for (let attempt = 0; attempt < 10; attempt += 1) await logIn("nobody", "not this one");
     await keepHouse();
-    expect(await sql`select 1 from login_failures`).toHaveLength(10);
+    expect(await countedFor("nobody")).toBe(10);
+  });
+
+  test("housekeeping leaves nothing of names that were tried long ago: a flood of names fills no table", async () => {
+    for (const name of ["nobody", "none", "nil"]) await logIn(name, "not this one");
+    skip(121_000);
+    await logIn("lately", "not this one");
+    await keepHouse();
+    const names = await sql<{ username: string }[]>`select username from login_attempts`;
+    expect(names.map(({ username }) => username)).toEqual(["lately"]);
   });
 
   test("ten failures for a name close it for a minute, unknown or not, on every replica; sessions and other names go on", async () => {
@@ -255,14 +270,65 @@ describe("logging in", () => {
     expect((await logIn("someone")).status).toBe(200);
   });
 
-  test("of many guesses at once no more than ten can fail", async () => {
+  test("of many guesses at once, at three replicas, no more than ten can fail", async () => {
     await signUp("someone");
-    await Promise.all(Array.from({ length: 60 }, () => logIn("someone", "not this one")));
-    // Turns are taken in line: when this one has been refused, the guesses are through.
-    await eventually(async () => expect((await logIn("someone")).status).toBe(429));
-    const failures = await sql`select 1 from login_failures`;
-    expect(failures).toHaveLength(10);
-  });
+    const replicas = [app, (await startService()).app, (await startService()).app];
+    for (const name of ["someone", "nobody"]) {
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, n) => logIn(name, "not this one", replicas[n % replicas.length])),
+      );
+      const statuses = statusesOf(answers);
+      expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+      expect(statuses.filter((status) => status !== 401)).toEqual(Array.from({ length: 50 }, () => 429));
+      expect(await countedFor(name)).toBe(10);
+      for (const replica of replicas) expect((await logIn(name, PASSWORD, replica)).status).toBe(429);
+    }
+  }, 60_000);
+
+  test("right passwords close nothing, however many arrive at once and whatever failed before", async () => {
+    await signUp("someone");
+    for (let attempt = 0; attempt < 9; attempt += 1) await logIn("someone", "not this one");
+    const answers = await Promise.all(Array.from({ length: 20 }, () => logIn("someone")));
+    expect(new Set(statusesOf(answers))).toEqual(new Set([200]));
+    expect(await countedFor("someone")).toBe(9);
+    expect((await logIn("someone", "not this one")).status).toBe(401);
+    expect((await logIn("someone")).status).toBe(429);
+  }, 60_000);
+
+  test("a storm of false logins refuses nobody with a name and the right password, and no new customer", async () => {
+    const people = Array.from({ length: 6 }, (_, n) => `person-${n}`);
+    for (const name of people) await signUp(name);
+    // Half of them have a session, the others come for the first time.
+    for (const name of people.slice(3)) await logIn(name);
+    let isOver = false;
+    const stormed: number[] = [];
+    const storm = Array.from({ length: 100 }, async (_, caller) => {
+      for (let n = 0; !isOver; n += 1) {
+        // Most guess at names that nobody has; some at one that exists, but has no luck today.
+        const name = caller % 10 === 0 ? "person-0" : `no-${caller}-${n}`;
+        stormed.push((await logIn(name, "not this one")).status);
+        await Bun.sleep(20);
+      }
+    });
+    try {
+      await eventually(() => expect(stormed).toContain(503));
+      const real: number[] = [];
+      await Promise.all(
+        people.slice(1).map(async (name) => {
+          for (let times = 0; times < 2; times += 1) real.push((await logIn(name)).status);
+        }),
+      );
+      real.push((await signUp("newcomer")).status);
+      expect(real).toEqual([...Array.from({ length: 10 }, () => 200), 201]);
+    } finally {
+      isOver = true;
+      await Promise.all(storm);
+    }
+    // What was refused for want of room is no failure of a name.
+    expect(stormed.filter((status) => ![401, 429, 503].includes(status))).toEqual([]);
+    const [row] = await sql`select sum(cardinality(attempted_at))::int as counted from login_attempts`;
+    expect(Number(row?.["counted"])).toBeLessThan(stormed.length);
+  }, 120_000);
 
   test("a token lives out its minutes and no more", async () => {
     const pair = await loggedIn();

@@ -1,53 +1,67 @@
 /**
- * The guesses at passwords that this process compares now, by name. Each may become a failure: only as many are let in as
- * failures are left to the name, and a further one waits until it is known what has become of those.
+ * The guesses at passwords that this process compares now, by name. Each is counted as a failure before it is compared, at all replicas alike, until
+ * it is known to be right. So a further one that finds no room is not refused while some are compared here: it waits for what becomes of those.
  */
 export interface GuessesInHand {
   /**
-   * Runs `compare` when it cannot be one guess too many. A failure must be stored before `compare` ends.
-   * @param failuresLeft how many failures the name has left, by what is stored; asked again after each wait
-   * @returns undefined when it has none left
+   * Runs `compare` when the guess has been counted. One that is right must be taken out of the count before `compare` ends.
+   * @param count counts the guess, if there is room for one more; asked again after each wait
+   * @returns undefined when there is no room
    */
   letIn<Result>(
     name: string,
-    failuresLeft: () => Promise<number>,
+    count: () => Promise<boolean>,
     compare: () => Promise<Result>,
   ): Promise<Result | undefined>;
 }
 
-export function createGuessesInHand(): GuessesInHand {
-  const inHand = new Map<string, Set<Promise<void>>>();
+/** The guesses for one name that are counted or compared now. */
+interface Line {
+  readonly guesses: Set<Promise<void>>;
+  /** How many have been counted since the first one came. */
+  counted: number;
+  /** How many of those are compared now. */
+  compared: number;
+}
 
-  /** @returns what stood in line before, and the way to leave it */
-  function standInLine(name: string): { readonly before: readonly Promise<void>[]; readonly leave: () => void } {
-    const line = inHand.get(name) ?? new Set();
+export function createGuessesInHand(): GuessesInHand {
+  const inHand = new Map<string, Line>();
+
+  function standInLine(name: string): { readonly line: Line; readonly leave: () => void } {
+    const line = inHand.get(name) ?? { guesses: new Set(), counted: 0, compared: 0 };
     inHand.set(name, line);
-    const before = [...line];
     const own = Promise.withResolvers<void>();
-    line.add(own.promise);
+    line.guesses.add(own.promise);
     return {
-      before,
+      line,
       leave() {
-        line.delete(own.promise);
-        if (line.size === 0) inHand.delete(name);
+        line.guesses.delete(own.promise);
+        if (line.guesses.size === 0) inHand.delete(name);
         own.resolve();
       },
     };
   }
 
   return {
-    async letIn(name, failuresLeft, compare) {
+    async letIn(name, count, compare) {
       for (;;) {
-        // First in line, then counted: whoever has left the line by now is among what is stored.
-        const { before, leave } = standInLine(name);
+        const { line, leave } = standInLine(name);
+        const before = { ...line };
+        let isCounted = false;
         try {
-          const left = await failuresLeft();
-          if (left <= 0) return undefined;
-          if (before.length < left) return await compare();
+          isCounted = await count();
+          if (isCounted) {
+            line.counted += 1;
+            line.compared += 1;
+            return await compare();
+          }
         } finally {
+          if (isCounted) line.compared -= 1;
           leave();
         }
-        await Promise.race(before);
+        // One that stands here may have been counted first, though it has not heard of it yet.
+        await Promise.all(line.guesses);
+        if (before.compared === 0 && line.counted === before.counted) return undefined;
       }
     },
   };

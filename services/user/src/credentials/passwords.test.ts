@@ -3,7 +3,7 @@ import { UnavailableError } from "@shop/http/errors";
 import { systemClock } from "@shop/runtime/clock";
 import { ManualClock } from "@shop/testing/clock";
 import { settled } from "@shop/testing/settled";
-import { createPasswords } from "./passwords.ts";
+import { createPasswords, type Lane } from "./passwords.ts";
 
 test("a password matches its own hash only, and no hash at all never", async () => {
   const passwords = createPasswords(systemClock);
@@ -31,12 +31,12 @@ test("four take their turn at once, the others wait in line, and too many are to
     await gate.promise;
     running -= 1;
   };
-  const taken = Array.from({ length: 4 + 64 }, () => passwords.takeTurn(work));
-  await expect(passwords.takeTurn(work)).rejects.toBeInstanceOf(UnavailableError);
+  const taken = Array.from({ length: 4 + 64 }, () => passwords.takeTurn("other", work));
+  await expect(passwords.takeTurn("other", work)).rejects.toBeInstanceOf(UnavailableError);
   gate.resolve();
   await Promise.all(taken);
   expect(most).toBe(4);
-  expect(await passwords.takeTurn(async () => "again")).toBe("again");
+  expect(await passwords.takeTurn("other", async () => "again")).toBe("again");
 });
 
 test("a turn that comes too late is not taken, and a failed one is passed on", async () => {
@@ -48,12 +48,39 @@ test("a turn that comes too late is not taken, and a failed one is passed on", a
     begun.resolve();
     return gate.promise;
   };
-  const failing = Array.from({ length: 4 }, () => settled(passwords.takeTurn(work)));
-  const late = settled(passwords.takeTurn(async () => "late"));
+  const failing = Array.from({ length: 4 }, () => settled(passwords.takeTurn("other", work)));
+  const late = settled(passwords.takeTurn("other", async () => "late"));
   await begun.promise;
   await clock.advance(1_201);
   gate.reject(new Error("failed"));
   for (const outcome of failing) expect(await outcome).toHaveProperty("message", "failed");
   expect(await late).toBeInstanceOf(UnavailableError);
-  expect(await passwords.takeTurn(async () => "next")).toBe("next");
+  expect(await passwords.takeTurn("other", async () => "next")).toBe("next");
+});
+
+test("a flood in one lane holds up no other: each has every fourth free place, and its own room to wait", async () => {
+  const passwords = createPasswords(systemClock);
+  const gate = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const enter = (lane: Lane, count: number) =>
+    Array.from({ length: count }, () =>
+      passwords.takeTurn(lane, async () => {
+        begun.push(lane);
+        await gate.promise;
+      }),
+    );
+  const flood = enter("other", 4 + 64);
+  await expect(passwords.takeTurn("other", async () => undefined)).rejects.toBeInstanceOf(UnavailableError);
+  expect(passwords.hasFreePlace()).toBe(false);
+  const people = [...enter("regular", 3), ...enter("registered", 2), ...enter("signUp", 1)];
+  gate.resolve();
+  await Promise.all([...flood, ...people]);
+  expect(begun.slice(0, 4)).toEqual(["other", "other", "other", "other"]);
+  // All of the people within the first places that become free, with the flood in between.
+  expect(begun.slice(4, 13)).toEqual([
+    ...["regular", "registered", "signUp", "other"],
+    ...["regular", "registered", "other"],
+    ...["regular", "other"],
+  ]);
+  expect(passwords.hasFreePlace()).toBe(true);
 });

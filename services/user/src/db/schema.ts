@@ -48,7 +48,19 @@ export const refreshTokens = pgTable(
   (table) => [index("refresh_tokens_by_session").on(table.sessionId)],
 );
 
-/** Failed logins of the last minute, by the name that was tried, whether it exists or not. */
+/**
+ * Logins of the last minute that failed, or whose outcome is not known yet: one row a name, whether it exists or not, and in it no more than close
+ * the name. A name gets its row when a password is compared for it, so the rows of a flood are bounded by what the replicas can hash; each minute
+ * those are deleted that say nothing any more.
+ */
+export const loginAttempts = pgTable("login_attempts", {
+  username: text("username").primaryKey(),
+  /** In ascending order. */
+  attemptedAt: instantColumn("attempted_at").array().notNull(),
+  newestAt: instantColumn("newest_at").notNull(),
+});
+
+/** Failed logins as replicas of the last release note them. The next release can drop it: nothing but the housekeeping looks at it. */
 export const loginFailures = pgTable(
   "login_failures",
   {

@@ -5,11 +5,6 @@ import { users } from "./schema.ts";
 
 export type StoredUser = typeof users.$inferSelect;
 
-export async function findUserByName(db: Database, username: string): Promise<StoredUser | undefined> {
-  const [user] = await db.select().from(users).where(eq(users.username, username));
-  return user;
-}
-
 export async function findUser(db: ReadDatabase, id: string): Promise<StoredUser | undefined> {
   const [user] = await db.select().from(users).where(eq(users.id, id));
   return user;

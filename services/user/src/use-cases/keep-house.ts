@@ -1,12 +1,12 @@
 import type { UserContext } from "../context.ts";
 import { createSigningKey } from "../credentials/access-tokens.ts";
-import { deleteLoginFailures } from "../db/login-failures.ts";
+import { deleteLoginAttempts } from "../db/login-attempts.ts";
 import { deleteExpiredSessions } from "../db/sessions.ts";
 import { deleteSupersededSigningKeys, loadOrCreateSigningKeys } from "../db/signing-keys.ts";
 import { FAILURE_WINDOW_MS } from "../domain/login-throttle.ts";
 import { supersededSince } from "../domain/signing-key-ages.ts";
 
-/** Replicas' clocks may differ by this much without one deleting failures that still count for another. */
+/** Replicas' clocks may differ by this much without one deleting attempts that still count for another. */
 const CLOCK_SLACK_MS = 60_000;
 
 /** Takes the stored signing keys, making the first one if there is none: what another replica or an operator added is shown from now on, and used when its time has come. */
@@ -17,7 +17,7 @@ export async function loadSigningKeys({ db, accessTokens, clock, ids }: UserCont
 /** Removes what no longer says anything: failed logins outside of the window, sessions that have ended by time, keys whose last token has. */
 export async function purge({ db, clock }: UserContext): Promise<void> {
   const nowMs = clock.now();
-  await deleteLoginFailures(db, new Date(nowMs - FAILURE_WINDOW_MS - CLOCK_SLACK_MS));
+  await deleteLoginAttempts(db, new Date(nowMs - FAILURE_WINDOW_MS - CLOCK_SLACK_MS));
   await deleteExpiredSessions(db, new Date(nowMs));
   await deleteSupersededSigningKeys(db, supersededSince(nowMs));
 }
