@@ -84,3 +84,8 @@ export function isRefused(error: unknown): boolean {
 export function isStatementTimeout(error: unknown): boolean {
   return errorCode(error) === "57014";
 }
+
+/** SQLSTATE 55P03: the server ended a statement that waited for a lock of another transaction for longer than `lock_timeout`. It is transient. */
+export function isLockTimeout(error: unknown): boolean {
+  return errorCode(error) === "55P03";
+}

@@ -47,8 +47,10 @@ export interface SubscribeOptions {
   /**
    * Handles records of several partitions, each partition's in order. Offsets are committed only after it has resolved;
    * what it has not finished when the process ends is delivered again. A rejection makes the same records be handed over again.
+   * It resolves with the records that it defers, those to be tried first in front: they are handed over again after a pause, with later ones of
+   * their keys behind them, and until they are handled their offsets are not committed.
    */
-  readonly handle: (records: readonly BrokerRecord[], signal: AbortSignal) => Promise<void>;
+  readonly handle: (records: readonly BrokerRecord[], signal: AbortSignal) => Promise<readonly BrokerRecord[] | void>;
 }
 
 /** The message broker, as far as the rest of the system knows it: the seam between the messaging patterns and the Kafka client. */

@@ -18,7 +18,18 @@ export type Handler<Data = unknown> = (
 export interface MessageHandlers {
   readonly types: ReadonlySet<string>;
   readonly handle: Handler;
+  /**
+   * Locks the rows that these messages change, as far as that needs no waiting, and gives the keys of the messages of which another transaction
+   * has locked one. It is called before `handle`, in the same transaction, when such a wait has just been seen: what it does not find
+   * costs a time-out, and a transaction of its own, per key.
+   */
+  readonly lockedKeys?: (tx: Transaction, messages: readonly Received[]) => Promise<ReadonlySet<string>>;
 }
+
+/** The keys of messages, each once. */
+export const keysOf = (messages: readonly Received[]): readonly string[] => [
+  ...new Set(messages.map(({ key }) => key)),
+];
 
 /** A message that is well formed but can never be applied, such as a command for an order that does not exist: a dead letter. */
 export class Refused extends ExplainedError {
@@ -71,6 +82,14 @@ export function together(...all: readonly MessageHandlers[]): MessageHandlers {
         if (own.length > 0) sent.push(...(await handle(tx, own)));
       }
       return sent;
+    },
+    async lockedKeys(tx, messages) {
+      const locked = new Set<string>();
+      for (const { types, lockedKeys } of all) {
+        const own = messages.filter(({ type }) => types.has(type));
+        if (own.length > 0) for (const key of (await lockedKeys?.(tx, own)) ?? []) locked.add(key);
+      }
+      return locked;
     },
   };
 }

@@ -26,8 +26,8 @@ export interface InHand {
   markTried(messageId: string | null): Promise<void>;
   /** Whether a record was in hand when a process ended, so that it has to be handled alone. */
   isSuspect(record: BrokerRecord): boolean;
-  /** Says that records have been handled. */
-  clear(records: readonly BrokerRecord[]): void;
+  /** Says that records have been handled, but for those that are deferred. */
+  clear(records: readonly BrokerRecord[], deferred?: readonly BrokerRecord[]): void;
   /** How many processes have ended while they had this message, alone, in hand. */
   deathsBy(messageId: string): number;
   close(): Promise<void>;
@@ -68,15 +68,21 @@ const TRIED = " tries again";
 
 const nameOf = ({ topic, partition }: { readonly topic: Topic; readonly partition: number }) => `${topic}:${partition}`;
 
-/** Where records begin and end in their partitions. */
+const nameOfRecord = (record: BrokerRecord) => `${nameOf(record)}:${record.offset}`;
+
+/** Where records begin and end in their partitions. Those that were deferred come key by key, not in the order of their offsets. */
 function rangesOf(records: readonly BrokerRecord[]): readonly InHandRange[] {
   const ranges = new Map<string, InHandRange>();
   for (const { topic, partition, offset } of records) {
     const name = nameOf({ topic, partition });
-    ranges.set(name, { topic, partition, first: ranges.get(name)?.first ?? offset, last: offset });
+    const { first, last } = ranges.get(name) ?? { first: offset, last: offset };
+    ranges.set(name, { topic, partition, first: lower(first, offset), last: higher(last, offset) });
   }
   return [...ranges.values()];
 }
+
+const lower = (one: string, other: string) => (BigInt(other) < BigInt(one) ? other : one);
+const higher = (one: string, other: string) => (BigInt(other) > BigInt(one) ? other : one);
 
 const contains = (range: InHandRange, { topic, partition, offset }: BrokerRecord) =>
   range.topic === topic &&
@@ -117,6 +123,8 @@ export function createInHand({
   let deaths: ReadonlyMap<string, number> = new Map();
   /** What dead processes had in hand and this one has not handled yet. */
   let suspects: readonly (InHandRange & { readonly until: number })[] = [];
+  /** Suspect records that are deferred: what lies behind them in their partition is handled before. */
+  const deferredSuspects = new Set<string>();
   let taken: Promise<void> | undefined;
   /** The last mark of each row. */
   const marks = new Map<string, Mark>();
@@ -176,6 +184,9 @@ export function createInHand({
         where deadly_message.message_id = again.message_id and deaths > 0`;
   }
 
+  const isSuspect = (record: BrokerRecord) =>
+    deferredSuspects.has(nameOfRecord(record)) || suspects.some((range) => contains(range, record));
+
   return {
     async ready() {
       taken ??= takeOver();
@@ -198,9 +209,12 @@ export function createInHand({
       await write(processId, [...inherited, ...rangesOf(records)], alone);
     },
     markTried: (messageId) => write(processId + TRIED, [], messageId),
-    isSuspect: (record) => suspects.some((range) => contains(range, record)),
-    clear(records) {
-      if (suspects.length === 0) return;
+    isSuspect,
+    clear(records, deferred = []) {
+      if (suspects.length === 0 && deferredSuspects.size === 0) return;
+      const stillSuspect = deferred.filter(isSuspect);
+      for (const record of records) deferredSuspects.delete(nameOfRecord(record));
+      for (const record of stillSuspect) deferredSuspects.add(nameOfRecord(record));
       // Partitions are handled in order: what lies before a record that has been handled has been, too.
       const ends = new Map(rangesOf(records).map((range) => [nameOf(range), BigInt(range.last)]));
       suspects = suspects.filter((range) => BigInt(range.last) > (ends.get(nameOf(range)) ?? -1n));

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from "@shop/database/connect";
-import { isStatementTimeout, isTransient } from "@shop/database/errors";
+import { isLockTimeout, isStatementTimeout, isTransient } from "@shop/database/errors";
+import { setLockWait } from "@shop/database/locks";
 import { jsonRows } from "@shop/database/rows";
 import { inTransaction } from "@shop/database/transaction";
 import { backoffMs } from "@shop/runtime/backoff";
@@ -36,12 +37,65 @@ const TRANSIENT_BACKOFF = { firstMs: 50, maxMs: 2_000 };
 const ATTEMPTS = 3;
 const FAILURE_BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
+/** How long a batch waits for a lock of another transaction, in milliseconds. Two replicas that want the same rows have them within tens. */
+const LOCK_WAIT_MS = 500;
+/** The same once such a wait has come to nothing: by then the rows that are locked are known, and only what no row shows is waited for. */
+const CAREFUL_LOCK_WAIT_MS = 50;
+/** For how long batches look for locked rows before they begin, in milliseconds after the last one was found. Deferred messages are tried more often. */
+const CAREFUL_MS = 5_000;
+/** How many such waits one call bears. What is left then is deferred untried: a table may be locked, or very many keys. */
+const MAX_LOCK_WAITS = 20;
+
+/** A whole table is locked, so that no message is any better off than another. */
+class TableLocked extends Error {
+  override readonly name = "TableLocked";
+  readonly code = "55P03";
+}
+
+/** What one call defers because of others' locks. Behind the first such message of a key all later ones are deferred too. */
+class Deferral {
+  readonly #keys = new Set<string>();
+  readonly #locked: BrokerRecord[] = [];
+  readonly #untried: BrokerRecord[] = [];
+  lockWaitsLeft = MAX_LOCK_WAITS;
+
+  /** Those messages whose keys are not deferred; the others are, from now on. */
+  admit(messages: readonly Received[]): readonly Received[] {
+    if (this.#keys.size === 0) return messages;
+    this.#locked.push(...messages.filter(({ key }) => this.#keys.has(key)).map(({ record }) => record));
+    return messages.filter(({ key }) => !this.#keys.has(key));
+  }
+
+  /** Defers messages that were seen to wait for a lock. */
+  locked(messages: readonly Received[]): void {
+    for (const { key, record } of messages) {
+      this.#keys.add(key);
+      this.#locked.push(record);
+    }
+  }
+
+  untried(messages: readonly Received[]): void {
+    this.#untried.push(...messages.map(({ record }) => record));
+  }
+
+  record(record: BrokerRecord): void {
+    if (record.key !== null) this.#keys.add(record.key);
+    this.#locked.push(record);
+  }
+
+  /** Those to be tried first in front. */
+  records(): readonly BrokerRecord[] {
+    return [...this.#untried, ...this.#locked];
+  }
+}
+
 /**
  * The receiving side: applies records to the database, each message once, however often and to however many replicas it is delivered.
  * As many messages as came together share one transaction: inbox rows, effects and outbox rows are committed at once or not at all.
  * A message behind one of its key that could not be handled is parked: it waits with the dead letters until that one is settled.
- * @returns a function that resolves when every record is applied, known, of no concern, parked, or a dead letter; while the database is
- * away it waits. It rejects only when `signal` is aborted, and then what it has not committed must be delivered again.
+ * A message that needs a lock which another transaction holds is deferred, with the later ones of its key; the others go on.
+ * @returns a function that resolves when every record is applied, known, of no concern, parked, or a dead letter, with those that are deferred;
+ * while the database is away it waits. It rejects only when `signal` is aborted, and then what it has not committed must be delivered again.
  */
 export function createInbox({
   db,
@@ -58,17 +112,34 @@ export function createInbox({
   /** Settled when it is written down, or cannot be, what is in hand. One call is handled at a time. */
   let marking: Promise<void> | undefined;
 
-  /** One attempt to apply messages in one transaction. Those of a key that is held are parked. */
-  async function apply(messages: readonly Received[]): Promise<void> {
-    const { sent, handled, parked } = await inTransaction(db, async (tx) => {
-      const { fresh, held } = await firstSeen(tx, messages);
+  /** Until when batches look for locked rows before they begin, by `clock.elapsed()`. */
+  let carefulUntil = Number.NEGATIVE_INFINITY;
+  const deferredBefore = new WeakSet<BrokerRecord>();
+  const isCareful = () => clock.elapsed() < carefulUntil;
+  const beCareful = () => {
+    carefulUntil = clock.elapsed() + CAREFUL_MS;
+  };
+
+  /** One attempt to apply messages in one transaction. Those of a key that is held are parked, those whose rows are locked are deferred. */
+  async function apply(given: readonly Received[], deferral: Deferral): Promise<void> {
+    const careful = isCareful();
+    const { messages, locked, sent, handled, parked } = await inTransaction(db, async (tx) => {
+      const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
+      const { fresh, held } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
       const late = held.length === 0 ? [] : await deadLetters.park(tx, held);
-      // It went out before the transaction began, and so has been answered by now as a rule.
+      if (careful && inHand && fresh.length > 0) marking = writeDown(inHand, recordsOf(fresh), fresh);
+      // It went out before the transaction began as a rule, and so has been answered by now.
       await marking;
       const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
       await outbox.send(tx, followUps);
-      return { sent: followUps.length, handled: fresh.length, parked: late };
+      return {
+        ...{ messages: busy.free, locked: busy.locked },
+        ...{ sent: followUps.length, handled: fresh.length, parked: late },
+      };
     });
+    // Replicas that want the same row meet now and then; a row that was locked at the last try as well is held for long.
+    if (locked.some(({ record }) => deferredBefore.has(record))) beCareful();
+    deferral.locked(locked);
     metrics.count("messages_duplicate_total", {}, messages.length - handled - parked.length);
     metrics.count("messages_handled_total", {}, messages.length - parked.length);
     for (const { id, type, key } of parked) {
@@ -76,20 +147,56 @@ export function createInbox({
       logger.warn("a message waits: an earlier one of the same key could not be handled", { messageId: id, type, key });
     }
     if (sent > 0) onCommitted();
-    onHandled?.(messages.map(({ key }) => key));
+    if (messages.length > 0) onHandled?.(messages.map(({ key }) => key));
   }
 
-  /** Applies messages in order; splits a batch that fails until the message at fault stands alone. */
-  async function applyAll(messages: readonly Received[], signal: AbortSignal): Promise<void> {
+  /** @throws TableLocked */
+  async function withoutLocked(tx: Transaction, messages: readonly Received[]) {
+    if (handlers.lockedKeys === undefined) return { free: messages, locked: [] };
+    let keys: ReadonlySet<string>;
+    try {
+      [, keys] = await Promise.all([setLockWait(tx, CAREFUL_LOCK_WAIT_MS), handlers.lockedKeys(tx, messages)]);
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      throw new TableLocked("a table that messages need is locked", { cause: error });
+    }
+    const isLocked = ({ key }: Received) => keys.has(key);
+    return { free: messages.filter((message) => !isLocked(message)), locked: messages.filter(isLocked) };
+  }
+
+  /** Applies messages in order; splits a batch that fails until the message at fault stands alone, or the one that waits for a lock. */
+  async function applyAll(given: readonly Received[], deferral: Deferral, signal: AbortSignal): Promise<void> {
+    const messages = deferral.admit(given);
+    const [only, ...others] = messages;
+    if (only === undefined) return;
+    async function applyHalves(): Promise<void> {
+      const middle = Math.ceil(messages.length / 2);
+      await applyAll(messages.slice(0, middle), deferral, signal);
+      await applyAll(messages.slice(middle), deferral, signal);
+    }
     /** Attempts that the database took and that came to nothing all the same. An outage before them is none of the messages' doing. */
     let failures = 0;
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
+      const wasCareful = isCareful();
+      if (deferral.lockWaitsLeft <= 0) {
+        deferral.untried(messages);
+        return;
+      }
       try {
-        await apply(messages);
+        await apply(messages, deferral);
         return;
       } catch (error) {
         if (error instanceof KeyReleased) continue;
+        if (isLockTimeout(error) && !(error instanceof TableLocked)) {
+          beCareful();
+          // The second time locked rows are looked for first. What still waits then waits for what no row shows.
+          if (!wasCareful) continue;
+          deferral.lockWaitsLeft -= 1;
+          if (others.every(({ key }) => key === only.key)) deferral.locked(messages);
+          else await applyHalves();
+          return;
+        }
         if (isStatementTimeout(error) || !isTransient(error)) failures += 1;
         const takesTooLong = isStatementTimeout(error) && failures >= ATTEMPTS;
         if (isTransient(error) && !takesTooLong) {
@@ -103,12 +210,8 @@ export function createInbox({
           await clock.sleep(backoffMs(TRANSIENT_BACKOFF, attempt), signal);
           continue;
         }
-        const [only, ...others] = messages;
-        if (only === undefined) return;
         if (others.length > 0) {
-          const middle = Math.ceil(messages.length / 2);
-          await applyAll(messages.slice(0, middle), signal);
-          await applyAll(messages.slice(middle), signal);
+          await applyHalves();
           return;
         }
         if (error instanceof Refused || failures >= ATTEMPTS) {
@@ -147,7 +250,8 @@ export function createInbox({
   }
 
   /** Handles a message that may have ended a process, alone, so that it is known if it does; one that has ended two is not tried again. */
-  async function applyAlone(hand: InHand, message: Received, signal: AbortSignal): Promise<void> {
+  async function applyAlone(hand: InHand, message: Received, deferral: Deferral, signal: AbortSignal): Promise<void> {
+    if (deferral.admit([message]).length === 0) return;
     const { id, type, record } = message;
     const deaths = hand.deathsBy(id);
     if (deaths >= DEATHS && !(await insist(() => isHandled(db, id), signal))) {
@@ -156,16 +260,16 @@ export function createInbox({
       return;
     }
     await insist(() => hand.mark([record], [message]), signal);
-    await applyAll([message], signal);
+    await applyAll([message], deferral, signal);
   }
 
   /** Handles messages in order: one by one when a process has ended with one of them in hand, else together. */
-  async function applyInTurn(messages: readonly Received[], signal: AbortSignal): Promise<void> {
+  async function applyInTurn(messages: readonly Received[], deferral: Deferral, signal: AbortSignal): Promise<void> {
     if (inHand === undefined || !messages.some(({ record }) => inHand.isSuspect(record))) {
-      if (messages.length > 0) await applyAll(messages, signal);
+      await applyAll(messages, deferral, signal);
       return;
     }
-    for (const message of messages) await applyAlone(inHand, message, signal);
+    for (const message of messages) await applyAlone(inHand, message, deferral, signal);
   }
 
   async function writeDown(hand: InHand, records: readonly BrokerRecord[], messages: readonly Received[]) {
@@ -176,27 +280,36 @@ export function createInbox({
     }
   }
 
-  return async (records: readonly BrokerRecord[], signal: AbortSignal): Promise<void> => {
+  return async (records: readonly BrokerRecord[], signal: AbortSignal): Promise<readonly BrokerRecord[]> => {
     if (inHand) await insist(() => inHand.ready(), signal);
     const decoded = records.map((record) => decode(record));
     const wanted = decoded.flatMap((one) =>
       one.kind === "message" && handlers.types.has(one.message.type) ? [one.message] : [],
     );
-    marking = inHand && wanted.length > 0 ? writeDown(inHand, records, wanted) : undefined;
+    // A careful attempt writes down what it is going to handle itself, when it knows what is not locked.
+    marking = inHand && wanted.length > 0 && !isCareful() ? writeDown(inHand, records, wanted) : undefined;
+    const deferral = new Deferral();
     let messages: Received[] = [];
     for (const one of decoded) {
       if (one.kind === "undecodable") {
-        await applyInTurn(messages, signal);
+        await applyInTurn(messages, deferral, signal);
         messages = [];
         await deadLetters.add([one.letter], signal);
       } else if (handlers.types.has(one.message.type)) {
         messages.push(one.message);
       }
     }
-    await applyInTurn(messages, signal);
-    inHand?.clear(records);
+    await applyInTurn(messages, deferral, signal);
+    const deferred = deferral.records();
+    for (const record of deferred) deferredBefore.add(record);
+    inHand?.clear(records, deferred);
+    // A process that ends while messages are only deferred has not ended by them.
+    if (inHand && deferred.length > 0) await writeDown(inHand, [], []);
+    return deferred;
   };
 }
+
+const recordsOf = (messages: readonly Received[]) => messages.map(({ record }) => record);
 
 async function isHandled(db: Database, messageId: string): Promise<boolean> {
   return (await db.execute(sql`select from inbox where message_id = ${messageId}`)).length > 0;
@@ -210,10 +323,11 @@ interface FirstSeen {
 }
 
 /** Writes the messages' ids and gives those messages that had not been written before, apart from those whose key is held: their ids are not written. */
-async function firstSeen(tx: Transaction, messages: readonly Received[]): Promise<FirstSeen> {
+async function firstSeen(tx: Transaction, messages: readonly Received[], lockWaitMs: number): Promise<FirstSeen> {
+  if (messages.length === 0) return { fresh: [], held: [] };
   const byId = new Map(messages.map((message) => [message.id, message]));
   const rows = [...byId.values()].map(({ id, key }) => ({ id, key })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const seen = await tx.execute<{ id: string; held: boolean }>(sql`
+  const written = tx.execute<{ id: string; held: boolean }>(sql`
     with given as (select id, key from json_to_recordset(${jsonRows(rows)}) as r(id text, key text)),
     held as (
       select id from given
@@ -223,6 +337,7 @@ async function firstSeen(tx: Transaction, messages: readonly Received[]): Promis
       insert into inbox (message_id) select id from given where id not in (select id from held)
       on conflict do nothing returning message_id)
     select message_id as id, false as held from written union all select id, true from held`);
+  const [, seen] = await Promise.all([setLockWait(tx, lockWaitMs), written]);
   const heldIds = new Set(seen.filter(({ held }) => held).map(({ id }) => id));
   if (seen.length === messages.length && heldIds.size === 0) return { fresh: messages, held: [] };
   const freshIds = new Set(seen.filter(({ held }) => !held).map(({ id }) => id));

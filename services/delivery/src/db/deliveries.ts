@@ -3,11 +3,16 @@ import type { Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { ExplainedError } from "@shop/runtime/errors";
+import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
 import type { Standing } from "../domain/riding.ts";
 import { delivery } from "./schema.ts";
 
 export type DeliveryRow = typeof delivery.$inferSelect;
+
+/** Locks the deliveries of orders, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeDeliveries = (tx: Transaction, orderIds: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`delivery`, column: sql`delivery.order_id` }, orderIds);
 
 /** What a delivery is asked for with. */
 export interface DeliveryOrder {

@@ -1,17 +1,17 @@
 import { DeliveriesTold, TellDeliveriesCommand } from "@shop/contracts/messages/audit";
 import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
-import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
+import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
-import { statusesOf } from "../db/deliveries.ts";
+import { lockFreeDeliveries, statusesOf } from "../db/deliveries.ts";
 import { cancelDeliveries } from "../use-cases/cancel-deliveries.ts";
 import { createDeliveries } from "../use-cases/create-deliveries.ts";
 import { answersToCreate, answerToCancel } from "./answers.ts";
 
 /** What the delivery service does with messages: the saga's two commands, and the audit's question. */
 export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">): MessageHandlers {
-  return byType(
+  const handlers = byType(
     on(CreateDeliveryCommand, async (tx, messages) => {
       const deliveries = await createDeliveries(
         tx,
@@ -38,6 +38,7 @@ export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">)
       ),
     ),
   );
+  return { ...handlers, lockedKeys: (tx, messages) => lockFreeDeliveries(tx, keysOf(messages)) };
 }
 
 function known<Value>(values: ReadonlyMap<string, Value>, orderId: string): Value {

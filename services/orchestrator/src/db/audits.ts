@@ -1,10 +1,15 @@
 import type { Database, Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
+import { lockWithoutWaiting } from "@shop/database/locks";
 import { count, desc, eq, inArray, isNotNull, lt, or, sql } from "drizzle-orm";
 import type { AskedSaga, BooksTold } from "../domain/books.ts";
 import { audit, auditFinding, saga } from "./schema.ts";
 
 export type AuditRow = typeof audit.$inferSelect;
+
+/** Locks the audit's row if it is at one of these rounds, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeRounds = (tx: Transaction, auditIds: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`audit`, column: sql`audit.audit_id` }, auditIds);
 
 /** The audit's row, locked; undefined when another replica is at it. */
 export async function claimAudit(tx: Transaction): Promise<AuditRow | undefined> {

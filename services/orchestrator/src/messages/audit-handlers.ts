@@ -1,11 +1,12 @@
 import { DeliveriesTold, OrdersTold, ReservationsTold } from "@shop/contracts/messages/audit";
-import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
+import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/handlers";
 import type { ServiceContext } from "@shop/service/context";
+import { lockFreeRounds } from "../db/audits.ts";
 import { hearBooks } from "../use-cases/hear-books.ts";
 
 /** What the other services tell of orders whose books are audited. */
 export function auditHandlers(context: Pick<ServiceContext, "clock" | "logger" | "metrics">): MessageHandlers {
-  return byType(
+  const handlers = byType(
     on(OrdersTold, async (tx, messages) => {
       for (const { data } of messages) await hearBooks(tx, context, data.auditId, { orders: data.orders });
       return [];
@@ -19,4 +20,5 @@ export function auditHandlers(context: Pick<ServiceContext, "clock" | "logger" |
       return [];
     }),
   );
+  return { ...handlers, lockedKeys: (tx, messages) => lockFreeRounds(tx, keysOf(messages)) };
 }

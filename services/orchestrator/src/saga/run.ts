@@ -1,10 +1,10 @@
 import { inTransaction } from "@shop/database/transaction";
 import type { Received } from "@shop/messaging/decode";
-import { type MessageHandlers, Refused } from "@shop/messaging/handlers";
+import { keysOf, type MessageHandlers, Refused } from "@shop/messaging/handlers";
 import type { ServiceContext } from "@shop/service/context";
 import { type RunContext, SagasInHand } from "./in-hand.ts";
 import { orderSagaVersions } from "./registry.ts";
-import { lockByOrder, lockDue } from "./store.ts";
+import { lockByOrder, lockDue, lockFreeSagas } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
 /** Applies messages to the sagas of their orders: one read, one write, however many messages came together. */
@@ -18,6 +18,7 @@ export function sagaHandlers(context: RunContext, versions: SagaVersions = order
         sagas.apply(key, { kind: "message", type, data, traceparent });
       return sagas.save(tx);
     },
+    lockedKeys: (tx, messages) => lockFreeSagas(tx, keysOf(messages)),
   };
 }
 

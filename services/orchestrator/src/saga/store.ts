@@ -2,9 +2,14 @@ import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { ExplainedError } from "@shop/runtime/errors";
+import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, eq, inArray, isNull, lte, notInArray, type SQL, sql } from "drizzle-orm";
 import { saga } from "../db/schema.ts";
 import type { HistoryEntry, SagaState } from "./state.ts";
+
+/** Locks the sagas of orders, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeSagas = (tx: Transaction, orderIds: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`saga`, column: sql`saga.order_id` }, orderIds);
 
 export type OrderSagaState = SagaState<OrderSnapshot>;
 

@@ -2,9 +2,14 @@ import type { DataOf } from "@shop/contracts/messages/define";
 import type { ProductChanged } from "@shop/contracts/messages/product";
 import type { Database, Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
+import { lockWithoutWaiting } from "@shop/database/locks";
 import { sql } from "drizzle-orm";
 import type { CatalogueEntry } from "../domain/pricing.ts";
 import { catalogue } from "./schema.ts";
+
+/** Locks entries of the catalogue, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeEntries = (tx: Transaction, productIds: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`catalogue`, column: sql`catalogue.product_id` }, productIds);
 
 export async function readCatalogue(
   tx: Transaction,

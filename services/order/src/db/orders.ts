@@ -3,12 +3,17 @@ import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
+import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, lt, lte, type SQL, sql } from "drizzle-orm";
 import { TELL_AGAIN_MS } from "../domain/telling.ts";
 import { waitingOf } from "../domain/waiting.ts";
 import { orders } from "./schema.ts";
 
 export type OrderRow = typeof orders.$inferSelect;
+
+/** Locks orders, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeOrders = (tx: Transaction, orderIds: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`orders`, column: sql`orders.id` }, orderIds);
 
 /** Stores orders that have just been placed: PENDING, CREATED. */
 export async function insertOrders(tx: Transaction, placed: readonly Order[]): Promise<void> {

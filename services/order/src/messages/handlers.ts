@@ -6,15 +6,18 @@ import {
   OrderCompleted,
 } from "@shop/contracts/messages/order";
 import { ProductChanged } from "@shop/contracts/messages/product";
-import { byType, type MessageHandlers, on, onAny } from "@shop/messaging/handlers";
+import type { Received } from "@shop/messaging/decode";
+import { byType, keysOf, type MessageHandlers, on, onAny } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
-import { updateCatalogue } from "../db/catalogue.ts";
-import { statusesOf } from "../db/orders.ts";
+import { lockFreeEntries, updateCatalogue } from "../db/catalogue.ts";
+import { lockFreeOrders, statusesOf } from "../db/orders.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
 import { noteProgress } from "../use-cases/note-progress.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
 import { milestoneTold, news } from "./progress-news.ts";
+
+const isCatalogue = ({ type }: Received) => type === ProductChanged.type;
 
 /** What the order service does with messages: the saga's two commands, the catalogue's changes, news for the customer, and the audit's question. */
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {
@@ -75,6 +78,13 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
     async handle(tx, messages) {
       await lockMixedBatch(tx, messages);
       return handlers.handle(tx, messages);
+    },
+    async lockedKeys(tx, messages) {
+      const [changes, aboutOrders] = [
+        messages.filter(isCatalogue),
+        messages.filter((message) => !isCatalogue(message)),
+      ];
+      return (await lockFreeOrders(tx, keysOf(aboutOrders))).union(await lockFreeEntries(tx, keysOf(changes)));
     },
   };
 }

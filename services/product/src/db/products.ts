@@ -5,11 +5,16 @@ import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
 import type { Item, Shelf } from "../domain/stock.ts";
 import { product } from "./schema.ts";
 
 export type ProductRow = typeof product.$inferSelect;
+
+/** Locks products, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeProducts = (tx: Transaction, productIds: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`product`, column: sql`product.id` }, productIds);
 
 export async function findProduct(db: ReadDatabase, id: string): Promise<Product | undefined> {
   const [row] = await db.select().from(product).where(onSale(id));

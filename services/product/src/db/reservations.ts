@@ -1,9 +1,14 @@
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
+import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, eq, sql } from "drizzle-orm";
 import type { Item, ReservationStatus } from "../domain/stock.ts";
 import { reservation } from "./schema.ts";
+
+/** Locks the reservations of orders, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeReservations = (tx: Transaction, orderIds: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`reservation`, column: sql`reservation.order_id` }, orderIds);
 
 export interface NewReservation {
   readonly orderId: string;

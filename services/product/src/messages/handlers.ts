@@ -14,6 +14,7 @@ import { announceProducts } from "../use-cases/announce-products.ts";
 import { returnStock } from "../use-cases/return-stock.ts";
 import { takeStock } from "../use-cases/take-stock.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
+import { lockedKeys } from "./locked-keys.ts";
 
 /** What the product service does with messages: the saga's two commands, telling of its products when it is asked to, and the audit's question. */
 export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox" | "clock">): MessageHandlers {
@@ -64,5 +65,6 @@ export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox"
       await lockMixedBatch(tx, messages);
       return handlers.handle(tx, messages);
     },
+    lockedKeys,
   };
 }

@@ -56,6 +56,17 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   const { kafka, naming, ensureTopics, beforeJoin, groupId, topics, handle, clock, logger, metrics } = options;
   const stopping = new AbortController();
   let healthy = false;
+  let queue: WorkQueue | undefined;
+  metrics.gauge(
+    "messages_deferred",
+    "Messages that wait for a lock which another transaction holds, with the later ones of their keys",
+    () => queue?.deferred().records ?? 0,
+  );
+  metrics.gauge(
+    "messages_deferred_oldest_seconds",
+    "How long the message that waits longest for a lock has done so",
+    () => queue?.deferred().oldestSeconds ?? 0,
+  );
   const done = run();
 
   async function run(): Promise<void> {
@@ -89,7 +100,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       allowAutoTopicCreation: false,
       retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
     });
-    const queue = createWorkQueue({ handle, clock, logger, metrics });
+    const work = createWorkQueue({ handle, clock, logger, metrics });
+    queue = work;
     let lastSignAt = clock.elapsed();
     let patienceMs = JOINING_MS;
     // What ends it is handed over as a value: it may come while the group is still being joined, before anybody waits for it.
@@ -104,7 +116,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       patienceMs = JOINING_MS;
     });
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      queue.startOver();
+      work.startOver();
       lastSignAt = clock.elapsed();
       patienceMs = SILENT_MS;
       healthy = true;
@@ -112,14 +124,14 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     });
     const watch = setInterval(() => {
       // While the handlers are behind nothing is fetched.
-      if (!queue.isEmpty()) lastSignAt = clock.elapsed();
+      if (!work.isEmpty()) lastSignAt = clock.elapsed();
       const silentForMs = clock.elapsed() - lastSignAt;
       if (silentForMs > patienceMs) ended.resolve(new ExplainedError(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
     // One after the other: a commit that is late must not undo the one behind it.
     let committed = Promise.resolve();
     let commitOnce: CommitOnce | undefined;
-    const commitNext = () => (committed = committed.then(() => commitHandled(commitOnce, queue)));
+    const commitNext = () => (committed = committed.then(() => commitHandled(commitOnce, work)));
     const commit = setInterval(() => void commitNext(), COMMIT_INTERVAL_MS);
     if (stopping.signal.aborted) end();
     stopping.signal.addEventListener("abort", end);
@@ -133,7 +145,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         partitionsConsumedConcurrently: MAX_PARTITIONS_AT_ONCE,
         eachBatch(payload) {
           commitOnce = payload.commitOffsetsIfNecessary;
-          return enqueue(payload, queue);
+          return enqueue(payload, work);
         },
       });
       const error = await ended.promise;
@@ -142,8 +154,9 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       stopping.signal.removeEventListener("abort", end);
       clearInterval(watch);
       clearInterval(commit);
-      await queue.close();
+      await work.close();
       await within(DISCONNECT_TIMEOUT_MS, commitNext());
+      queue = undefined;
       await disconnect(consumer);
     }
   }
@@ -152,11 +165,11 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
    * Queues a batch and returns when the handler has taken it: the next fetch runs beside the handler, and what it brings has grown by
    * the time the handler is free. Fetching any sooner only cuts the same messages into smaller transactions.
    */
-  async function enqueue({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload, queue: WorkQueue) {
+  async function enqueue({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload, work: WorkQueue) {
     const goesOn = () => isRunning() && !isStale() && !stopping.signal.aborted;
     if (!goesOn()) return;
     const topic: Topic = naming.topicOf(batch.topic);
-    queue.add(
+    work.add(
       batch.messages.map(({ key, value, offset, headers }): BrokerRecord => ({
         topic,
         partition: batch.partition,
@@ -167,16 +180,16 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       })),
     );
     resolveOffset(batch.lastOffset());
-    while (!queue.isEmpty() && goesOn()) {
+    while (!work.isEmpty() && goesOn()) {
       await heartbeat();
-      await queue.untilEmptyOr(HEARTBEAT_INTERVAL_MS / 2);
+      await work.untilEmptyOr(HEARTBEAT_INTERVAL_MS / 2);
     }
     await heartbeat();
   }
 
-  async function commitHandled(commitOnce: CommitOnce | undefined, queue: WorkQueue): Promise<void> {
+  async function commitHandled(commitOnce: CommitOnce | undefined, work: WorkQueue): Promise<void> {
     try {
-      await queue.commitHandled(async (offsets) => {
+      await work.commitHandled(async (offsets) => {
         const byTopic = Map.groupBy(offsets, ({ topic }) => naming.topic(topic));
         await commitOnce?.({
           topics: [...byTopic].map(([topic, of]) => ({

@@ -135,3 +135,104 @@ test("closing lets the batch in hand finish, so that it is committed, and drops 
   expect(begun).toEqual([["0:1"]]);
   expect(await commit()).toEqual(["0:2"]);
 });
+
+/** A queue whose handler defers the records of `locked` keys. */
+function queueWithLocks(clock: ManualClock) {
+  const locked = new Set<string>();
+  const handled: string[] = [];
+  const { logger, lines } = capturedLogger();
+  const queue = createWorkQueue({
+    handle(batch) {
+      const left = batch.filter(({ key }) => locked.has(String(key)));
+      handled.push(...namesOf(batch.filter((record) => !left.includes(record))));
+      return Promise.resolve(left);
+    },
+    ...{ clock, logger, metrics: createMetrics() },
+  });
+  async function commit(): Promise<readonly string[]> {
+    let offsets: readonly HandledOffset[] = [];
+    await queue.commitHandled((due) => {
+      offsets = due;
+      return Promise.resolve();
+    });
+    return offsets.map(({ partition, next }) => `${partition}:${next}`);
+  }
+  return { ...{ queue, handled, lines, commit }, lock: (key: string) => locked.add(key), unlock: () => locked.clear() };
+}
+const of = (key: string, partition: number, offset: number): BrokerRecord => ({
+  ...{ topic: "product.commands", partition, offset: String(offset), key, value: null, headers: {} },
+});
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("what is deferred holds back the later records of its key and its partition's commits, and nothing else", async () => {
+  const clock = new ManualClock();
+  const { queue, handled, lines, commit, lock, unlock } = queueWithLocks(clock);
+  lock("held");
+  queue.add([of("a", 0, 1), of("held", 0, 2), of("b", 0, 3), of("c", 1, 7)]);
+  await turn();
+  expect(handled).toEqual(["0:1", "0:3", "1:7"]);
+  expect(await commit()).toEqual(["0:2", "1:8"]);
+  unlock();
+  queue.add([of("held", 0, 4), of("d", 0, 5)]);
+  await turn();
+  // Though it is not locked any more, its later record does not pass the one that is deferred.
+  expect(handled).toEqual(["0:1", "0:3", "1:7", "0:5"]);
+  expect(await commit()).toEqual([]);
+  expect(queue.deferred().records).toBe(2);
+  await clock.advance(1_000);
+  expect(handled.slice(4)).toEqual(["0:2", "0:4"]);
+  expect(await commit()).toEqual(["0:6"]);
+  expect(queue.deferred()).toEqual({ records: 0, oldestSeconds: 0 });
+  expect(lines.map(({ level }) => level)).toEqual(["warn", "info"]);
+});
+
+test("what stays locked is tried again with pauses of at most a second, and for how long it waits is known", async () => {
+  const clock = new ManualClock();
+  const { queue, handled, lock, unlock } = queueWithLocks(clock);
+  lock("held");
+  queue.add([of("held", 0, 1)]);
+  await turn();
+  await clock.advance(60_000);
+  expect(queue.deferred()).toEqual({ records: 1, oldestSeconds: 60 });
+  unlock();
+  await clock.advance(1_000);
+  expect(handled).toEqual(["0:1"]);
+});
+
+test("when very much is deferred nothing more is taken until some of it is handled", async () => {
+  const clock = new ManualClock();
+  const { queue, handled, lock, unlock } = queueWithLocks(clock);
+  lock("held");
+  queue.add(Array.from({ length: 10_000 }, (_, offset) => of("held", 0, offset)));
+  await turn();
+  queue.add([of("free", 0, 10_000)]);
+  await clock.advance(5_000);
+  expect(handled).toEqual([]);
+  expect(queue.isEmpty()).toBe(false);
+  unlock();
+  await clock.advance(5_000);
+  expect(handled).toHaveLength(10_001);
+  expect(queue.isEmpty()).toBe(true);
+});
+
+test("what is deferred when the group is joined anew, or the queue is closed, is neither handled nor committed", async () => {
+  const clock = new ManualClock();
+  const { queue, handled, commit, lock, unlock } = queueWithLocks(clock);
+  lock("held");
+  queue.add([of("held", 0, 1), of("a", 0, 2)]);
+  await turn();
+  queue.startOver();
+  unlock();
+  await clock.advance(5_000);
+  expect(handled).toEqual(["0:2"]);
+  expect(await commit()).toEqual([]);
+  lock("held");
+  queue.add([of("a", 0, 0), of("held", 0, 1), of("a", 0, 2)]);
+  await turn();
+  const closing = queue.close();
+  unlock();
+  await clock.advance(6_000);
+  await closing;
+  expect(handled).toEqual(["0:2", "0:0", "0:2"]);
+  expect(await commit()).toEqual(["0:1"]);
+});

@@ -3,6 +3,7 @@ import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { BrokerRecord, SubscribeOptions } from "../broker.ts";
+import { createDeferredRecords, type DeferredState } from "./deferred-records.ts";
 
 interface WorkQueueOptions {
   readonly handle: SubscribeOptions["handle"];
@@ -26,15 +27,36 @@ const CLOSE_PATIENCE_MS = 5_000;
 
 export type WorkQueue = ReturnType<typeof createWorkQueue>;
 
-/** Records between fetching and handling. One handler call runs at a time and takes all that waits, over partitions and topics. */
+interface PartitionEnd {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** One past the last record that was handled or deferred. */
+  readonly next: bigint;
+}
+
+const nameOf = ({ topic, partition }: Pick<BrokerRecord, "topic" | "partition">) => `${topic}:${partition}`;
+
+/**
+ * Records between fetching and handling. One handler call runs at a time and takes all that waits, over partitions and topics. What the handler
+ * defers is kept and tried again, later records of the same key behind it, while other keys go on; what lies behind a deferred record
+ * in its partition is not committed.
+ */
 export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOptions) {
   const closing = new AbortController();
+  let isClosed = false;
   let waiting: readonly BrokerRecord[] = [];
-  let uncommitted = new Map<string, HandledOffset>();
+  const deferred = createDeferredRecords(clock);
+  /** By partition, how far records have been handled or deferred, and how far that is committed. */
+  let ends = new Map<string, PartitionEnd>();
+  let committed = new Map<string, bigint>();
   /** Raised when fetching starts over at the committed offsets: what was queued before comes again. */
   let generation = 0;
   let pumping: Promise<void> | undefined;
   let taken = Promise.withResolvers<void>();
+  let hasRetryTimer = false;
+
+  const mayTake = () => !isClosed && waiting.length > 0 && !deferred.isFull();
+  const mustRetry = () => !isClosed && deferred.dueInMs() === 0;
 
   function take(): readonly BrokerRecord[] {
     const batch = waiting.slice(0, MAX_BATCH);
@@ -46,71 +68,134 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
     return batch;
   }
 
+  function noteEnds(records: readonly BrokerRecord[]): void {
+    for (const record of records) {
+      const [name, next] = [nameOf(record), BigInt(record.offset) + 1n];
+      const { topic, partition } = record;
+      if (next > (ends.get(name)?.next ?? -1n)) ends.set(name, { topic, partition, next });
+    }
+  }
+
+  /**
+   * Hands records over.
+   * @returns those that the handler deferred; undefined when it failed, or when fetching has started over meanwhile
+   */
+  async function handOver(batch: readonly BrokerRecord[]): Promise<readonly BrokerRecord[] | "failed" | "outdated"> {
+    const batchGeneration = generation;
+    let left: readonly BrokerRecord[];
+    try {
+      left = (await handle(batch, closing.signal)) ?? [];
+    } catch (error) {
+      if (closing.signal.aborted) return "outdated";
+      logger.error("a batch of messages could not be handled; trying again", { records: batch.length, error });
+      return batchGeneration === generation ? "failed" : "outdated";
+    }
+    metrics.count("consumer_batches_total");
+    metrics.count("consumer_records_total", {}, batch.length - left.length);
+    return batchGeneration === generation ? left : "outdated";
+  }
+
+  async function handleNext(): Promise<void> {
+    const all = take();
+    const behind = all.filter(({ key }) => deferred.holds(key));
+    const batch = behind.length === 0 ? all : all.filter(({ key }) => !deferred.holds(key));
+    const left = batch.length === 0 ? [] : await handOver(batch);
+    if (left === "outdated") return;
+    if (left === "failed") {
+      waiting = [...all, ...waiting];
+      await clock.sleep(RETRY_PAUSE_MS, closing.signal);
+      return;
+    }
+    noteEnds(all);
+    if (left.length > 0 && deferred.isEmpty()) {
+      const keys = new Set(left.map(({ key }) => key));
+      logger.warn("messages wait for a row that another transaction has locked; those of other keys go on", {
+        ...{ messages: left.length, keys: keys.size, firstKey: left[0]?.key },
+      });
+    }
+    deferred.add(behind);
+    deferred.add(left);
+  }
+
+  async function retryDeferred(): Promise<void> {
+    const batch = deferred.nextToRetry(MAX_BATCH);
+    const left = await handOver(batch);
+    if (left === "outdated") return;
+    deferred.retried(batch, left === "failed" ? batch : left);
+    if (left !== "failed" && left.length < batch.length && deferred.isEmpty())
+      logger.info("all messages that had waited for a locked row are handled", { messages: batch.length });
+  }
+
   async function pump(): Promise<void> {
-    while (waiting.length > 0 && !closing.signal.aborted) {
-      const batchGeneration = generation;
-      const batch = take();
-      try {
-        await handle(batch, closing.signal);
-      } catch (error) {
-        if (closing.signal.aborted) return;
-        logger.error("a batch of messages could not be handled; trying again", { records: batch.length, error });
-        if (batchGeneration === generation) waiting = [...batch, ...waiting];
-        await clock.sleep(RETRY_PAUSE_MS, closing.signal);
-        continue;
-      }
-      metrics.count("consumer_batches_total");
-      metrics.count("consumer_records_total", {}, batch.length);
-      if (batchGeneration !== generation) continue;
-      for (const { topic, partition, offset } of batch) {
-        uncommitted.set(`${topic}:${partition}`, { topic, partition, next: (BigInt(offset) + 1n).toString() });
-      }
+    while (!closing.signal.aborted && (mayTake() || mustRetry())) {
+      if (mustRetry()) await retryDeferred();
+      if (mayTake()) await handleNext();
     }
   }
 
   function startPump(): void {
+    if (!mayTake() && !mustRetry()) {
+      armRetryTimer();
+      return;
+    }
     pumping ??= pump().finally(() => {
       pumping = undefined;
-      if (waiting.length > 0 && !closing.signal.aborted) startPump();
+      startPump();
+    });
+  }
+
+  function armRetryTimer(): void {
+    const dueInMs = deferred.dueInMs();
+    if (dueInMs === undefined || hasRetryTimer || isClosed) return;
+    hasRetryTimer = true;
+    void clock.sleep(dueInMs, closing.signal).then(() => {
+      hasRetryTimer = false;
+      if (!closing.signal.aborted) startPump();
     });
   }
 
   return {
     /** Queues records, unless it is closed: then they come again, to another consumer. */
     add(records: readonly BrokerRecord[]): void {
-      if (closing.signal.aborted) return;
+      if (isClosed) return;
       waiting = waiting.length === 0 ? records : [...waiting, ...records];
       startPump();
     },
     isEmpty: () => waiting.length === 0,
+    deferred: (): DeferredState => deferred.state(),
     /** Resolves as soon as nothing waits any more, or after `ms`. */
     async untilEmptyOr(ms: number): Promise<void> {
       if (waiting.length > 0) await Promise.race([taken.promise, clock.sleep(ms, closing.signal)]);
     },
-    /** Forgets what waits and what is not committed: the group was joined anew, and fetching starts at its committed offsets. */
+    /** Forgets what waits, what is deferred and what is not committed: the group was joined anew, and fetching starts at its committed offsets. */
     startOver(): void {
       generation += 1;
       waiting = [];
-      uncommitted = new Map();
+      deferred.clear();
+      ends = new Map();
+      committed = new Map();
     },
     /**
-     * Has the offsets handled since the last time committed; if `commit` throws, they are committed the next time.
+     * Has the offsets handled since the last time committed, of each partition up to its first deferred record; if `commit` throws, they are committed the next time.
      * @throws what `commit` throws
      */
     async commitHandled(commit: (offsets: readonly HandledOffset[]) => Promise<void>): Promise<void> {
-      const handled = uncommitted;
-      const handledGeneration = generation;
-      if (handled.size === 0) return;
-      uncommitted = new Map();
-      try {
-        await commit([...handled.values()]);
-      } catch (error) {
-        if (handledGeneration === generation) uncommitted = new Map([...handled, ...uncommitted]);
-        throw error;
+      const commitGeneration = generation;
+      const lowest = deferred.lowestOffsets(nameOf);
+      const due = new Map<string, PartitionEnd>();
+      for (const [name, end] of ends) {
+        const firstDeferred = lowest.get(name);
+        const next = firstDeferred !== undefined && firstDeferred < end.next ? firstDeferred : end.next;
+        if (next > (committed.get(name) ?? -1n)) due.set(name, { ...end, next });
       }
+      if (due.size === 0) return;
+      await commit([...due.values()].map(({ next, ...at }) => ({ ...at, next: next.toString() })));
+      if (commitGeneration !== generation) return;
+      for (const [name, { next }] of due) committed.set(name, next);
     },
-    /** Lets the batch in hand finish and drops what waits behind it. Waiting for an absent database is given up. */
+    /** Lets the batch in hand finish and drops what waits behind it and what is deferred: both come again. Waiting for an absent database is given up. */
     async close(): Promise<void> {
+      isClosed = true;
       waiting = [];
       const inHand = pumping;
       if (inHand) await Promise.race([inHand, clock.sleep(CLOSE_PATIENCE_MS)]);

@@ -43,7 +43,7 @@ export interface NodeOptions {
   /** Puts something between the messaging and Kafka. */
   readonly decorate?: (broker: Broker) => Broker;
   /** Called with each message before it is applied; what it throws is the handler's error. */
-  readonly onMessage?: (number: number, key: string) => void;
+  readonly onMessage?: (number: number, key: string) => void | Promise<void>;
   /** Whether each message up to 500 leads to a further one, of a number higher by 500. */
   readonly answers?: boolean;
 }
@@ -103,7 +103,7 @@ export async function startNode({
     data.items[0]?.quantity ?? 0;
   const handlers = byType(
     on(DecreaseProductCommand, async (tx, messages) => {
-      for (const message of messages) onMessage?.(number(message), message.key);
+      for (const message of messages) await onMessage?.(number(message), message.key);
       const applied = messages.map((message) => ({ key: message.key, number: number(message) }));
       await tx.execute(sql`
         insert into effect (key, number) select key, number from json_to_recordset(${jsonRows(applied)}) as r(key text, number int)`);

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { OrdersTold } from "@shop/contracts/messages/audit";
+import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
+import { OrderCreated } from "@shop/contracts/messages/order";
+import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
+import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import {
+  expectOthersGoOn,
+  type ParticipantOnKafka,
+  participantOnKafka,
+} from "@shop/service/testing/participant-on-kafka";
+import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { sql } from "drizzle-orm";
+import { orchestratorService } from "./service.ts";
+import { created, newOrder, stockTaken } from "./testing/saga-messages.ts";
+
+let database: TestDatabase;
+let atHand: ParticipantUnderTest;
+let service: ParticipantOnKafka;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  atHand = await participantUnderTest(orchestratorService, database.url);
+  // Without its timers: nothing is sent but what messages lead to.
+  service = await participantOnKafka({ ...orchestratorService, background: [] }, database);
+}, 120_000);
+afterAll(async () => {
+  await service.close();
+  await atHand.close();
+  await database.drop();
+});
+
+function leadsTo({ definition }: Outgoing): readonly string[] {
+  if (definition === OrderCreated) return [DecreaseProductCommand.type];
+  return definition === ProductDecreased ? [CreateDeliveryCommand.type] : [];
+}
+
+test("while a saga is locked it waits, others begin and go on", async () => {
+  const [locked, known] = [newOrder(), newOrder()];
+  await atHand.receive(created(locked), created(known));
+  await expectOthersGoOn(service, {
+    lock: sql`select from saga where order_id = ${locked.orderId} for update`,
+    held: [stockTaken(locked)],
+    free: [stockTaken(known), ...Array.from({ length: 20 }, () => created(newOrder()))],
+    leadsTo,
+  });
+}, 300_000);
+
+test("while the audit's round is locked what is told of it waits, and sagas go on", async () => {
+  const auditId = uuidV7();
+  const { db } = atHand.context;
+  await db.execute(sql`insert into audit (audit_id, asked_at) values (${auditId}, now())`);
+  await expectOthersGoOn(service, {
+    lock: sql`select from audit where audit_id = ${auditId} for update`,
+    held: [outgoing(OrdersTold, auditId, { auditId, orders: [] }, undefined)],
+    free: Array.from({ length: 10 }, () => created(newOrder())),
+    leadsTo,
+  });
+  expect(await db.execute(sql`select told ? 'orders' as heard from audit`)).toMatchObject([{ heard: true }]);
+}, 300_000);

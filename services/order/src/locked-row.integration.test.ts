@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Order } from "@shop/contracts/http/order";
+import {
+  CancelOrderCommand,
+  CompleteOrderCommand,
+  OrderCancelled,
+  OrderCompleted,
+} from "@shop/contracts/messages/order";
+import { ProductChanged } from "@shop/contracts/messages/product";
+import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import {
+  expectOthersGoOn,
+  type ParticipantOnKafka,
+  participantOnKafka,
+} from "@shop/service/testing/participant-on-kafka";
+import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { sql } from "drizzle-orm";
+import { orderService } from "./service.ts";
+
+const tea = uuidV7();
+const customer = uuidV7();
+let database: TestDatabase;
+let atHand: ParticipantUnderTest;
+let service: ParticipantOnKafka;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "order" });
+  atHand = await participantUnderTest(orderService, database.url);
+  await atHand.receive(changed(1));
+  // Nothing but what messages lead to.
+  service = await participantOnKafka({ ...orderService, background: [] }, database);
+}, 120_000);
+afterAll(async () => {
+  await service.close();
+  await atHand.close();
+  await database.drop();
+});
+
+const changed = (version: number) =>
+  outgoing(
+    ProductChanged,
+    tea,
+    { productId: tea, name: "Tea", price: 4_500, currency: "KRW", withdrawn: false, version },
+    undefined,
+  );
+const complete = (orderId: string) => outgoing(CompleteOrderCommand, orderId, { orderId }, undefined);
+const cancel = (orderId: string) => outgoing(CancelOrderCommand, orderId, { orderId, reason: "TIMED_OUT" }, undefined);
+
+async function place(idempotencyKey?: string): Promise<Response> {
+  return await atHand.app.request("/api/orders", {
+    method: "POST",
+    headers: {
+      ...(await atHand.as("customer", customer)),
+      "content-type": "application/json",
+      ...(idempotencyKey && { "idempotency-key": idempotencyKey }),
+    },
+    body: JSON.stringify({ items: [{ productId: tea, quantity: 1 }], deliveryAddress: "1 Sejong-daero" }),
+  });
+}
+const placed = (count: number) =>
+  Promise.all(Array.from({ length: count }, async () => Order.parse(await (await place()).json()).id));
+
+function leadsTo({ definition }: Outgoing): readonly string[] {
+  if (definition === CompleteOrderCommand) return [OrderCompleted.type];
+  return definition === CancelOrderCommand ? [OrderCancelled.type] : [];
+}
+
+test("while an order is locked it waits, others are ended", async () => {
+  const [locked = "", ...others] = await placed(21);
+  await expectOthersGoOn(service, {
+    lock: sql`select from orders where id = ${locked} for update`,
+    held: [complete(locked), complete(locked)],
+    free: others.map(cancel),
+    leadsTo,
+  });
+}, 300_000);
+
+test("while a product of the catalogue is locked its news waits, and orders are ended", async () => {
+  await expectOthersGoOn(service, {
+    lock: sql`select from catalogue where product_id = ${tea} for update`,
+    held: [changed(2)],
+    free: (await placed(10)).map(complete),
+    leadsTo,
+  });
+  expect(await atHand.context.db.execute(sql`select version from catalogue`)).toMatchObject([{ version: 2 }]);
+}, 300_000);

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import {
+  DecreaseProductCommand,
+  IncreaseProductCommand,
+  ProductDecreased,
+  ProductIncreased,
+} from "@shop/contracts/messages/product";
+import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { uuidV7 } from "@shop/runtime/ids";
+import {
+  expectOthersGoOn,
+  type ParticipantOnKafka,
+  participantOnKafka,
+} from "@shop/service/testing/participant-on-kafka";
+import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { eq, sql } from "drizzle-orm";
+import { imbalances } from "./db/products.ts";
+import { product } from "./db/schema.ts";
+import { productService } from "./service.ts";
+import { createProduct } from "./use-cases/create-product.ts";
+
+let database: TestDatabase;
+let atHand: ParticipantUnderTest;
+let service: ParticipantOnKafka;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "product" });
+  atHand = await participantUnderTest(productService, database.url);
+  service = await participantOnKafka(productService, database);
+}, 120_000);
+afterAll(async () => {
+  const drift = await imbalances(atHand.context.db);
+  await service.close();
+  await atHand.close();
+  await database.drop();
+  expect(drift).toEqual([]);
+});
+
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+async function onSale(stock: number): Promise<string> {
+  const facts = { name: "Tea", description: "", price: 4_500, currency: "KRW" } as const;
+  return (await createProduct(atHand.context, { ...facts, stock, createdBy: uuidV7(), traceparent })).id;
+}
+async function stockOf(id: string): Promise<number | undefined> {
+  const [row] = await atHand.context.db.select({ stock: product.stock }).from(product).where(eq(product.id, id));
+  return row?.stock;
+}
+const take = (orderId: string, ...productIds: readonly string[]) =>
+  outgoing(
+    DecreaseProductCommand,
+    orderId,
+    { orderId, items: productIds.map((productId) => ({ productId, quantity: 1 })) },
+    undefined,
+  );
+const giveBack = (orderId: string) => outgoing(IncreaseProductCommand, orderId, { orderId }, undefined);
+const orders = (count: number) => Array.from({ length: count }, uuidV7);
+const leadsTo = ({ definition }: Outgoing) => [
+  definition === DecreaseProductCommand ? ProductDecreased.type : ProductIncreased.type,
+];
+
+test("while a product is locked orders of others are served, and those of it afterwards, also by the process that is started in place of the one that deferred them", async () => {
+  const [tea, jar] = [await onSale(100), await onSale(100)];
+  const [first, second] = [uuidV7(), uuidV7()];
+  await expectOthersGoOn(service, {
+    lock: sql`select from product where id = ${tea} for update`,
+    held: [take(first, tea), take(second, jar, tea), giveBack(first)],
+    free: orders(20)
+      .flatMap((orderId) => [take(orderId, jar), giveBack(orderId)])
+      .concat(orders(20).map((orderId) => take(orderId, jar))),
+    leadsTo,
+    meanwhile: () => service.restart(),
+  });
+  expect([await stockOf(tea), await stockOf(jar)]).toEqual([99, 79]);
+}, 300_000);
+
+test("while an order's reservation is locked that order waits and the others are served", async () => {
+  const jar = await onSale(100);
+  const known = uuidV7();
+  await atHand.receive(take(known, jar));
+  await expectOthersGoOn(service, {
+    lock: sql`select from reservation where order_id = ${known} for update`,
+    held: [giveBack(known)],
+    free: orders(10).map((orderId) => take(orderId, jar)),
+    leadsTo,
+  });
+  expect(await stockOf(jar)).toBe(90);
+}, 300_000);

@@ -1,0 +1,153 @@
+import { expect } from "bun:test";
+import { AUDIENCE, ISSUER } from "@shop/http/testing/tokens";
+import { createTokenVerifier } from "@shop/http/token-verifier";
+import { connectDatabase } from "@shop/database/connect";
+import { inTransaction } from "@shop/database/transaction";
+import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
+import { type Outgoing, toOutboxRow } from "@shop/messaging/outgoing";
+import { systemClock as clock } from "@shop/runtime/clock";
+import { uuidV7 as ids } from "@shop/runtime/ids";
+import { createMetrics, type Metrics } from "@shop/runtime/metrics";
+import type { TestDatabase } from "@shop/testing/database";
+import { eventually } from "@shop/testing/eventually";
+import { testIdentity as identity } from "@shop/testing/identity";
+import { testKafkaBrokers } from "@shop/testing/infrastructure";
+import { capturedLogger, type LogLine } from "@shop/testing/logger";
+import { uniqueTopicPrefix } from "@shop/testing/topics";
+import { type SQL, sql } from "drizzle-orm";
+import { createParticipant, type Participant, type RunningParticipant } from "../participant.ts";
+
+/** A participant that consumes from the real Kafka and writes to the real database, and another session of that database. */
+export interface ParticipantOnKafka {
+  readonly metrics: Metrics;
+  readonly lines: readonly LogLine[];
+  /** Publishes messages to the topics that it consumes, in one publication. */
+  publish(messages: readonly Outgoing[]): Promise<void>;
+  /** The types of the messages that it has sent, by key, in their order. */
+  sentByKey(): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** Runs `work` while another session holds the locks that a statement takes. */
+  whileLocked(statement: SQL, work: () => Promise<void>): Promise<void>;
+  /** Ends the present process in order, and starts another one in its place. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function participantOnKafka(participant: Participant, { url }: TestDatabase): Promise<ParticipantOnKafka> {
+  const { logger, lines } = capturedLogger();
+  const metrics = createMetrics();
+  const prefix = uniqueTopicPrefix();
+  const brokers = (await testKafkaBrokers()).split(",");
+  const connect = () =>
+    createKafkaBroker({
+      ...{ brokers, prefix, clientId: participant.name, partitions: 3, replicationFactor: 1, clock, logger, metrics },
+    });
+  const verifier = createTokenVerifier({
+    ...{ jwksUrl: "http://localhost:1/jwks.json", issuer: ISSUER, audience: AUDIENCE, clock, logger },
+  });
+  function start(): RunningParticipant {
+    const parts = { databaseUrl: url, broker: connect(), verifier, identity, clock, ids, logger, metrics };
+    const running = createParticipant(participant, { ...parts, migrateAtStart: false, seedDemoData: false });
+    running.start();
+    return running;
+  }
+  const publisher = connect();
+  // A foreign session: nothing ends its silent transactions.
+  const db = connectDatabase({ url, applicationName: "another session", silentTransactionTimeoutMs: 0 });
+  let running = start();
+
+  return {
+    ...{ metrics, lines },
+    async publish(messages) {
+      const rows = messages.map((message) => toOutboxRow(message, ids, clock));
+      const records = rows.map(({ topic, key, payload }) => ({ topic, key, value: JSON.stringify(payload) }));
+      // A topic that has just been made refuses records for a moment, also some of these: then the others come twice.
+      await eventually(() => publisher.publish(records), { deadlineMs: 60_000, pauseMs: 200 });
+    },
+    async sentByKey() {
+      const rows = await db.execute<{ key: string; type: string }>(
+        sql`select key, payload ->> 'type' as type from outbox order by id`,
+      );
+      return new Map([...Map.groupBy(rows, ({ key }) => key)].map(([key, all]) => [key, all.map(({ type }) => type)]));
+    },
+    async whileLocked(statement, work) {
+      const [locked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const holder = inTransaction(db, async (tx) => {
+        expect((await tx.execute(statement)).count).toBeGreaterThan(0);
+        locked.resolve();
+        await letGo.promise;
+      });
+      await Promise.race([locked.promise, holder]);
+      try {
+        await work();
+      } finally {
+        letGo.resolve();
+        await holder;
+      }
+    },
+    async restart() {
+      await running.stop();
+      running = start();
+    },
+    async close() {
+      await running.stop();
+      await publisher.close();
+      await db.$client.end({ timeout: 2 });
+    },
+  };
+}
+
+export interface LockedRow {
+  /** Locks the row in another session. */
+  readonly lock: SQL;
+  /** Messages that need the row, in their order. */
+  readonly held: readonly Outgoing[];
+  /** Messages of other keys that do not. */
+  readonly free: readonly Outgoing[];
+  /** What is sent of each key, in the end: for a message, the types of the messages that it leads to. */
+  readonly leadsTo: (message: Outgoing) => readonly string[];
+  /** Called while the row is locked and all else is handled. */
+  readonly meanwhile?: () => Promise<void>;
+}
+
+/** Far more than a slow machine needs. */
+const DEADLINE = { deadlineMs: 60_000 };
+
+/**
+ * Expects that a row which another session has locked holds up nothing but the messages that need it: all others are handled before it is
+ * unlocked, then these are, each once and in the order of its key, and none is a dead letter.
+ */
+export async function expectOthersGoOn(
+  service: ParticipantOnKafka,
+  { lock, held, free, leadsTo, meanwhile = () => Promise.resolve() }: LockedRow,
+): Promise<void> {
+  const before = await service.sentByKey();
+  const sentBy = (messages: readonly Outgoing[]) =>
+    new Map(
+      [...Map.groupBy(messages, ({ key }) => key)]
+        .map(([key, all]) => [key, [...(before.get(key) ?? []), ...all.flatMap(leadsTo)]] as const)
+        .filter(([, types]) => types.length > 0),
+    );
+  const only = async (messages: readonly Outgoing[]) => {
+    const keys = new Set(messages.map(({ key }) => key));
+    return new Map([...(await service.sentByKey())].filter(([key]) => keys.has(key)));
+  };
+  const middle = Math.ceil(free.length / 2);
+  await service.whileLocked(lock, async () => {
+    const [first, ...later] = held;
+    await service.publish([...free.slice(0, middle), ...(first ? [first] : []), ...free.slice(middle), ...later]);
+    await eventually(async () => expect(await only(free)).toEqual(sentBy(free)), DEADLINE);
+    // It was handled, but for what needs the row, which shows.
+    await eventually(
+      () => expect(service.metrics.read("messages_deferred")).toBeGreaterThanOrEqual(held.length),
+      DEADLINE,
+    );
+    expect(await only(held)).toEqual(
+      new Map([...before].filter(([key]) => held.some((message) => message.key === key))),
+    );
+    await meanwhile();
+  });
+  await eventually(async () => expect(await only(held)).toEqual(sentBy(held)), DEADLINE);
+  await eventually(() => expect(service.metrics.read("messages_deferred")).toBe(0), DEADLINE);
+  expect(await only(free)).toEqual(sentBy(free));
+  expect(service.lines.filter(({ level }) => level === "error")).toEqual([]);
+}
