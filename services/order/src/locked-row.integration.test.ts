@@ -86,3 +86,32 @@ test("while a product of the catalogue is locked its news waits, and orders are 
   });
   expect(await atHand.context.db.execute(sql`select version from catalogue`)).toMatchObject([{ version: 2 }]);
 }, 300_000);
+
+test("while an idempotency key is taken by a transaction that does not end, orders under other keys are placed, and then its own is, once", async () => {
+  const key = "the-same-again";
+  const { db } = atHand.context;
+  let twin: Promise<Response> | undefined;
+  await service.whileLocked(
+    sql`insert into idempotency_key (customer_id, key, body_hash, order_id, created_at)
+      values (${customer}, ${key}, 'hash', ${uuidV7()}, now()) returning key`,
+    async () => {
+      // Together with others, and then others again while it is known to be held.
+      // The first ones go out at once, the others together.
+      const others = Array.from({ length: 10 }, (_, index) => place(`before-${index}`));
+      const held = place(key);
+      others.push(...Array.from({ length: 10 }, (_, index) => place(`behind-${index}`)), place());
+      expect((await Promise.all(others)).map(({ status }) => status)).toEqual(others.map(() => 201));
+      // Nothing is known of it: the caller is to try again.
+      expect((await held).status).toBe(503);
+      twin = place(key);
+      expect((await place("another-key")).status).toBe(201);
+    },
+    "rollback",
+  );
+  await twin;
+  const answers = [await place(key), await place(key)];
+  expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+  const ids = await Promise.all(answers.map(async (answer) => Order.parse(await answer.json()).id));
+  expect(new Set(ids).size).toBe(1);
+  expect(await db.execute(sql`select from idempotency_key where key = ${key}`)).toHaveLength(1);
+}, 120_000);

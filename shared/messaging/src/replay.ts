@@ -2,6 +2,7 @@ import type { DeadLetterCause, ReplayOutcome } from "@shop/contracts/http/dead-l
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { isStatementTimeout, isTransient } from "@shop/database/errors";
+import { setLockWait } from "@shop/database/locks";
 import { inTransaction } from "@shop/database/transaction";
 import { type Clock, instant } from "@shop/runtime/clock";
 import { errorText, ExplainedError } from "@shop/runtime/errors";
@@ -74,6 +75,8 @@ interface ReplayOptions {
 /** How long a call for many goes on, in milliseconds: its caller has an answer after 1.5 s. */
 const BULK_MS = 1_000;
 const PAGE = 100;
+/** How long a message that is tried again waits for a lock of another transaction, in milliseconds. */
+const LOCK_WAIT_MS = 500;
 
 /** Ends the transaction of a dry run: everything was tried, nothing is kept. */
 class DryRun<Result> extends ExplainedError {
@@ -190,6 +193,8 @@ export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHand
   /** Runs it in a transaction that a dry run takes back; tells of what was applied when it was not. */
   async function inRun(dryRun: boolean, work: (tx: Transaction) => Promise<readonly Tried[]>) {
     const tried = await inTransaction(db, async (tx) => {
+      // What waits for a lock is tried again at the next look; the other keys are not to wait with it.
+      await setLockWait(tx, LOCK_WAIT_MS);
       const result = await work(tx);
       if (dryRun) throw new DryRun(result);
       return result;

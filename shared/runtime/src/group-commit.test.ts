@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { groupCommit } from "./group-commit.ts";
 
-const inTime = { maxWaitMs: 1_000, clock: { elapsed: () => 0 } };
+const unlocked = { isHeldUp: () => false, nameOf: () => undefined };
+const inTime = { maxWaitMs: 1_000, clock: { elapsed: () => 0 }, ...unlocked };
 
 /** Runs that end when the test says so. */
 function heldRuns() {
@@ -98,6 +99,7 @@ test("what has waited for too long is not worked on, and while something has, no
     run,
     ...{ maxBatch: 10, maxInFlight: 1, maxWaiting: 9, maxWaitMs: 1_000, isEveryonesFault: () => false },
     clock: { elapsed: () => nowMs },
+    ...unlocked,
   });
   const first = commit(1);
   const late = [commit(2), commit(3)];
@@ -111,4 +113,57 @@ test("what has waited for too long is not worked on, and while something has, no
   runs[1]?.gate.resolve();
   expect(await patient).toBe(40);
   expect(runs.map(({ items }) => items)).toEqual([[1], [4]]);
+});
+
+/** A commit of items such as `3` or `3 of k`, where those of locked names wait in vain until the name is unlocked. */
+function commitWithLocks(maxWaitMs: number) {
+  class HeldUp extends Error {}
+  const locked = new Set<string>();
+  const nameOf = (item: string) => item.split(" of ")[1];
+  let lockWaits = 0;
+  const commit = groupCommit<string, string>({
+    async run(items, lockWaitMs) {
+      for (let waited = 0; items.some((item) => locked.has(nameOf(item) ?? "")); waited += 10) {
+        if (waited >= lockWaitMs) {
+          lockWaits += 1;
+          throw new HeldUp("locked");
+        }
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return items.map((item) => `done ${item}`);
+    },
+    ...{ maxBatch: 100, maxInFlight: 1, maxWaiting: 1_000, maxWaitMs },
+    clock: { elapsed: () => performance.now() },
+    isEveryonesFault: () => true,
+    isHeldUp: (error) => error instanceof HeldUp,
+    nameOf,
+  });
+  return { commit, locked, lockWaits: () => lockWaits };
+}
+
+test("an item that waits for a lock holds up none of its batch, and has its result when the lock is released", async () => {
+  const { commit, locked } = commitWithLocks(60_000);
+  locked.add("k");
+  const opening = commit("0");
+  const held = commit("1 of k");
+  const others = Array.from({ length: 50 }, (_, index) => commit(`${index + 2} of ${index}`));
+  expect(await opening).toBe("done 0");
+  expect(await Promise.all(others)).toEqual(others.map((_, index) => `done ${index + 2} of ${index}`));
+  // Also those that come later, of any other name, while it waits.
+  expect(await commit("100")).toBe("done 100");
+  const twin = commit("101 of k");
+  locked.delete("k");
+  expect(await Promise.all([held, twin])).toEqual(["done 1 of k", "done 101 of k"]);
+});
+
+test("when very many items are held up a batch bears only so many waits, and all of them are told to try again", async () => {
+  const { commit, locked, lockWaits } = commitWithLocks(500);
+  const names = Array.from({ length: 60 }, (_, index) => String(index));
+  const opening = commit("0");
+  for (const name of names) locked.add(name);
+  const results = await Promise.allSettled(names.map((name) => commit(`1 of ${name}`)));
+  expect(await opening).toBe("done 0");
+  expect(results.every(({ status }) => status === "rejected")).toBe(true);
+  // Those of the batch, and of the few that it found one by one.
+  expect(lockWaits()).toBeLessThan(40);
 });

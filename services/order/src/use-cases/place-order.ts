@@ -2,7 +2,8 @@ import type { Order, OrderItem } from "@shop/contracts/http/order";
 import { OrderCreated } from "@shop/contracts/messages/order";
 import type { ItemToTake } from "@shop/contracts/primitives";
 import type { Transaction } from "@shop/database/connect";
-import { isTransient } from "@shop/database/errors";
+import { isLockTimeout, isTransient } from "@shop/database/errors";
+import { setLockWait } from "@shop/database/locks";
 import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import { instant } from "@shop/runtime/clock";
@@ -63,8 +64,11 @@ export function placeOrders(context: Context): (request: OrderRequest) => Promis
     maxWaitMs: MAX_WAIT_MS,
     clock: context.clock,
     isEveryonesFault: isTransient,
-    run: async (requests) => {
-      const results = await inTransaction(db, (tx) => placeAll(tx, context, requests));
+    // A twin that another replica, or a session that hangs, has not committed.
+    isHeldUp: isLockTimeout,
+    nameOf: (request) => keyOf(request).map(nameOfKey)[0],
+    run: async (requests, lockWaitMs) => {
+      const results = await inTransaction(db, (tx) => placeAll(tx, context, requests, lockWaitMs));
       wakeRelay();
       return results;
     },
@@ -75,9 +79,10 @@ async function placeAll(
   tx: Transaction,
   { outbox, clock, ids }: Context,
   requests: readonly OrderRequest[],
+  lockWaitMs: number,
 ): Promise<readonly Placed[]> {
   const productIds = new Set(requests.flatMap(({ items }) => items.map(({ productId }) => productId.toLowerCase())));
-  const catalogue = await readCatalogue(tx, [...productIds]);
+  const [, catalogue] = await Promise.all([setLockWait(tx, lockWaitMs), readCatalogue(tx, [...productIds])]);
   const used = await findUsedKeys(tx, requests.flatMap(keyOf));
   const now = instant(clock);
 

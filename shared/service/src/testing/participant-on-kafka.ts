@@ -25,11 +25,15 @@ export interface ParticipantOnKafka {
   publish(messages: readonly Outgoing[]): Promise<void>;
   /** The types of the messages that it has sent, by key, in their order. */
   sentByKey(): Promise<ReadonlyMap<string, readonly string[]>>;
-  /** Runs `work` while another session holds the locks that a statement takes. */
-  whileLocked(statement: SQL, work: () => Promise<void>): Promise<void>;
+  /** Runs `work` while another session holds the locks that a statement takes; its transaction is committed in the end, or rolled back. */
+  whileLocked(statement: SQL, work: () => Promise<void>, end?: "commit" | "rollback"): Promise<void>;
   /** Ends the present process in order, and starts another one in its place. */
   restart(): Promise<void>;
   close(): Promise<void>;
+}
+
+class RolledBack extends Error {
+  override readonly name = "RolledBack";
 }
 
 export async function participantOnKafka(participant: Participant, { url }: TestDatabase): Promise<ParticipantOnKafka> {
@@ -69,12 +73,15 @@ export async function participantOnKafka(participant: Participant, { url }: Test
       );
       return new Map([...Map.groupBy(rows, ({ key }) => key)].map(([key, all]) => [key, all.map(({ type }) => type)]));
     },
-    async whileLocked(statement, work) {
+    async whileLocked(statement, work, end = "commit") {
       const [locked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const holder = inTransaction(db, async (tx) => {
         expect((await tx.execute(statement)).count).toBeGreaterThan(0);
         locked.resolve();
         await letGo.promise;
+        if (end === "rollback") throw new RolledBack();
+      }).catch((error: unknown) => {
+        if (!(error instanceof RolledBack)) throw error;
       });
       await Promise.race([locked.promise, holder]);
       try {
