@@ -78,7 +78,8 @@ export interface RunningParticipant {
 
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
-  const { name, migrations, topics, background = [], readiness, findings = {} } = participant;
+  const { name, migrations, topics, background = [], readiness, findings: own = {} } = participant;
+  const findings: Findings = { ...own, DEFERRED_MESSAGES: "messages_deferred" };
   const {
     databaseUrl,
     driver = postgresDriver,

@@ -45,9 +45,9 @@ export const MessagingHealth = z.object({
 });
 export type MessagingHealth = z.infer<typeof MessagingHealth>;
 
-export const Finding = z.enum(["STUCK_SAGAS", "DRIFTING_ORDERS", "DRIFTING_PRODUCTS"]).meta({
+export const Finding = z.enum(["STUCK_SAGAS", "DRIFTING_ORDERS", "DRIFTING_PRODUCTS", "DEFERRED_MESSAGES"]).meta({
   description:
-    "STUCK_SAGAS: sagas that wait for an operator. DRIFTING_ORDERS: orders on which the services do not agree. DRIFTING_PRODUCTS: products whose stock is not explained by their books.",
+    "STUCK_SAGAS: sagas that wait for an operator. DRIFTING_ORDERS: orders on which the services do not agree. DRIFTING_PRODUCTS: products whose stock is not explained by their books. DEFERRED_MESSAGES: messages that wait for a row which another session has locked.",
 });
 export type Finding = z.infer<typeof Finding>;
 
