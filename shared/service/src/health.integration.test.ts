@@ -123,7 +123,10 @@ test("a service tells its release, its checks, what it has found, and the messag
         { name: "kafka", ok: true, detail: "ok" },
       ],
       messaging: { unsent: 0, oldestUnsentSeconds: 0, deadLetters: 0, lag: 5 },
-      findings: [{ finding: "DRIFTING_PRODUCTS", count: 3 }],
+      findings: [
+        { finding: "DRIFTING_PRODUCTS", count: 3 },
+        { finding: "DEFERRED_MESSAGES", count: 0 },
+      ],
     },
   ]);
   release.resolve();

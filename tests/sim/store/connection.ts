@@ -15,7 +15,7 @@ export interface Surroundings {
   readonly crash: (process: Process) => Promise<void>;
 }
 
-/** A statement that waits longer for a lock is ended by the server, as `connectDatabase` asks it to. */
+/** A statement that waits longer for a lock is ended by the server, as `connectDatabase` asks it to, unless its transaction asks for less. */
 const LOCK_TIMEOUT_MS = 7_500;
 
 /** Statements that may wait for a lock. */
@@ -33,6 +33,7 @@ export class Connection {
   #operation: Operation | undefined;
   #isLost = false;
   #tail: Promise<unknown> = Promise.resolve();
+  #lockTimeoutMs = LOCK_TIMEOUT_MS;
   inTransaction = false;
 
   constructor(around: Surroundings, onLost: () => void = () => undefined) {
@@ -49,6 +50,18 @@ export class Connection {
     const answer = this.#tail.then(() => this.#askNext(asked, text, send));
     this.#tail = answer.catch(() => undefined);
     return answer;
+  }
+
+  /**
+   * Sets for how long its statements wait for a lock until the transaction ends, in simulated milliseconds. The server is not told: it would
+   * count real ones.
+   */
+  setLockTimeout(ms: number): Promise<void> {
+    const set = this.#tail.then(() => {
+      this.#lockTimeoutMs = ms;
+    });
+    this.#tail = set;
+    return set;
   }
 
   #askNext(asked: Asked, text: string, send: (client: postgres.Sql) => Promise<unknown>): Promise<unknown> {
@@ -118,6 +131,7 @@ export class Connection {
 
   #haveEnded(session: Session): void {
     this.inTransaction = false;
+    this.#lockTimeoutMs = LOCK_TIMEOUT_MS;
     session.inTransaction = false;
   }
 
@@ -134,7 +148,7 @@ export class Connection {
   #waitForLock(session: Session, operation: Operation): void {
     const { process, scheduler, store } = this.#around;
     scheduler.note(`${process.name}: … waits for a lock`);
-    scheduler.after(LOCK_TIMEOUT_MS, undefined, "", async () => {
+    scheduler.after(this.#lockTimeoutMs, undefined, "", async () => {
       if (!store.operations.isWorking(operation)) return;
       scheduler.note(`${process.name}: … has waited too long for a lock`);
       await scheduler.outside(store.cancel(session).then(() => operation.settled));

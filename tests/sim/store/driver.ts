@@ -61,11 +61,13 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
     waiting.shift()?.();
   }
 
-  const query = (connection: Connection, text: string, parameters: never[] | undefined, wantsArrays: () => boolean) =>
-    connection.ask("statement", text, async (client) => {
+  function query(connection: Connection, text: string, parameters: never[] | undefined, wantsArrays: () => boolean) {
+    if (text.includes("set_config('lock_timeout'")) return connection.setLockTimeout(Number(parameters?.[0]));
+    return connection.ask("statement", text, async (client) => {
       const sent = client.unsafe(text, parameters, PREPARED);
       return wantsArrays() ? await sent.values() : await sent;
     });
+  }
 
   const unsafe: Unsafe = (text, parameters) =>
     queryOf(async (wantsArrays) => {
