@@ -23,8 +23,8 @@ export const BUGS: readonly Bug[] = [
   {
     name: "the inbox is off",
     file: "shared/messaging/src/inbox.ts",
-    found: "const { fresh, held } = await firstSeen(tx, messages);",
-    replaced: "await firstSeen(tx, messages); const fresh = messages; const held = [];",
+    found: "const { fresh, held } = await firstSeen(tx, busy.free, ",
+    replaced: "const fresh = busy.free; const { held } = await firstSeen(tx, [], ",
     faults: ["duplicates", "replays"],
     rules: ["I3"],
   },
@@ -60,9 +60,8 @@ export const BUGS: readonly Bug[] = [
   {
     name: "offsets are committed before the database",
     file: "shared/messaging/src/kafka/work-queue.ts",
-    found: "        await handle(batch, closing.signal);",
-    replaced:
-      "        for (const { topic, partition, offset } of batch) uncommitted.set(`${topic}:${partition}`, { topic, partition, next: (BigInt(offset) + 1n).toString() }); await handle(batch, closing.signal);",
+    found: "      left = (await handle(batch, closing.signal)) ?? [];",
+    replaced: "      noteEnds(batch); left = (await handle(batch, closing.signal)) ?? [];",
     faults: ["kills", "databases away", "slowness"],
     rules: ["I7"],
   },
