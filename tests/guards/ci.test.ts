@@ -3,7 +3,8 @@ import { chmod, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { eventually } from "@shop/testing/eventually";
-import { REPOSITORY } from "./repository.ts";
+import { createChecks } from "@shop/local/checking/checks";
+import { REPOSITORY, trackedFiles } from "./repository.ts";
 
 // The real .ci/run in a repository of its own, with programs in place of npx and Docker that behave as a case needs.
 
@@ -148,4 +149,19 @@ test("images that can neither be pulled nor built are named as the reason", asyn
   const { exitCode, end } = await ci({ EVERYTHING: ALL_WELL, ENGINE: "1" });
   expect(end.at(-2)).toContain("containers (the images can neither be found nor pulled)");
   expect(exitCode).toBe(0);
+});
+
+test("every check runs in a workflow at GitHub, and workflows name only checks that exist", async () => {
+  const { all } = createChecks({ root: REPOSITORY, environment: {}, say: () => undefined });
+  const files = (await trackedFiles()).filter((path) => path.startsWith(".github/workflows/"));
+  const workflows = await Promise.all(files.map((path) => Bun.file(join(REPOSITORY, path)).text()));
+  const runs = workflows.flatMap((text) =>
+    Array.from(text.matchAll(/run: bun run check(?<alone> --only)?(?: --with)?(?: (?<names>[\w,-]+))?$/gm)),
+  );
+  expect(runs.length).toBeGreaterThan(4);
+  const named = runs.flatMap(({ groups }) => groups?.["names"]?.split(",") ?? []);
+  const usual = runs.some(({ groups }) => groups?.["alone"] === undefined)
+    ? all.filter(({ onRequest }) => !onRequest).map(({ name }) => name)
+    : [];
+  expect([...new Set([...usual, ...named])].toSorted()).toEqual(all.map(({ name }) => name).toSorted());
 });

@@ -14,6 +14,8 @@ const terraform = (...words: readonly string[]) =>
   run(["terraform", "-chdir=deploy/terraform", ...words], { TF_DATA_DIR: folder, TF_IN_AUTOMATION: "1" });
 
 test("Terraform's files are formatted", async () => {
+  const files = await Array.fromAsync(new Bun.Glob("*.tf").scan(join(import.meta.dir, "../../deploy/terraform")));
+  expect(files.length).toBeGreaterThan(8);
   await terraform("fmt", "-check", "-diff", "-recursive");
 });
 
