@@ -1,7 +1,14 @@
 import axe from "axe-core";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Locator,
+  type Page,
+} from "playwright-core";
 import { findChromium, HOW_TO_GET_CHROMIUM } from "@shop/local/chromium";
 
 /** Nothing of it is kept by git; CI keeps it as an artefact. */
@@ -51,7 +58,32 @@ export async function startBrowser(baseURL: string): Promise<TestBrowser> {
   };
 }
 
-const isElsewhere = (url: URL) => url.pathname !== "/sign-in";
+/** How often a person presses a button whose call the shop is too busy for. */
+const PRESSES = 10;
+
+/**
+ * Presses a button until what it is for has come. A machine that is short of time answers with 503 now and then, which the page says; a person
+ * presses once more.
+ * @param arrived resolves when it has come, without a deadline of its own
+ * @param prepare done before each press, with the number of those before it
+ */
+export async function press(
+  button: Locator,
+  arrived: () => Promise<unknown>,
+  prepare: (presses: number) => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
+  const isBusy = button.page().getByRole("alert").getByText("does not answer right now");
+  let isThere = false;
+  const arrival = arrived().then(() => (isThere = true));
+  for (let presses = 0; presses < PRESSES; presses += 1) {
+    await prepare(presses);
+    await button.click();
+    await Promise.race([arrival, isBusy.waitFor()]);
+    if (isThere) return;
+    await Bun.sleep(1_000);
+  }
+  throw new Error(`the shop was too busy ${PRESSES} times`);
+}
 
 async function visit(browser: Browser, options: BrowserContextOptions): Promise<Visitor> {
   const context = await browser.newContext(options);
@@ -73,13 +105,9 @@ async function visit(browser: Browser, options: BrowserContextOptions): Promise<
       await page.goto("/sign-in");
       await page.locator("input[name=username]").fill(name);
       await page.locator("input[name=password]").fill(`${name}-password`);
-      const isIn = () => isElsewhere(new URL(page.url()));
-      // A machine that is short of time is too slow for a password now and then; a person presses once more.
-      for (let presses = 0; presses < 5 && !isIn(); presses += 1) {
-        await page.locator("form button.primary").click();
-        await Promise.race([page.waitForURL(isElsewhere), page.getByRole("alert").first().waitFor()]);
-      }
-      await page.waitForURL(isElsewhere);
+      await press(page.locator("form button.primary"), () =>
+        page.waitForURL((url) => url.pathname !== "/sign-in", { timeout: 0 }),
+      );
     },
     async picture(name, tab = page) {
       await tab.evaluate("scrollTo(0, 0)");
