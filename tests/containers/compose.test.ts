@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
 import { freePort } from "@shop/local/free-port";
 import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
@@ -43,6 +44,35 @@ test("every container is read-only, without root, without capabilities and withi
   });
   expect(lax.map(serviceOf)).toEqual([]);
 });
+
+test("one source that holds 1,000 connections open at the load balancer gets no more, and the others are served", async () => {
+  const sockets: Socket[] = [];
+  let refused = 0;
+  const { hostname, port } = new URL(project.url);
+  try {
+    for (let count = 0; count < 1_100; count += 1) {
+      const socket = connect(Number(port), hostname);
+      sockets.push(socket);
+      // One that says nothing lives for 10 s: the frontend ends it then. What is closed before was refused.
+      const openedAt = performance.now();
+      socket.once("close", () => (refused += performance.now() - openedAt < 5_000 ? 1 : 0));
+      socket.on("error", () => undefined);
+      await new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
+    }
+    await eventually(() => expect(refused).toBeGreaterThanOrEqual(50));
+    expect(refused).toBeLessThan(400);
+    await docker([
+      "exec",
+      project.nameOf("frontend"),
+      "bun",
+      "-e",
+      'if (!(await fetch("http://nlb:8080/")).ok) throw 1',
+    ]);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+  await eventually(async () => expect((await fetch(project.url)).status).toBe(200), { deadlineMs: 30_000 });
+}, 90_000);
 
 test("only the load balancer is published", async () => {
   const published = (await containers()).filter(({ NetworkSettings: { Ports } }) =>
