@@ -222,6 +222,16 @@ describe("an expected total", () => {
     expect([again.status, again.body.id]).toEqual([201, first.body.id]);
   });
 
+  test("that is not given leaves a body what it was to the last release, whose keys go on", async () => {
+    const key = uuidV7();
+    expect((await call("POST", "/api/orders", twoTeas, { "idempotency-key": key })).status).toBe(201);
+    const asBefore = new Bun.CryptoHasher("sha256").update(JSON.stringify([[[tea, 2]], deliveryAddress])).digest("hex");
+    const [kept] = await service.context.db.execute<{ body_hash: string }>(
+      sql`select body_hash from idempotency_key where key = ${key}`,
+    );
+    expect(kept?.body_hash).toBe(asBefore);
+  });
+
   test("holds however the price changes meanwhile: no order is stored with another total than was expected", async () => {
     const gift = uuidV7();
     const at = (price: number, version: number) => product(gift, { name: "Gift", price, version });

@@ -117,6 +117,30 @@ describe("a forwarded request", () => {
     });
   });
 
+  test("keeps its preconditions, and their answers keep the entity tag", async () => {
+    const headers = { etag: '"2"', "cache-control": "no-store" };
+    answerWith(() => new HttpResponse(null, { status: 304, headers }));
+    const known = await call({ headers: { "if-none-match": '"2"', "if-match": "*" } });
+    expect(Object.fromEntries(received[0]?.request.headers ?? [])).toMatchObject({
+      "if-none-match": '"2"',
+      "if-match": "*",
+    });
+    expect([known.status, await known.text(), known.headers.get("etag"), known.headers.get("cache-control")]).toEqual([
+      304,
+      "",
+      '"2"',
+      "no-store",
+    ]);
+    const problemHeaders = { ...headers, "content-type": "application/problem+json" };
+    answerWith(() => HttpResponse.json({ code: "VERSION_MISMATCH" }, { status: 412, headers: problemHeaders }));
+    const stale = await post("{}", { "content-type": "application/json", "if-match": '"1"' });
+    expect([stale.status, stale.headers.get("etag"), await stale.json()]).toEqual([
+      412,
+      '"2"',
+      { code: "VERSION_MISMATCH" },
+    ]);
+  });
+
   test("carries nothing that tells who calls but the token, and nothing meant for one hop", async () => {
     answerWith(() => HttpResponse.json({}));
     const outside = {

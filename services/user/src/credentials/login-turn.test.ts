@@ -3,7 +3,7 @@ import { UnavailableError } from "@shop/http/errors";
 import { systemClock } from "@shop/runtime/clock";
 import { settled } from "@shop/testing/settled";
 import { type AttemptOutcome, takeLoginTurn } from "./login-turn.ts";
-import { createPasswords, type Lane, type Passwords } from "./passwords.ts";
+import { createPasswords, type Passwords, type Place } from "./passwords.ts";
 
 /** All places are taken, and `waiting` stand in the line of all others, until `open`. */
 function busy(waiting: number) {
@@ -16,7 +16,9 @@ function busy(waiting: number) {
     },
   };
   const gate = Promise.withResolvers<void>();
-  const flood = Array.from({ length: 4 + waiting }, () => passwords.takeTurn("other", () => gate.promise));
+  const flood = Array.from({ length: 4 + waiting }, () =>
+    passwords.takeTurn({ lane: "other", name: "flood" }, () => gate.promise),
+  );
   return {
     passwords,
     compared,
@@ -36,7 +38,7 @@ test("with a free place an attempt is made at once, and once, whatever the lane 
         made += 1;
         return outcome;
       };
-      expect(await takeLoginTurn(passwords, lane, attempt)).toBe(outcome);
+      expect(await takeLoginTurn(passwords, { lane, name: "someone" }, attempt)).toBe(outcome);
       expect([made, compared]).toEqual([1, []]);
       await open();
     }
@@ -46,8 +48,8 @@ test("with a free place an attempt is made at once, and once, whatever the lane 
 test("while a flood waits, a right password is answered in its own line and a wrong one not before its turn among all others", async () => {
   const { passwords, compared, open } = busy(10);
   const over: string[] = [];
-  const enter = async (lane: Lane, outcome: AttemptOutcome) => {
-    await takeLoginTurn(passwords, lane, async () => outcome);
+  const enter = async (lane: Place["lane"], outcome: AttemptOutcome) => {
+    await takeLoginTurn(passwords, { lane, name: `${lane} ${outcome}` }, async () => outcome);
     over.push(`${lane} ${outcome}`);
   };
   const all = [enter("other", "wrong"), enter("regular", "wrong"), enter("regular", "right")];
@@ -61,9 +63,9 @@ test("while a flood waits, a right password is answered in its own line and a wr
 test("where all others are told to come again a wrong password of any lane is told so too, and a right one is answered", async () => {
   const { passwords, open } = busy(64);
   const outcomes = (["wrong", "closed", "right"] as const).map((outcome) =>
-    settled(takeLoginTurn(passwords, "regular", async () => outcome)),
+    settled(takeLoginTurn(passwords, { lane: "regular", name: "flood" }, async () => outcome)),
   );
-  const other = settled(takeLoginTurn(passwords, "other", async () => "wrong"));
+  const other = settled(takeLoginTurn(passwords, { lane: "other", name: "flood" }, async () => "wrong"));
   await open();
   expect(await other).toBeInstanceOf(UnavailableError);
   const [wrong, closed, right] = await Promise.all(outcomes);

@@ -1,4 +1,4 @@
-import type { Lane, Passwords } from "./passwords.ts";
+import type { Passwords, Place } from "./passwords.ts";
 
 /** What came of an attempt to log in; `closed`: it was one too many, and the password was not compared. */
 export type AttemptOutcome = "right" | "wrong" | "closed";
@@ -11,13 +11,13 @@ export type AttemptOutcome = "right" | "wrong" | "closed";
  */
 export async function takeLoginTurn(
   passwords: Passwords,
-  lane: Lane,
+  place: Place,
   attempt: () => Promise<AttemptOutcome>,
 ): Promise<AttemptOutcome> {
-  if (lane === "other" || passwords.hasFreePlace()) return passwords.takeTurn("other", attempt);
+  if (place.lane === "other" || passwords.hasFreePlace()) return passwords.takeTurn(place, attempt);
   let isOver = false;
   const asOthers = passwords
-    .takeTurn("other", async () => isOver || passwords.matches("", undefined))
+    .takeTurn({ ...place, lane: "other" }, async () => isOver || passwords.matches("", undefined))
     .then(
       () => () => undefined,
       (error: unknown) => () => {
@@ -25,7 +25,7 @@ export async function takeLoginTurn(
       },
     );
   try {
-    const outcome = await passwords.takeTurn(lane, attempt);
+    const outcome = await passwords.takeTurn(place, attempt);
     if (outcome !== "right") (await asOthers)();
     return outcome;
   } finally {

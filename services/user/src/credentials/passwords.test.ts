@@ -3,7 +3,9 @@ import { UnavailableError } from "@shop/http/errors";
 import { systemClock } from "@shop/runtime/clock";
 import { ManualClock } from "@shop/testing/clock";
 import { settled } from "@shop/testing/settled";
-import { createPasswords, type Lane } from "./passwords.ts";
+import { createPasswords, type Place } from "./passwords.ts";
+
+const anybody = { lane: "other", name: "anybody" } as const;
 
 test("a password matches its own hash only, and no hash at all never", async () => {
   const passwords = createPasswords(systemClock);
@@ -31,12 +33,12 @@ test("four take their turn at once, the others wait in line, and too many are to
     await gate.promise;
     running -= 1;
   };
-  const taken = Array.from({ length: 4 + 64 }, () => passwords.takeTurn("other", work));
-  await expect(passwords.takeTurn("other", work)).rejects.toBeInstanceOf(UnavailableError);
+  const taken = Array.from({ length: 4 + 64 }, () => passwords.takeTurn(anybody, work));
+  await expect(passwords.takeTurn(anybody, work)).rejects.toBeInstanceOf(UnavailableError);
   gate.resolve();
   await Promise.all(taken);
   expect(most).toBe(4);
-  expect(await passwords.takeTurn("other", async () => "again")).toBe("again");
+  expect(await passwords.takeTurn(anybody, async () => "again")).toBe("again");
 });
 
 test("a turn that comes too late is not taken, and a failed one is passed on", async () => {
@@ -48,29 +50,29 @@ test("a turn that comes too late is not taken, and a failed one is passed on", a
     begun.resolve();
     return gate.promise;
   };
-  const failing = Array.from({ length: 4 }, () => settled(passwords.takeTurn("other", work)));
-  const late = settled(passwords.takeTurn("other", async () => "late"));
+  const failing = Array.from({ length: 4 }, () => settled(passwords.takeTurn(anybody, work)));
+  const late = settled(passwords.takeTurn(anybody, async () => "late"));
   await begun.promise;
   await clock.advance(1_201);
   gate.reject(new Error("failed"));
   for (const outcome of failing) expect(await outcome).toHaveProperty("message", "failed");
   expect(await late).toBeInstanceOf(UnavailableError);
-  expect(await passwords.takeTurn("other", async () => "next")).toBe("next");
+  expect(await passwords.takeTurn(anybody, async () => "next")).toBe("next");
 });
 
 test("a flood in one lane holds up no other: each has every fourth free place, and its own room to wait", async () => {
   const passwords = createPasswords(systemClock);
   const gate = Promise.withResolvers<void>();
   const begun: string[] = [];
-  const enter = (lane: Lane, count: number) =>
+  const enter = (lane: Place["lane"], count: number) =>
     Array.from({ length: count }, () =>
-      passwords.takeTurn(lane, async () => {
+      passwords.takeTurn({ lane, name: "anybody" }, async () => {
         begun.push(lane);
         await gate.promise;
       }),
     );
   const flood = enter("other", 4 + 64);
-  await expect(passwords.takeTurn("other", async () => undefined)).rejects.toBeInstanceOf(UnavailableError);
+  await expect(passwords.takeTurn(anybody, async () => undefined)).rejects.toBeInstanceOf(UnavailableError);
   expect(passwords.hasFreePlace()).toBe(false);
   const people = [...enter("regular", 3), ...enter("registered", 2), ...enter("signUp", 1)];
   gate.resolve();
@@ -83,4 +85,43 @@ test("a flood in one lane holds up no other: each has every fourth free place, a
     ...["regular", "other"],
   ]);
   expect(passwords.hasFreePlace()).toBe(true);
+});
+
+test("within a lane names take turns, and one with many callers makes room for the others when it is full", async () => {
+  const passwords = createPasswords(systemClock);
+  const gate = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const enter = (name: string) =>
+    settled(
+      passwords.takeTurn({ lane: "regular", name }, async () => {
+        begun.push(name);
+        await gate.promise;
+      }),
+      30_000,
+    );
+  const flood = Array.from({ length: 4 + 64 }, () => enter("flood"));
+  const people = ["one", "two", "two"].map(enter);
+  // Another of the flood finds no room: nobody else has as many callers.
+  expect(await enter("flood")).toBeInstanceOf(UnavailableError);
+  gate.resolve();
+  expect(await Promise.all(people)).toEqual([undefined, undefined, undefined]);
+  const turnedAway = (await Promise.all(flood)).filter((outcome) => outcome instanceof UnavailableError);
+  expect(turnedAway).toHaveLength(3);
+  expect(begun.slice(4, 9)).toEqual(["flood", "one", "two", "flood", "two"]);
+  expect(begun).toHaveLength(4 + 64);
+  expect(passwords.hasFreePlace()).toBe(true);
+});
+
+test("in a full line of callers with a name each a further one is told to come again, and none of them is turned away", async () => {
+  const passwords = createPasswords(systemClock);
+  const gate = Promise.withResolvers<void>();
+  const enter = (name: string) =>
+    settled(
+      passwords.takeTurn({ lane: "other", name }, () => gate.promise),
+      30_000,
+    );
+  const names = Array.from({ length: 4 + 64 }, (_, index) => enter(`name ${index}`));
+  expect(await enter("further")).toBeInstanceOf(UnavailableError);
+  gate.resolve();
+  expect(new Set(await Promise.all(names))).toEqual(new Set([undefined]));
 });

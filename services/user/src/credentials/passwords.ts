@@ -17,13 +17,19 @@ const MAX_WAIT_MS = 1_200;
 const LANES = ["regular", "registered", "signUp", "other"] as const;
 export type Lane = (typeof LANES)[number];
 
+/** Where a caller waits: within a lane all names have an equal share, so that one name with many callers holds up no other. */
+export interface Place {
+  readonly lane: Lane;
+  readonly name: string;
+}
+
 /** Hashes and compares passwords, off the event loop, a few at a time. */
 export interface Passwords {
   /**
    * Runs `work` when its turn comes; `hash` and `matches` belong inside.
-   * @throws UnavailableError when too many wait in the lane already, or it waited too long
+   * @throws UnavailableError when too many wait in the lane, none of them of a name with more callers than this one, or it waited too long
    */
-  takeTurn<Result>(lane: Lane, work: () => Promise<Result>): Promise<Result>;
+  takeTurn<Result>(place: Place, work: () => Promise<Result>): Promise<Result>;
   /** Whether a turn that is asked for at this moment comes at once, in whichever lane. */
   hasFreePlace(): boolean;
   hash(password: string): Promise<string>;
@@ -32,7 +38,7 @@ export interface Passwords {
 }
 
 export function createPasswords(clock: Clock): Passwords {
-  const waiting: Readonly<Record<Lane, (() => void)[]>> = { regular: [], registered: [], signUp: [], other: [] };
+  const lines = { regular: fairLine(), registered: fairLine(), signUp: fairLine(), other: fairLine() };
   let running = 0;
   /** The lane that comes first when a place becomes free, by its place among the lanes. */
   let first = 0;
@@ -42,25 +48,19 @@ export function createPasswords(clock: Clock): Passwords {
 
   const hasFreePlace = () => running < AT_ONCE;
 
-  function turn(lane: Lane): Promise<void> {
-    if (hasFreePlace()) {
-      running += 1;
-      return Promise.resolve();
-    }
-    const line = waiting[lane];
-    if (line.length >= MAX_WAITING) throw new UnavailableError("too many passwords wait to be hashed");
-    return new Promise((resolve) => line.push(resolve));
+  function turn({ lane, name }: Place): Promise<void> {
+    if (!hasFreePlace()) return lines[lane].wait(name);
+    running += 1;
+    return Promise.resolve();
   }
 
-  /** The place goes to the next lane in which somebody waits, and there to who has waited longest; or it becomes free. */
+  /** The place goes to the next lane in which somebody waits, or becomes free. */
   function passOn(): void {
     for (let step = 0; step < LANES.length; step += 1) {
       const index = (first + step) % LANES.length;
       const lane = LANES[index];
-      const next = lane && waiting[lane].shift();
-      if (next === undefined) continue;
+      if (lane === undefined || !lines[lane].callNext()) continue;
       first = (index + 1) % LANES.length;
-      next();
       return;
     }
     running -= 1;
@@ -68,9 +68,9 @@ export function createPasswords(clock: Clock): Passwords {
 
   return {
     hasFreePlace,
-    async takeTurn(lane, work) {
+    async takeTurn(place, work) {
       const sinceMs = clock.elapsed();
-      await turn(lane);
+      await turn(place);
       try {
         if (clock.elapsed() - sinceMs > MAX_WAIT_MS)
           throw new UnavailableError("a password waited too long to be hashed");
@@ -83,6 +83,52 @@ export function createPasswords(clock: Clock): Passwords {
     async matches(password, known) {
       const matched = await Bun.password.verify(password.normalize("NFC"), known ?? (await dummyHash));
       return matched && known !== undefined;
+    },
+  };
+}
+
+interface Waiter {
+  readonly call: () => void;
+  readonly turnAway: (reason: UnavailableError) => void;
+}
+
+/** Callers who wait, by name. Names take turns; when the line is full, the name with the most callers makes room for one with fewer. */
+function fairLine() {
+  /** The name whose turn it is comes first. */
+  const byName = new Map<string, Waiter[]>();
+  let length = 0;
+
+  function makeRoomFor(name: string): void {
+    const longest = [...byName.values()].reduce((one, other) => (other.length > one.length ? other : one));
+    const tooMany = new UnavailableError("too many passwords wait to be hashed");
+    if (longest.length <= (byName.get(name)?.length ?? 0) + 1) throw tooMany;
+    longest.pop()?.turnAway(tooMany);
+    length -= 1;
+  }
+
+  return {
+    /** @throws UnavailableError when there is no room for this name, at once or later */
+    wait(name: string): Promise<void> {
+      if (length >= MAX_WAITING) makeRoomFor(name);
+      length += 1;
+      return new Promise((resolve, reject) => {
+        const waiter = { call: resolve, turnAway: reject };
+        const ofName = byName.get(name);
+        if (ofName === undefined) byName.set(name, [waiter]);
+        else ofName.push(waiter);
+      });
+    },
+    /** @returns false when nobody waits */
+    callNext(): boolean {
+      const [next] = byName;
+      if (next === undefined) return false;
+      const [name, ofName] = next;
+      byName.delete(name);
+      const waiter = ofName.shift();
+      if (ofName.length > 0) byName.set(name, ofName);
+      length -= 1;
+      waiter?.call();
+      return true;
     },
   };
 }

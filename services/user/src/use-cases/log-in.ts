@@ -32,7 +32,8 @@ export async function logIn(context: UserContext, credentials: Credentials): Pro
   // A closed name costs no turn, unless one of its attempts may yet turn out to be right.
   if (closedForMs > 0 && areSettled(candidate.attempts, clock.now())) return tooManyFailures(closedForMs);
 
-  const outcome = await takeLoginTurn(passwords, laneOf(candidate, clock.now()), async (): Promise<AttemptOutcome> => {
+  const place = { lane: laneOf(candidate, clock.now()), name: username };
+  const outcome = await takeLoginTurn(passwords, place, async (): Promise<AttemptOutcome> => {
     const at = new Date(clock.now());
     const since = new Date(at.getTime() - FAILURE_WINDOW_MS);
     const compared = await guesses.letIn(

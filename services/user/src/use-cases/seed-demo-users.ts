@@ -33,7 +33,9 @@ export async function seedDemoUsers({ db, passwords, clock }: UserContext): Prom
   const createdAt = new Date(clock.now());
   // One after the other: nobody waits in line for a turn at hashing, however slow this machine is at the moment.
   for (const user of missing) {
-    const passwordHash = await passwords.takeTurn("signUp", () => passwords.hash(`${user.username}-password`));
+    const passwordHash = await passwords.takeTurn({ lane: "signUp", name: user.username }, () =>
+      passwords.hash(`${user.username}-password`),
+    );
     await insertUser(db, { ...user, passwordHash, createdAt });
   }
 }

@@ -21,7 +21,7 @@ export async function signUp(
 ): Promise<SignUpResult> {
   const reason = weaknessOf(password, username);
   if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
-  const passwordHash = await passwords.takeTurn("signUp", () => passwords.hash(password));
+  const passwordHash = await passwords.takeTurn({ lane: "signUp", name: username }, () => passwords.hash(password));
   const createdAt = new Date(clock.now());
   const user: StoredUser = { id: ids(), username, displayName, role: "customer", passwordHash, createdAt };
   const inserted = await insertUser(db, user);
