@@ -1,31 +1,82 @@
 import { sql } from "drizzle-orm";
 import { readMigrationFiles } from "drizzle-orm/migrator";
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate as applyMigrations } from "drizzle-orm/postgres-js/migrator";
+import { ExplainedError } from "@shop/runtime/errors";
+import type postgres from "postgres";
 import { openClient } from "./client.ts";
 import type { Database } from "./connect.ts";
 
 /** Any number, the same for all that migrate: the advisory lock's name. */
 const MIGRATION_LOCK = 7_203_114;
+const LOCK_PAUSE_MS = 100;
 /** A change to a table waits for those who use it, and whoever comes later waits behind it: better that it gives up soon and is tried again. */
 const LOCK_TIMEOUT = "3s";
 
+/** An index that is made or dropped beside those who use its table; its name is captured where it is made. */
+const CONCURRENTLY = /^(?:drop index concurrently\b|create (?:unique )?index concurrently "(\w+)")/i;
+
+type Migration = ReturnType<typeof readMigrationFiles>[number];
+
 /**
  * Brings a database to the newest migration of a folder. Replicas that start together wait for each other on an advisory lock,
- * held by the one connection that migrates (Drizzle's migrator takes no lock of its own).
+ * held by the one connection that migrates. Each migration is applied in one transaction, but one that makes or drops indexes
+ * concurrently, which PostgreSQL does outside of transactions only: it holds up nobody who writes, and is begun anew when it was interrupted.
  * @param migrationsFolder the folder that drizzle-kit writes, with its `meta/_journal.json`
  * @throws the driver's error when the database cannot be reached, or the failing statement's
  */
 export async function migrate(url: string, migrationsFolder: string): Promise<void> {
-  const client = openClient(url, { max: 1, connect_timeout: 2, onnotice: () => undefined });
+  const migrations = readMigrationFiles({ migrationsFolder });
+  const client = openClient(url, {
+    max: 1,
+    connect_timeout: 2,
+    onnotice: () => undefined,
+    connection: { application_name: "migration" },
+  });
   try {
-    const db = drizzle(client);
-    await db.execute(sql`select pg_advisory_lock(${MIGRATION_LOCK})`);
-    await db.execute(sql`select set_config('lock_timeout', ${LOCK_TIMEOUT}, false)`);
-    await applyMigrations(db, { migrationsFolder });
+    await lock(client);
+    await client`create schema if not exists drizzle`;
+    await client`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`;
+    const [applied] = await client`select max(created_at)::float8 as newest from drizzle.__drizzle_migrations`;
+    for (const migration of migrations.filter(({ folderMillis }) => folderMillis > Number(applied?.["newest"] ?? 0)))
+      await apply(client, migration);
   } finally {
     await client.end({ timeout: 5 });
   }
+}
+
+/** Asked for again and again: a statement that waited for it would be one that an index made concurrently waits for. */
+async function lock(client: postgres.Sql): Promise<void> {
+  for (;;) {
+    const [row] = await client`select pg_try_advisory_lock(${MIGRATION_LOCK}) as taken`;
+    if (row?.["taken"] === true) return;
+    await Bun.sleep(LOCK_PAUSE_MS);
+  }
+}
+
+async function apply(client: postgres.Sql, { sql: texts, hash, folderMillis }: Migration): Promise<void> {
+  const note = (session: postgres.ISql) =>
+    session`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`;
+  const statements = texts.map((text) => ({
+    text,
+    match: CONCURRENTLY.exec(text.replaceAll(/^\s*(--.*\n\s*)*/g, "")),
+  }));
+  if (statements.every(({ match }) => match === null)) {
+    await client.begin(async (tx) => {
+      await tx`select set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
+      for (const { text } of statements) await tx.unsafe(text);
+      await note(tx);
+    });
+    return;
+  }
+  if (statements.some(({ match }) => match === null))
+    throw new ExplainedError(
+      "a migration that makes or drops an index concurrently may do nothing else: give the rest one of its own",
+    );
+  for (const { text, match } of statements) {
+    // Left by an attempt that was interrupted, and of no use.
+    if (match?.[1] !== undefined) await client`drop index concurrently if exists ${client(match[1])}`;
+    await client.unsafe(text);
+  }
+  await note(client);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { drizzle } from "drizzle-orm/postgres-js";
+import { ExplainedError } from "@shop/runtime/errors";
 import type postgres from "postgres";
 import { openClient } from "./client.ts";
 import { type Database, POOL_OPTIONS } from "./connect.ts";
@@ -26,6 +27,8 @@ export interface ReaderOptions {
   readonly max?: number;
   /** The server ends a statement that runs longer, in milliseconds: as long as a call may take, so that none outlives its call by more than it takes to notice. */
   readonly statementTimeoutMs?: number;
+  /** Told of each statement before it is sent. */
+  readonly onStatement?: (text: string, parameters: readonly unknown[]) => void;
 }
 
 /** A statement of the driver, in whatever form its rows are wanted. */
@@ -41,7 +44,7 @@ interface Pending extends Promise<unknown> {
 const ATTEMPTS = 3;
 
 /** A statement that was not sent, since its call had ended. */
-class CallEnded extends Error {
+class CallEnded extends ExplainedError {
   override readonly name = "CallEnded";
   /** PostgreSQL's for a statement that was cancelled. */
   readonly code = "57014";
@@ -57,7 +60,13 @@ class CallEnded extends Error {
  * Each connection has one statement under way, and no second one behind it, so a statement that is slow holds up no other and can be cancelled by
  * itself. A cancel that comes too late may meet the connection's next statement; that one is repeated.
  */
-export function connectReader({ url, applicationName, max = 5, statementTimeoutMs = 1_500 }: ReaderOptions): Reader {
+export function connectReader({
+  url,
+  applicationName,
+  max = 5,
+  statementTimeoutMs = 1_500,
+  onStatement,
+}: ReaderOptions): Reader {
   const client = openClient(url, {
     ...POOL_OPTIONS,
     max,
@@ -107,7 +116,10 @@ export function connectReader({ url, applicationName, max = 5, statementTimeoutM
 
   return {
     during(signal) {
-      const unsafe = (text: string, parameters: never[]) => pending(text, parameters, signal);
+      const unsafe = (text: string, parameters: never[]) => {
+        onStatement?.(text, parameters);
+        return pending(text, parameters, signal);
+      };
       const facade: postgres.Sql = Object.assign(Object.create(client), { unsafe });
       return drizzle(facade);
     },

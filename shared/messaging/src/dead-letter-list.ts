@@ -1,7 +1,9 @@
-import type { DeadLetterCause, ReplayOutcome } from "@shop/contracts/http/dead-letter";
+import { DeadLetterCause, type ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { and, asc, desc, eq, gt, isNull, lt, sql } from "drizzle-orm";
+import { newestWhere } from "@shop/database/rows";
+import { and, asc, desc, eq, gt, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { unionAll } from "drizzle-orm/pg-core";
 import { deadLetter } from "./schema.ts";
 
 export type DeadLetterRow = typeof deadLetter.$inferSelect;
@@ -18,19 +20,44 @@ interface ListOptions extends Filter {
 }
 
 const matches = ({ cause, key }: Filter) =>
-  and(cause && eq(deadLetter.cause, cause), key === undefined ? undefined : eq(deadLetter.key, key));
+  and(
+    cause && eq(deadLetter.cause, cause),
+    key === undefined ? undefined : and(eq(deadLetter.key, key), sql`${beginning(deadLetter.key)} = ${beginning(key)}`),
+  );
 
-/** The dead letters of this database, newest first. */
-export function listDeadLetters(
+/** As many characters of a key are in the indexes. */
+const INDEXED = 64;
+const beginning = (key: unknown) => sql`left(${key}, ${sql.raw(String(INDEXED))})`;
+
+/** The dead letters of this database, newest first. Those of a key are the newest of each cause, put together. */
+export async function listDeadLetters(
   db: ReadDatabase,
-  { afterId, limit, ...filter }: ListOptions,
+  { afterId, limit, cause, key }: ListOptions,
 ): Promise<DeadLetterRow[]> {
-  return db
-    .select()
-    .from(deadLetter)
-    .where(and(matches(filter), afterId ? lt(deadLetter.id, afterId) : undefined))
-    .orderBy(desc(deadLetter.id))
-    .limit(limit);
+  const newestFirst = [desc(deadLetter.id)];
+  const page = (where: SQL | undefined, orderBy: readonly SQL[]) =>
+    db
+      .select()
+      .from(deadLetter)
+      .where(where)
+      .orderBy(...orderBy)
+      .limit(limit);
+  if (key === undefined && cause === undefined)
+    return page(afterId === undefined ? undefined : lt(deadLetter.id, afterId), newestFirst);
+  const ofCause = (one: DeadLetterCause) => {
+    const byKey = key === undefined ? [] : [[beginning(deadLetter.key), beginning(key)] as const];
+    const { where, orderBy } = newestWhere([...byKey, [deadLetter.cause, one]], deadLetter.id, afterId);
+    // A shorter key is the whole of what the index has; to ask for it as well could only mislead the planner.
+    const isWhole = key === undefined || [...key].length < INDEXED;
+    return page(isWhole ? where : and(where, eq(deadLetter.key, key)), orderBy);
+  };
+  if (cause !== undefined) return ofCause(cause);
+  const [first, second, ...others] = DeadLetterCause.options.map(ofCause);
+  return first === undefined || second === undefined
+    ? []
+    : unionAll(first, second, ...others)
+        .orderBy(...newestFirst)
+        .limit(limit);
 }
 
 interface OpenOptions extends Filter {

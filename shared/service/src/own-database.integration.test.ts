@@ -74,7 +74,7 @@ test("a migration that is wrong is told of at once instead of being waited for, 
   const folder = await folderOf("create table half (id int);\n--> statement-breakpoint\ncreate table;");
   const service = open(true, folder);
   const prepared = settled(service.prepare(new AbortController().signal, () => Promise.resolve()));
-  expect(await prepared).toMatchObject({ cause: { code: "42601" } });
+  expect(await prepared).toMatchObject({ code: "42601" });
   expect(await service.check()).toContain("waiting for the database and its migrations");
   expect(await service.db.execute(sql`select to_regclass('half')::text as found`)).toMatchObject([{ found: null }]);
   await rm(folder, { recursive: true });
@@ -119,6 +119,59 @@ test("a migration whose table is in use holds up nobody who only reads it, and i
   expect(await db.execute(sql`select further from busy`)).toHaveLength(0);
   await rm(folder, { recursive: true });
 }, 120_000);
+
+test("a migration that makes an index lets those who write to its table go on, and is begun anew when it was interrupted", async () => {
+  const folder = await folderOf(
+    'create index concurrently "busy_by_n" on "busy" ("n");--> statement-breakpoint\ndrop index concurrently if exists "busy_before";',
+  );
+  const { db } = open(false);
+  await db.execute(sql`create table busy (id int primary key, n int)`);
+  await db.execute(sql`create index busy_before on busy (n)`);
+  // What an attempt leaves that was ended: an index of that name that is not used.
+  await db.execute(sql`insert into busy values (1, 1), (2, 1)`);
+  await db.$client`create unique index concurrently busy_by_n on busy (n)`.catch(() => undefined);
+  const valid = sql`select indexrelid::regclass::text as name, indisvalid as valid, indisunique as is_unique
+    from pg_index where indrelid = 'busy'::regclass and not indisprimary order by 1`;
+  expect(await db.execute(valid)).toMatchObject([{ name: "busy_before" }, { name: "busy_by_n", valid: false }]);
+
+  const [writing, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const writer = inTransaction(db, async (tx) => {
+    await tx.execute(sql`set local idle_in_transaction_session_timeout = 0`);
+    await tx.execute(sql`insert into busy values (3, 3)`);
+    writing.resolve();
+    await done.promise;
+  });
+  await writing.promise;
+  const steps = [1, 2].map(() => open(true, folder).prepare(new AbortController().signal, () => Promise.resolve()));
+  await eventually(
+    async () =>
+      expect(
+        await db.execute(
+          sql`select from pg_stat_activity where wait_event_type = 'Lock' and query ~ '^(create|drop) index concurrently'`,
+        ),
+      ).toHaveLength(1),
+    { deadlineMs: 30_000 },
+  );
+  for (let id = 10; id < 15; id += 1) await db.execute(sql`insert into busy values (${id}, ${id})`);
+  done.resolve();
+  await writer;
+  expect(await Promise.all(steps)).toEqual([true, true]);
+  expect([...(await db.execute(valid))]).toEqual([{ name: "busy_by_n", valid: true, is_unique: false }]);
+  await rm(folder, { recursive: true });
+}, 90_000);
+
+test("a migration that makes an index beside other changes is refused, and changes nothing", async () => {
+  const folder = await folderOf(
+    'create table half (id int);--> statement-breakpoint\ncreate index concurrently "half_by_id" on "half" ("id");',
+  );
+  const outcome = settled(
+    open(true, folder).prepare(new AbortController().signal, () => Promise.resolve()),
+    20_000,
+  );
+  expect(String(await outcome)).toContain("concurrently may do nothing else");
+  expect(await open(false).db.execute(sql`select to_regclass('half')::text as found`)).toMatchObject([{ found: null }]);
+  await rm(folder, { recursive: true });
+}, 30_000);
 
 test("a database that lacks one of its migrations is waited for", async () => {
   const service = open(true);

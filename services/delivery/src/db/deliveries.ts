@@ -1,10 +1,11 @@
-import type { Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
+import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import type { Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { jsonRows, uuidArray } from "@shop/database/rows";
+import { jsonRows, newestWhere, uuidArray } from "@shop/database/rows";
 import { ExplainedError } from "@shop/runtime/errors";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
+import { unionAll } from "drizzle-orm/pg-core";
 import type { Standing } from "../domain/riding.ts";
 import { delivery } from "./schema.ts";
 
@@ -122,22 +123,39 @@ export interface DeliveriesToList {
   readonly limit: number;
 }
 
-/** Deliveries, newest first: UUIDv7 sorts by time. */
+/**
+ * Deliveries, newest first: UUIDv7 sorts by time. Of one status, or of one order, they are read in this order from an index; a customer's of
+ * every status are the newest of each, put together.
+ */
 export async function listDeliveries(db: ReadDatabase, wanted: DeliveriesToList): Promise<readonly Delivery[]> {
-  const { customerId, status, orderId, afterId, limit } = wanted;
-  const rows = await db
-    .select()
-    .from(delivery)
-    .where(
-      and(
-        ofCustomer(customerId),
-        status === undefined ? undefined : eq(delivery.status, status),
-        orderId === undefined ? undefined : eq(delivery.orderId, orderId),
-        afterId === undefined ? undefined : lt(delivery.id, afterId),
-      ),
-    )
-    .orderBy(desc(delivery.id))
-    .limit(limit);
+  const { customerId, orderId, afterId, limit } = wanted;
+  const page = (where: SQL | undefined, orderBy: readonly SQL[]) =>
+    db
+      .select()
+      .from(delivery)
+      .where(where)
+      .orderBy(...orderBy)
+      .limit(limit);
+  const ofStatus = (status: DeliveryStatus) => {
+    const byCustomer = customerId === undefined ? [] : [[delivery.customerId, customerId] as const];
+    const { where, orderBy } = newestWhere([...byCustomer, [delivery.status, status]], delivery.id, afterId);
+    return page(where, orderBy);
+  };
+  const newestFirst = [desc(delivery.id)];
+  let rows: readonly DeliveryRow[];
+  if (orderId !== undefined) {
+    // One at most: to look for it by anything else as well could only mislead the planner.
+    const [found] = await page(eq(delivery.orderId, orderId), newestFirst);
+    const isWanted =
+      (customerId ?? found?.customerId) === found?.customerId && (wanted.status ?? found?.status) === found?.status;
+    rows = found && isWanted && (afterId === undefined || found.id < afterId) ? [found] : [];
+  } else if (wanted.status !== undefined) rows = await ofStatus(wanted.status);
+  else if (customerId !== undefined) {
+    const { PENDING, COMPLETE, CANCELLED, FAILED } = DeliveryStatus.enum;
+    rows = await unionAll(ofStatus(PENDING), ofStatus(COMPLETE), ofStatus(CANCELLED), ofStatus(FAILED))
+      .orderBy(...newestFirst)
+      .limit(limit);
+  } else rows = await page(afterId === undefined ? undefined : lt(delivery.id, afterId), newestFirst);
   return rows.map(toDelivery);
 }
 

@@ -35,10 +35,8 @@ export const delivery = pgTable(
   },
   (table) => [
     uniqueIndex("delivery_of_order").on(table.orderId),
-    index("delivery_of_customer").on(table.customerId, table.id),
-    index("delivery_waiting")
-      .on(table.id)
-      .where(sql`${table.status} = 'PENDING'`),
+    index("delivery_by_status").on(table.status, table.id).concurrently(),
+    index("delivery_of_customer_by_status").on(table.customerId, table.status, table.id).concurrently(),
     check("delivery_status_known", sql`${table.status} in ('PENDING', 'COMPLETE', 'CANCELLED', 'FAILED')`),
     check(
       "delivery_completed_by_a_rider",

@@ -1,8 +1,9 @@
-import type { Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
+import { type Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
 import type { Database } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { uuidArray } from "@shop/database/rows";
+import { newestWhere, uuidArray } from "@shop/database/rows";
 import { and, asc, desc, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { unionAll } from "drizzle-orm/pg-core";
 import { saga, sagaHistory } from "./schema.ts";
 
 export interface SagasToList {
@@ -14,26 +15,54 @@ export interface SagasToList {
   readonly limit: number;
 }
 
-/** Sagas with their history, newest first. */
+/**
+ * Sagas with their history, newest first. Of one status and step they are read in this order from an index; of one of the two, they are the
+ * newest of each that the other can be, put together.
+ */
 export async function listSagas(
   db: ReadDatabase,
   { status, step, orderId, afterId, limit }: SagasToList,
 ): Promise<readonly Saga[]> {
-  const rows = await db
-    .select()
-    .from(saga)
-    .where(
-      and(
-        status === undefined ? undefined : hasStatus(status),
-        step === undefined ? undefined : eq(saga.step, step),
-        orderId === undefined ? undefined : eq(saga.orderId, orderId),
-        afterId === undefined ? undefined : lt(saga.id, afterId),
-      ),
-    )
-    .orderBy(desc(saga.id))
-    .limit(limit);
+  const page = (where: SQL | undefined, orderBy: readonly SQL[]) =>
+    db
+      .select()
+      .from(saga)
+      .where(where)
+      .orderBy(...orderBy)
+      .limit(limit);
+  const newestFirst = [desc(saga.id)];
+  if (orderId !== undefined) {
+    // One at most: to look for it by anything else as well could only mislead the planner.
+    const [found] = await page(eq(saga.orderId, orderId), newestFirst);
+    const isWanted =
+      (status ?? (found && statusOf(found))) === (found && statusOf(found)) && (step ?? found?.step) === found?.step;
+    return found && isWanted && (afterId === undefined || found.id < afterId) ? withHistory(db, [found]) : [];
+  }
+  if (status === undefined && step === undefined)
+    return withHistory(db, await page(afterId === undefined ? undefined : lt(saga.id, afterId), newestFirst));
+  const ofStanding = (standing: SagaStatus, ofStep: SagaStep) => {
+    const prefix = [[STANDING, standing] as const, [saga.step, ofStep] as const];
+    const { where, orderBy } = newestWhere(prefix, saga.id, afterId);
+    return page(where, orderBy);
+  };
+  const statuses = status === undefined ? SagaStatus.options : [status];
+  const steps = step === undefined ? SagaStep.options : [step];
+  const [first, second, ...others] = statuses.flatMap((one) => steps.map((ofStep) => ofStanding(one, ofStep)));
+  if (first === undefined) return [];
+  const rows =
+    second === undefined
+      ? await first
+      : await unionAll(first, second, ...others)
+          .orderBy(...newestFirst)
+          .limit(limit);
   return withHistory(db, rows);
 }
+
+const statusOf = ({ status, stuckSince }: Pick<typeof saga.$inferSelect, "status" | "stuckSince">): SagaStatus =>
+  stuckSince === null ? status : "STUCK";
+
+/** The status that an admin sees, as `saga_by_standing` has it. */
+const STANDING = sql`(case when ${saga.stuckSince} is null then ${saga.status} else 'STUCK' end)`;
 
 export async function findSaga(db: ReadDatabase, id: string): Promise<Saga | undefined> {
   const rows = await db.select().from(saga).where(eq(saga.id, id));
@@ -79,7 +108,7 @@ async function withHistory(db: ReadDatabase, rows: readonly (typeof saga.$inferS
   const entriesOf = Map.groupBy(entries, ({ sagaId }) => sagaId);
   return rows.map(({ id, orderId, status, step, attempts, deadline, stuckSince }) => ({
     ...{ id, orderId, step, attempts },
-    status: stuckSince === null ? status : "STUCK",
+    status: statusOf({ status, stuckSince }),
     deadline: deadline?.toISOString() ?? null,
     history: (entriesOf.get(id) ?? []).map((entry) => ({
       at: entry.at.toISOString(),

@@ -2,8 +2,8 @@ import type { Order, OrderMilestone } from "@shop/contracts/http/order";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { jsonRows, uuidArray } from "@shop/database/rows";
 import { lockWithoutWaiting } from "@shop/database/locks";
+import { jsonRows, newestWhere, uuidArray } from "@shop/database/rows";
 import { and, desc, eq, lt, lte, type SQL, sql } from "drizzle-orm";
 import { TELL_AGAIN_MS } from "../domain/telling.ts";
 import { waitingOf } from "../domain/waiting.ts";
@@ -102,16 +102,15 @@ export async function listOrders(
   db: ReadDatabase,
   { customerId, afterId, limit }: OrdersToList,
 ): Promise<readonly Order[]> {
+  const { where, orderBy } =
+    customerId === undefined
+      ? { where: afterId === undefined ? undefined : lt(orders.id, afterId), orderBy: [desc(orders.id)] }
+      : newestWhere([[orders.customerId, customerId]], orders.id, afterId);
   const rows = await db
     .select()
     .from(orders)
-    .where(
-      and(
-        customerId === undefined ? undefined : eq(orders.customerId, customerId),
-        afterId === undefined ? undefined : lt(orders.id, afterId),
-      ),
-    )
-    .orderBy(desc(orders.id))
+    .where(where)
+    .orderBy(...orderBy)
     .limit(limit);
   return rows.map(toOrder);
 }

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { fill, plansOf } from "@shop/testing/plans";
+import { sql } from "drizzle-orm";
+import { listDeliveries } from "./deliveries.ts";
+
+const ROWS = 1_000_000;
+const LIMIT = 21;
+const uuid = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+const BUSY = uuid(1);
+const EXAMPLE = 500_000;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "delivery" });
+  // As bad as it gets: of each status the newest lie behind very many of another one, and one customer has a fifth of all.
+  await fill(
+    database.url,
+    sql`
+    insert into delivery (id, order_id, customer_id, status, delivery_address, rider_id, fail_reason, created_at, updated_at, completed_at)
+    select id, id, case when n % 5 = 0 then ${BUSY}::uuid else id end, status, 'x',
+      case when status in ('COMPLETE', 'FAILED') then id end, case when status = 'FAILED' then 'x' end, now(), now(),
+      case when status = 'COMPLETE' then now() end
+    from (select n, ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid as id,
+      case when n <= 1000 then 'FAILED' when n <= 2000 then 'CANCELLED' when n > ${ROWS / 2} then 'PENDING' else 'COMPLETE' end as status
+      from generate_series(1, ${ROWS}) as n) as rows`,
+  );
+}, 300_000);
+afterAll(() => database.drop());
+
+const filters = [undefined, ...DeliveryStatus.options].flatMap((status) =>
+  [undefined, uuid(EXAMPLE)].flatMap((orderId) =>
+    [undefined, BUSY].flatMap((customerId) =>
+      [undefined, uuid(EXAMPLE)].map((afterId) => ({ status, orderId, customerId, afterId })),
+    ),
+  ),
+);
+
+test(`every list of deliveries reads about a page of ${ROWS} rows, from an index in its order, whatever it asks for`, async () => {
+  for (const wanted of filters) {
+    let found: readonly Delivery[] = [];
+    const plans = await plansOf(database.url, async (db) => {
+      found = await listDeliveries(db, { ...wanted, limit: LIMIT });
+    });
+    expect(plans.length).toBeGreaterThan(0);
+    const statuses = wanted.customerId === undefined ? 1 : DeliveryStatus.options.length;
+    for (const { scanned, rowsRead, rowsSorted, nodes } of plans)
+      expect({
+        wanted,
+        nodes,
+        scanned,
+        isBounded: rowsRead <= LIMIT * statuses && rowsSorted <= LIMIT * statuses,
+      }).toEqual({ wanted, nodes, scanned: [], isBounded: true });
+    expect(found.map(({ id }) => id)).toEqual(
+      found
+        .map(({ id }) => id)
+        .toSorted()
+        .toReversed(),
+    );
+  }
+}, 120_000);
+
+test("a customer's list of every status is in the order of time, page after page", async () => {
+  const newest = Array.from({ length: 100 }, (_, index) => uuid(ROWS - index * 5));
+  await plansOf(database.url, async (db) => {
+    const seen: string[] = [];
+    while (seen.length < newest.length) {
+      const wanted = { customerId: BUSY, status: undefined, orderId: undefined, afterId: seen.at(-1), limit: 30 };
+      seen.push(...(await listDeliveries(db, wanted)).map(({ id }) => id));
+    }
+    expect(seen.slice(0, newest.length)).toEqual(newest);
+  });
+}, 60_000);

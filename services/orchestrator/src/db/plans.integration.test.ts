@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { SagaStatus, SagaStep } from "@shop/contracts/http/saga";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { fill, plansOf } from "@shop/testing/plans";
+import { sql } from "drizzle-orm";
+import { findSaga, listSagas } from "./sagas.ts";
+
+const ROWS = 1_000_000;
+const HALF = ROWS / 2;
+const LIMIT = 21;
+/** An order's way to its end has about as many entries. */
+const ENTRIES = 6;
+const uuid = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+const EXAMPLE = 500_000;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "orchestrator" });
+  await fill(
+    database.url,
+    // As bad as it gets: of each status and step the newest lie behind very many of another one.
+    sql`
+      insert into saga (id, order_id, definition, version, status, step, data, attempts, next_attempt_at, stuck_since, revision,
+        created_at, updated_at)
+      select id, id, 'order', 1, status, step, '{}', 1, case when n > ${HALF} then now() end,
+        case when n between ${HALF} and ${HALF + 1000} then now() end, 1, now(), now()
+      from (select n, ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid as id,
+        case when n <= 1000 then 'CANCELLED' when n <= ${HALF} then 'COMPLETE' when n <= ${HALF + 2000} then 'COMPENSATING' else 'RUNNING' end as status,
+        case when n <= 1000 then 'CANCEL_ORDER' when n <= ${HALF} then 'COMPLETE_ORDER' when n <= ${HALF + 2000} then 'INCREASE_PRODUCT' else 'WAIT_FOR_RIDER' end as step
+        from generate_series(1, ${ROWS}::int) as n) as rows`,
+    sql`
+      insert into saga_history (saga_id, seq, at, step, detail)
+      select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, entry, now(), 'WAIT_FOR_RIDER', 'x'
+      from generate_series(${ROWS - 200}::int, ${ROWS}::int) as n, generate_series(1, ${ENTRIES}::int) as entry`,
+  );
+}, 300_000);
+afterAll(() => database.drop());
+
+const filters = [undefined, ...SagaStatus.options].flatMap((status) =>
+  [undefined, ...SagaStep.options].flatMap((step) =>
+    [undefined, uuid(EXAMPLE)].flatMap((orderId) =>
+      [undefined, uuid(EXAMPLE)].map((afterId) => ({ status, step, orderId, afterId })),
+    ),
+  ),
+);
+
+test(`every list of sagas reads about a page of ${ROWS} rows, from an index in its order, whatever it asks for`, async () => {
+  for (const wanted of filters) {
+    let ids: readonly string[] = [];
+    const plans = await plansOf(database.url, async (db) => {
+      ids = (await listSagas(db, { ...wanted, limit: LIMIT })).map(({ id }) => id);
+    });
+    expect(plans.length).toBeGreaterThan(0);
+    const pages = Math.max(SagaStatus.options.length, SagaStep.options.length, ENTRIES);
+    for (const { scanned, rowsRead, rowsSorted, nodes } of plans)
+      expect({
+        wanted,
+        nodes,
+        scanned,
+        isBounded: rowsRead <= LIMIT * pages * 2 && rowsSorted <= LIMIT * pages,
+      }).toEqual({
+        ...{ wanted, nodes, scanned: [], isBounded: true },
+      });
+    expect(ids).toEqual(ids.toSorted().toReversed());
+  }
+}, 240_000);
+
+test("one saga is read with its own rows only", async () => {
+  for (const { scanned, rowsRead } of await plansOf(database.url, (db) => findSaga(db, uuid(ROWS))))
+    expect([scanned, rowsRead <= 2 * ENTRIES + 1]).toEqual([[], true]);
+}, 60_000);
