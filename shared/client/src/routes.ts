@@ -119,6 +119,14 @@ export const routes = {
   },
   listSagas: { method: "GET", path: "/api/sagas", takes: "query", stream: false, key: false, version: false },
   getSaga: { method: "GET", path: "/api/sagas/{id}", takes: "nothing", stream: false, key: false, version: false },
+  listSagaHistory: {
+    method: "GET",
+    path: "/api/sagas/{id}/history",
+    takes: "query",
+    stream: false,
+    key: false,
+    version: false,
+  },
   retrySaga: {
     method: "POST",
     path: "/api/sagas/{id}/retry",

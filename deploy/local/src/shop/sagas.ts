@@ -2,6 +2,7 @@ import type { Shop } from "@shop/client/shop";
 import { type Command, everyItem, type Given, idOf, oneOf, type Row } from "./command.ts";
 
 type Saga = Awaited<ReturnType<Shop["getSaga"]>>;
+type HistoryEntry = Awaited<ReturnType<Shop["listSagaHistory"]>>["items"][number];
 
 const sagaRow = (saga: Saga): Row => ({
   shown: {
@@ -45,8 +46,15 @@ export const sagaCommands: readonly Command[] = [
     summary: "What happened in a saga, message by message.",
     example: "saga 0193b3c8-0000-7000-8000-000000000002 --json",
     async *run(shop, given) {
-      const saga = await shop.getSaga(idOf(given, "saga"));
-      for (const entry of saga.history) {
+      const id = idOf(given, "saga");
+      let entries: readonly HistoryEntry[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await shop.listSagaHistory(id, { limit: "100", ...(cursor !== undefined && { cursor }) });
+        entries = [...page.items.toReversed(), ...entries];
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+      for (const entry of entries) {
         const { at, step, message, detail } = entry;
         yield { shown: { AT: at, STEP: step, MESSAGE: message ?? "(timer)", DETAIL: detail }, whole: entry };
       }

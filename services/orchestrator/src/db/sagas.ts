@@ -1,10 +1,10 @@
-import { type Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
+import { type Saga, type SagaHistoryEntry, SagaStatus, SagaStep, SHOWN_HISTORY } from "@shop/contracts/http/saga";
 import type { Database } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { newestWhere, uuidArray } from "@shop/database/rows";
-import { and, asc, desc, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
-import { saga, sagaHistory } from "./schema.ts";
+import { saga } from "./schema.ts";
 
 export interface SagasToList {
   readonly status: SagaStatus | undefined;
@@ -97,24 +97,66 @@ function hasStatus(status: SagaStatus): SQL | undefined {
   return status === "STUCK" ? isNotNull(saga.stuckSince) : and(eq(saga.status, status), isNull(saga.stuckSince));
 }
 
+/** Sagas with the last entries of their histories. */
 async function withHistory(db: ReadDatabase, rows: readonly (typeof saga.$inferSelect)[]): Promise<readonly Saga[]> {
   if (rows.length === 0) return [];
-  const ids = rows.map(({ id }) => id);
-  const entries = await db
-    .select()
-    .from(sagaHistory)
-    .where(sql`${sagaHistory.sagaId} = any(${uuidArray(ids)})`)
-    .orderBy(asc(sagaHistory.sagaId), asc(sagaHistory.seq));
+  const ids = uuidArray(rows.map(({ id }) => id));
+  const [entries, counts] = await Promise.all([
+    db.execute<EntryRow>(sql`
+      select entry.saga_id as "sagaId", ${ENTRY} from unnest(${ids}) as wanted(id) cross join lateral (
+        select * from saga_history where saga_id = wanted.id order by seq desc limit ${sql.raw(String(SHOWN_HISTORY))}) as entry
+      order by entry.saga_id, entry.seq`),
+    db.execute<{ sagaId: string; count: number }>(sql`
+      select saga_id as "sagaId", count(*)::int as count from saga_history where saga_id = any(${ids}) group by saga_id`),
+  ]);
   const entriesOf = Map.groupBy(entries, ({ sagaId }) => sagaId);
-  return rows.map(({ id, orderId, status, step, attempts, deadline, stuckSince }) => ({
-    ...{ id, orderId, step, attempts },
+  const countOf = new Map(counts.map(({ sagaId, count }) => [sagaId, count]));
+  return rows.map(({ id, orderId, status, step, attempts, deadline, stuckSince, version }) => ({
+    ...{ id, orderId, step, attempts, version },
     status: statusOf({ status, stuckSince }),
     deadline: deadline?.toISOString() ?? null,
-    history: (entriesOf.get(id) ?? []).map((entry) => ({
-      at: entry.at.toISOString(),
-      step: entry.step,
-      message: entry.message,
-      detail: entry.detail,
-    })),
+    historyCount: countOf.get(id) ?? 0,
+    history: (entriesOf.get(id) ?? []).map(toEntry),
   }));
+}
+
+interface EntryRow extends Record<string, unknown> {
+  readonly sagaId: string;
+  readonly seq: string;
+  readonly atMs: number;
+  readonly step: SagaStep;
+  readonly message: string | null;
+  readonly detail: string;
+  readonly times: number;
+  readonly lastAtMs: number;
+}
+
+const ENTRY =
+  sql.raw(`entry.seq, (extract(epoch from entry.at) * 1000)::float8 as "atMs", entry.step, entry.message, entry.detail,
+  entry.times, (extract(epoch from coalesce(entry.last_at, entry.at)) * 1000)::float8 as "lastAtMs"`);
+
+const toEntry = ({ atMs, step, message, detail, times, lastAtMs }: EntryRow): SagaHistoryEntry => ({
+  ...{ at: new Date(atMs).toISOString(), step, message, detail, times },
+  lastAt: new Date(lastAtMs).toISOString(),
+});
+
+export interface HistoryToList {
+  readonly sagaId: string;
+  /** Only entries before this one. */
+  readonly beforeSeq: bigint | undefined;
+  readonly limit: number;
+}
+
+/** What happened in a saga, newest first. @returns each entry with its number in the history; undefined when there is no such saga */
+export async function listHistory(
+  db: ReadDatabase,
+  { sagaId, beforeSeq, limit }: HistoryToList,
+): Promise<readonly { readonly seq: bigint; readonly entry: SagaHistoryEntry }[] | undefined> {
+  const [known] = await db.select({ id: saga.id }).from(saga).where(eq(saga.id, sagaId));
+  if (known === undefined) return undefined;
+  const before = beforeSeq === undefined ? sql`` : sql`and entry.seq < ${String(beforeSeq)}::bigint`;
+  const rows = await db.execute<EntryRow>(sql`
+    select entry.saga_id as "sagaId", ${ENTRY} from saga_history as entry
+    where entry.saga_id = ${sagaId} ${before} order by entry.seq desc limit ${limit}`);
+  return rows.map((row) => ({ seq: BigInt(row.seq), entry: toEntry(row) }));
 }

@@ -73,6 +73,10 @@ export const sagaHistory = pgTable(
     step: text("step").$type<SagaStep>().notNull(),
     message: text("message"),
     detail: text("detail").notNull(),
+    /** How often it has happened, one time after the other. */
+    times: integer("times").notNull().default(1),
+    /** When it happened last; null of what is not counted. */
+    lastAt: instantColumn("last_at"),
   },
   (table) => [primaryKey({ columns: [table.sagaId, table.seq] })],
 );

@@ -4,12 +4,20 @@ import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import type { ServiceContext } from "@shop/service/context";
-import { findSaga, listSagas } from "../db/sagas.ts";
+import { findSaga, listHistory, listSagas } from "../db/sagas.ts";
 import type { AdminRequest } from "../saga/advance.ts";
 import { intervene } from "../saga/intervene.ts";
 import type { SagaVersions } from "../saga/versions.ts";
 
 const notFound = () => problem("NOT_FOUND", "There is no such saga.");
+
+const MAX_BIGINT = 2n ** 63n - 1n;
+
+/** The place in a history that a cursor stands for: its number, in hexadecimal digits. */
+function placeOf(cursor: string): bigint {
+  const place = BigInt(`0x${cursor.replaceAll("-", "")}`);
+  return place > MAX_BIGINT ? MAX_BIGINT : place;
+}
 
 export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: SagaVersions): void {
   const { db } = context;
@@ -22,6 +30,18 @@ export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: Saga
   app.handle(calls.getSaga, async ({ id, signal }) => {
     const saga = await findSaga(context.read(signal), id);
     return saga ? done(saga) : notFound();
+  });
+
+  app.handle(calls.listSagaHistory, async ({ id, query: { limit, cursor }, signal }) => {
+    const beforeSeq = cursor === undefined ? undefined : placeOf(cursor);
+    const rows = await listHistory(context.read(signal), { sagaId: id, beforeSeq, limit: limit + 1 });
+    if (rows === undefined) return notFound();
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    return done({
+      items: shown.map(({ entry }) => entry),
+      nextCursor: rows.length > limit && last ? last.seq.toString(16).padStart(32, "0") : null,
+    });
   });
 
   const intervention =

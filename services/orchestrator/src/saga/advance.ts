@@ -264,6 +264,7 @@ class Change<Data> {
     this.#ask(step.send);
     this.#note(
       stuckSince === null ? `no answer: asked again, attempt ${attempts}` : `stuck: asked again, attempt ${attempts}`,
+      { isCounted: true },
     );
   }
 
@@ -282,7 +283,7 @@ class Change<Data> {
       stuckSince: null,
     };
     this.#ask(step.send);
-    this.#note("asked again at once");
+    this.#note("asked again at once", { isCounted: true });
   }
 
   /**
@@ -348,7 +349,8 @@ class Change<Data> {
     this.#send.push({ definition, data: build(this.state) });
   }
 
-  #note(detail: string): void {
-    this.#history.push({ at: this.now, step: this.state.step, message: this.#message, detail: detail + this.#by });
+  #note(detail: string, counting: Pick<HistoryEntry, "isCounted"> = {}): void {
+    const { step } = this.state;
+    this.#history.push({ at: this.now, step, message: this.#message, detail: detail + this.#by, ...counting });
   }
 }

@@ -35,6 +35,8 @@ export interface HistoryEntry {
   /** The type of the message that came; null for a timer or an admin. */
   readonly message: string | null;
   readonly detail: string;
+  /** It is counted in the last entry when that is of the same step and its detail has the same words before the colon. */
+  readonly isCounted?: true;
 }
 
 export function hasEnded(state: Pick<SagaState<unknown>, "status">): boolean {

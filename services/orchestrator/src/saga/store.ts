@@ -139,10 +139,28 @@ async function insertHistory(tx: Transaction, sagas: readonly SagaToSave[]): Pro
       at: new Date(entry.at),
     })),
   );
+  const columns = sql`"sagaId" uuid, seq bigint, at timestamptz, step text, message text, detail text, "isCounted" boolean`;
+  const given = sql`json_to_recordset(${jsonRows(rows)}) as r(${columns})`;
+  const insert = sql`
+    insert into saga_history (saga_id, seq, at, step, message, detail, last_at)
+    select "sagaId", seq, at, step, message, detail, case when "isCounted" then at end`;
+  if (!rows.some(({ isCounted }) => isCounted)) {
+    await tx.execute(sql`${insert} from ${given}`);
+    return;
+  }
+  // The sagas are locked, so nobody adds an entry meanwhile.
   await tx.execute(sql`
-    insert into saga_history (saga_id, seq, at, step, message, detail)
-    select "sagaId", seq, at, step, message, detail from json_to_recordset(${jsonRows(rows)})
-      as r("sagaId" uuid, seq bigint, at timestamptz, step text, message text, detail text)`);
+    with given as (select * from ${given}),
+    counted as (
+      update saga_history set times = saga_history.times + 1, last_at = given.at, detail = given.detail
+      from given cross join lateral (
+        select saga_id, seq, step, detail, last_at from saga_history where saga_id = given."sagaId" order by seq desc limit 1) as last
+      where given."isCounted" and last.last_at is not null and last.step = given.step
+        and split_part(last.detail, ':', 1) = split_part(given.detail, ':', 1)
+        and saga_history.saga_id = last.saga_id and saga_history.seq = last.seq
+      returning given."sagaId", given.seq)
+    ${insert} from given where not exists (
+      select from counted where counted."sagaId" = given."sagaId" and counted.seq = given.seq)`);
 }
 
 const toDate = (ms: number | null) => (ms === null ? null : new Date(ms));

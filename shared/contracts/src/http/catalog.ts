@@ -34,6 +34,7 @@ export const endpoints = {
   failDelivery: delivery.failDelivery,
   listSagas: saga.listSagas,
   getSaga: saga.getSaga,
+  listSagaHistory: saga.listSagaHistory,
   retrySaga: saga.retrySaga,
   cancelSaga: saga.cancelSaga,
   listDeadLetters: deadLetter.listDeadLetters,

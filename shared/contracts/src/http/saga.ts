@@ -17,12 +17,22 @@ export const SagaStep = z.enum([
 ]);
 export type SagaStep = z.infer<typeof SagaStep>;
 
-export const SagaHistoryEntry = z.object({
-  at: Instant,
-  step: SagaStep,
-  message: z.string().nullable().meta({ description: "The message that came, or null for a timer or an admin" }),
-  detail: z.string(),
-});
+export const SagaHistoryEntry = z
+  .object({
+    at: Instant,
+    step: SagaStep,
+    message: z.string().nullable().meta({ description: "The message that came, or null for a timer or an admin" }),
+    detail: z.string(),
+    times: z
+      .int()
+      .meta({ description: "How often it has happened, one time after the other: repeated sends are one entry" }),
+    lastAt: Instant.meta({ description: "When it happened last" }),
+  })
+  .meta({ id: "SagaHistoryEntry" });
+export type SagaHistoryEntry = z.infer<typeof SagaHistoryEntry>;
+
+/** As many of the newest entries of its history are shown with a saga. */
+export const SHOWN_HISTORY = 20;
 
 export const Saga = z
   .object({
@@ -32,7 +42,9 @@ export const Saga = z
     step: SagaStep,
     attempts: z.int().meta({ description: "How often the step's command has been sent" }),
     deadline: Instant.nullable(),
-    history: z.array(SagaHistoryEntry),
+    version: z.int().meta({ description: "The version of the saga's definition that it began under" }),
+    historyCount: z.int().meta({ description: "How many entries its history has" }),
+    history: z.array(SagaHistoryEntry).meta({ description: `The last ${SHOWN_HISTORY} entries, oldest first` }),
   })
   .meta({ id: "Saga" });
 export type Saga = z.infer<typeof Saga>;
@@ -53,9 +65,21 @@ export const getSaga = defineEndpoint({
   service: "orchestrator",
   method: "GET",
   path: "/api/sagas/{id}",
-  summary: "One saga with its history",
+  summary: "One saga with the end of its history",
   access: ["admin"],
   success: { status: 200, schema: Saga },
+  refusals: { NOT_FOUND: "Unknown" },
+});
+
+export const listSagaHistory = defineEndpoint({
+  name: "listSagaHistory",
+  service: "orchestrator",
+  method: "GET",
+  path: "/api/sagas/{id}/history",
+  summary: "All that happened in a saga, newest first",
+  access: ["admin"],
+  query: pageQuery({}),
+  success: { status: 200, schema: pageOf(SagaHistoryEntry) },
   refusals: { NOT_FOUND: "Unknown" },
 });
 

@@ -54,6 +54,9 @@ export function SagaPage({ id }: { readonly id: string }) {
           </section>
           <section class="card" aria-labelledby="history">
             <h2 id="history">{t.history}</h2>
+            {saga.historyCount > saga.history.length ? (
+              <p class="quiet">{t.earlierEntries(saga.historyCount - saga.history.length)}</p>
+            ) : null}
             <ol class="history">
               {saga.history.map((entry, index) => (
                 <li key={index}>
@@ -62,6 +65,7 @@ export function SagaPage({ id }: { readonly id: string }) {
                     <b>{entry.message ?? (BY_OPERATOR.test(entry.detail) ? texts.roles.admin : t.timer)}</b>{" "}
                     <span class="quiet">{texts.sagaStep[entry.step]}</span>
                     {entry.detail === "" ? null : <p class="quiet">{entry.detail}</p>}
+                    {entry.times > 1 ? <p class="quiet">{t.repeated(entry.times, format.time(entry.lastAt))}</p> : null}
                   </span>
                 </li>
               ))}

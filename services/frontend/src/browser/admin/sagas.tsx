@@ -77,7 +77,7 @@ function SagaRows({ sagas }: { readonly sagas: readonly Saga[] }) {
   return (
     <ul class="rows card">
       {sagas.map((saga) => {
-        const began = saga.history[0]?.at;
+        const began = saga.history.length === saga.historyCount ? saga.history[0]?.at : undefined;
         return (
           <li key={saga.id}>
             <Link to={pathTo("saga", saga.id)} class="row">

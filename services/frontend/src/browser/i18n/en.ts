@@ -396,6 +396,8 @@ export const en = {
     deadline: "Deadline",
     itsDeadLetters: "Its dead letters",
     history: "What happened",
+    earlierEntries: (count: number) => `The newest entries. ${count} earlier ones: GET /api/sagas/{id}/history`,
+    repeated: (times: number, last: string) => `${times} times, last at ${last}`,
     timer: "Timer",
     retry: "Try again now",
     retried: "The step is being tried again.",

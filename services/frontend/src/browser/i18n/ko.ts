@@ -354,6 +354,8 @@ export const ko: Texts = {
     deadline: "기한",
     itsDeadLetters: "처리 못한 메시지 보기",
     history: "지나온 일",
+    earlierEntries: (count: number) => `최근 기록만 보입니다. 이전 기록 ${count}건: GET /api/sagas/{id}/history`,
+    repeated: (times: number, last: string) => `${times}번, 마지막 ${last}`,
     timer: "타이머",
     retry: "지금 다시 시도",
     retried: "이 단계를 다시 시도합니다.",
