@@ -27,7 +27,7 @@ export interface AppState {
   readonly cart: readonly CartLine[];
   /** @param quantity 0 takes the product out */
   putInCart(product: CartProduct, quantity: number): void;
-  emptyCart(): void;
+  setCart(lines: readonly CartLine[]): void;
   /** Says something for a moment, also to screen readers. */
   announce(message: string): void;
 }

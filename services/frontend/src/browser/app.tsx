@@ -106,7 +106,7 @@ export function App() {
           return lines.length < MAX_PRODUCTS ? [...lines, line] : lines;
         });
       },
-      emptyCart: () => changeCart(() => []),
+      setCart: (lines) => changeCart(() => lines),
       announce: setAnnouncement,
     }),
     [language, theme, user, isSettled, hasEnded, cart],

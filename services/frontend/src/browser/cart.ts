@@ -25,6 +25,11 @@ export function orderKey(): string {
   return key;
 }
 
+/** Whether this cart's order was sent, and is not known to have been placed or refused. */
+export function wasSent(): boolean {
+  return readStored(ORDER_KEY, orderKeyOf) !== undefined;
+}
+
 /** Lets the next order be another one. */
 export function newOrderKey(): void {
   store(ORDER_KEY, undefined);

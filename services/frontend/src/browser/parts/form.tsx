@@ -9,8 +9,8 @@ interface FormProps {
   readonly busyLabel?: string;
   readonly isDanger?: boolean;
   send(): Promise<void>;
-  /** The fields; they are given why the last attempt was refused. */
-  children(error: unknown): ComponentChildren;
+  /** The fields; they are given why the last attempt was refused, and what does something else in the place of sending. */
+  children(error: unknown, run: (work: () => Promise<void>) => Promise<void>): ComponentChildren;
 }
 
 /** Fields and the button that sends them, with what was wrong above it. */
@@ -23,7 +23,7 @@ export function Form({ label, busyLabel = label, isDanger = false, send, childre
         if (!isBusy) void run(send);
       }}
     >
-      {children(error)}
+      {children(error, run)}
       {error === undefined ? null : <ErrorNotice error={error} />}
       <button class={isDanger ? "button danger solid wide" : "button primary wide"} disabled={isBusy}>
         {isBusy ? busyLabel : label}
