@@ -31,6 +31,8 @@ export interface Fault {
   readonly missing?: () => string | undefined;
   /** Statuses that any call may be answered with by this fault, beside those that it may always be. */
   readonly mayAnswer?: readonly number[];
+  /** Whether orders may time out by it. */
+  readonly mayTimeOut?: boolean;
   /** What must have been done at least, where it is not what it must be for other faults. */
   readonly least?: Least;
   /** What of the answers breaks a rule of this fault alone. */

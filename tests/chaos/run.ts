@@ -29,6 +29,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
       deeds: script,
       ...{ seed: plan.seed, rules: plan.rules, journal },
       mayAnswer: plan.faults.flatMap((fault) => fault.mayAnswer ?? []),
+      mayTimeOut: plan.faults.some((fault) => fault.mayTimeOut),
       ...(first.habits && { habits: first.habits }),
       ...(first.least && { least: first.least }),
       ...(first.stocks && { stocks: first.stocks }),

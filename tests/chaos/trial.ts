@@ -24,6 +24,8 @@ export interface TrialOptions {
   readonly rules?: readonly Rule[];
   /** Statuses that any call may be answered with by this harm. */
   readonly mayAnswer?: readonly number[];
+  /** Whether orders may time out by this harm. */
+  readonly mayTimeOut?: boolean;
   /** What must have been done at least for the run to say anything. */
   readonly least?: Least;
   /** Every answer is written to its end. */
@@ -67,6 +69,7 @@ export async function trial({
   stocks = STOCKS,
   rules = EVERYTHING,
   mayAnswer = [],
+  mayTimeOut = false,
   least = LEAST,
   journal = [],
   note = () => undefined,
@@ -101,7 +104,8 @@ export async function trial({
   failures.push(...tooLittle(journal, least));
 
   note("reading the databases, the topics and the journal");
-  const evidence = await gather(now, { journal, mayAnswer, ...deeds, drainedAfterMs, drainWithinMs: QUIET_WITHIN_MS });
+  const drained = { drainedAfterMs, drainWithinMs: QUIET_WITHIN_MS };
+  const evidence = await gather(now, { journal, mayAnswer, mayTimeOut, ...deeds, ...drained });
   return {
     orders: new Set(journal.flatMap(({ status, orderId }) => (status === 201 ? (orderId ?? []) : []))).size,
     ...{ answers: answersByStatus(journal), problems: problemsByCode(journal), quietAfterMs, failures },

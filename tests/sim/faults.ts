@@ -93,6 +93,7 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     strike(world) {
       const replica = anyReplica(world);
       const offsetMs = Math.round(world.scheduler.between(-HOUR_MS, HOUR_MS));
+      world.mayTimeOut = true;
       world.scheduler.note(`the clock of ${replica?.name} is off by ${offsetMs} ms`);
       replica?.setClock(offsetMs);
     },
@@ -118,6 +119,21 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
           if (replica.process === undefined) replica.start();
         }),
       );
+    },
+  },
+  {
+    name: "failing handlers",
+    everyMs: 1_500,
+    strike(world) {
+      const { scheduler } = world;
+      if (world.failing !== undefined) return;
+      const digits = Array.from({ length: 8 }, () => scheduler.pick([..."0123456789abcdef"]) ?? "").join("");
+      const failing = { service: anyService(world), digits };
+      world.failing = failing;
+      scheduler.note(`handlers of ${failing.service} fail for keys that end in one of ${digits}`);
+      scheduler.after(scheduler.between(500, 6_000), undefined, `handlers of ${failing.service} fail no more`, () => {
+        if (world.failing === failing) world.failing = undefined;
+      });
     },
   },
   {

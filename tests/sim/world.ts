@@ -12,6 +12,7 @@ import { type LedgerRow, readLedgerOn } from "../chaos/stage/ledger.ts";
 import { envelopeOf } from "../chaos/stage/topics.ts";
 import { Kafka } from "./broker/kafka.ts";
 import { Replica } from "./replica.ts";
+import { type Failing, failingAtTimes } from "./failing-handlers.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Store } from "./store/store.ts";
 import { type StepFault, Trouble } from "./trouble.ts";
@@ -80,13 +81,18 @@ export class World {
     const around = {
       ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble },
     };
-    this.replicas = PARTICIPANTS.flatMap((participant) =>
+    this.replicas = PARTICIPANTS.map((each) => failingAtTimes(each, () => this.failing)).flatMap((participant) =>
       Array.from(
         { length: replicas },
         (_, index) => new Replica(participant, index + 1, stores.of(participant.name), around),
       ),
     );
   }
+
+  /** Whether anything that was done lets a step of a saga time out. */
+  mayTimeOut = false;
+  /** Messages that handlers fail at while they do: those of these keys, at one service. */
+  failing: Failing | undefined;
 
   /** The service of which no replica runs, while there is one. */
   away: ServiceName | undefined;
@@ -98,6 +104,7 @@ export class World {
   /** Ends what harm lasts. */
   heal(): void {
     this.trouble.end();
+    this.failing = undefined;
     this.kafka.isAway = false;
     for (const store of this.stores.all) store.isAway = false;
     for (const replica of this.replicas) replica.thaw();
@@ -108,6 +115,7 @@ export class World {
   /** Has all replicas of a service gone for so long. Everybody else looks around less often meanwhile, so that it is soon played. */
   async sendAway(service: ServiceName, ms: number): Promise<void> {
     this.away = service;
+    this.mayTimeOut = true;
     this.scheduler.leastSleepMs = LEAST_SLEEP_MS;
     for (const replica of this.replicasOf(service)) await replica.end();
     this.scheduler.after(ms, undefined, `${service} is back`, () => {
@@ -167,9 +175,19 @@ export class World {
     return unsent.some(([row]) => row?.any);
   }
 
-  /** What the books say is not as it should be. */
+  /** What the books say is not as it should be, and the keys that still wait behind a message that failed. */
   async unsettled(): Promise<readonly string[]> {
-    return judgeAccounts(await this.scheduler.look(() => this.accounts())).map(({ text }) => text);
+    const [books, held] = await this.scheduler.look(() => Promise.all([this.accounts(), this.#keysHeld()]));
+    return [...judgeAccounts(books).map(({ text }) => text), ...held];
+  }
+
+  async #keysHeld(): Promise<readonly string[]> {
+    const perService = await Promise.all(
+      this.stores.all.map(
+        ({ monitor }) => monitor<{ key: string }[]>`select key from dead_letter where holds and replayed_at is null`,
+      ),
+    );
+    return perService.flat().map(({ key }) => `messages wait for ${key}`);
   }
 
   /**
@@ -210,6 +228,7 @@ export class World {
         tooLate: new Set(this.kafka.records().map(placeOf)).difference(this.#inTime),
         drainedAfterMs,
         drainWithinMs: DRAINED_WITHIN_MS,
+        mayTimeOut: this.mayTimeOut,
       },
       ...{ accounts, ledgers },
       outbox: messages.flatMap(({ outbox }) => outbox),

@@ -11,10 +11,14 @@ export interface OrderRow {
   }[];
   readonly total: number;
   readonly address: string;
+  /** Why it was cancelled; null when it was not. */
+  readonly reason: string | null;
 }
 interface ReservationRow {
   readonly order_id: string;
   readonly status: "TAKEN" | "REFUSED" | "RETURNED";
+  /** Why nothing was taken; null when something was. */
+  readonly refusal: string | null;
   readonly items: readonly { readonly productId: string; readonly quantity: number }[];
 }
 interface DeliveryRow {
@@ -81,8 +85,10 @@ export async function readAccounts(from: ReadonlyMap<string, string> | Connectio
 
 async function read(on: Connections): Promise<Accounts> {
   const [orders, reservations, products, deliveries, sagas] = await Promise.all([
-    on("order")<OrderRow[]>`select id, status, items, total::float8 as total, delivery_address as address from orders`,
-    on("product")<ReservationRow[]>`select order_id, status, items from reservation`,
+    on("order")<
+      OrderRow[]
+    >`select id, status, items, total::float8 as total, delivery_address as address, cancel_reason as reason from orders`,
+    on("product")<ReservationRow[]>`select order_id, status, refusal, items from reservation`,
     on("product")<Accounts["products"][number][]>`
       select p.id, p.name, p.price::float8 as price, p.version, p.stock, coalesce((select sum(delta) from stock_change c where c.product_id = p.id), 0)::int8::float8 as "broughtIn"
       from product p order by p.id`,

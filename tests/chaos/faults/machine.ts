@@ -42,6 +42,7 @@ export const steppedClocks: Fault = {
   rules: ["I1", "I2", "I3", "I8"],
   needs: { clocks: true },
   mayAnswer: [401],
+  mayTimeOut: true,
   mixes: false,
   async strike(stage, turn) {
     await useTokenOff(stage, turn);

@@ -18,6 +18,10 @@ export interface Entry {
   readonly order?: ShownOrder;
   /** What an answer showed of a product. */
   readonly product?: ShownProduct;
+  /** Whose orders an answer showed. */
+  readonly ownerIds?: readonly string[];
+  /** The statuses that this call alone may be answered with, beside "not now". */
+  readonly expects?: readonly number[];
   /** The product that a call is about. */
   readonly about?: string;
   /** The first stock of a new product. */
@@ -52,11 +56,15 @@ export interface ShownProduct {
   readonly version: number;
 }
 
-/** What a body shows of an order or a product, if it shows one. */
-export function shownIn(body: Readonly<Record<string, unknown>>): Pick<Entry, "order" | "product"> {
-  const { id, items, total, deliveryAddress, name, price, version } = body;
+/** What a body shows of an order, several orders, or a product. */
+export function shownIn(body: Readonly<Record<string, unknown>>): Pick<Entry, "order" | "product" | "ownerIds"> {
+  const { id, customerId, items, total, deliveryAddress, name, price, version } = body;
   if (Array.isArray(items) && typeof total === "number" && typeof deliveryAddress === "string")
-    return { order: { items: items as ShownOrder["items"], total, deliveryAddress } };
+    return { order: { items: items as ShownOrder["items"], total, deliveryAddress }, ownerIds: [String(customerId)] };
+  if (Array.isArray(items)) {
+    const shown = items as readonly { readonly customerId?: string }[];
+    return { ownerIds: [...new Set(shown.flatMap((item) => item.customerId ?? []))] };
+  }
   if (typeof id === "string" && typeof name === "string" && typeof price === "number" && typeof version === "number")
     return { product: { id, name, price, version } };
   return {};

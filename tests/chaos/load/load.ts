@@ -10,6 +10,8 @@ export interface Habits {
   readonly failed: number;
   readonly raced: number;
   readonly contended: number;
+  /** The part of the orders after which somebody pries: another customer asks for it, the list is read, and its key comes with another body. */
+  readonly pried: number;
   /** How often each order is placed with its key; more than once at a time. */
   readonly timesPlaced: number;
   /** The part of the completions that are asked for again, by the same rider and by another. */
@@ -26,6 +28,7 @@ export const usualHabits: Habits = {
   failed: 0.05,
   raced: 0.05,
   contended: 0,
+  pried: 0.05,
   timesPlaced: 1,
   completedAgain: 0.2,
   orders: Number.POSITIVE_INFINITY,
@@ -99,12 +102,14 @@ export async function runLoad(
     );
     const orderId = placings.find((told) => told?.status === 201)?.body["id"];
     if (typeof orderId !== "string") return;
+    if (whims() < habits.pried) await pry(orderId, plan, json);
     const cancel = () =>
       insist(`the cancel of order ${orderId}`, () => customer.call("POST", `/api/orders/${orderId}/cancel`));
     /** Up to so many milliseconds later: at any of the saga's steps. */
     const soon = (mostMs: number) => sleep(whims() * mostMs);
     if (fate === "cancelled") {
-      await soon(SAGA_MS);
+      // Often before the saga has begun.
+      if (whims() > AT_ONCE) await soon(SAGA_MS);
       await cancel();
     }
     if (fate === "waits" || fate === "cancelled") return;
@@ -137,6 +142,22 @@ export async function runLoad(
         fate satisfies never;
     }
     await insist(`order ${orderId}`, () => customer.call("GET", `/api/orders/${orderId}`));
+  }
+
+  /** What must be refused, and what must show one's own orders alone. */
+  async function pry(orderId: string, { customer, items, key }: Plan, json: object): Promise<void> {
+    const stranger = cast.customers.find((each) => each !== customer);
+    const other = { ...json, items: items.map((item) => ({ ...item, quantity: item.quantity + 1 })) };
+    const notFound = { orderId, expects: [404] };
+    if (stranger !== undefined) {
+      const path = `/api/orders/${orderId}`;
+      await insist(`a stranger's look at order ${orderId}`, () => stranger.call("GET", path, notFound));
+      await insist(`a stranger's cancel of order ${orderId}`, () => stranger.call("POST", `${path}/cancel`, notFound));
+    }
+    await insist(`another order with the key ${key}`, () =>
+      customer.call("POST", "/api/orders", { json: other, key, orderId, expects: [422] }),
+    );
+    await insist("one's own orders", () => customer.call("GET", "/api/orders?limit=100"));
   }
 
   /** What an admin does to the saga of an order. */
@@ -204,6 +225,8 @@ export async function runLoad(
   return unanswered;
 }
 
+/** The part of the cancels that are asked for as soon as the order is placed. */
+const AT_ONCE = 0.4;
 /** In about so long a saga comes from one end to the other while nothing is in its way, in milliseconds. */
 const SAGA_MS = 80;
 /** More than the orders of a run, so that those of two seeds have other whims. */

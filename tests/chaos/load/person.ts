@@ -9,6 +9,8 @@ export interface Person {
 export interface Asked {
   readonly json?: unknown;
   readonly key?: string;
+  /** The statuses that it may be answered with, when they are not those that the call may always be answered with. */
+  readonly expects?: readonly number[];
   /** The order that it is about, when the path does not say so. */
   readonly orderId?: string;
 }
@@ -70,6 +72,7 @@ export function writtenDown(
         ...(about === undefined ? {} : { orderId: about }),
         ...shownIn(body),
         ...askedIn(path, json),
+        ...(asked.expects && { expects: asked.expects }),
         ...(typeof said === "string" ? { said } : {}),
         ...(typeof riderId === "string" ? { riderId } : {}),
         ...(problem === undefined ? {} : { problem }),

@@ -46,6 +46,8 @@ export interface Evidence {
   readonly broughtForward: ReadonlySet<string>;
   /** Statuses that any call may be answered with by what was done, such as 401 where clocks disagree. */
   readonly mayAnswer?: readonly number[];
+  /** Whether anything kept a service away for as long as a step may take, or moved a clock by as much. */
+  readonly mayTimeOut?: boolean;
   /** Records that came when everything was told to stop already, so that nobody may be left to read them; none when nothing is stopped. */
   readonly tooLate?: ReadonlySet<string>;
   /** How long after the heal nothing was unsent and nobody lagged; undefined when it never came to that. */
@@ -56,7 +58,7 @@ export interface Evidence {
 
 export type Deeds = Pick<
   Evidence,
-  "journal" | "planted" | "broughtForward" | "drainedAfterMs" | "drainWithinMs" | "mayAnswer"
+  "journal" | "planted" | "broughtForward" | "drainedAfterMs" | "drainWithinMs" | "mayAnswer" | "mayTimeOut"
 >;
 
 /** The databases and the broker of a system, past all that is in between. */

@@ -5,6 +5,7 @@ import type { Breach } from "./rules.ts";
 /** What each call may answer beside "not now" (503, 429) and nothing at all. */
 const MAY_ANSWER: Readonly<Record<string, readonly number[]>> = {
   "POST /api/orders": [201],
+  "GET /api/orders": [200],
   "GET /api/orders/{id}": [200],
   "POST /api/orders/{id}/cancel": [202, 409],
   "GET /api/deliveries": [200],
@@ -29,13 +30,30 @@ const isOk = ({ status }: Entry) => status >= 200 && status < 300;
 export function answeredAsDeclared({ journal, mayAnswer = [] }: Evidence): readonly Breach[] {
   const breaches: Breach[] = [];
   const withdrawn = new Set(journal.flatMap(({ method, about }) => (method === "DELETE" ? (about ?? []) : [])));
-  for (const { method, call, status, orderId, problem, at, asked } of journal) {
+  for (const { method, call, status, orderId, problem, at, asked, expects } of journal) {
     const name = `${method} ${call}`;
+    const declared = expects ?? MAY_ANSWER[name];
     const isWithdrawn = problem === "UNKNOWN_PRODUCT" && asked?.items.some(({ productId }) => withdrawn.has(productId));
     if (isWithdrawn) continue;
-    if (NOT_NOW.includes(status) || mayAnswer.includes(status) || MAY_ANSWER[name]?.includes(status)) continue;
+    if (NOT_NOW.includes(status) || mayAnswer.includes(status) || declared?.includes(status)) continue;
     const text = `${name} was answered with ${status} ${problem ?? ""} (asked at ${at}), which it may not be`;
     breaches.push({ rule: "I8", ...(orderId === undefined ? {} : { orderId }), text });
+  }
+  return breaches;
+}
+
+/** I8: customers are shown their own orders only. */
+export function shownToOwners({ journal }: Evidence): readonly Breach[] {
+  const breaches: Breach[] = [];
+  const ownerOf = new Map<string, string>();
+  for (const { who, call, ownerIds = [], at } of journal) {
+    if (!call.startsWith("/api/orders") || who.startsWith("admin")) continue;
+    for (const ownerId of ownerIds) {
+      const own = ownerOf.get(who) ?? ownerId;
+      ownerOf.set(who, own);
+      if (ownerId !== own)
+        breaches.push({ rule: "I8", text: `${who} was shown an order of ${ownerId} (asked at ${at})` });
+    }
   }
   return breaches;
 }

@@ -12,7 +12,7 @@ const items = [{ productId: TEA, quantity: 2 }];
 const ADDRESS = "1 Sejong-daero";
 const PRODUCT = { id: TEA, name: "Tea", price: 500, version: 1 };
 const BOUGHT = [{ productId: TEA, name: "Tea", unitPrice: 500, quantity: 2 }];
-const PLACED = { id: ID, items: BOUGHT, total: 1_000, address: ADDRESS };
+const PLACED = { id: ID, items: BOUGHT, total: 1_000, address: ADDRESS, reason: null };
 const SHOWN = { items: BOUGHT, total: 1_000, deliveryAddress: ADDRESS };
 
 let seq = 0;
@@ -66,7 +66,7 @@ function good() {
   return {
     accounts: {
       orders: [{ ...PLACED, status: "COMPLETE" }],
-      reservations: [{ order_id: ID, status: "TAKEN", items }],
+      reservations: [{ order_id: ID, status: "TAKEN", refusal: null, items }],
       products: [{ ...PRODUCT, stock: 8, broughtIn: 10 }],
       deliveries: [{ order_id: ID, status: "COMPLETE", rider_id: RIDER, address: ADDRESS }],
       sagas: [{ order_id: ID, status: "COMPLETE", step: "COMPLETE_ORDER", stuck: false }],
@@ -204,6 +204,23 @@ describe("each rule is found broken when the evidence is doctored:", () => {
         evidence.journal.push(asked("POST", "/api/orders", 201, { orderId: TEA, key: "other" }));
       },
     ],
+    ...[
+      "OUT_OF_STOCK",
+      "PRODUCT_NOT_FOUND",
+      "CANCELLED_BY_CUSTOMER",
+      "CANCELLED_BY_ADMIN",
+      "DELIVERY_FAILED",
+      "TIMED_OUT",
+    ].map(
+      (reason) =>
+        [
+          "I2",
+          `an order is cancelled as ${reason} without cause`,
+          ({ accounts }: Doctored) => ({
+            accounts: { ...accounts, orders: [{ ...PLACED, status: "CANCELLED" as const, reason }] },
+          }),
+        ] as const,
+    ),
     [
       "I2",
       "an order hangs in the middle",
@@ -409,6 +426,19 @@ describe("each rule is found broken when the evidence is doctored:", () => {
       ([what, method, call, status, more]) =>
         ["I8", what, (evidence: Doctored) => void evidence.journal.push(asked(method, call, status, more))] as const,
     ),
+    [
+      "I8",
+      "a customer is shown the order of another",
+      (evidence) => {
+        for (const ownerId of ["me", "another"])
+          evidence.journal.push(asked("GET", "/api/orders", 200, { ownerIds: [ownerId] }));
+      },
+    ],
+    [
+      "I8",
+      "a stranger is shown an order",
+      (evidence) => void evidence.journal.push(asked("GET", "/api/orders/{id}", 200, { expects: [404] })),
+    ],
     [
       "I8",
       "a delivery goes elsewhere than its order",

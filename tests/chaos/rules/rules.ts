@@ -3,6 +3,7 @@ import { judgeAccounts } from "@shop/local/accounts";
 import type { LedgerRow } from "../stage/ledger.ts";
 import { readers } from "../stage/topics.ts";
 import { type Evidence, placeOf } from "./evidence.ts";
+import { endedForCause } from "./causes.ts";
 import { allHandled, answeredOnce } from "./handling.ts";
 import { appliedInOrder, appliedInOrderWithin, isTopic, publishedInOrder } from "./order.ts";
 import {
@@ -12,6 +13,7 @@ import {
   keptOfProducts,
   keptToCustomers,
   keptToRiders,
+  shownToOwners,
 } from "./promises.ts";
 import { writtenTogether } from "./transactions.ts";
 
@@ -41,6 +43,7 @@ export function judge(evidence: Evidence, rules: readonly Rule[] = ALL_RULES): r
     ...[books, movements, answeredOnce, transitions, publishedInOrder, appliedInOrder, appliedInOrderWithin],
     ...[writtenTogether, drained, allHandled],
     ...[answeredAsDeclared, keptAsShown, keptOfProducts, keptToCustomers, keptToRiders],
+    ...[shownToOwners, endedForCause],
   ];
   return judges.flatMap((check) => check(evidence)).filter(({ rule }) => rules.includes(rule));
 }
