@@ -28,9 +28,12 @@ export const catalogue: readonly Fault[] = [
   ...[rush, repeatedPosts, riders, flood],
 ].toSorted((one, other) => one.number - other.number);
 
+/** @param forMs how long orders come and harm is done; a longer run must have more effects */
 export function planOf(fault: Fault, seed: number, forMs: number): Plan {
-  const { number, name, rules, needs } = fault;
-  return { title: `${number} ${name}`, option: `--faults ${number}`, faults: [fault], rules, needs, seed, forMs };
+  const { number, name, rules, needs, full } = fault;
+  const leastEffects = Math.max(1, Math.floor((full.effects * forMs) / full.forMs));
+  const option = `--faults ${number}`;
+  return { title: `${number} ${name}`, option, faults: [fault], rules, needs, leastEffects, seed, forMs };
 }
 
 /** Short turns of all faults that mix, in one run: one of each, in an order by the seed, and so on. */
@@ -44,6 +47,7 @@ export function mixOf(seed: number, forMs: number): Plan {
     faults: [first, ...others],
     rules: EVERYTHING,
     needs,
+    leastEffects: 1,
     seed,
     forMs,
     onMs: 4_000,

@@ -17,14 +17,17 @@ interface Chosen {
   go(folder: string, note: (text: string) => void): Promise<Result>;
 }
 
+/** As long as a mix of faults is by default, in milliseconds. */
+const MIX_MS = 60_000;
+
 /** The runs that are asked for. */
 function chosenBy({ seed, forMs, faults, mix, containers }: Options): readonly Chosen[] {
   if (containers) {
-    const of = onContainers(seed, forMs);
+    const of = onContainers(seed, forMs ?? MIX_MS);
     return [{ of, go: (folder, note) => runOnContainers(of, folder, note) }];
   }
   if (mix) {
-    const plan = mixOf(seed, forMs);
+    const plan = mixOf(seed, forMs ?? MIX_MS);
     return [{ of: plan, go: (folder, note) => runPlan(plan, folder, note) }];
   }
   const known = new Map(catalogue.map((fault) => [fault.number, fault]));
@@ -33,7 +36,7 @@ function chosenBy({ seed, forMs, faults, mix, containers }: Options): readonly C
   return catalogue
     .filter(({ number }) => faults?.includes(number) ?? true)
     .map((fault) => {
-      const plan = planOf(fault, seed, forMs);
+      const plan = planOf(fault, seed, forMs ?? fault.full.forMs);
       return { of: plan, missing: fault.missing?.(), go: (folder, note) => runPlan(plan, folder, note) };
     });
 }

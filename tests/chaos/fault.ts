@@ -19,6 +19,11 @@ export interface Fault {
   /** What must hold nevertheless. */
   readonly rules: readonly Rule[];
   readonly needs: Needs;
+  /**
+   * How long a full run is, in milliseconds, and how often the fault must have taken effect in it. A run of another length must have its part of
+   * the effects, and goes on for up to three times its length until it has.
+   */
+  readonly full: { readonly forMs: number; readonly effects: number };
   /** Whether it can be mixed with others in one run, each for a few seconds. */
   readonly mixes: boolean;
   /** How long a turn is, and the calm after it, in milliseconds; 5 s each by default. */
@@ -33,7 +38,7 @@ export interface Fault {
   readonly mayAnswer?: readonly number[];
   /** Whether orders may time out by it. */
   readonly mayTimeOut?: boolean;
-  /** What must have been done at least, where it is not what it must be for other faults. */
+  /** What must have been done at least in a full run, where it is not what it must be for other faults. */
   readonly least?: Least;
   /** What of the answers breaks a rule of this fault alone. */
   readonly answers?: "no server errors" | "orders are always taken" | "refused early";
@@ -51,8 +56,11 @@ export interface Turn {
   readonly over: AbortSignal;
   /** Sleeps, or until the turn is over. */
   wait(ms: number): Promise<void>;
-  /** Writes down what is done, and counts it. */
-  did(what: string): void;
+  /**
+   * Writes down what was done.
+   * @param effects how often it took effect: attempts that came to nothing do not count
+   */
+  did(what: string, effects?: number): void;
   /** Writes down what broke a promise of the system that only this fault looks at. */
   broke(what: string): void;
   /** A record of the harness that must become a dead letter of each of its readers. */

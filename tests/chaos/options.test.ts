@@ -6,8 +6,8 @@ import { commandFor, withRow } from "./report.ts";
 
 const day = new Date("2026-01-31T12:00:00Z");
 
-test("without options all faults run for a minute, by the seed of the day", () => {
-  expect(readOptions([], day)).toMatchObject({ seed: 20_260_131, forMs: 60_000, faults: undefined, mix: false });
+test("without options all faults run in full, by the seed of the day", () => {
+  expect(readOptions([], day)).toMatchObject({ seed: 20_260_131, forMs: undefined, faults: undefined, mix: false });
   expect(seedOf(new Date("2026-02-01T00:00:00Z"))).toBe(20_260_201);
 });
 

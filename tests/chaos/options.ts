@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 
 export interface Options {
   readonly seed: number;
-  readonly forMs: number;
+  /** Undefined for as long as a full run of each fault is. */
+  readonly forMs: number | undefined;
   /** Numbers of faults; undefined for all. */
   readonly faults: readonly number[] | undefined;
   readonly mix: boolean;
@@ -23,7 +24,8 @@ export const USAGE = `Faults on real PostgreSQL, Kafka and service processes whi
 
   --faults NUMBERS   those of --list, separated by commas; all by default, each on a system of its own
   --seed N           a whole number that repeats the load and the script of the faults; that of the day by default
-  --for TIME         how long orders come and harm is done for each fault: 60s (the default), 2m
+  --for TIME         how long orders come and harm is done for each fault: 60s, 2m; by default as long as the full run of each
+                     fault, in which it takes effect as often as --list says
   --report FILE      writes the results into the table of a Markdown file, in place of older ones of the same fault
   --out FOLDER       for the journal of every answer, the script and the processes' last lines; .data/chaos by default
   --list             the faults and the rules that must hold under each
@@ -40,7 +42,7 @@ export function readOptions(argv: readonly string[], today: Date): Options {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      ...{ seed: { type: "string" }, for: { type: "string", default: "60s" }, faults: { type: "string" } },
+      ...{ seed: { type: "string" }, for: { type: "string" }, faults: { type: "string" } },
       ...{ mix: { type: "boolean", default: false }, list: { type: "boolean", default: false } },
       ...{ containers: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
       ...{ report: { type: "string" } },
@@ -50,7 +52,17 @@ export function readOptions(argv: readonly string[], today: Date): Options {
   const { mix, containers, list, help, report, out } = values;
   const seed = values.seed === undefined ? seedOf(today) : wholeNumber("--seed", values.seed);
   const faults = values.faults?.split(",").map((text) => wholeNumber("--faults", text.trim()));
-  return { seed, forMs: durationMs(values.for), faults, mix, containers, list, help, report, out };
+  return {
+    seed,
+    forMs: values.for === undefined ? undefined : durationMs(values.for),
+    faults,
+    mix,
+    containers,
+    list,
+    help,
+    report,
+    out,
+  };
 }
 
 /** The day as a number, 20260131: every run of a day does the same, and the next day something else. */

@@ -18,6 +18,8 @@ export interface Run {
 export interface Plan extends Run {
   readonly faults: readonly [Fault, ...Fault[]];
   readonly needs: Needs;
+  /** How often the faults must take effect. */
+  readonly leastEffects: number;
   /** How long a turn and the calm after it are, unless a fault says otherwise; 5 s each by default. */
   readonly onMs?: number;
   readonly offMs?: number;

@@ -43,8 +43,8 @@ export function describe(outcome: Outcome, folder: string): readonly string[] {
 /** The catalogue in lines for a person. */
 export function listOf(faults: readonly Fault[]): readonly string[] {
   return faults.map(
-    ({ number, name, what, rules, mixes }) =>
-      `${String(number).padStart(2)}  ${name}${mixes ? " (in the mix)" : ""}: ${what}. ${rules.join(" ")}`,
+    ({ number, name, what, rules, mixes, full }) =>
+      `${String(number).padStart(2)}  ${name}${mixes ? " (in the mix)" : ""}: ${what}. ${full.effects} times in ${seconds(full.forMs)}. ${rules.join(" ")}`,
   );
 }
 

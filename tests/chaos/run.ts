@@ -1,4 +1,4 @@
-import type { Fault } from "./fault.ts";
+import type { Fault, Least } from "./fault.ts";
 import type { Entry } from "./load/journal.ts";
 import type { Plan } from "./plan.ts";
 import { createRecords } from "./records.ts";
@@ -31,7 +31,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
       mayAnswer: plan.faults.flatMap((fault) => fault.mayAnswer ?? []),
       mayTimeOut: plan.faults.some((fault) => fault.mayTimeOut),
       ...(first.habits && { habits: first.habits }),
-      ...(first.least && { least: first.least }),
+      ...(first.least && { least: partOf(first.least, plan.forMs / first.full.forMs) }),
       ...(first.stocks && { stocks: first.stocks }),
       note(text) {
         write(text);
@@ -39,13 +39,20 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
       },
     });
     failures.push(...script.broken);
-    if (script.deeds.length === 0) failures.push("no harm was done");
+    if (script.effects() < plan.leastEffects)
+      failures.push(`the faults took effect ${script.effects()} times: ${plan.leastEffects} are the least`);
     failures.push(...verdict.failures, ...plan.faults.flatMap((fault) => badAnswers(fault, journal)));
     return { ...verdict, deeds: script.deeds, failures };
   } finally {
     await save(folder, `${stage.lines.join("\n")}\n`);
     await stage.stop();
   }
+}
+
+/** What must be done in a run that is as long as this part of a full one. */
+function partOf({ placed, completed, cancelled }: Least, part: number): Least {
+  const of = (count: number) => Math.floor(count * Math.min(1, part));
+  return { placed: of(placed), completed: of(completed), cancelled: of(cancelled) };
 }
 
 function badAnswers({ answers }: Fault, journal: readonly Entry[]): readonly string[] {
@@ -58,8 +65,8 @@ function badAnswers({ answers }: Fault, journal: readonly Entry[]): readonly str
   return [`${bad.length} calls were not served: ${some.join("; ")}`];
 }
 
-/** Whoever is refused for now must know it soon: within what the contract gives an answer, and as long again for a client that is busy itself. */
-const REFUSED_WITHIN_MS = 4_000;
+/** How soon each call of a flood is answered, served or refused: as the contract says, and as long again for a client that is busy itself. */
+const ANSWERED_WITHIN_MS = 4_000;
 
 function isBad({ status, method, call, ms, retryAfter }: Entry, answers: NonNullable<Fault["answers"]>): boolean {
   const failed = status === 0 || status >= 500;
@@ -70,7 +77,7 @@ function isBad({ status, method, call, ms, retryAfter }: Entry, answers: NonNull
       return failed && method === "POST" && call === "/api/orders";
     case "refused early": {
       const refused = status === 429 || status === 503;
-      return refused ? retryAfter === undefined || ms > REFUSED_WITHIN_MS : failed;
+      return ms > ANSWERED_WITHIN_MS || (refused ? retryAfter === undefined : failed);
     }
     default:
       return answers satisfies never;

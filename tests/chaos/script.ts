@@ -5,10 +5,14 @@ import type { Stage } from "./stage/stage.ts";
 
 const ON_MS = 5_000;
 const OFF_MS = 5_000;
+/** How many times its length a run goes on until its faults have taken effect often enough. */
+const PATIENCE = 3;
 
 /** The harm of a plan: turns of its faults with calm between them, all of it drawn from the seed and written down. */
 export interface Script {
   readonly deeds: readonly string[];
+  /** How often faults have taken effect. */
+  effects(): number;
   readonly broken: readonly string[];
   readonly planted: ReadonlySet<string>;
   readonly broughtForward: ReadonlySet<string>;
@@ -19,6 +23,7 @@ export interface Script {
 export function createScript(plan: Plan, write: (text: string) => void): Script {
   const random = randomOf(plan);
   const deeds: string[] = [];
+  let effects = 0;
   const broken: string[] = [];
   const planted = new Set<string>();
   const broughtForward = new Set<string>();
@@ -32,8 +37,9 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
         if (over.aborted) return;
         await Promise.race([Bun.sleep(ms), new Promise((resolve) => over.addEventListener("abort", resolve))]);
       },
-      did(what) {
+      did(what, count = 1) {
         write(what);
+        effects += count;
         deeds.push(what);
       },
       broke(what) {
@@ -47,8 +53,11 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
 
   return {
     ...{ deeds, broken, planted, broughtForward },
+    effects: () => effects,
     async run(stage) {
-      const endsAt = performance.now() + plan.forMs;
+      const startedAt = performance.now();
+      const endsAt = startedAt + plan.forMs;
+      const givesUpAt = startedAt + plan.forMs * PATIENCE;
       let deck: Fault[] = [];
       do {
         // Each has its turn before any has a second one.
@@ -57,7 +66,7 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
         write(`turn of ${fault.name}`);
         await fault.strike(stage, turnOf(fault.onMs ?? plan.onMs ?? ON_MS));
         await Bun.sleep(Math.max(0, Math.min(fault.offMs ?? plan.offMs ?? OFF_MS, endsAt - performance.now())));
-      } while (performance.now() < endsAt);
+      } while (performance.now() < endsAt || (effects < plan.leastEffects && performance.now() < givesUpAt));
     },
   };
 }

@@ -7,6 +7,7 @@ import { participants } from "../stage/stage.ts";
 export const repeatedPosts: Fault = {
   number: 23,
   name: "every POST three times",
+  full: { forMs: 60_000, effects: 8 },
   what: "each order is placed three times at once with the same key, while services, PostgreSQL and Kafka are killed",
   rules: ["I1", "I3", "I8"],
   needs: {},
@@ -25,11 +26,13 @@ export const repeatedPosts: Fault = {
 export const rush: Fault = {
   number: 19,
   name: "rush",
+  full: { forMs: 60_000, effects: 1 },
   what: "1,000 orders at once for the last items; riders complete what customers cancel in the same moment",
   rules: ["I1", "I3", "I4", "I8"],
   needs: {},
   mixes: false,
   stocks: [300, 120],
+  least: { placed: 1_000, completed: 200, cancelled: 100 },
   habits: {
     ordersPerSecond: Number.POSITIVE_INFINITY,
     inFlight: 1_000,
@@ -47,6 +50,7 @@ export const rush: Fault = {
 export const riders: Fault = {
   number: 24,
   name: "riders",
+  full: { forMs: 60_000, effects: 4 },
   what: "riders complete twice, or what another has completed, and before the saga has seen the delivery (the orchestrators are frozen for 3 s)",
   rules: ["I1", "I2", "I3", "I4", "I5", "I8"],
   needs: {},
@@ -72,6 +76,7 @@ const LIVELY_WITHIN_MS = 5_000;
 export const flood: Fault = {
   number: 26,
   name: "flood",
+  full: { forMs: 60_000, effects: 1 },
   what: `for 30 s 3,000 orders at a time, more than can be done: who is refused knows it soon and is told when to come again, every process says within ${LIVELY_WITHIN_MS / 1_000} s that it lives, none needs more than ${MEMORY_BOUND_MB} MB, and it recovers by itself`,
   rules: ["I1", "I2", "I3", "I4", "I5", "I6", "I8"],
   needs: {},

@@ -38,6 +38,7 @@ async function useTokenOff(stage: Stage, turn: Turn): Promise<void> {
 export const steppedClocks: Fault = {
   number: 17,
   name: "stepped clocks",
+  full: { forMs: 60_000, effects: 6 },
   what: "the clock of one service steps an hour forward or back, and to the right time again; tokens are issued by a clock that is 2 s off",
   rules: ["I1", "I2", "I3", "I8"],
   needs: { clocks: true },
@@ -66,6 +67,7 @@ const STATE_OF: Readonly<Record<ParticipantName, string>> = {
 export const slowHandler: Fault = {
   number: 22,
   name: "a handler of 60 s, a memory limit",
+  full: { forMs: 90_000, effects: 2 },
   what: "what a service writes is locked for 60 s, so that its handlers take as long; then a process may not have more memory than it has",
   rules: ["I1", "I2", "I3", "I7"],
   needs: {},
@@ -111,7 +113,7 @@ async function limitMemory(stage: Stage, turn: Turn): Promise<void> {
   // It may end in this very moment: then there is nothing left to lift the limit from.
   await Bun.$`prlimit --pid ${pid} --data=unlimited`.quiet().nothrow();
   const isHit = pidOf() !== pid;
-  turn.did(isHit ? `${replica} has hit its memory limit` : `${replica} did with the memory that it had`);
+  turn.did(isHit ? `${replica} has hit its memory limit` : `${replica} did with the memory that it had`, isHit ? 1 : 0);
   if (isHit) await eventually(() => fetch(url), { deadlineMs: 30_000, pauseMs: 100 });
   stage.doomed.delete(replica);
 }

@@ -112,6 +112,7 @@ async function killAtOneOf(moments: readonly Moment[], stage: Stage, turn: Turn)
 export const killedBetweenCommits: Fault = {
   number: 2,
   name: "killed between two commits",
+  full: { forMs: 120_000, effects: 25 },
   what: "kill -9 of a participant between its commit in the database and the commit of its offsets",
   rules: EVERYTHING,
   needs: { links: true },
@@ -122,6 +123,7 @@ export const killedBetweenCommits: Fault = {
 export const relayKilled: Fault = {
   number: 3,
   name: "relay killed",
+  full: { forMs: 120_000, effects: 25 },
   what: "kill -9 of the replica that publishes, after Kafka has acknowledged its messages and before they are marked as sent",
   rules: EVERYTHING,
   needs: { links: true },

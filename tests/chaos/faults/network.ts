@@ -23,6 +23,7 @@ const partOf = (turn: Turn) => 0.01 + turn.random() * 0.04;
 export const untold: Fault = {
   number: 7,
   name: "done, and told otherwise",
+  full: { forMs: 60_000, effects: 50 },
   what: "1 to 5 % of the answers of PostgreSQL, of Kafka's to messages and offsets, and of the services' do not arrive: the caller is cut off, or waits in vain",
   rules: EVERYTHING,
   needs: { links: true },
@@ -45,7 +46,7 @@ export const untold: Fault = {
     await turn.wait(turn.onMs);
     for (const link of [...databases, ...doors]) link.watch(undefined);
     for (const link of brokers) link.watchFrames(undefined);
-    turn.did(`${count} answers kept back, ${(part * 100).toFixed(1)} % of all`);
+    turn.did(`${count} answers kept back, ${(part * 100).toFixed(1)} % of all`, count);
   },
 };
 
@@ -54,6 +55,7 @@ const CUTS: readonly (readonly Direction[])[] = [["toServer"], ["toClient"], ["t
 export const cutOff: Fault = {
   number: 10,
   name: "network cut",
+  full: { forMs: 120_000, effects: 5 },
   what: "for 2 to 15 s nothing passes between a replica, or both of a service, and Kafka or their database; one way only, or both",
   rules: EVERYTHING,
   needs: { links: true },
@@ -87,6 +89,7 @@ const BETWEEN_RESETS_MS = 300;
 export const badLinks: Fault = {
   number: 11,
   name: "slow and broken links",
+  full: { forMs: 60_000, effects: 15 },
   what: "links to Kafka and to databases are slow (2 s or 200 ms late, 1 kB a second) or broken (all of their connections reset, again and again)",
   rules: ["I1", "I2", "I3", "I7", "I8"],
   needs: { links: true },

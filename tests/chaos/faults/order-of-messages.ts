@@ -61,7 +61,7 @@ async function strike(stage: Stage, turn: Turn): Promise<void> {
     await listening(stage, answers, hear, async () => {
       late = await deliverLate(holds, turn, publish);
     });
-    turn.did(`${late} messages late, ${strangers} about unknown orders`);
+    turn.did(`${late} messages late, ${strangers} about unknown orders`, late);
   });
   for (const hold of holds) await hold.close();
 }
@@ -69,6 +69,7 @@ async function strike(stage: Stage, turn: Turn): Promise<void> {
 export const reordered: Fault = {
   number: 13,
   name: "reordered and late",
+  full: { forMs: 60_000, effects: 100 },
   what: `a part of all messages comes up to ${LATE_BY_MS / 1_000} s late, so that later ones overtake it: a compensation its deed, a cancel its order; and answers come about unknown orders`,
   rules: EVERYTHING,
   needs: {},

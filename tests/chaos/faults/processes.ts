@@ -12,6 +12,7 @@ export async function killOne({ system }: Stage, turn: Turn, replica: string): P
 export const orchestratorKilled: Fault = {
   number: 1,
   name: "orchestrator killed",
+  full: { forMs: 240_000, effects: 100 },
   what: "kill -9 of one of two orchestrators at random moments, again and again",
   rules: EVERYTHING,
   needs: {},
@@ -30,6 +31,7 @@ const KAFKA_PART = 0.3;
 export const frozen: Fault = {
   number: 4,
   name: "zombie",
+  full: { forMs: 150_000, effects: 3 },
   what: "SIGSTOP of a participant for 40 s, longer than its session in the group, then SIGCONT; or of Kafka",
   rules: EVERYTHING,
   needs: {},
@@ -54,6 +56,7 @@ export const frozen: Fault = {
 export const rebalances: Fault = {
   number: 16,
   name: "rebalances",
+  full: { forMs: 120_000, effects: 30 },
   what: "replicas of the participants leave (SIGTERM) and come back, one every 3 s",
   rules: EVERYTHING,
   needs: {},
@@ -72,6 +75,7 @@ export const rebalances: Fault = {
 export const stopped: Fault = {
   number: 25,
   name: "orderly stops",
+  full: { forMs: 90_000, effects: 14 },
   what: "SIGTERM under load, one replica after the other: the gateway knows all replicas, the frontends stand behind a load balancer on layer 4 that asks for readiness, and nobody may notice",
   rules: ["I2", "I6", "I7", "I8"],
   needs: { edgeReplicas: 2, healthChecks: true },

@@ -7,6 +7,7 @@ import { diskOwners } from "../stage/stage.ts";
 export const postgresKilled: Fault = {
   number: 5,
   name: "PostgreSQL killed",
+  full: { forMs: 120_000, effects: 20 },
   what: "PostgreSQL of one service after the other stopped at once (SIGKILL), away for 0 to 2 s",
   rules: EVERYTHING,
   needs: {},
@@ -28,6 +29,7 @@ export const postgresKilled: Fault = {
 export const backendsTerminated: Fault = {
   number: 6,
   name: "backends terminated",
+  full: { forMs: 60_000, effects: 500 },
   what: "pg_terminate_backend on random backends of all databases, twenty a second",
   rules: EVERYTHING,
   needs: {},
@@ -38,14 +40,14 @@ export const backendsTerminated: Fault = {
     );
     let count = 0;
     while (!turn.over.aborted) {
-      await turn.pick(servers)`
-        select pg_terminate_backend(pid) from (
+      const ended = await turn.pick(servers)`
+        select from (select pg_terminate_backend(pid) as is_ended from (
           select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
-          order by random() limit 1) as victims`;
-      count += 1;
+          order by random() limit 1) as victims) as asked where is_ended`;
+      count += ended.length;
       await turn.wait(50);
     }
-    turn.did(`${count} backends terminated`);
+    turn.did(`${count} backends terminated`, count);
     await Promise.all(servers.map((sql) => sql.end()));
   },
 };
@@ -53,6 +55,7 @@ export const backendsTerminated: Fault = {
 export const brokerKilled: Fault = {
   number: 8,
   name: "broker killed",
+  full: { forMs: 200_000, effects: 10 },
   what: "Kafka killed (SIGKILL) and back after 1 to 10 s",
   rules: EVERYTHING,
   needs: {},
@@ -72,12 +75,16 @@ export const brokerKilled: Fault = {
 export const brokerAway: Fault = {
   number: 9,
   name: "broker away",
-  what: "Kafka away for as long as half of the run, and at least 30 s, while orders go on: each is still answered with 201",
+  full: { forMs: 180_000, effects: 1 },
+  what: "Kafka away for two minutes while orders go on, however many wait: each is still answered with 201",
   rules: ["I2", "I3", "I5", "I7", "I8"],
   needs: {},
   mixes: false,
-  onMs: 30_000,
+  onMs: 120_000,
   answers: "orders are always taken",
+  // Orders come at a constant rate, whatever becomes of those before.
+  habits: { ordersPerSecond: 4, inFlight: Number.POSITIVE_INFINITY },
+  least: { placed: 400, completed: 50, cancelled: 20 },
   async strike(stage, turn) {
     turn.did(`Kafka away for ${turn.onMs} ms`);
     await stage.kafka.kill();
@@ -89,6 +96,7 @@ export const brokerAway: Fault = {
 export const kafkaWiped: Fault = {
   number: 21,
   name: "Kafka wiped",
+  full: { forMs: 100_000, effects: 3 },
   what: "Kafka killed and all of its data thrown away, topics and offsets, while sagas are in flight",
   rules: ["I1", "I2", "I3", "I4"],
   needs: {},
@@ -104,6 +112,7 @@ export const kafkaWiped: Fault = {
 export const diskFull: Fault = {
   number: 20,
   name: "disk full",
+  full: { forMs: 120_000, effects: 6 },
   what: "the disk of Kafka, or of the order service's PostgreSQL, is full for 5 s (a tmpfs of the harness); then there is room, and a server that has ended is started again",
   rules: EVERYTHING,
   needs: { smallDisks: true },

@@ -21,6 +21,7 @@ const CALM_MS = 2_000;
 export const rollingUpgrade: Fault = {
   number: 18,
   name: "rolling upgrade and back",
+  full: { forMs: 120_000, effects: 4 },
   what: "replica by replica to a release that knows a new step and new messages, to one whose sagas go that step and which sends a second version of a message, back, and forward again",
   rules: EVERYTHING,
   needs: { releases: true },

@@ -76,7 +76,7 @@ export async function runLoad(
   }
 
   async function deliveryOf(orderId: string, customer: Person): Promise<string | undefined> {
-    for (let pauseMs = 250; !giveUp.aborted; pauseMs = Math.min(1_000, pauseMs * 2)) {
+    for (let pauseMs = 250; !giveUp.aborted; pauseMs = Math.min(8_000, pauseMs * 2)) {
       const path = `/api/deliveries?orderId=${orderId}`;
       const list = await insist(`the list of deliveries of order ${orderId}`, () =>
         rider.call("GET", path, { orderId }),
