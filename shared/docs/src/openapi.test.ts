@@ -149,9 +149,34 @@ describe("examples", () => {
   });
 });
 
-test("a stream of events is described as one, with the schema of its data", () => {
+test("a problem with members of its own passes the schema of its status: no part of it is closed to the others", () => {
+  const schema = at(
+    "paths",
+    "/api/orders",
+    "post",
+    "responses",
+    "409",
+    "content",
+    "application/problem+json",
+    "schema",
+  );
+  expect(JSON.stringify(schema)).toContain("expectedTotal");
+  expect(JSON.stringify(schema)).not.toContain('"additionalProperties":false,"type":"object"');
+  expect(at("components", "schemas", "Problem", "additionalProperties")).toBeUndefined();
+  for (const part of (schema as { allOf: readonly Json[] }).allOf) expect(part["additionalProperties"]).toBeUndefined();
+});
+
+test("a stream of events is described as one, each an object of its fields, with the schema of its data", () => {
   const content = at("paths", "/api/orders/{id}/events", "get", "responses", "200", "content") as Json;
   expect(Object.keys(content)).toEqual(["text/event-stream"]);
   expect(refsIn(content)).toEqual(["#/components/schemas/OrderEvent"]);
+  const event = at(
+    ...["paths", "/api/orders/{id}/events", "get", "responses", "200", "content", "text/event-stream"],
+    "schema",
+  );
+  expect(event).toMatchObject({
+    type: "object",
+    properties: { id: {}, data: { contentMediaType: "application/json" } },
+  });
   expect(statusesOf("/api/orders/{id}/events", "get")).toContain("204");
 });

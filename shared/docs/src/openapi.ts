@@ -154,14 +154,28 @@ function successOf({ method, summary, headers: taken, success }: Endpoint, schem
   };
 }
 
+/**
+ * Before 3.2, which has `itemSchema` for it, OpenAPI has no words for a stream of items: tools read `schema` of an event stream as that of each event. The
+ * document stays at 3.1, which is what readers of the API are promised.
+ */
 function eventStream(schema: Json, event: unknown): Json {
   return {
     schema: {
-      type: "string",
+      type: "object",
       description:
-        "Server-Sent Events. The `data` of each is JSON of this content schema, its `id` a whole number that grows; lines that begin with a colon keep the connection alive",
-      contentMediaType: "application/json",
-      contentSchema: schema,
+        "Server-Sent Events; this is one of them, once its fields have been read. Lines that begin with a colon keep the connection alive",
+      properties: {
+        id: { type: "string", pattern: "^[1-9][0-9]*$", description: "A whole number that grows" },
+        event: { type: "string", const: "message", description: "What a reader has for an event that names no type" },
+        retry: { type: "integer", minimum: 0, description: "Milliseconds until a reader connects again" },
+        data: {
+          type: "string",
+          description: "JSON of the content schema",
+          contentMediaType: "application/json",
+          contentSchema: schema,
+        },
+      },
+      required: ["id", "data"],
     },
     example: `retry: 1000\n\nid: 1\ndata: ${JSON.stringify(event)}\n\n: still here\n\n`,
   };

@@ -80,7 +80,7 @@ function problemResponse(refusals: Readonly<Partial<Record<ProblemCode, string>>
       [PROBLEM_JSON]: {
         schema: {
           allOf: [
-            schemaRef(Problem, { io: "output" }, schemas),
+            problemSchema(schemas),
             { type: "object", properties: { status: { const: status }, code: { enum: codes } } },
             ...codes.flatMap((code) => membersFor(code, codes.length === 1, schemas)),
           ],
@@ -96,10 +96,22 @@ function problemResponse(refusals: Readonly<Partial<Record<ProblemCode, string>>
   };
 }
 
+/** Problems have further members by their code (RFC 9457, 3.2), so that of all problems must be open to them. */
+function problemSchema(schemas: Json): Json {
+  const ref = schemaRef(Problem, { io: "output" }, schemas);
+  schemas["Problem"] = open(schemas["Problem"] as Json);
+  return ref;
+}
+
+/** Each part of an `allOf` would refuse what the others describe. */
+function open({ additionalProperties: _closed, ...schema }: Json): Json {
+  return schema;
+}
+
 /** What the problems of a code have beside the members of all, as long as it has something. */
 function membersFor(code: ProblemCode, isOnlyCode: boolean, schemas: Json): readonly Json[] {
   if (!hasMembers(code)) return [];
-  const members = schemaRef(problemMembers[code], { io: "output" }, schemas);
+  const members = open(schemaRef(problemMembers[code], { io: "output" }, schemas));
   return [isOnlyCode ? members : { anyOf: [{ properties: { code: { not: { const: code } } } }, members] }];
 }
 
