@@ -22,7 +22,7 @@ async function signUp({ page }: Visitor, name: string): Promise<void> {
   await page.getByLabel("Password", { exact: true }).fill("a quiet jar of honey");
   await press(
     page.getByRole("button", { name: "Create an account" }),
-    () => page.getByRole("button", { name: "Sign out" }).waitFor({ timeout: 0 }),
+    () => page.getByRole("button", { name: "Sign out" }).waitFor(),
     // One that the shop was too busy to answer about may be taken.
     (presses) => page.getByLabel("Name", { exact: true }).fill(`${name}${presses}`),
   );
@@ -34,9 +34,7 @@ async function orderOne({ page }: Visitor, product = "Yakgwa"): Promise<string> 
   await page.getByRole("button", { name: `Add to cart: ${product}` }).click();
   await page.getByRole("link", { name: /^Cart/ }).click();
   await page.getByLabel("Delivery address").fill("1 Sejong-daero, Jung-gu, Seoul");
-  await press(page.getByRole("button", { name: "Place order" }), () =>
-    page.waitForURL(/\/orders\/[0-9a-f-]+$/, { timeout: 0 }),
-  );
+  await press(page.getByRole("button", { name: "Place order" }), () => page.waitForURL(/\/orders\/[0-9a-f-]+$/));
   return page.url().split("/").at(-1) ?? "";
 }
 

@@ -125,7 +125,7 @@ describe("another site", () => {
       fetch: () => new Response(`<a href="${shop.system.frontendUrl}/orders/${orderId}">Your order</a>`, html),
     });
     orderId = await waitingOrder(shop, await newProduct(shop, 10));
-  }, 60_000);
+  }, 240_000);
   afterAll(() => site.stop(true));
   const html = { headers: { "content-type": "text/html" } };
   const siteUrl = () => `http://${elsewhere()}:${site.port}`;
@@ -147,7 +147,7 @@ describe("another site", () => {
       await picture(`sessions-linked${target}`, shown);
     }
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, 240_000);
 
   test("may link to an order of who is not signed in: they are asked to, without being told that a session has ended", async () => {
     const { page } = await browser.visit();

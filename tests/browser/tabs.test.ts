@@ -15,11 +15,11 @@ beforeAll(async () => {
   shop = await startTestSystem();
   browser = await startBrowser(shop.system.frontendUrl);
   productId = await newProduct(shop, 100);
-}, 180_000);
+}, 240_000);
 afterAll(async () => {
   await browser.stop();
   await shop.stop();
-}, 30_000);
+}, 240_000);
 
 const live = (page: Page) => page.getByText("Live", { exact: true });
 
@@ -53,7 +53,7 @@ test("nine orders open in nine tabs: each shows its order's end, calls go throug
   await visitor.signIn("customer");
   const orderIds = await Promise.all(Array.from({ length: TABS }, () => waitingOrder(shop, productId)));
   const tabs = await openTabs(visitor, orderIds);
-  await eventually(async () => expect(await liveOnes(tabs)).toHaveLength(3), { deadlineMs: 30_000 });
+  await eventually(async () => expect(await liveOnes(tabs)).toHaveLength(3));
   // The last one can do all that the first one can.
   await tabs.at(-1)?.getByRole("link", { name: "My orders" }).click();
   await tabs
@@ -66,13 +66,13 @@ test("nine orders open in nine tabs: each shows its order's end, calls go throug
   const [first] = await liveOnes(tabs);
   const others = tabs.filter((tab) => tab !== first);
   await first?.close();
-  await eventually(async () => expect(await liveOnes(others)).toHaveLength(3), { deadlineMs: 30_000 });
+  await eventually(async () => expect(await liveOnes(others)).toHaveLength(3));
 
   const rider = await shop.logIn("rider");
   for (const orderId of orderIds) await rider.completeDelivery((await deliveryOf(rider, orderId)).id);
   for (const tab of others) await tab.locator(".page-head .pill", { hasText: "Complete" }).waitFor();
   expect(visitor.complaints).toEqual([]);
-}, 180_000);
+}, 240_000);
 
 test("one order in nine tabs is shown in all of them", async () => {
   const visitor = await browser.visit();
@@ -85,7 +85,7 @@ test("one order in nine tabs is shown in all of them", async () => {
   await tabs.at(-1)?.getByRole("button", { name: "Cancel this order" }).click();
   await tabs.at(-1)?.getByRole("button", { name: "Yes, cancel it" }).click();
   for (const tab of tabs) await tab.locator(".page-head .pill", { hasText: "Cancelled" }).waitFor();
-}, 120_000);
+}, 240_000);
 
 test("a tab that is hidden lets its stream go, and goes on after the last event when it is seen again", async () => {
   const visitor = await browser.visit();
@@ -110,4 +110,4 @@ test("a tab that is hidden lets its stream go, and goes on after the last event 
   expect(asked).toHaveLength(1);
   expect(Number(asked[0])).toBeGreaterThanOrEqual(3);
   expect(visitor.complaints).toEqual([]);
-}, 90_000);
+}, 240_000);

@@ -94,7 +94,7 @@ test("callers who leave, whether they have read anything or not, leave no place 
       expect(open).toEqual([0, 0, 0]);
     });
   }
-}, 60_000);
+}, 180_000);
 
 /** One who is told the state now; a service that is short of time answers 503, and they ask again. */
 const watching = (orderId: string): Promise<EventWatcher> =>

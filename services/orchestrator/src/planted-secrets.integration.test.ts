@@ -43,4 +43,4 @@ test("a saga that cannot go on since its data is broken says so without the data
   for (const what of ["retry", "cancel"]) {
     await orchestrator.call("admin", uuidV7(), "POST", `/api/sagas/${saga?.id ?? ""}/${what}`);
   }
-}, 60_000);
+}, 120_000);

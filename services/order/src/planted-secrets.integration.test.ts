@@ -27,7 +27,7 @@ test("orders and lists of which each statement fails write no address and no key
   const place = () => ({ items: [{ productId, quantity: 1 }], deliveryAddress });
   expect(await order.call("customer", customer, "POST", "/api/orders", place)).toBeGreaterThanOrEqual(4);
   expect(await order.call("customer", customer, "GET", "/api/orders")).toBeGreaterThanOrEqual(2);
-}, 60_000);
+}, 120_000);
 
 test("messages of which each statement fails, and those that nobody can read, leave nothing of them beside themselves", async () => {
   expect(await order.deliver(changed)).toBeGreaterThanOrEqual(4);
@@ -37,4 +37,4 @@ test("messages of which each statement fails, and those that nobody can read, le
   const before = await order.deadLetters();
   await order.deliverPoison(changed());
   expect(await order.deadLetters()).toBe(before + 7);
-}, 60_000);
+}, 120_000);

