@@ -10,12 +10,14 @@ const MAX_WAITING = 64;
 /** Whoever has waited this long is no longer listened for. */
 const MAX_WAIT_MS = 1_200;
 
+/** The lines in which callers wait: users who have a session, other users, new users, and names that do not exist or are guessed at. */
+export type Lane = "regular" | "registered" | "signUp" | "other";
+const PEOPLE: readonly Lane[] = ["regular", "registered", "signUp"];
 /**
- * The lines in which callers wait. Each gets every fourth free place as long as somebody waits in it, so that a flood in one holds up no other:
- * names whose user has a session, names that exist, new names, and all others.
+ * How free places go round the lanes; one in which nobody waits is passed over. So a flood in one lane holds up no other, and one of guesses
+ * has one place in ten while people wait in all lanes.
  */
-const LANES = ["regular", "registered", "signUp", "other"] as const;
-export type Lane = (typeof LANES)[number];
+const ROUND: readonly Lane[] = [...PEOPLE, ...PEOPLE, ...PEOPLE, "other"];
 
 /** Where a caller waits: within a lane all names have an equal share, so that one name with many callers holds up no other. */
 export interface Place {
@@ -40,7 +42,7 @@ export interface Passwords {
 export function createPasswords(clock: Clock): Passwords {
   const lines = { regular: fairLine(), registered: fairLine(), signUp: fairLine(), other: fairLine() };
   let running = 0;
-  /** The lane that comes first when a place becomes free, by its place among the lanes. */
+  /** Where the round goes on when a place becomes free. */
   let first = 0;
   // The same letters can be typed composed or decomposed, depending on the keyboard and the system.
   const hash = (password: string) => Bun.password.hash(password.normalize("NFC"), ARGON2ID);
@@ -56,11 +58,11 @@ export function createPasswords(clock: Clock): Passwords {
 
   /** The place goes to the next lane in which somebody waits, or becomes free. */
   function passOn(): void {
-    for (let step = 0; step < LANES.length; step += 1) {
-      const index = (first + step) % LANES.length;
-      const lane = LANES[index];
+    for (let step = 0; step < ROUND.length; step += 1) {
+      const index = (first + step) % ROUND.length;
+      const lane = ROUND[index];
       if (lane === undefined || !lines[lane].callNext()) continue;
-      first = (index + 1) % LANES.length;
+      first = (index + 1) % ROUND.length;
       return;
     }
     running -= 1;
