@@ -1,16 +1,29 @@
 #!/bin/sh
 # Backs up databases of the composed system while it runs: deploy/docker/backup.sh DIRECTORY [SERVICE...]
-# Compose's own variables, such as COMPOSE_PROJECT_NAME and COMPOSE_FILE, say which system. A dump that is there already is replaced when the new one is whole.
+# Compose's own variables, such as COMPOSE_PROJECT_NAME and COMPOSE_FILE, say which system. With BACKUP_KEY_FILE, a file with a key in its first line, or
+# BACKUP_KEY, the key itself, dumps are encrypted (openssl, AES-256) and called SERVICE.dump.enc. Each dump is restored on trial beside the live database,
+# which takes as much room again for that time; only then it replaces the one that is there.
 set -eu
 [ $# -ge 1 ] || { echo "usage: $0 DIRECTORY [user|order|product|delivery|orchestrator ...]" >&2; exit 2; }
+. "$(dirname "$0")/dumps.sh"
 directory=$1
 shift
 [ $# -gt 0 ] || set -- user order product delivery orchestrator
 mkdir -p "$directory"
 for service; do
-  part=$directory/$service.dump.part
-  docker compose exec -T "$service-db" \
-    pg_dump -h /var/run/postgresql -U "$service" -d "$service" --format=custom >"$part"
-  mv "$part" "$directory/$service.dump"
-  echo "$service: $(wc -c <"$directory/$service.dump") bytes in $directory/$service.dump"
+  plain=$directory/$service.dump
+  if has_key; then dump=$plain.enc outdated=$plain; else dump=$plain outdated=$plain.enc; fi
+  part=$dump.part
+  rm -f "$part" "$scratch/undumped"
+  {
+    in_database pg_dump -h /var/run/postgresql -U "$service" -d "$service" --format=custom || : >"$scratch/undumped"
+  } </dev/null | if has_key; then cipher -e; else cat; fi >"$part"
+  [ ! -e "$scratch/undumped" ] || die "$service: pg_dump failed; what was there before is still there"
+  tried=yes
+  make_database "$part" "${service}_trial" || tried=
+  drop_database "${service}_trial"
+  [ -n "$tried" ] || die "$service: the dump could not be restored on trial; what was there before is still there"
+  mv "$part" "$dump"
+  rm -f "$outdated"
+  echo "$service: $(wc -c <"$dump") bytes in $dump, restored on trial"
 done

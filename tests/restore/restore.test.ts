@@ -1,9 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { TokenPair } from "@shop/contracts/http/user";
 import { readBooks } from "@shop/local/books";
 import { freePort } from "@shop/local/free-port";
+import { databaseOwners } from "@shop/local/services";
 import { eventually } from "@shop/testing/eventually";
 import { depthsOf } from "../support/composed-depths.ts";
 import { composeProject, docker } from "../support/compose-project.ts";
@@ -50,6 +52,8 @@ test("a database whose disk was lost is restored: what was in the backup goes on
   await project.script(RESTORE, backups, "order");
   await compose("up", "--detach", "--wait", "--no-recreate");
 
+  // What was live is kept until it is confirmed.
+  await project.script(RESTORE, "--confirm", "order");
   await complete(kept);
   await expect(customer.getOrder(lost)).rejects.toThrow("There is no such order");
   // What has been announced since the backup is heard again.
@@ -59,20 +63,102 @@ test("a database whose disk was lost is restored: what was in the backup goes on
   await untilTheBooksBalance();
 }, 600_000);
 
-test("all databases are set back to one moment: what has happened since is as if it never had, and the shop goes on", async () => {
-  const { customer, waitingOrder, complete } = shop;
+test("who restores the accounts brings back neither a key that was withdrawn nor a session that had ended, and hears so", async () => {
+  const logIn = async () => {
+    const body = JSON.stringify({ username: "customer", password: "customer-password" });
+    const headers = { "content-type": "application/json" };
+    return (await (await fetch(`${project.url}/login`, { method: "POST", headers, body })).json()) as TokenPair;
+  };
+  const refresh = ({ refreshToken }: TokenPair) =>
+    fetch(`${project.url}/login/refresh`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ refreshToken }),
+    });
+  const kids = async () =>
+    ((await (await fetch(`${project.url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] }).keys.map(
+      ({ kid }) => kid,
+    );
+  const session = await logIn();
+  const before = await kids();
+  await project.script(BACKUP, backups, "user");
+  await compose("exec", "-T", "user", "bun", "services/user/src/rotate-keys.ts", "--leaked");
+
+  const said = await project.script(RESTORE, backups, "user");
+  expect(said).toContain("user: all keys of access tokens are new and every session has ended");
+  await compose("up", "--detach", "--wait", "--no-recreate");
+  const after = await eventually(async () => {
+    const shown = await kids();
+    expect(shown).not.toBeEmpty();
+    return shown;
+  });
+  expect(after.filter((kid) => before.includes(kid))).toEqual([]);
+  expect((await refresh(session)).status).toBe(401);
+  expect((await refresh(await logIn())).status).toBe(200);
+  await project.script(RESTORE, "--confirm", "user");
+  shop = await openComposedShop(project, { withinMs: 60_000 });
+}, 400_000);
+
+test("a backup that is damaged, another service's or of another key is refused before anything is stopped or changed", async () => {
+  const price = (await shop.customer.getProduct(shop.productId)).price + 1;
+  await shop.admin.changeProduct(shop.productId, { price });
+  const bad = await mkdtemp(join(backups, "bad-"));
+  const plain = await Bun.file(join(backups, "product.dump")).bytes();
+  const [half, most] = [0.5, 0.98].map((share) => plain.subarray(0, Math.floor(plain.byteLength * share)));
+  const cases: readonly (readonly [string, Uint8Array, string])[] = [
+    ["product.dump", half ?? plain, "cannot be read: it is damaged"],
+    ["product.dump", most ?? plain, "cannot be restored; its end may be missing"],
+    ["product.dump", Buffer.from("nothing that pg_dump wrote"), "cannot be read"],
+    ["product.dump", await Bun.file(join(backups, "order.dump")).bytes(), "is not a dump of the database of product"],
+    ["product.dump.enc", plain, "is encrypted: set BACKUP_KEY_FILE"],
+  ];
+  for (const [name, content, reason] of cases) {
+    await Bun.write(join(bad, name), content);
+    await expect(project.script(RESTORE, bad, "product")).rejects.toThrow(reason);
+    await rm(join(bad, name));
+    expect((await shop.customer.getProduct(shop.productId)).price).toBe(price);
+  }
+  const left = await compose(
+    "exec",
+    "-T",
+    "product-db",
+    "psql",
+    "-U",
+    "product",
+    "-Atc",
+    "select datname from pg_database",
+  );
+  expect(left.split("\n").filter((name) => name.startsWith("product_"))).toEqual([]);
+}, 240_000);
+
+test("all databases are set back to one moment from encrypted backups: what has happened since is as if it never had, and the shop goes on", async () => {
+  const { waitingOrder, complete } = shop;
   const kept = await waitingOrder();
+  process.env["BACKUP_KEY_FILE"] = join(backups, "key");
+  await Bun.write(join(backups, "key"), "a key from outside\n");
   await project.script(BACKUP, backups);
+  // The clear ones of before are gone, and nobody else reads these.
+  const dumps = (await readdir(backups)).filter((name) => name.includes(".dump"));
+  expect(dumps.toSorted()).toEqual(databaseOwners.map((name) => `${name}.dump.enc`).toSorted());
+  for (const name of dumps) expect((await stat(join(backups, name))).mode & 0o777).toBe(0o600);
+  expect(await Bun.file(join(backups, "order.dump.enc")).slice(0, 8).text()).toBe("Salted__");
   const forgotten = await waitingOrder();
   await complete(kept);
 
+  await Bun.write(join(backups, "key"), "another key\n");
+  await expect(project.script(RESTORE, backups, "all")).rejects.toThrow("its key is another one");
+  await Bun.write(join(backups, "key"), "a key from outside\n");
   await project.script(RESTORE, backups, "all");
   await compose("up", "--detach", "--wait", "--no-recreate");
+  await expect(project.script(RESTORE, backups, "all")).rejects.toThrow("is still kept");
+  await project.script(RESTORE, "--confirm", "all");
 
-  await eventually(() => orderBecomes(customer, kept, "status", "PENDING"));
-  await expect(customer.getOrder(forgotten)).rejects.toThrow("There is no such order");
-  await complete(kept);
-  await complete(await waitingOrder());
+  // Everybody logs in again.
+  shop = await openComposedShop(project, { withinMs: 60_000 });
+  await eventually(() => orderBecomes(shop.customer, kept, "status", "PENDING"));
+  await expect(shop.customer.getOrder(forgotten)).rejects.toThrow("There is no such order");
+  await shop.complete(kept);
+  await shop.complete(await shop.waitingOrder());
   await untilTheBooksBalance();
 }, 600_000);
 

@@ -10,6 +10,7 @@ export interface ComposeProject {
   compose(...words: readonly string[]): Promise<string>;
   /**
    * Runs a script of the repository on the project.
+   * @returns what it wrote to standard output
    * @throws with what it wrote when it fails
    */
   script(path: string, ...words: readonly string[]): Promise<string>;

@@ -15,7 +15,7 @@ import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createUserService } from "./service.ts";
-import { rotateSigningKeys } from "./use-cases/rotate-signing-keys.ts";
+import { type RotationReason, rotateSigningKeys } from "./use-cases/rotate-signing-keys.ts";
 
 type Service = ReturnType<typeof createUserService>;
 const ISSUER = "https://shop.test";
@@ -522,9 +522,9 @@ describe("keys", () => {
     afterEach(() => rotating.db.$client.end());
 
     /** @returns the id of the new key */
-    async function rotate(leaked: boolean): Promise<string> {
+    async function rotate(reason: RotationReason): Promise<string> {
       const { db } = rotating;
-      await rotateSigningKeys({ db, clock, ids: uuidV7, logger: capturedLogger().logger }, { leaked });
+      await rotateSigningKeys({ db, clock, ids: uuidV7, logger: capturedLogger().logger }, reason);
       const stored = await sql<{ kid: string }[]>`select kid from signing_keys order by created_at desc, kid desc`;
       return stored[0]?.kid ?? "";
     }
@@ -551,7 +551,7 @@ describe("keys", () => {
       let { refreshToken } = first;
       // Old enough that it can be told apart by its age.
       await passTenSeconds();
-      const kid = await rotate(false);
+      const kid = await rotate("scheduled");
       for (let waitedMs = 0; waitedMs < 14 * 60_000; waitedMs += 10_000) {
         for (const replica of replicas()) {
           const pair = await pairOf(refresh(refreshToken, replica));
@@ -571,7 +571,7 @@ describe("keys", () => {
 
     test("because one leaked, sign with the new one within ten seconds, and refuse what was signed with the old ones", async () => {
       const before = await pairOf(logIn("someone"));
-      const kid = await rotate(true);
+      const kid = await rotate("leaked");
       await passTenSeconds();
       for (const replica of replicas()) {
         expect(await shownBy(replica)).toEqual([kid]);
@@ -584,6 +584,29 @@ describe("keys", () => {
         await eventually(async () => expect((await me(before.accessToken, replica)).status).toBe(401));
       }
       expect((await refresh(before.refreshToken)).status).toBe(200);
+    });
+
+    test("because the database was set back, leave neither a key that had been withdrawn nor a session that had ended", async () => {
+      const [leaked, ended] = [await pairOf(logIn("someone")), await pairOf(logIn("someone"))];
+      const backup = { keys: await sql`select * from signing_keys`, sessions: await sql`select * from sessions` };
+      const tokens = await sql`select * from refresh_tokens`;
+      await rotate("leaked");
+      expect((await post("/logout", { refreshToken: ended.refreshToken })).status).toBe(204);
+      await sql`truncate signing_keys, sessions, refresh_tokens`;
+      await sql`insert into signing_keys ${sql(backup.keys)}`;
+      await sql`insert into sessions ${sql(backup.sessions)}`;
+      await sql`insert into refresh_tokens ${sql(tokens)}`;
+
+      const kid = await rotate("restored");
+      await passTenSeconds();
+      for (const replica of replicas()) expect(await shownBy(replica)).toEqual([kid]);
+      for (const { refreshToken } of [leaked, ended]) expect((await refresh(refreshToken)).status).toBe(401);
+      skip(61_000);
+      for (const replica of replicas()) {
+        await eventually(async () => expect((await me(leaked.accessToken, replica)).status).toBe(401));
+      }
+      expect(await sql`select from sessions`).toBeEmpty();
+      expect(kidOf(await pairOf(logIn("someone")))).toBe(kid);
     });
   });
 });

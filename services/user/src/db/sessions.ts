@@ -96,6 +96,11 @@ export async function endSessionOfToken(db: Database, tokenHash: Buffer): Promis
   await db.delete(sessions).where(inArray(sessions.id, ofToken));
 }
 
+/** Ends the sessions of all users. @returns how many there were */
+export async function endAllSessions(tx: Transaction): Promise<number> {
+  return (await tx.delete(sessions).returning({ id: sessions.id })).length;
+}
+
 export async function deleteExpiredSessions(db: Database, now: Date): Promise<void> {
   await db.delete(sessions).where(lt(sessions.expiresAt, now));
 }

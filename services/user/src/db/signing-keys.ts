@@ -1,5 +1,5 @@
 import { desc, lt, lte, ne, sql } from "drizzle-orm";
-import type { Database } from "@shop/database/connect";
+import type { Database, Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { type PrivateJwk, signingKeys } from "./schema.ts";
 
@@ -35,18 +35,16 @@ export function loadOrCreateSigningKeys(
  * @param withdrawOthers whether all older ones are deleted in the same moment
  * @returns the ids of those that were
  */
-export function addSigningKey(
-  db: Database,
+export async function addSigningKey(
+  tx: Transaction,
   key: StoredSigningKey,
   { withdrawOthers }: { readonly withdrawOthers: boolean },
 ): Promise<readonly string[]> {
-  return inTransaction(db, async (tx) => {
-    await tx.execute(sql`select pg_advisory_xact_lock(${KEY_LOCK})`);
-    await tx.insert(signingKeys).values(key);
-    if (!withdrawOthers) return [];
-    const withdrawn = await tx.delete(signingKeys).where(ne(signingKeys.kid, key.kid)).returning();
-    return withdrawn.map(({ kid }) => kid);
-  });
+  await tx.execute(sql`select pg_advisory_xact_lock(${KEY_LOCK})`);
+  await tx.insert(signingKeys).values(key);
+  if (!withdrawOthers) return [];
+  const withdrawn = await tx.delete(signingKeys).where(ne(signingKeys.kid, key.kid)).returning();
+  return withdrawn.map(({ kid }) => kid);
 }
 
 /** Deletes the keys that are older than the newest one of `since` or before. */

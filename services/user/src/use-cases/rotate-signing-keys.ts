@@ -1,21 +1,34 @@
+import { inTransaction } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
 import { createSigningKey } from "../credentials/access-tokens.ts";
+import { endAllSessions } from "../db/sessions.ts";
 import { addSigningKey } from "../db/signing-keys.ts";
 import { SHOWN_BEFORE_USE_MS } from "../domain/signing-key-ages.ts";
 
 /**
- * Makes a new key of access tokens. It is shown at once and signs when everyone can know it; the older ones are shown for as long as their tokens live.
- * @param leaked the older ones are withdrawn and the new one signs at once: every token that is out stops being good within about a minute
+ * Why there is to be a new key of access tokens:
+ * - `scheduled`: the older ones are shown for as long as their tokens live;
+ * - `leaked`: the older ones are withdrawn, and every token that is out stops being good within about a minute;
+ * - `restored`: the database was set back to a backup, which brings back keys that were withdrawn since and sessions that have ended since. The backup
+ *   does not know which, so all keys are withdrawn and all sessions end.
  */
+export type RotationReason = "scheduled" | "leaked" | "restored";
+
+/** Makes a new key of access tokens. It is shown at once, and signs when everyone can know it; at once when the older ones are withdrawn. */
 export async function rotateSigningKeys(
   { db, clock, ids, logger }: Pick<UserContext, "db" | "clock" | "ids" | "logger">,
-  { leaked }: { readonly leaked: boolean },
+  reason: RotationReason,
 ): Promise<void> {
   const key = await createSigningKey(clock, ids);
-  const withdrawn = await addSigningKey(db, key, { withdrawOthers: leaked });
+  const withdrawOthers = reason !== "scheduled";
+  const { withdrawn, sessionsEnded } = await inTransaction(db, async (tx) => ({
+    withdrawn: await addSigningKey(tx, key, { withdrawOthers }),
+    sessionsEnded: reason === "restored" ? await endAllSessions(tx) : 0,
+  }));
   logger.info("a new key of access tokens was made", {
     kid: key.kid,
-    signsFrom: new Date(key.createdAt.getTime() + (leaked ? 0 : SHOWN_BEFORE_USE_MS)).toISOString(),
+    signsFrom: new Date(key.createdAt.getTime() + (withdrawOthers ? 0 : SHOWN_BEFORE_USE_MS)).toISOString(),
     withdrawn,
+    sessionsEnded,
   });
 }
