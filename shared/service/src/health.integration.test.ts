@@ -126,6 +126,7 @@ test("a service tells its release, its checks, what it has found, and the messag
       findings: [
         { finding: "DRIFTING_PRODUCTS", count: 3 },
         { finding: "DEFERRED_MESSAGES", count: 0 },
+        { finding: "UNREADABLE_PARTITIONS", count: 0 },
       ],
     },
   ]);

@@ -79,7 +79,11 @@ export interface RunningParticipant {
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
   const { name, migrations, topics, background = [], readiness, findings: own = {} } = participant;
-  const findings: Findings = { ...own, DEFERRED_MESSAGES: "messages_deferred" };
+  const findings: Findings = {
+    ...own,
+    DEFERRED_MESSAGES: "messages_deferred",
+    UNREADABLE_PARTITIONS: "consumer_unreadable_partitions",
+  };
   const {
     databaseUrl,
     driver = postgresDriver,

@@ -86,7 +86,7 @@ export const LAYERS: readonly Layer[] = [
     name: "shared/messaging",
     files: /^shared\/messaging\//,
     modules: ["./", ...shared("contracts", "runtime", "database")],
-    packages: ["drizzle-orm", "kafkajs", "postgres", "zod", ...PLATFORM],
+    packages: ["drizzle-orm", "kafkajs", "lz4-napi", "postgres", "snappyjs", "zod", ...PLATFORM],
   },
   {
     name: "shared/docs",

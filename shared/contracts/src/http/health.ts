@@ -45,10 +45,12 @@ export const MessagingHealth = z.object({
 });
 export type MessagingHealth = z.infer<typeof MessagingHealth>;
 
-export const Finding = z.enum(["STUCK_SAGAS", "DRIFTING_ORDERS", "DRIFTING_PRODUCTS", "DEFERRED_MESSAGES"]).meta({
-  description:
-    "STUCK_SAGAS: sagas that wait for an operator. DRIFTING_ORDERS: orders on which the services do not agree. DRIFTING_PRODUCTS: products whose stock is not explained by their books. DEFERRED_MESSAGES: messages that wait for a row which another session has locked.",
-});
+export const Finding = z
+  .enum(["STUCK_SAGAS", "DRIFTING_ORDERS", "DRIFTING_PRODUCTS", "DEFERRED_MESSAGES", "UNREADABLE_PARTITIONS"])
+  .meta({
+    description:
+      "STUCK_SAGAS: sagas that wait for an operator. DRIFTING_ORDERS: orders on which the services do not agree. DRIFTING_PRODUCTS: products whose stock is not explained by their books. DEFERRED_MESSAGES: messages that wait for a row which another session has locked. UNREADABLE_PARTITIONS: partitions of Kafka that stand still because their next batch cannot be unpacked.",
+  });
 export type Finding = z.infer<typeof Finding>;
 
 const AnsweringProcess = z.object({

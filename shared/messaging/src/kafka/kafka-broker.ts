@@ -5,6 +5,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import { Kafka, type KafkaConfig } from "kafkajs";
 import type { Broker, PartitionEnd } from "../broker.ts";
 import { createAdminConnection } from "./admin-connection.ts";
+import { readAllCompressions } from "./codecs.ts";
 import { readLag } from "./lag.ts";
 import { prefixed } from "./naming.ts";
 import { clientIdOf, type Instance, removeDeadMembers } from "./predecessor.ts";
@@ -46,6 +47,7 @@ export interface KafkaBrokerOptions {
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const { brokers, security = {}, clientId, instance, prefix, partitions, replicationFactor } = options;
   const { clock, logger, metrics } = options;
+  readAllCompressions();
   const sockets = createSockets({ clock, logger });
   const kafka = new Kafka({
     brokers: [...brokers],

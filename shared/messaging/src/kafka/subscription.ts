@@ -43,6 +43,8 @@ const JOINING_MS = 20_000;
 const REBUILD_BACKOFF = { firstMs: 200, maxMs: 2_000 };
 const MAX_PARTITIONS_AT_ONCE = 1_000;
 const DISCONNECT_TIMEOUT_MS = 3_000;
+/** How soon a partition whose next batch cannot be unpacked is read again, in milliseconds. */
+const LOOK_AGAIN_MS = 5_000;
 
 /**
  * A member of a consumer group that stays one. kafkajs ends a consumer for good on some errors, restarts it on others and can go silent
@@ -66,6 +68,13 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     "messages_deferred_oldest_seconds",
     "How long the message that waits longest for a lock has done so",
     () => queue?.deferred().oldestSeconds ?? 0,
+  );
+  /** Partitions, by name, whose next batch cannot be unpacked, such as `order.events:3`. */
+  const unreadable = new Set<string>();
+  metrics.gauge(
+    "consumer_unreadable_partitions",
+    "Partitions that stand still because their next batch of records cannot be unpacked",
+    () => unreadable.size,
   );
   const done = run();
 
@@ -98,6 +107,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       heartbeatInterval: HEARTBEAT_INTERVAL_MS,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
+      // Ours are in no transaction. One of another producer that stays open would keep what stands behind it from us.
+      readUncommitted: true,
       retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
     });
     const work = createWorkQueue({ handle, clock, logger, metrics });
@@ -111,12 +122,21 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     consumer.on(consumer.events.FETCH, () => {
       lastSignAt = clock.elapsed();
     });
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+      const { topic, partition, batchSize, lastOffset, undecodable } = payload;
+      if (undecodable) noteUnreadable(consumer, { topic, partition }, undecodable);
+      else {
+        noteReadable({ topic, partition });
+        if (batchSize === 0) work.passOver(naming.topicOf(topic), partition, lastOffset);
+      }
+    });
     consumer.on(consumer.events.REBALANCING, () => {
       lastSignAt = clock.elapsed();
       patienceMs = JOINING_MS;
     });
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       work.startOver();
+      unreadable.clear();
       lastSignAt = clock.elapsed();
       patienceMs = SILENT_MS;
       healthy = true;
@@ -157,6 +177,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       await work.close();
       await within(DISCONNECT_TIMEOUT_MS, commitNext());
       queue = undefined;
+      unreadable.clear();
       await disconnect(consumer);
     }
   }
@@ -179,12 +200,36 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         headers: textHeaders(headers),
       })),
     );
+    work.passOver(topic, batch.partition, batch.lastOffset());
     resolveOffset(batch.lastOffset());
     while (!work.isEmpty() && goesOn()) {
       await heartbeat();
       await work.untilEmptyOr(HEARTBEAT_INTERVAL_MS / 2);
     }
     await heartbeat();
+  }
+
+  /** Kafkajs has paused the partition; the others go on. It is looked at again after a while. */
+  function noteUnreadable(
+    consumer: Consumer,
+    at: { readonly topic: string; readonly partition: number },
+    { offset, error }: { readonly offset: string; readonly error: Error },
+  ): void {
+    const name = `${at.topic}:${at.partition}`;
+    if (!unreadable.has(name)) {
+      unreadable.add(name);
+      logger.error("a batch of records cannot be unpacked: its partition stands still, the others go on", {
+        ...{ groupId, ...at, offset, error },
+      });
+    }
+    void clock.sleep(LOOK_AGAIN_MS, stopping.signal).then(() => {
+      if (unreadable.has(name)) consumer.resume([{ topic: at.topic, partitions: [at.partition] }]);
+    });
+  }
+
+  function noteReadable({ topic, partition }: { readonly topic: string; readonly partition: number }): void {
+    if (unreadable.delete(`${topic}:${partition}`))
+      logger.info("a partition that stood still can be read again", { groupId, topic, partition });
   }
 
   async function commitHandled(commitOnce: CommitOnce | undefined, work: WorkQueue): Promise<void> {

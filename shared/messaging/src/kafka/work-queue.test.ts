@@ -236,3 +236,19 @@ test("what is deferred when the group is joined anew, or the queue is closed, is
   expect(handled).toEqual(["0:2", "0:0", "0:2"]);
   expect(await commit()).toEqual(["0:1"]);
 });
+
+test("what is no record is committed once all before it is handled, and what is deferred keeps it back", async () => {
+  const clock = new ManualClock();
+  const { queue, commit, lock, unlock } = queueWithLocks(clock);
+  queue.passOver("product.commands", 1, "4");
+  expect(await commit()).toEqual(["1:5"]);
+  lock("held");
+  queue.add([of("a", 0, 1), of("held", 0, 2)]);
+  queue.passOver("product.commands", 0, "3");
+  expect(await commit()).toEqual([]);
+  await turn();
+  expect(await commit()).toEqual(["0:2"]);
+  unlock();
+  await clock.advance(1_000);
+  expect(await commit()).toEqual(["0:4"]);
+});

@@ -49,6 +49,9 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
   /** By partition, how far records have been handled or deferred, and how far that is committed. */
   let ends = new Map<string, PartitionEnd>();
   let committed = new Map<string, bigint>();
+  /** By partition, how far records have been queued, and up to where nothing but what is no record lies behind them. */
+  let queuedTo = new Map<string, bigint>();
+  let skippedTo = new Map<string, PartitionEnd>();
   /** Raised when fetching starts over at the committed offsets: what was queued before comes again. */
   let generation = 0;
   let pumping: Promise<void> | undefined;
@@ -74,6 +77,17 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
       const { topic, partition } = record;
       if (next > (ends.get(name)?.next ?? -1n)) ends.set(name, { topic, partition, next });
     }
+  }
+
+  /** How far each partition has been handled or deferred, with what is no record behind that. */
+  function endsWithSkipped(): ReadonlyMap<string, PartitionEnd> {
+    if (skippedTo.size === 0) return ends;
+    const all = new Map(ends);
+    for (const [name, skipped] of skippedTo) {
+      const [handled, queued] = [ends.get(name)?.next ?? -1n, queuedTo.get(name) ?? -1n];
+      if (handled >= queued && skipped.next > handled) all.set(name, skipped);
+    }
+    return all;
   }
 
   /**
@@ -158,8 +172,13 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
     /** Queues records, unless it is closed: then they come again, to another consumer. */
     add(records: readonly BrokerRecord[]): void {
       if (isClosed) return;
+      for (const record of records) queuedTo.set(nameOf(record), BigInt(record.offset) + 1n);
       waiting = waiting.length === 0 ? records : [...waiting, ...records];
       startPump();
+    },
+    /** Says that a partition has nothing to handle up to this offset behind what has been queued, such as the marker of a transaction: it is committed, too. */
+    passOver(topic: Topic, partition: number, lastOffset: string): void {
+      if (!isClosed) skippedTo.set(nameOf({ topic, partition }), { topic, partition, next: BigInt(lastOffset) + 1n });
     },
     isEmpty: () => waiting.length === 0,
     deferred: (): DeferredState => deferred.state(),
@@ -174,6 +193,8 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
       deferred.clear();
       ends = new Map();
       committed = new Map();
+      queuedTo = new Map();
+      skippedTo = new Map();
     },
     /**
      * Has the offsets handled since the last time committed, of each partition up to its first deferred record; if `commit` throws, they are committed the next time.
@@ -183,7 +204,7 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
       const commitGeneration = generation;
       const lowest = deferred.lowestOffsets(nameOf);
       const due = new Map<string, PartitionEnd>();
-      for (const [name, end] of ends) {
+      for (const [name, end] of endsWithSkipped()) {
         const firstDeferred = lowest.get(name);
         const next = firstDeferred !== undefined && firstDeferred < end.next ? firstDeferred : end.next;
         if (next > (committed.get(name) ?? -1n)) due.set(name, { ...end, next });
