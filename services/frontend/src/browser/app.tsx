@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { isolated } from "@shop/client/legible";
 import { ProblemError } from "@shop/client/problem-error";
 import type { Language } from "../pages/preferences.ts";
 import { AppContext, type AppState, type Theme } from "./app-state.ts";
@@ -83,7 +84,7 @@ export function App() {
       hasEnded,
       async logIn(username, password) {
         const person = await session.logIn(username, password);
-        setAnnouncement(texts.account.welcome(person.displayName));
+        setAnnouncement(texts.account.welcome(isolated(person.displayName)));
         return person;
       },
       async logOut() {

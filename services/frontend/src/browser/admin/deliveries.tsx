@@ -8,6 +8,7 @@ import { PagedList } from "../parts/paged-list.tsx";
 import { DeliveryPill } from "../parts/pills.tsx";
 import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { Written } from "../parts/written.tsx";
 import { shop } from "../shop.ts";
 import { OpenSaga } from "./open-saga.tsx";
 import { Select } from "./select.tsx";
@@ -66,12 +67,19 @@ function DeliveryRow({ delivery, onChange }: { readonly delivery: Delivery; onCh
   return (
     <li class="row product-row">
       <span class="row-what">
-        <b>{deliveryAddress}</b>
+        <b>
+          <Written>{deliveryAddress}</Written>
+        </b>
         <span class="quiet">
           {texts.orders.order(shortId(orderId))} ·{" "}
           {completedAt === null ? texts.rider.since(format.ago(createdAt, Date.now())) : format.day(completedAt)}
           {riderId === null ? null : ` · ${t.riderIs(shortId(riderId))}`}
-          {failReason === null ? null : ` · ${failReason}`}
+          {failReason === null ? null : (
+            <>
+              {" "}
+              · <Written>{failReason}</Written>
+            </>
+          )}
         </span>
       </span>
       <DeliveryPill delivery={delivery} />

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { isolated } from "@shop/client/legible";
 import type { Order, OrderStatus } from "@shop/contracts/http/order";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";
@@ -9,6 +10,7 @@ import { PagedList } from "../parts/paged-list.tsx";
 import { OrderPill } from "../parts/pills.tsx";
 import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { Written } from "../parts/written.tsx";
 import { shop } from "../shop.ts";
 import { OpenSaga } from "./open-saga.tsx";
 import { Select } from "./select.tsx";
@@ -65,11 +67,11 @@ function OrderRow({ order }: { readonly order: Order }) {
       <OpenSaga orderId={id} class="row">
         <span class="row-what">
           <b>
-            {shortId(id)} · {texts.orders.things(items[0]?.name ?? "", items.length - 1)}
+            {shortId(id)} · {texts.orders.things(isolated(items[0]?.name ?? ""), items.length - 1)}
           </b>
           <span class="quiet">
             {format.day(createdAt)} · {format.money(total, currency)} ·{" "}
-            {cancelReason === null ? deliveryAddress : texts.cancelReasons[cancelReason]}
+            {cancelReason === null ? <Written>{deliveryAddress}</Written> : texts.cancelReasons[cancelReason]}
           </span>
         </span>
         <OrderPill order={order} />

@@ -6,6 +6,7 @@ import { useApp } from "../app-state.ts";
 import { Field } from "../parts/field.tsx";
 import { Form, Input } from "../parts/form.tsx";
 import { fieldError } from "../parts/states.tsx";
+import { Written } from "../parts/written.tsx";
 import { shop } from "../shop.ts";
 import { changedMeanwhile, differences, type FieldChange, type ProductFields } from "./versions.ts";
 
@@ -89,7 +90,13 @@ function Meanwhile({ changes, onTheirs }: MeanwhileProps) {
   const { texts, format } = useApp();
   const t = texts.admin;
   const shown = ({ field }: FieldChange, value: string | number) =>
-    field === "price" ? format.money(Number(value), "KRW") : value === "" ? t.nothing : value;
+    field === "price" ? (
+      format.money(Number(value), "KRW")
+    ) : value === "" ? (
+      t.nothing
+    ) : (
+      <Written>{String(value)}</Written>
+    );
   return (
     <div class="notice meanwhile" role="alert">
       <p>

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { isolated } from "@shop/client/legible";
 import type { Product } from "@shop/contracts/http/product";
 import { useApp } from "../app-state.ts";
 import { usePages } from "../load.ts";
@@ -7,6 +8,7 @@ import { PagedList } from "../parts/paged-list.tsx";
 import { Empty, Skeleton } from "../parts/states.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { Written } from "../parts/written.tsx";
 import { shop } from "../shop.ts";
 import { ProductForm, StockForm, WithdrawForm } from "./product-forms.tsx";
 
@@ -48,7 +50,7 @@ export function ProductsPage() {
       </PagedList>
       {question === undefined ? null : (
         <Dialog
-          title={question.kind === "new" ? t.newProduct : `${t[question.kind]}: ${question.product.name}`}
+          title={question.kind === "new" ? t.newProduct : `${t[question.kind]}: ${isolated(question.product.name)}`}
           onClose={() => setQuestion(undefined)}
         >
           {question.kind === "new" ? <ProductForm onDone={done} /> : null}
@@ -73,7 +75,9 @@ function ProductRow({ product, onAsk }: ProductRowProps) {
     <li class="row product-row">
       <Tile id={id} small />
       <span class="row-what">
-        <b>{name}</b>
+        <b>
+          <Written>{name}</Written>
+        </b>
         <span class="quiet">
           {format.money(price, currency)} ·{" "}
           {stock === 0 ? texts.shop.soldOut : texts.shop.inStock(format.number(stock))}
@@ -88,7 +92,9 @@ function ProductRow({ product, onAsk }: ProductRowProps) {
             onClick={() => onAsk(kind)}
           >
             {texts.admin[kind]}
-            <span class="unseen">: {name}</span>
+            <span class="unseen">
+              : <Written>{name}</Written>
+            </span>
           </button>
         ))}
       </span>

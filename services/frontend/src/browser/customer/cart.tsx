@@ -9,6 +9,7 @@ import { Empty } from "../parts/states.tsx";
 import { Stepper } from "../parts/stepper.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { Written } from "../parts/written.tsx";
 import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
 import { Checkout } from "./checkout.tsx";
@@ -93,7 +94,9 @@ function Line({ product, quantity, isGone, wasPrice }: LineProps) {
     <li class="line">
       <Tile id={id} small />
       <div class="line-what">
-        <b>{name}</b>
+        <b>
+          <Written>{name}</Written>
+        </b>
         <span class="quiet">
           {price === wasPrice ? null : <del>{format.money(wasPrice, currency)}</del>} {format.money(price, currency)}
         </span>
@@ -114,7 +117,10 @@ function Line({ product, quantity, isGone, wasPrice }: LineProps) {
         )}
         <button type="button" class="quiet-button" onClick={() => putInCart(product, 0)}>
           {t.remove}
-          <span class="unseen"> {name}</span>
+          <span class="unseen">
+            {" "}
+            <Written>{name}</Written>
+          </span>
         </button>
       </div>
       <b class="line-sum">{format.money(price * quantity, currency)}</b>

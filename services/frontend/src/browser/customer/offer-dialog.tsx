@@ -2,6 +2,7 @@ import { useApp } from "../app-state.ts";
 import type { CartLine } from "../kept.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Tile } from "../parts/tile.tsx";
+import { Written } from "../parts/written.tsx";
 import { type CartChange, type Offer, totalOf } from "./offer.ts";
 
 interface OfferDialogProps {
@@ -23,7 +24,7 @@ export function OfferDialog({ shown, offer: { lines, changes }, onAccept, onClos
           <li key={`${change.product.id} ${change.kind}`}>
             <Tile id={change.product.id} small />
             <span>
-              {change.product.name}
+              <Written>{change.product.name}</Written>
               <small class={change.kind === "price" ? "quiet" : "bad-text"}>
                 <ChangeText change={change} />
               </small>

@@ -10,6 +10,7 @@ import { Question } from "../parts/question.tsx";
 import { ErrorNotice, Skeleton } from "../parts/states.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { Written } from "../parts/written.tsx";
 import { shop } from "../shop.ts";
 import { whileSeen } from "../streams.ts";
 import { Timeline } from "./timeline.tsx";
@@ -93,7 +94,7 @@ export function OrderPage({ id }: { readonly id: string }) {
               <li key={productId}>
                 <Tile id={productId} small />
                 <span>
-                  {name}
+                  <Written>{name}</Written>
                   <small class="quiet">
                     {format.number(quantity)} × {format.money(unitPrice, order.currency)}
                   </small>
@@ -108,7 +109,9 @@ export function OrderPage({ id }: { readonly id: string }) {
           </p>
           <dl class="facts-list">
             <dt>{t.address}</dt>
-            <dd>{order.deliveryAddress}</dd>
+            <dd>
+              <Written>{order.deliveryAddress}</Written>
+            </dd>
             <dt>{t.placedAt}</dt>
             <dd>{format.day(order.createdAt)}</dd>
           </dl>

@@ -1,3 +1,4 @@
+import { isolated } from "@shop/client/legible";
 import type { Order } from "@shop/contracts/http/order";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";
@@ -56,7 +57,7 @@ function OrderRow({ order }: { readonly order: Order }) {
       <Link to={pathTo("order", id)} class="row">
         <Tile id={items[0]?.productId ?? id} small />
         <span class="row-what">
-          <b>{texts.orders.things(items[0]?.name ?? shortId(id), items.length - 1)}</b>
+          <b>{texts.orders.things(isolated(items[0]?.name ?? shortId(id)), items.length - 1)}</b>
           <span class="quiet">
             {format.day(createdAt)} · {format.money(total, currency)}
           </span>

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
+import { harmless, isolated } from "@shop/client/legible";
 import type { Product } from "@shop/contracts/http/product";
 import { useApp } from "../app-state.ts";
 import { MAX_PRODUCTS, MAX_QUANTITY } from "../limits.ts";
@@ -8,6 +9,7 @@ import { Empty, Skeleton } from "../parts/states.tsx";
 import { Stepper } from "../parts/stepper.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { Written } from "../parts/written.tsx";
 import { shop } from "../shop.ts";
 
 const PAGE_SIZE = 24;
@@ -68,8 +70,14 @@ function ProductCard({ product }: { readonly product: Product }) {
     <li ref={card} class={stock === 0 ? "product gone" : "product"}>
       <Tile id={id} />
       <div class="product-body">
-        <h2>{name}</h2>
-        {description === "" ? null : <p class="description">{description}</p>}
+        <h2>
+          <Written>{name}</Written>
+        </h2>
+        {description === "" ? null : (
+          <p class="description">
+            <Written>{description}</Written>
+          </p>
+        )}
         <p class="facts">
           <span class="price">{format.money(price, currency)}</span>
           <span class={stock === 0 ? "pill bad" : stock === 1 ? "pill warn" : "pill"}>
@@ -80,9 +88,9 @@ function ProductCard({ product }: { readonly product: Product }) {
           <button
             type="button"
             class="button wide"
-            aria-label={`${t.add}: ${name}`}
+            aria-label={`${t.add}: ${harmless(name)}`}
             onClick={() => {
-              announce(t.added(name));
+              announce(t.added(isolated(name)));
               put(1);
             }}
           >

@@ -52,6 +52,7 @@ export function Input({ label, hint, error, type = "text", value, onValue, ...re
     <Field label={label} hint={hint} error={error}>
       {(ids) => (
         <input
+          dir="auto"
           {...ids}
           {...TYPES[type]}
           {...rest}

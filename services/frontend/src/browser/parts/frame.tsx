@@ -8,6 +8,7 @@ import { Jar } from "./jar.tsx";
 import { Link } from "./link.tsx";
 import { Menu } from "./menu.tsx";
 import { errorText } from "./states.tsx";
+import { Written } from "./written.tsx";
 
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "light", light: "dark", dark: "system" };
 
@@ -93,7 +94,9 @@ function Account({ isHere }: { readonly isHere: boolean }) {
   return (
     <span class="account-tool">
       <span class="who">
-        <b>{user.displayName}</b>
+        <b>
+          <Written>{user.displayName}</Written>
+        </b>
         <small>{texts.roles[user.role]}</small>
       </span>
       <button

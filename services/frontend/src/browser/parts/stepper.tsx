@@ -1,3 +1,4 @@
+import { harmless } from "@shop/client/legible";
 import { useApp } from "../app-state.ts";
 
 interface StepperProps {
@@ -12,7 +13,7 @@ export function Stepper({ name, value, max, onChange }: StepperProps) {
   const { texts } = useApp();
   const t = texts.cart;
   return (
-    <span class="stepper" role="group" aria-label={t.quantityOf(name)}>
+    <span class="stepper" role="group" aria-label={t.quantityOf(harmless(name))}>
       <button type="button" aria-label={value === 1 ? t.remove : t.fewer} onClick={() => onChange(value - 1)}>
         −
       </button>

@@ -7,6 +7,7 @@ import { type Page, useLoad } from "../load.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, Skeleton, WhenLoaded } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
+import { Written } from "../parts/written.tsx";
 import { shop } from "../shop.ts";
 import { FailDialog } from "./fail-dialog.tsx";
 
@@ -137,7 +138,9 @@ function DeliveryCard({ delivery, tab, onChange, onClaimed }: DeliveryCardProps)
             : format.day(delivery.completedAt)}
         </span>
       </p>
-      <p class="delivery-address">{delivery.deliveryAddress}</p>
+      <p class="delivery-address">
+        <Written>{delivery.deliveryAddress}</Written>
+      </p>
       {tab === "waiting" && (
         <button type="button" class="button primary wide tall" disabled={isBusy} onClick={() => void perform("claim")}>
           {t.claim}
