@@ -5,6 +5,14 @@ import { killedBetweenCommits, relayKilled } from "./faults/moments.ts";
 import { badLinks, cutOff, untold } from "./faults/network.ts";
 import { reordered } from "./faults/order-of-messages.ts";
 import { slowHandler, steppedClocks } from "./faults/machine.ts";
+import {
+  choresUnderLoad,
+  greedy,
+  idleTransaction,
+  lockedRow,
+  recompressed,
+  strangersInKafka,
+} from "./faults/neighbours.ts";
 import { frozen, orchestratorKilled, rebalances, stopped } from "./faults/processes.ts";
 import {
   backendsTerminated,
@@ -26,6 +34,7 @@ export const catalogue: readonly Fault[] = [
   ...[reordered, steppedClocks, slowHandler],
   ...[untold, cutOff, badLinks],
   ...[rush, repeatedPosts, riders, flood],
+  ...[lockedRow, idleTransaction, strangersInKafka, recompressed, choresUnderLoad, greedy],
 ].toSorted((one, other) => one.number - other.number);
 
 /** @param forMs how long orders come and harm is done; a longer run must have more effects */

@@ -29,6 +29,8 @@ export interface Fault {
   /** How long a turn is, and the calm after it, in milliseconds; 5 s each by default. */
   readonly onMs?: number;
   readonly offMs?: number;
+  /** In place of `onMs`, for one turn that is as long as the run. */
+  readonly lasts?: "the whole run";
   readonly habits?: Partial<Habits>;
   /** Stocks of the products that are ordered; three with plenty and one with little by default. */
   readonly stocks?: readonly number[];

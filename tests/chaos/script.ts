@@ -64,7 +64,7 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
         if (deck.length === 0) deck = shuffled(plan.faults, random);
         const fault = deck.pop() ?? plan.faults[0];
         write(`turn of ${fault.name}`);
-        await fault.strike(stage, turnOf(fault.onMs ?? plan.onMs ?? ON_MS));
+        await fault.strike(stage, turnOf(fault.lasts ? plan.forMs : (fault.onMs ?? plan.onMs ?? ON_MS)));
         await Bun.sleep(Math.max(0, Math.min(fault.offMs ?? plan.offMs ?? OFF_MS, endsAt - performance.now())));
       } while (performance.now() < endsAt || (effects < plan.leastEffects && performance.now() < givesUpAt));
     },

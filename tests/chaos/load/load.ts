@@ -212,6 +212,8 @@ export async function runLoad(
     if (until.aborted) break;
     // What is done when is drawn beside the plans, which stay what they are.
     const whims = seeded((seed + 1) * WHIMS_APART + count);
+    // The first numbers of seeds that are close to each other are, too.
+    for (let drawn = 0; drawn < WARM_UP; drawn += 1) whims();
     const following = oneOrder({ ...planOf(cast, habits, random, `${seed}-${count}`), whims });
     inFlight.add(following);
     void following.finally(() => {
@@ -231,6 +233,7 @@ const AT_ONCE = 0.4;
 const SAGA_MS = 80;
 /** More than the orders of a run, so that those of two seeds have other whims. */
 const WHIMS_APART = 100_003;
+const WARM_UP = 16;
 
 interface Contest {
   readonly orderId: string;

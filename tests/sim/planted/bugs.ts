@@ -82,7 +82,10 @@ export const BUGS: readonly Bug[] = [
     also: [
       ['where saga.id = r.id and saga.revision = r."readRevision"', "where saga.id = r.id"],
       // Two entries with one number would be refused, and so be noticed as well.
-      ["step text, message text, detail text)`", "step text, message text, detail text) on conflict do nothing`"],
+      [
+        "await tx.execute(sql`${insert} from ${given}`);",
+        "await tx.execute(sql`${insert} from ${given} on conflict do nothing`);",
+      ],
     ],
     faults: ["slowness", "rebalances"],
     habits: { cancelled: 0.9, orders: 20, ordersPerSecond: 20 },
