@@ -25,7 +25,11 @@ export const SagaHistoryEntry = z
     detail: z.string(),
     times: z
       .int()
-      .meta({ description: "How often it has happened, one time after the other: repeated sends are one entry" }),
+      .min(1)
+      .meta({
+        description: "How often it has happened, one time after the other: repeated sends are one entry",
+        examples: [1],
+      }),
     lastAt: Instant.meta({ description: "When it happened last" }),
   })
   .meta({ id: "SagaHistoryEntry" });
@@ -43,7 +47,10 @@ export const Saga = z
     attempts: z.int().meta({ description: "How often the step's command has been sent" }),
     deadline: Instant.nullable(),
     version: z.int().meta({ description: "The version of the saga's definition that it began under" }),
-    historyCount: z.int().meta({ description: "How many entries its history has" }),
+    historyCount: z
+      .int()
+      .min(0)
+      .meta({ description: "How many entries its history has", examples: [4] }),
     history: z.array(SagaHistoryEntry).meta({ description: `The last ${SHOWN_HISTORY} entries, oldest first` }),
   })
   .meta({ id: "Saga" });
