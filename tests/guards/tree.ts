@@ -39,6 +39,7 @@ export const PLACES: readonly PlaceRule[] = [
   { files: "shared/docs/src/page/*.{css,js}", purpose: "the page that shows the API" },
 
   { files: "tests/package.json", purpose: "the tests' dependencies" },
+  { files: "tests/fuzz/{requirements.txt,schemathesis.toml}", purpose: "the fuzzer of the API and its settings" },
   { files: "tests/**/*.ts", purpose: "tests that span services" },
 ];
 

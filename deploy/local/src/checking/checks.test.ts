@@ -84,7 +84,7 @@ describe("the audit of packages", () => {
 
 test("a suite whose tools are missing has not run, and says what is missing", async () => {
   const bare = { PATH: "/nowhere", HOME: root, CHROMIUM_PATH: "", PLAYWRIGHT_BROWSERS_PATH: root };
-  const reasons = ["browser", "containers", "cluster", "restore", "manifests"].map(async (name) => {
+  const reasons = ["browser", "containers", "cluster", "restore", "manifests", "fuzz"].map(async (name) => {
     const { tally } = await run(name, bare);
     return [name, tally?.passed, tally?.failed, tally?.notRun];
   });
@@ -94,6 +94,7 @@ test("a suite whose tools are missing has not run, and says what is missing", as
     ["cluster", 0, 0, "no Docker engine"],
     ["restore", 0, 0, "no Docker engine"],
     ["manifests", 0, 0, "no kubectl and no terraform and no python3 with venv"],
+    ["fuzz", 0, 0, "no python3 from 3.11 on with venv"],
   ]);
 });
 

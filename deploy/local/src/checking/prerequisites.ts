@@ -1,7 +1,7 @@
 import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
 
 /** What not every machine has. */
-export type Need = "chromium" | "docker" | "manifest tools";
+export type Need = "chromium" | "docker" | "manifest tools" | "python";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Missing {
@@ -27,6 +27,17 @@ export async function missingOf(need: Need, environment: Environment): Promise<M
       if (!(await succeeds(environment, "python3", "-m", "venv", "--help"))) absent.push("python3 with venv");
       if (absent.length === 0) return undefined;
       return { reason: `no ${absent.join(" and no ")}`, remedy: `install ${absent.join(", ")}` };
+    }
+    case "python": {
+      const isNewEnough = ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"];
+      if (!(await succeeds(environment, "python3", ...isNewEnough)))
+        return { reason: "no python3 from 3.11 on with venv", remedy: "install python3 and python3-venv" };
+      // The fuzzer comes from there; that it cannot be had says nothing of the API.
+      if (await succeeds(environment, "python3", "-m", "pip", "index", "versions", "schemathesis")) return undefined;
+      return {
+        reason: "no answer of PyPI",
+        remedy: "give pip a way to PyPI or a mirror (`pip config set global.index-url …`)",
+      };
     }
     default:
       return need satisfies never;

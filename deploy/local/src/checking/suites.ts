@@ -14,7 +14,8 @@ export interface Suite {
     | "containers"
     | "cluster"
     | "restore"
-    | "manifests";
+    | "manifests"
+    | "fuzz";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
   /** For a test that states no time of its own. It ends what hangs, and is several times what a slow machine needs: no test measures the machine. */
@@ -74,6 +75,7 @@ export const SUITES: readonly Suite[] = [
     onRequest: true,
     testTimeoutMs: 240_000,
   },
+  { ...usual, name: "fuzz", needs: "python", onRequest: true, testTimeoutMs: 240_000 },
 ];
 
 const FOLDERS = ["deploy", "services", "shared", "tests"];
@@ -89,6 +91,7 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/cluster/")) return "cluster";
   if (path.startsWith("tests/restore/")) return "restore";
   if (path.startsWith("tests/manifests/")) return "manifests";
+  if (path.startsWith("tests/fuzz/")) return "fuzz";
   return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";
 }
 
