@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
-import { check, customType, index, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { boolean, check, customType, index, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
@@ -27,11 +27,13 @@ export const sessions = pgTable(
     createdAt: instantColumn("created_at").notNull(),
     /** When its newest token ends. */
     expiresAt: instantColumn("expires_at").notNull(),
+    /** By which a token is known as one that was given in this session, long after its row is gone. It makes no token that is good for a refresh. */
+    familyKey: bytes("family_key"),
   },
   (table) => [index("sessions_by_user").on(table.userId), index("sessions_by_expiry").on(table.expiresAt)],
 );
 
-/** Refresh tokens of living sessions, spent ones too: that one of those comes back is how a theft is noticed. */
+/** Refresh tokens of living sessions: the one that is good, and the one that was spent last. Older ones are known by their session's key. */
 export const refreshTokens = pgTable(
   "refresh_tokens",
   {
@@ -44,6 +46,8 @@ export const refreshTokens = pgTable(
     spentAt: instantColumn("spent_at"),
     /** Of a token that was spent with an idempotency key: what its successor was made from, beside the token and the key, neither of which is stored. */
     successorSeed: bytes("successor_seed"),
+    /** Whether it is known by its session's key; those of before are known by their rows only, which stay until they end by time. */
+    isOfFamily: boolean("is_of_family").notNull().default(false),
   },
   (table) => [index("refresh_tokens_by_session").on(table.sessionId)],
 );

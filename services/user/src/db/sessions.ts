@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, lt, lte } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { refreshTokens, sessions, users } from "./schema.ts";
@@ -16,15 +16,28 @@ export interface PresentedToken {
   readonly expiresAt: Date;
   readonly spentAt: Date | null;
   readonly successorSeed: Buffer | null;
+  readonly familyKey: Buffer | null;
 }
 
+/** A user's sessions at most. With one more, that which has been unused for the longest ends. */
+export const MAX_SESSIONS_PER_USER = 100;
+
+/** Stores a session with its first token, and ends what the user has too many of. */
 export async function insertSession(
   tx: Transaction,
-  session: { readonly userId: string; readonly createdAt: Date },
+  session: { readonly userId: string; readonly createdAt: Date; readonly familyKey: Buffer },
   { sessionId, tokenHash, expiresAt }: NewToken,
 ): Promise<void> {
-  await tx.insert(sessions).values({ id: sessionId, ...session, expiresAt });
-  await tx.insert(refreshTokens).values({ tokenHash, sessionId, expiresAt });
+  // One login of a user at a time, so that each sees the sessions of those before it. Sent one behind the other, without waiting in between.
+  await Promise.all([
+    tx.execute(sql`select from users where id = ${session.userId} for no key update`),
+    tx.insert(sessions).values({ id: sessionId, ...session, expiresAt }),
+    tx.insert(refreshTokens).values({ tokenHash, sessionId, expiresAt, isOfFamily: true }),
+    tx.execute(sql`
+      delete from sessions where id in (
+        select id from sessions where user_id = ${session.userId}
+        order by id = ${sessionId} desc, expires_at desc, id desc offset ${MAX_SESSIONS_PER_USER}::int)`),
+  ]);
 }
 
 /**
@@ -33,7 +46,7 @@ export async function insertSession(
  */
 export async function lockPresentedToken(tx: Transaction, tokenHash: Buffer): Promise<PresentedToken | undefined> {
   const [session] = await tx
-    .select({ sessionId: sessions.id, userId: users.id, role: users.role })
+    .select({ sessionId: sessions.id, userId: users.id, role: users.role, familyKey: sessions.familyKey })
     .from(refreshTokens)
     .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
     .innerJoin(users, eq(users.id, sessions.userId))
@@ -58,19 +71,35 @@ interface SpentToken {
   readonly successorSeed: Buffer | null;
 }
 
-/** Spends one token of a session and gives the session its next one. Those that have ended by time are no good to anybody, a thief among them, and are forgotten. */
+/** Spends one token of a session and gives the session its next one. Those that have ended by time are forgotten, and those that were spent before, which are known by their session's key. */
 export async function replaceToken(
   tx: Transaction,
   { tokenHash: spentHash, spentAt, successorSeed }: SpentToken,
-  next: NewToken,
+  next: NewToken & { readonly familyKey: Buffer },
 ): Promise<void> {
-  const { sessionId, tokenHash, expiresAt } = next;
+  const { sessionId, tokenHash, expiresAt, familyKey } = next;
+  const isKnownWithoutRow = and(refreshTokens.isOfFamily, isNotNull(refreshTokens.spentAt));
   await tx
     .delete(refreshTokens)
-    .where(and(eq(refreshTokens.sessionId, sessionId), lte(refreshTokens.expiresAt, spentAt)));
+    .where(and(eq(refreshTokens.sessionId, sessionId), or(lte(refreshTokens.expiresAt, spentAt), isKnownWithoutRow)));
   await tx.update(refreshTokens).set({ spentAt, successorSeed }).where(eq(refreshTokens.tokenHash, spentHash));
-  await tx.insert(refreshTokens).values({ tokenHash, sessionId, expiresAt });
-  await tx.update(sessions).set({ expiresAt }).where(eq(sessions.id, sessionId));
+  await tx.insert(refreshTokens).values({ tokenHash, sessionId, expiresAt, isOfFamily: true });
+  await tx.update(sessions).set({ expiresAt, familyKey }).where(eq(sessions.id, sessionId));
+}
+
+export interface LockedSession {
+  readonly userId: string;
+  readonly familyKey: Buffer | null;
+}
+
+/** Reads a session and locks it, under whose lock all its tokens are read and changed. */
+export async function lockSession(tx: Transaction, sessionId: string): Promise<LockedSession | undefined> {
+  const [session] = await tx
+    .select({ userId: sessions.userId, familyKey: sessions.familyKey })
+    .from(sessions)
+    .where(eq(sessions.id, sessionId))
+    .for("update");
+  return session;
 }
 
 /** Whether a session has this token and it has not been spent. Its session must be locked. */
@@ -87,13 +116,13 @@ export async function endSession(tx: Transaction, sessionId: string): Promise<vo
   await tx.delete(sessions).where(eq(sessions.id, sessionId));
 }
 
-/** Ends the session that a refresh token belongs to, if there is one. */
-export async function endSessionOfToken(db: Database, tokenHash: Buffer): Promise<void> {
-  const ofToken = db
-    .select({ id: refreshTokens.sessionId })
+/** The session that has a refresh token's row, if there is one. */
+export async function sessionOfToken(tx: Transaction, tokenHash: Buffer): Promise<string | undefined> {
+  const [token] = await tx
+    .select({ sessionId: refreshTokens.sessionId })
     .from(refreshTokens)
     .where(eq(refreshTokens.tokenHash, tokenHash));
-  await db.delete(sessions).where(inArray(sessions.id, ofToken));
+  return token?.sessionId;
 }
 
 /** Ends the sessions of all users. @returns how many there were */

@@ -3,7 +3,7 @@ import { inTransaction } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
 import { type AttemptOutcome, takeLoginTurn } from "../credentials/login-turn.ts";
 import type { Lane } from "../credentials/passwords.ts";
-import { hashRefreshToken, newRefreshToken } from "../credentials/refresh-token.ts";
+import { hashRefreshToken, newFamilyKey, newRefreshToken } from "../credentials/refresh-token.ts";
 import { findLoginCandidate, forgetLoginAttempt, type LoginCandidate, noteLoginAttempt } from "../db/login-attempts.ts";
 import { insertSession } from "../db/sessions.ts";
 import { areSettled, FAILURE_WINDOW_MS, MAX_FAILURES, throttledForMs } from "../domain/login-throttle.ts";
@@ -54,11 +54,12 @@ export async function logIn(context: UserContext, credentials: Credentials): Pro
   }
   if (outcome === "wrong" || user === undefined) return { kind: "refused", code: "INVALID_CREDENTIALS" };
 
-  const refreshToken = newRefreshToken();
+  const [sessionId, familyKey] = [ids(), newFamilyKey()];
+  const refreshToken = newRefreshToken({ sessionId, key: familyKey });
   const nowMs = clock.now();
-  const session = { userId: user.id, createdAt: new Date(nowMs) };
+  const session = { userId: user.id, createdAt: new Date(nowMs), familyKey };
   const token = {
-    sessionId: ids(),
+    sessionId,
     tokenHash: hashRefreshToken(refreshToken),
     expiresAt: new Date(nowMs + REFRESH_TOKEN_LIFE_MS),
   };

@@ -2,8 +2,24 @@ import type { TokenPair } from "@shop/contracts/http/user";
 import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
-import { hashRefreshToken, newRefreshToken, newSuccessorSeed, successorOf } from "../credentials/refresh-token.ts";
-import { endSession, isUnspent, lockPresentedToken, type PresentedToken, replaceToken } from "../db/sessions.ts";
+import {
+  type Family,
+  hashRefreshToken,
+  isOfFamily,
+  newFamilyKey,
+  newRefreshToken,
+  newSuccessorSeed,
+  sessionNamedIn,
+  successorOf,
+} from "../credentials/refresh-token.ts";
+import {
+  endSession,
+  isUnspent,
+  lockPresentedToken,
+  lockSession,
+  type PresentedToken,
+  replaceToken,
+} from "../db/sessions.ts";
 import { REFRESH_TOKEN_LIFE_MS, tokenPair } from "./token-pair.ts";
 
 interface Presented {
@@ -30,43 +46,66 @@ export async function refreshLogin(context: UserContext, presented: Presented): 
   const presentedHash = hashRefreshToken(presented.refreshToken);
 
   const exchanged = await inTransaction(db, async (tx) => {
-    const token = await lockPresentedToken(tx, presentedHash);
-    const now = new Date(clock.now());
-    if (token === undefined || token.expiresAt <= now) return undefined;
-    const { sessionId, userId, role } = token;
-    if (token.spentAt !== null) {
-      const refreshToken = await givenBefore(tx, token, presented, now);
-      if (refreshToken !== undefined) return { user: { id: userId, role }, refreshToken };
+    const endReused = async (userId: string, sessionId: string) => {
       await endSession(tx, sessionId);
       metrics.count("refresh_token_reuse_total");
       logger.warn("a spent refresh token came again: its session is ended", { userId, sessionId });
       return undefined;
+    };
+    const token = await lockPresentedToken(tx, presentedHash);
+    if (token === undefined) {
+      const spent = await spentLongAgo(tx, presented.refreshToken);
+      return spent && endReused(spent.userId, spent.sessionId);
     }
-    const { refreshToken, seed: successorSeed } = nextToken(presented);
+    const now = new Date(clock.now());
+    if (token.expiresAt <= now) return undefined;
+    const { sessionId, userId, role } = token;
+    if (token.spentAt !== null) {
+      const refreshToken = await givenBefore(tx, token, presented, now);
+      if (refreshToken !== undefined) return { user: { id: userId, role }, refreshToken };
+      return endReused(userId, sessionId);
+    }
+    // A session of a release before families had keys gets one.
+    const familyKey = token.familyKey ?? newFamilyKey();
+    const { refreshToken, seed: successorSeed } = nextToken(presented, { sessionId, key: familyKey });
     const expiresAt = new Date(now.getTime() + REFRESH_TOKEN_LIFE_MS);
     const spent = { tokenHash: presentedHash, spentAt: now, successorSeed };
-    await replaceToken(tx, spent, { tokenHash: hashRefreshToken(refreshToken), sessionId, expiresAt });
+    await replaceToken(tx, spent, { tokenHash: hashRefreshToken(refreshToken), sessionId, expiresAt, familyKey });
     return { user: { id: userId, role }, refreshToken };
   });
   if (exchanged === undefined) return refused;
   return { kind: "refreshed", tokens: await tokenPair(context, exchanged.user, exchanged.refreshToken) };
 }
 
-function nextToken({ refreshToken, idempotencyKey }: Presented): { refreshToken: string; seed: Buffer | null } {
-  if (idempotencyKey === undefined) return { refreshToken: newRefreshToken(), seed: null };
+/** The session, locked, of a token whose row is gone because others were spent after it. */
+async function spentLongAgo(tx: Transaction, refreshToken: string) {
+  const sessionId = sessionNamedIn(refreshToken);
+  const session = sessionId === undefined ? undefined : await lockSession(tx, sessionId);
+  if (sessionId === undefined || !session?.familyKey) return undefined;
+  return isOfFamily(refreshToken, { sessionId, key: session.familyKey })
+    ? { sessionId, userId: session.userId }
+    : undefined;
+}
+
+function nextToken(
+  { refreshToken, idempotencyKey }: Presented,
+  family: Family,
+): { readonly refreshToken: string; readonly seed: Buffer | null } {
+  if (idempotencyKey === undefined) return { refreshToken: newRefreshToken(family), seed: null };
   const seed = newSuccessorSeed();
-  return { refreshToken: successorOf(refreshToken, idempotencyKey, seed), seed };
+  return { refreshToken: successorOf(refreshToken, idempotencyKey, seed, family), seed };
 }
 
 /** The refresh token that this very exchange gave before; undefined when it is another one, too long ago, or its token has been spent too. */
 async function givenBefore(
   tx: Transaction,
-  { sessionId, spentAt, successorSeed }: PresentedToken,
+  { sessionId, spentAt, successorSeed, familyKey }: PresentedToken,
   { refreshToken: spent, idempotencyKey }: Presented,
   now: Date,
 ): Promise<string | undefined> {
-  if (idempotencyKey === undefined || successorSeed === null || spentAt === null) return undefined;
+  if (idempotencyKey === undefined || successorSeed === null || spentAt === null || familyKey === null)
+    return undefined;
   if (now.getTime() - spentAt.getTime() > ASKED_AGAIN_WITHIN_MS) return undefined;
-  const successor = successorOf(spent, idempotencyKey, successorSeed);
+  const successor = successorOf(spent, idempotencyKey, successorSeed, { sessionId, key: familyKey });
   return (await isUnspent(tx, sessionId, hashRefreshToken(successor))) ? successor : undefined;
 }
