@@ -35,6 +35,17 @@ async function purge({ own = db, now = Date.now() } = {}): Promise<void> {
   await purging;
 }
 
+test("a dead letter is deleted when it was settled longer ago than it is kept, and never before it is settled", async () => {
+  await db.execute(sql`
+    insert into dead_letter (id, cause, detail, topic, partition, record_offset, headers, failed_at, replayed_at)
+    select gen_random_uuid(), 'NOT_JSON', detail, 't', 0, row_number() over (), '{}', now() - interval '900 days', settled
+    from (values ('open', null), ('settled', now() - interval '29 days'), ('settled before', now() - interval '31 days'))
+      as letters(detail, settled)`);
+  await purge();
+  const left = await db.execute<{ detail: string }>(sql`select detail from dead_letter order by detail`);
+  expect(left.map(({ detail }) => detail)).toEqual(["open", "settled"]);
+});
+
 test("what is unsent, and what may still come again, is kept for as long as it takes", async () => {
   await inTransaction(db, async (tx) => {
     await tx.execute(sql`

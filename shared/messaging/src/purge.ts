@@ -9,9 +9,17 @@ export interface Retention {
   readonly sentOutboxMs: number;
   /** Inbox rows: longer than Kafka keeps records (7 days by default), or a full replay would be applied again. */
   readonly inboxMs: number;
+  /** Dead letters that have been settled: longer than Kafka keeps records, so that one that comes again is not kept anew. */
+  readonly settledDeadLetterMs: number;
 }
 
-export const defaultRetention: Retention = { sentOutboxMs: 3 * 24 * 3_600_000, inboxMs: 14 * 24 * 3_600_000 };
+const DAY_MS = 24 * 3_600_000;
+
+export const defaultRetention: Retention = {
+  sentOutboxMs: 3 * DAY_MS,
+  inboxMs: 14 * DAY_MS,
+  settledDeadLetterMs: 30 * DAY_MS,
+};
 
 const PURGE_INTERVAL_MS = 60_000;
 /** A process that ends by a message is started again within minutes, and ends again. */
@@ -41,6 +49,8 @@ export async function purgeUntil(signal: AbortSignal, { db, clock, logger, reten
       select message_id from inbox where handled_at < ${before(retention.inboxMs)}
         and message_id not in (select message_id from dead_letter where replayed_at is null and message_id is not null)
       limit ${CHUNK})`,
+    sql`delete from dead_letter where id in (
+      select id from dead_letter where replayed_at < ${before(retention.settledDeadLetterMs)} limit ${CHUNK})`,
     sql`delete from deadly_message where message_id in (
       select message_id from deadly_message where last_at < ${before(DEADLY_MS)} limit ${CHUNK})`,
   ];

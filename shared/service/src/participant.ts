@@ -8,7 +8,7 @@ import type { Broker } from "@shop/messaging/broker";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import type { MessageHandlers } from "@shop/messaging/handlers";
 import { createMessaging } from "@shop/messaging/messaging";
-import { defaultRetention } from "@shop/messaging/purge";
+import { defaultRetention, type Retention } from "@shop/messaging/purge";
 import type { Clock } from "@shop/runtime/clock";
 import type { Identity } from "@shop/runtime/identity";
 import type { IdSource } from "@shop/runtime/ids";
@@ -63,6 +63,8 @@ export interface ParticipantDependencies {
   readonly seedDemoData: boolean;
   /** How many event streams this process holds open; `defaultStreamLimits` by default. */
   readonly streamLimits?: StreamLimits;
+  /** How long rows are kept that have done their work. */
+  readonly retention?: Retention;
   /** As in the messaging's options. */
   readonly recognisesKillers?: boolean;
 }
@@ -98,7 +100,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
   } = dependencies;
   const database = ownDatabase({ name, url: databaseUrl, driver, migrations, migrateAtStart, clock, logger });
   const { db, read } = database;
-  const retention = defaultRetention;
+  const { retention = defaultRetention } = dependencies;
   const messaging = createMessaging({
     db,
     databaseUrl,

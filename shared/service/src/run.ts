@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { createKeySource } from "@shop/http/key-source";
 import { createTokenVerifier } from "@shop/http/token-verifier";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
+import { defaultRetention } from "@shop/messaging/purge";
 import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createParticipant, type Participant } from "./participant.ts";
@@ -62,6 +63,7 @@ export function runParticipant(
         databaseUrl: config.DATABASE_URL,
         migrateAtStart: config.MIGRATE_AT_START,
         seedDemoData: config.SEED_DEMO_DATA,
+        retention: { ...defaultRetention, settledDeadLetterMs: config.SETTLED_DEAD_LETTER_DAYS * 24 * 3_600_000 },
         streamLimits: streamLimits(config),
         ...{ broker, verifier, identity, clock, ids: uuidV7, logger, metrics },
       });

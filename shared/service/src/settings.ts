@@ -107,6 +107,9 @@ export const messagingSettings = {
   KAFKA_SASL_PASSWORD: z.string().optional().describe("KAFKA_SASL_PASSWORD_FILE names a file"),
   KAFKA_PARTITIONS: wholeNumber(1, 1_000).default(6),
   KAFKA_REPLICATION_FACTOR: wholeNumber(1, 9).default(1),
+  SETTLED_DEAD_LETTER_DAYS: wholeNumber(14, 3_650)
+    .default(30)
+    .describe("how long dead letters are kept after they were settled; the others stay until they are"),
   TOPIC_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9._-]*$/)
