@@ -4,7 +4,7 @@ import { REPOSITORY } from "./repository.ts";
 
 const FOLDER = join(REPOSITORY, "deploy/observability");
 /** Prometheus' own words, and the labels of ours, beside which stand the names of metrics. */
-const WORDS = new Set(["max", "sum", "by", "rate", "increase", "or", "up", "job", "status"]);
+const WORDS = new Set(["max", "sum", "by", "rate", "increase", "or", "up", "time", "job", "status"]);
 
 async function shownByProcesses(): Promise<ReadonlySet<string>> {
   const paths = await Array.fromAsync(new Bun.Glob("{shared,services}/*/src/**/*.ts").scan(REPOSITORY));

@@ -30,7 +30,7 @@ beforeAll(async () => {
   service = await participantOnKafka(productService, database);
 }, 120_000);
 afterAll(async () => {
-  const drift = await imbalances(atHand.context.db);
+  const drift = await imbalances(atHand.context.db, new AbortController().signal);
   await service.close();
   await atHand.close();
   await database.drop();

@@ -70,7 +70,7 @@ beforeEach(async () => {
   await service.takeSent();
 });
 afterAll(async () => {
-  const drift = await imbalances(service.context.db);
+  const drift = await imbalances(service.context.db, new AbortController().signal);
   await service.close();
   await twin.close();
   await database.drop();
@@ -291,7 +291,41 @@ describe("the audit", () => {
     await service.clock.advance(5 * 60_000);
     await eventually(() => expect(service.clock.sleeperCount).toBe(1));
     expect(service.context.metrics.expose()).toContain("\nbooks_drift_products 0\n");
+    const finishedAt = /^stock_audit_last_finished_timestamp_seconds (.+)$/m.exec(
+      service.context.metrics.expose(),
+    )?.[1];
+    expect(Number(finishedAt)).toBe(service.clock.now() / 1_000);
     stopping.abort();
     await auditing;
   });
+
+  test("sees one moment however many pages it reads, while stock is taken and given back", async () => {
+    const [tea, jar] = [await onSale(1_000), await onSale(1_000)];
+    const held = orders(60);
+    await service.receive(...held.map((id) => take(id, { [tea]: 1, [jar]: 2 })));
+    let goesOn = true;
+    const trade = async () => {
+      for (let n = 0; goesOn; n += 1) {
+        const [order, other] = [uuidV7(), held[n % held.length] ?? ""];
+        await twin.receive(take(order, { [tea]: 1, [jar]: 1 }), giveBack(n % 2 === 0 ? order : other));
+        await changeStock(twin.context, { productId: tea, delta: 1, changedBy: admin });
+      }
+    };
+    const trading = trade();
+    for (let round = 0; round < 5; round += 1)
+      expect(await imbalances(service.context.db, new AbortController().signal, 3)).toEqual([]);
+    goesOn = false;
+    await trading;
+    await twin.takeSent();
+    await service.context.db
+      .update(product)
+      .set({ taken: sql`taken + 1` })
+      .where(eq(product.id, jar));
+    const found = await imbalances(service.context.db, new AbortController().signal, 3);
+    expect(found?.map(({ productId }) => productId)).toEqual([jar]);
+    await service.context.db
+      .update(product)
+      .set({ taken: sql`taken - 1` })
+      .where(eq(product.id, jar));
+  }, 120_000);
 });

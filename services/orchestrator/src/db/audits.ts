@@ -24,6 +24,9 @@ export interface NewRound {
   readonly asked: readonly AskedSaga[];
   readonly beforeSagaId: string | null;
   readonly askedAt: Date | null;
+  /** Given when a round, or a walk, ends with this step. */
+  readonly roundFinishedAt?: Date;
+  readonly walkFinishedAt?: Date;
 }
 
 export async function beginRound(tx: Transaction, { asked, ...round }: NewRound): Promise<void> {
@@ -44,8 +47,14 @@ export async function addTold(
   return row;
 }
 
-export async function endRound(tx: Transaction): Promise<void> {
-  await tx.update(audit).set({ auditId: null, askedAt: null, asked: [], told: {} });
+export async function endRound(tx: Transaction, now: Date): Promise<void> {
+  await tx.update(audit).set({ auditId: null, askedAt: null, asked: [], told: {}, roundFinishedAt: now });
+}
+
+/** When the audit last finished a round, and a walk over all sagas, at whichever replica; null before the first. */
+export async function finishedAt(db: Database): Promise<{ readonly round: Date | null; readonly walk: Date | null }> {
+  const [row] = await db.select({ round: audit.roundFinishedAt, walk: audit.walkFinishedAt }).from(audit);
+  return row ?? { round: null, walk: null };
 }
 
 export interface Walked {

@@ -93,6 +93,9 @@ export const audit = pgTable(
     askedAt: instantColumn("asked_at"),
     asked: jsonb("asked").$type<AskedSaga[]>().notNull().default([]),
     told: jsonb("told").$type<Partial<BooksTold>>().notNull().default({}),
+    /** When the last round was finished, and the last walk over all sagas. */
+    roundFinishedAt: instantColumn("round_finished_at"),
+    walkFinishedAt: instantColumn("walk_finished_at"),
   },
   (table) => [check("audit_has_one_row", sql`${table.one} = 1`)],
 );

@@ -9,7 +9,7 @@ import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
-import { beginRound, claimAudit, countFindings, suspects, walk } from "../db/audits.ts";
+import { beginRound, claimAudit, countFindings, finishedAt, suspects, walk } from "../db/audits.ts";
 
 /** The pause between two rounds, in milliseconds: with 500 orders in each, eight million orders a day are audited. */
 const PAUSE_MS = 5_000;
@@ -30,6 +30,18 @@ export async function auditBooks(context: ServiceContext, signal: AbortSignal): 
   const { db, outbox, wakeRelay, clock, logger, metrics } = context;
   let drifting = 0;
   metrics.gauge("books_drift_orders", "Orders on which the services do not agree", () => drifting);
+  let finished: Awaited<ReturnType<typeof finishedAt>> = { round: null, walk: null };
+  const seconds = (at: Date | null) => (at?.getTime() ?? 0) / 1_000;
+  metrics.gauge(
+    "books_audit_last_finished_timestamp_seconds",
+    "When the audit of the books last finished a walk over all sagas; 0 before the first",
+    () => seconds(finished.walk),
+  );
+  metrics.gauge(
+    "books_audit_round_last_finished_timestamp_seconds",
+    "When all services last answered a round of the audit of the books; 0 before the first",
+    () => seconds(finished.round),
+  );
   let walkAgainAt = 0;
   while (!signal.aborted) {
     try {
@@ -42,6 +54,7 @@ export async function auditBooks(context: ServiceContext, signal: AbortSignal): 
       if (round.questions.length > 0) wakeRelay();
       if (round.endsWalk) walkAgainAt = now + WALK_PAUSE_MS;
       drifting = await countFindings(db);
+      finished = await finishedAt(db);
     } catch (error) {
       logger.warn("the books could not be audited; it is tried again", { error });
     }
@@ -77,8 +90,14 @@ async function beginNext(
   const asked = [...again, ...page.sagas.filter(({ orderId }) => !known.has(orderId))];
   const auditId = asked.length === 0 ? null : ids();
   const askedAt = auditId === null ? null : new Date(now);
-  await beginRound(tx, { auditId, asked, beforeSagaId: page.beforeSagaId, askedAt });
   const endsWalk = walks && page.beforeSagaId === null;
+  const round = { auditId, asked, beforeSagaId: page.beforeSagaId, askedAt };
+  await beginRound(tx, {
+    ...round,
+    // There was nobody to ask about.
+    ...(auditId === null && { roundFinishedAt: new Date(now) }),
+    ...(endsWalk && { walkFinishedAt: new Date(now) }),
+  });
   if (auditId === null) return { questions: [], endsWalk };
   const question = { auditId, orderIds: asked.map(({ orderId }) => orderId) };
   const questions = [TellOrdersCommand, TellReservationsCommand, TellDeliveriesCommand].map((definition) =>

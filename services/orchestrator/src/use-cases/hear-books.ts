@@ -29,7 +29,7 @@ export async function hearBooks(
     tx,
     asked.filter(({ orderId }) => !found.has(orderId)).map(({ orderId }) => orderId),
   );
-  await endRound(tx);
+  await endRound(tx, new Date(clock.now()));
 
   metrics.count("books_audited_orders_total", {}, asked.length);
   for (const { orderId, detail } of confirmed)
