@@ -20,7 +20,7 @@ export interface PresentedToken {
 }
 
 /** A user's sessions at most. With one more, that which has been unused for the longest ends. */
-export const MAX_SESSIONS_PER_USER = 100;
+const MAX_SESSIONS_PER_USER = 100;
 
 /** Stores a session with its first token, and ends what the user has too many of. */
 export async function insertSession(
