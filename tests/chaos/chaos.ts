@@ -3,8 +3,10 @@ import { leaveOnSignal } from "@shop/local/leave-on-signal";
 import { SetupError } from "@shop/local/setup-error";
 import { catalogue, mixOf, planOf } from "./catalogue.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
-import { describe, kept, listOf, type Outcome, writeReport } from "./report.ts";
+import { describe, kept, listOf, type Outcome, resultOf } from "./report.ts";
 import { type Result, runPlan } from "./run.ts";
+import { appendResults, codeOfToday } from "../results/results.ts";
+import { writeTables } from "../results/tables.ts";
 import { onContainers, runOnContainers } from "../containers/chaos.ts";
 import type { Run } from "./plan.ts";
 
@@ -73,6 +75,8 @@ async function main(): Promise<number> {
     return 0;
   }
   leaveOnSignal(() => Promise.resolve(), say);
+  // Before a run of hours: the code may be changed meanwhile.
+  const code = await codeOfToday();
   let good = true;
   for (const chosen of runs) {
     const { title, seed, forMs } = chosen.of;
@@ -81,7 +85,10 @@ async function main(): Promise<number> {
     const outcome = await run(chosen, folder);
     for (const line of describe(outcome, folder)) say(`  ${line}`);
     good &&= kept(outcome);
-    if (options.report !== undefined) await writeReport(options.report, outcome, new Date());
+    if (options.report) {
+      await appendResults("chaos", [resultOf(outcome, code)]);
+      await writeTables();
+    }
   }
   return good ? 0 : 1;
 }

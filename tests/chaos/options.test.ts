@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { onContainers } from "../containers/chaos.ts";
 import { catalogue, mixOf, planOf } from "./catalogue.ts";
 import { readOptions, seedOf } from "./options.ts";
-import { commandFor, withRow } from "./report.ts";
+import { commandFor, resultOf } from "./report.ts";
 
 const day = new Date("2026-01-31T12:00:00Z");
 
@@ -32,13 +32,18 @@ test("a run names the command that repeats it", () => {
   ]);
 });
 
-test("a result takes the place of the older one of the same fault, and the text around stays", () => {
-  const text = "Before.\n\n| Fault | a |\n| --- | --- |\n| 5 killed | old |\n\nAfter.\n";
-  const once = withRow(withRow(text, "| 12 copies | new |"), "| 5 killed | new |");
-  expect(once.split("\n").filter((line) => line.includes("new"))).toEqual([
-    "| 5 killed | new |",
-    "| 12 copies | new |",
-  ]);
-  expect(once).not.toContain("old");
-  expect([once.startsWith("Before."), once.endsWith("After.\n")]).toEqual([true, true]);
+test("a run is kept with its commit and day, and a broken one with what broke", () => {
+  const of = mixOf(8, 90_000);
+  const code = { date: "2026-01-31", commit: "0123abc", changed: false };
+  const result = {
+    ...{ orders: 30, answers: { 201: 30 }, problems: {}, deeds: ["kill -9 order"], callersLateMs: 0 },
+    ...{ quietAfterMs: 1_500, breaches: [], failures: [] },
+  };
+  const outcome = { of, kind: "run", tookMs: 1, result } as const;
+  const good = resultOf(outcome, code);
+  expect(good).toMatchObject({ ...code, title: "a mix", verdict: "kept", quiet: "1.5 s", answers: "201 30" });
+  const breaches = [{ rule: "I1", text: "one piece too few" }] as const;
+  const bad = resultOf({ ...outcome, result: { ...result, breaches } }, code);
+  expect(bad).toMatchObject({ verdict: "broken", detail: "I1" });
+  expect(resultOf({ of, kind: "not run", why: "no engine" }, code)).toMatchObject({ verdict: "not run", orders: null });
 });

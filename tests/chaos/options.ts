@@ -11,8 +11,8 @@ export interface Options {
   readonly containers: boolean;
   readonly list: boolean;
   readonly help: boolean;
-  /** A Markdown file whose table takes the results. */
-  readonly report: string | undefined;
+  /** Whether the results are kept, and shown in the documents. */
+  readonly report: boolean;
   readonly out: string;
 }
 
@@ -26,7 +26,7 @@ export const USAGE = `Faults on real PostgreSQL, Kafka and service processes whi
   --seed N           a whole number that repeats the load and the script of the faults; that of the day by default
   --for TIME         how long orders come and harm is done for each fault: 60s, 2m; by default as long as the full run of each
                      fault, in which it takes effect as often as --list says
-  --report FILE      writes the results into the table of a Markdown file, in place of older ones of the same fault
+  --report           appends the results, with commit and day, to docs/results/chaos.jsonl, and renders docs/reliability.md
   --out FOLDER       for the journal of every answer, the script and the processes' last lines; .data/chaos by default
   --list             the faults and the rules that must hold under each
   --help             this
@@ -45,7 +45,7 @@ export function readOptions(argv: readonly string[], today: Date): Options {
       ...{ seed: { type: "string" }, for: { type: "string" }, faults: { type: "string" } },
       ...{ mix: { type: "boolean", default: false }, list: { type: "boolean", default: false } },
       ...{ containers: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
-      ...{ report: { type: "string" } },
+      ...{ report: { type: "boolean", default: false } },
       out: { type: "string", default: ".data/chaos" },
     },
   });

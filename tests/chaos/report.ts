@@ -1,5 +1,6 @@
 import type { Fault } from "./fault.ts";
 import type { Run } from "./plan.ts";
+import type { ChaosResult } from "../results/results.ts";
 import type { Result } from "./run.ts";
 
 export type Outcome =
@@ -48,42 +49,23 @@ export function listOf(faults: readonly Fault[]): readonly string[] {
   );
 }
 
-const HEADER = [
-  "| Fault | Seed, load | Done | Orders | Answers | Quiet after | Verdict |",
-  "| --- | --- | --- | --- | --- | --- | --- |",
-];
-
-/** Puts an outcome into the table of a Markdown file, in the order of the faults; the text around the table is left as it is. */
-export async function writeReport(path: string, outcome: Outcome, day: Date): Promise<void> {
-  const file = Bun.file(path);
-  const text = (await file.exists()) ? await file.text() : `${HEADER.join("\n")}\n`;
-  await Bun.write(path, withRow(text, rowOf(outcome, day)));
-}
-
-/** @returns the text with the row in its table, in place of an older one that begins with the same cell */
-export function withRow(text: string, row: string): string {
-  const lines = text.split("\n");
-  const begin = lines.findIndex((line) => line.startsWith("| Fault |"));
-  if (begin < 0) throw new Error("the report has no table that begins with | Fault |");
-  let end = begin + 2;
-  while (lines[end]?.startsWith("|")) end += 1;
-  const nameOf = (line: string) => line.split("|")[1]?.trim() ?? "";
-  const rows = [...lines.slice(begin + 2, end).filter((line) => nameOf(line) !== nameOf(row)), row];
-  const numberOf = (line: string) => Number.parseInt(nameOf(line)) || 99;
-  rows.sort((one, other) => numberOf(one) - numberOf(other));
-  return [...lines.slice(0, begin), ...HEADER, ...rows, ...lines.slice(end)].join("\n");
-}
-
-function rowOf(outcome: Outcome, day: Date): string {
+/** An outcome as it is kept. */
+export function resultOf(outcome: Outcome, code: Pick<ChaosResult, "date" | "commit" | "changed">): ChaosResult {
   const { title, seed, forMs, rules } = outcome.of;
-  const date = day.toISOString().slice(0, 10);
-  if (outcome.kind === "not run") return `| ${title} | ${date} | | | | | not run: ${outcome.why} |`;
+  const of = { ...code, title, seed, forMs };
+  if (outcome.kind === "not run") {
+    return { ...of, done: "", orders: null, answers: "", quiet: "", verdict: "not run", detail: outcome.why };
+  }
   const { orders, answers, deeds, quietAfterMs, breaches, failures } = outcome.result;
   const broken = [...new Set(breaches.map(({ rule }) => rule))].join(" ");
-  const verdict = kept(outcome) ? `kept ${rules.join(" ")}` : `**broken** ${broken} ${failures[0] ?? ""}`.trim();
-  const quiet = quietAfterMs === undefined ? "never" : seconds(quietAfterMs);
-  const cells = [title, `${seed}, ${forMs / 1_000} s`, summaryOf(deeds), orders, countsIn(answers), quiet, verdict];
-  return `| ${cells.join(" | ")} |`;
+  return {
+    ...of,
+    ...{ done: summaryOf(deeds), orders, answers: countsIn(answers) },
+    quiet: quietAfterMs === undefined ? "never" : seconds(quietAfterMs),
+    ...(kept(outcome)
+      ? { verdict: "kept", detail: rules.join(" ") }
+      : { verdict: "broken", detail: `${broken} ${failures[0] ?? ""}`.trim() }),
+  };
 }
 
 /** The deeds with their numbers left out, counted: "12 × kill -9 order". */

@@ -16,6 +16,7 @@ export const PLACES: readonly PlaceRule[] = [
   { files: ".github/dependabot.yml", purpose: "updates of pinned versions" },
   { files: ".github/workflows/*.yml", purpose: "GitHub's workflows" },
   { files: "docs/**/*.{md,svg,png}", purpose: "documents and their pictures" },
+  { files: "docs/results/*.jsonl", purpose: "results of runs, one a line, which tables in documents are made of" },
   { files: "patches/*.patch", purpose: "patches of libraries, see bun patch" },
 
   { files: "deploy/docker/{Dockerfile,*.sh}", purpose: "the image and its operation" },

@@ -16,6 +16,8 @@ export interface Options {
   readonly engine: boolean;
   /** Writes the whole trace of each seed. */
   readonly trace: boolean;
+  /** Whether the seeds are added to those that have been played. */
+  readonly tally: boolean;
   readonly help: boolean;
 }
 
@@ -31,6 +33,7 @@ export const USAGE = `The whole system in one process and in simulated time: wha
   --workers N      in so many processes; as many as there are processors by default
   --faults NAMES   separated by commas, in place of those that each seed draws; "none" for none: ${FAULT_NAMES.join(", ")}
   --engine         the saga engine alone, with participants that are modelled: a hundred thousand seeds in seconds
+  --tally          appends the seeds, with commit and day, to docs/results/sim.jsonl, and renders docs/reliability.md
   --help           this
 
 Ends with 0 when every rule held under every seed, with 1 when one was broken, with 2 for a wrong option.
@@ -47,6 +50,7 @@ export function readOptions(argv: readonly string[], today: Date): Options {
       ...{ seed: { type: "string" }, seeds: { type: "string" }, for: { type: "string" }, faults: { type: "string" } },
       workers: { type: "string", default: String(availableParallelism()) },
       ...{ engine: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+      tally: { type: "boolean", default: false },
     },
   });
   const isOne = values.seed !== undefined && values.seeds === undefined && values.for === undefined;
@@ -60,7 +64,7 @@ export function readOptions(argv: readonly string[], today: Date): Options {
     seeds: isOne ? 1 : values.seeds === undefined ? many : wholeNumber("--seeds", values.seeds),
     forMs: values.for === undefined ? undefined : wholeNumber("--for", values.for) * 1_000,
     workers: Math.max(1, wholeNumber("--workers", values.workers)),
-    ...{ faults, engine: values.engine, trace: isOne, help: values.help },
+    ...{ faults, engine: values.engine, trace: isOne, tally: values.tally, help: values.help },
   };
 }
 

@@ -12,6 +12,11 @@ export class Judged {
     for (const rule of rules) this.#seeds.set(rule, (this.#seeds.get(rule) ?? 0) + 1);
   }
 
+  /** For each rule the number of seeds. */
+  toRecord(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#seeds);
+  }
+
   /** `I1 120, I2 120, …`: for each rule the number of seeds. */
   toText(): string {
     return [...this.#seeds].map(([rule, seeds]) => `${rule} ${seeds}`).join(", ");
