@@ -8,6 +8,8 @@ import { until } from "@shop/local/demo/story";
 import { startSystem, type System } from "@shop/local/system";
 import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
+import { appendResults, codeOfToday } from "../results/results.ts";
+import { writeTables } from "../results/tables.ts";
 import { atMost, percentile } from "./load.ts";
 
 /**
@@ -19,6 +21,8 @@ const { values } = parseArgs({
     orders: { type: "string", default: "100000" },
     parts: { type: "string", default: "10" },
     "in-flight": { type: "string", default: "32" },
+    /** Appends what was measured to docs/results/bench.jsonl, and renders docs/performance.md. */
+    record: { type: "boolean", default: false },
   },
 });
 const orders = Number(values.orders);
@@ -88,6 +92,9 @@ async function run(system: System): Promise<void> {
   const product = { name: "Of a day", price: 1_000, currency: "KRW", stock: 1_000_000 } as const;
   const { id: productId } = await admin.createProduct(product);
   await until("the catalogue", () => areOrderable(people[0], [productId]), Boolean);
+  const code = await codeOfToday();
+  /** After each part. */
+  const [waited, resident]: [string[], string[]] = [[], []];
   let number = 0;
   for (let part = 1; part <= parts; part += 1) {
     const startedAt = performance.now();
@@ -96,9 +103,10 @@ async function run(system: System): Promise<void> {
     );
     const perSecond = Math.round((waits.length * 1_000) / (performance.now() - startedAt));
     const at = (below: number) => Math.round(percentile(waits, below));
-    say(
-      `${number} orders: ${perSecond} per s, 201 after ${at(0.5)} ms (p50), ${at(0.99)} ms (p99); MB: ${await memory(system)}`,
-    );
+    const megabytes = await memory(system);
+    waited.push(`${at(0.5)} ms, ${at(0.99)} ms`);
+    resident.push(megabytes);
+    say(`${number} orders: ${perSecond} per s, 201 after ${at(0.5)} ms (p50), ${at(0.99)} ms (p99); MB: ${megabytes}`);
   }
   await until(
     "the last orders",
@@ -112,6 +120,25 @@ async function run(system: System): Promise<void> {
   await Bun.sleep(75_000);
   say(`${DAYS_LATER} days later`);
   for (const table of ["outbox", "inbox"] as const) say(`${table}: ${await sizes(system, table)}`);
+  if (!values.record) return;
+  const command = `bun tests/bench/day.ts --orders ${orders} --in-flight ${inFlight}`;
+  const after = (measured: readonly string[]) => ({
+    "after a tenth": measured[Math.ceil(parts / 10) - 1] ?? "",
+    "after half": measured[Math.ceil(parts / 2) - 1] ?? "",
+    "after all": measured.at(-1) ?? "",
+  });
+  const rows = { "201 after, p50 and p99": waited, "resident, MB": resident };
+  await appendResults(
+    "bench",
+    Object.entries(rows).map(([what, measured]) => ({
+      ...code,
+      command,
+      group: "day",
+      what,
+      figures: after(measured),
+    })),
+  );
+  await writeTables();
 }
 
 const system = await startSystem({
