@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   CancelDeliveryCommand,
   CreateDeliveryCommand,
@@ -7,11 +7,31 @@ import {
 } from "@shop/contracts/messages/delivery";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { expectOthersGoOn, participantOnKafka } from "@shop/service/testing/participant-on-kafka";
-import { participantUnderTest } from "@shop/service/testing/participant-under-test";
-import { createTestDatabase } from "@shop/testing/database";
+import {
+  expectOthersAnswered,
+  expectOthersGoOn,
+  type ParticipantOnKafka,
+  participantOnKafka,
+} from "@shop/service/testing/participant-on-kafka";
+import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { sql } from "drizzle-orm";
 import { deliveryService } from "./service.ts";
+
+let database: TestDatabase;
+let atHand: ParticipantUnderTest;
+let service: ParticipantOnKafka;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ service: "delivery" });
+  atHand = await participantUnderTest(deliveryService, database.url);
+  service = await participantOnKafka(deliveryService, database);
+}, 120_000);
+afterAll(async () => {
+  await service.close();
+  await atHand.close();
+  await database.drop();
+});
 
 const about = (orderId: string) => ({ orderId, customerId: uuidV7(), deliveryAddress: "1 Sejong-daero" });
 const create = (orderId: string) => outgoing(CreateDeliveryCommand, orderId, about(orderId), undefined);
@@ -21,9 +41,6 @@ const leadsTo = ({ definition }: Outgoing) => [
 ];
 
 test("while a delivery is locked its order waits, those of others go on", async () => {
-  const database = await createTestDatabase({ service: "delivery" });
-  const atHand = await participantUnderTest(deliveryService, database.url);
-  const service = await participantOnKafka(deliveryService, database);
   const known = uuidV7();
   await atHand.receive(create(known));
   await expectOthersGoOn(service, {
@@ -33,7 +50,24 @@ test("while a delivery is locked its order waits, those of others go on", async 
     leadsTo,
   });
   expect(await atHand.context.db.execute(sql`select from delivery where status = 'CANCELLED'`)).toHaveLength(21);
-  await service.close();
-  await atHand.close();
-  await database.drop();
 }, 300_000);
+
+test("while a delivery is locked calls that claim it leave the connections to the others, and succeed when they are repeated afterwards", async () => {
+  const orderIds = [uuidV7(), uuidV7()];
+  await atHand.receive(...orderIds.map(create));
+  const [locked = "", free = ""] = await Promise.all(
+    orderIds.map(async (orderId) => {
+      const [row] = await atHand.context.db.execute<{ id: string }>(
+        sql`select id from delivery where order_id = ${orderId}`,
+      );
+      return row?.id;
+    }),
+  );
+  const headers = await atHand.as("rider", uuidV7());
+  const claim = async (id: string) => atHand.app.request(`/api/deliveries/${id}/claim`, { method: "PUT", headers });
+  await expectOthersAnswered(service, {
+    lock: sql`select from delivery where id = ${locked} for update`,
+    held: () => claim(locked),
+    free: () => claim(free),
+  });
+}, 120_000);

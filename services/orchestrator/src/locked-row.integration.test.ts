@@ -6,6 +6,7 @@ import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messag
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
+  expectOthersAnswered,
   expectOthersGoOn,
   type ParticipantOnKafka,
   participantOnKafka,
@@ -60,3 +61,21 @@ test("while the audit's round is locked what is told of it waits, and sagas go o
   });
   expect(await db.execute(sql`select told ? 'orders' as heard from audit`)).toMatchObject([{ heard: true }]);
 }, 300_000);
+
+test("while a saga is locked calls that retry it leave the connections to the others, and succeed when they are repeated afterwards", async () => {
+  const [locked, free] = [newOrder(), newOrder()];
+  await atHand.receive(created(locked), created(free));
+  const headers = await atHand.as("admin", uuidV7());
+  const { db } = atHand.context;
+  const idOf = async (orderId: string) => {
+    const [row] = await db.execute<{ id: string }>(sql`select id from saga where order_id = ${orderId}`);
+    return row?.id ?? "";
+  };
+  const [lockedId, freeId] = [await idOf(locked.orderId), await idOf(free.orderId)];
+  const retry = async (id: string) => atHand.app.request(`/api/sagas/${id}/retry`, { method: "POST", headers });
+  await expectOthersAnswered(service, {
+    lock: sql`select from saga where id = ${lockedId} for update`,
+    held: () => retry(lockedId),
+    free: () => retry(freeId),
+  });
+}, 120_000);

@@ -10,6 +10,7 @@ import { ProductChanged } from "@shop/contracts/messages/product";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
+  expectOthersAnswered,
   expectOthersGoOn,
   type ParticipantOnKafka,
   participantOnKafka,
@@ -114,4 +115,15 @@ test("while an idempotency key is taken by a transaction that does not end, orde
   const ids = await Promise.all(answers.map(async (answer) => Order.parse(await answer.json()).id));
   expect(new Set(ids).size).toBe(1);
   expect(await db.execute(sql`select from idempotency_key where key = ${key}`)).toHaveLength(1);
+}, 120_000);
+
+test("while an order is locked calls that cancel it leave the connections to the others, and succeed when they are repeated afterwards", async () => {
+  const [locked = "", free = ""] = await placed(2);
+  const headers = await atHand.as("customer", customer);
+  const cancelling = async (id: string) => atHand.app.request(`/api/orders/${id}/cancel`, { method: "POST", headers });
+  await expectOthersAnswered(service, {
+    lock: sql`select from orders where id = ${locked} for update`,
+    held: () => cancelling(locked),
+    free: () => cancelling(free),
+  });
 }, 120_000);

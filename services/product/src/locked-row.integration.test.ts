@@ -8,6 +8,7 @@ import {
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
+  expectOthersAnswered,
   expectOthersGoOn,
   type ParticipantOnKafka,
   participantOnKafka,
@@ -87,3 +88,21 @@ test("while an order's reservation is locked that order waits and the others are
   });
   expect(await stockOf(jar)).toBe(90);
 }, 300_000);
+
+test("while a product is locked calls that change it leave the connections to the others, and succeed when they are repeated afterwards", async () => {
+  const [tea, jar] = [await onSale(100), await onSale(100)];
+  const headers = { ...(await atHand.as("admin", uuidV7())), "content-type": "application/json" };
+  const call = async (method: string, path: string, body?: object) =>
+    atHand.app.request(`/api/products/${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  for (const change of [
+    (id: string) => call("PATCH", id, { price: 5_000 }),
+    (id: string) => call("POST", `${id}/stock`, { delta: 1 }),
+    (id: string) => call("DELETE", id),
+  ])
+    await expectOthersAnswered(service, {
+      lock: sql`select from product where id = ${tea} for update`,
+      held: () => change(tea),
+      free: () => change(jar),
+    });
+  expect([await stockOf(tea), await stockOf(jar)]).toEqual([101, 101]);
+}, 120_000);

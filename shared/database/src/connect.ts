@@ -13,7 +13,7 @@ export interface ConnectOptions {
   readonly applicationName: string;
   /** Connections at most. Ten is enough for two cores: the work comes in batches. */
   readonly max?: number;
-  /** A statement that runs longer is ended by the server, in milliseconds. One that waits for a lock is ended after half of that. */
+  /** A statement that runs longer is ended by the server, in milliseconds. One that waits for a lock is ended after a second, or after half of that if it is less. */
   readonly statementTimeoutMs?: number;
   /** A transaction that is silent for longer between two statements is ended by the server, in milliseconds, and with it its locks. */
   readonly silentTransactionTimeoutMs?: number;
@@ -25,6 +25,8 @@ export interface ConnectOptions {
   readonly answerTimeoutMs?: number;
 }
 
+/** How long a statement waits for a lock, in milliseconds: less than a call may take (1.5 s), so that it is not the pool's connections that wait when the caller has gone. */
+const LOCK_TIMEOUT_MS = 1_000;
 /** The time a new connection may take, in seconds: a call that needs the database is answered with 503 within two. */
 const CONNECT_TIMEOUT_S = 1.5;
 /** After this long without a sign of life the kernel asks the other side for one, in seconds; here for connections that wait, on the server for all. */
@@ -66,7 +68,7 @@ export function connectDatabase({
       application_name: applicationName,
       statement_timeout: statementTimeoutMs,
       // Told apart from a statement that is slow by itself: whoever waits for another's lock has done nothing wrong.
-      lock_timeout: Math.floor(statementTimeoutMs / 2),
+      lock_timeout: Math.min(LOCK_TIMEOUT_MS, Math.floor(statementTimeoutMs / 2)),
       // A process that is frozen or cut off must not hold up all others with what it has locked.
       idle_in_transaction_session_timeout: silentTransactionTimeoutMs,
       // The server lets go of sessions that a cut network left behind, before they are too many for it.

@@ -6,6 +6,7 @@ import { endSession, pidOf } from "@shop/testing/sessions";
 import { settled } from "@shop/testing/settled";
 import { connectDatabase } from "./connect.ts";
 import { isTransient } from "./errors.ts";
+import { setLockWait } from "./locks.ts";
 import { inTransaction } from "./transaction.ts";
 
 let database: TestDatabase;
@@ -54,9 +55,11 @@ describe("a transaction that falls silent, as that of a frozen process does", ()
     });
     const outcome = settled(silent);
     await locked;
-    expect(
-      await settled(inTransaction(other, (tx) => tx.execute(sql`insert into orders values (${id})`))),
-    ).toHaveProperty("count", 1);
+    const waits = inTransaction(other, async (tx) => {
+      await setLockWait(tx, 30_000);
+      return tx.execute(sql`insert into orders values (${id})`);
+    });
+    expect(await settled(waits)).toHaveProperty("count", 1);
     thaw();
     expect(isTransient(await outcome)).toBe(true);
     expect(await operator`select 1 from outbox`).toHaveLength(0);

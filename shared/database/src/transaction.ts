@@ -1,5 +1,5 @@
 import type { Database, Transaction } from "./connect.ts";
-import { isReadOnly, isStaleStatement } from "./errors.ts";
+import { isLockTimeout, isReadOnly, isStaleStatement } from "./errors.ts";
 
 /** Each of a pool's sessions may have to find out for itself that its statements are stale. */
 const ATTEMPTS = 12;
@@ -22,5 +22,44 @@ export async function inTransaction<Result>(db: Database, work: (tx: Transaction
     } catch (error) {
       if (isDone || attempt === ATTEMPTS || !(isStaleStatement(error) || isReadOnly(error))) throw error;
     }
+  }
+}
+
+/** Who waits for the transaction under way on a row, in their order; by the row, for each pool. */
+const turns = new WeakMap<Database, Map<string, PromiseWithResolvers<void>[]>>();
+
+/**
+ * Runs `work` as `inTransaction` does, one at a time for each row: for callers that change one row, such as a product's. They would wait
+ * for each other at the row's lock all the same. So when another session holds the row, one connection of the pool waits for it, and not all of
+ * them, which other rows need. When that wait comes to nothing, those that came meanwhile fail with the same error.
+ * @param rowId a UUID or a hash, in upper or lower case
+ * @throws what `inTransaction` throws; what `isLockTimeout` knows when the row is held for longer than the pool's sessions wait for a lock
+ */
+export async function inTransactionOn<Result>(
+  db: Database,
+  rowId: string,
+  work: (tx: Transaction) => Promise<Result>,
+): Promise<Result> {
+  const ofPool = turns.get(db) ?? new Map<string, PromiseWithResolvers<void>[]>();
+  turns.set(db, ofPool);
+  const name = rowId.toLowerCase();
+  const ahead = ofPool.get(name);
+  const waiting = ahead ?? [];
+  if (ahead === undefined) {
+    ofPool.set(name, waiting);
+  } else {
+    const turn = Promise.withResolvers<void>();
+    ahead.push(turn);
+    await turn.promise;
+  }
+  try {
+    return await inTransaction(db, work);
+  } catch (error) {
+    if (isLockTimeout(error)) for (const turn of waiting.splice(0)) turn.reject(error);
+    throw error;
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) ofPool.delete(name);
+    else next.resolve();
   }
 }

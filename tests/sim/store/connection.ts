@@ -16,7 +16,7 @@ export interface Surroundings {
 }
 
 /** A statement that waits longer for a lock is ended by the server, as `connectDatabase` asks it to, unless its transaction asks for less. */
-const LOCK_TIMEOUT_MS = 7_500;
+const LOCK_TIMEOUT_MS = 1_000;
 
 /** Statements that may wait for a lock. */
 const LOCKS = /\b(?:insert|update|delete|share)\b/i;

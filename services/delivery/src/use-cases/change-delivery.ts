@@ -1,5 +1,5 @@
 import type { Delivery } from "@shop/contracts/http/delivery";
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import type { Outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { changeStanding, lockDelivery, standingOf, toDelivery } from "../db/deliveries.ts";
@@ -24,7 +24,7 @@ export async function changeDelivery<After extends Standing>(
   { db, outbox, wakeRelay, clock }: RidingContext,
   { deliveryId, decide, tell }: Riding<After>,
 ): Promise<RidingResult> {
-  const result = await inTransaction(db, async (tx): Promise<RidingResult> => {
+  const result = await inTransactionOn(db, deliveryId, async (tx): Promise<RidingResult> => {
     const row = await lockDelivery(tx, deliveryId);
     if (row === undefined) return { kind: "refused", code: "NOT_FOUND" };
     const now = new Date(clock.now());

@@ -1,4 +1,4 @@
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { type AdminRequest, isPastPivot } from "./advance.ts";
@@ -32,7 +32,7 @@ export async function intervene(
   { sagaId, asks, by, traceparent }: Intervention,
 ): Promise<InterventionResult> {
   const { db, outbox, wakeRelay } = context;
-  const result = await inTransaction(db, async (tx): Promise<InterventionResult> => {
+  const result = await inTransactionOn(db, sagaId, async (tx): Promise<InterventionResult> => {
     const state = await lockById(tx, sagaId);
     if (state === undefined) return { kind: "refused", code: "NOT_FOUND" };
     const refused = refusalOf(state, asks, versions);

@@ -1,6 +1,6 @@
 import type { Order } from "@shop/contracts/http/order";
 import { OrderCancelRequested } from "@shop/contracts/messages/order";
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { eq, sql } from "drizzle-orm";
@@ -26,7 +26,7 @@ export async function cancelOrder(
   { db, outbox, wakeRelay, clock }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">,
   { orderId, customerId, traceparent }: CancelRequest,
 ): Promise<CancelResult> {
-  const result = await inTransaction(db, async (tx): Promise<CancelResult> => {
+  const result = await inTransactionOn(db, orderId, async (tx): Promise<CancelResult> => {
     const [row] = await tx.select().from(orders).where(eq(orders.id, orderId)).for("update");
     if (row === undefined || (customerId !== undefined && row.customerId !== customerId))
       return { kind: "refused", code: "NOT_FOUND" };

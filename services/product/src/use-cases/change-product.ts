@@ -1,5 +1,5 @@
 import type { Product } from "@shop/contracts/http/product";
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { eq } from "drizzle-orm";
 import { type ChangeRefusal, lockVersion, productChanged, toProduct, whichever } from "../db/products.ts";
@@ -24,7 +24,7 @@ export async function changeProduct(
   { db, outbox, wakeRelay }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay">,
   { productId, change, onlyIf = whichever, traceparent }: ChangeRequest,
 ): Promise<ChangeResult> {
-  const result = await inTransaction(db, async (tx): Promise<ChangeResult> => {
+  const result = await inTransactionOn(db, productId, async (tx): Promise<ChangeResult> => {
     const locked = await lockVersion(tx, productId, onlyIf);
     if (locked.kind === "refused") return locked;
     const before = locked.row;

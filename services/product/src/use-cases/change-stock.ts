@@ -1,6 +1,6 @@
 import type { Product } from "@shop/contracts/http/product";
 import { MAX_STOCK } from "@shop/contracts/primitives";
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { eq } from "drizzle-orm";
 import { type ChangeRefusal, lockVersion, toProduct, whichever } from "../db/products.ts";
@@ -26,7 +26,7 @@ export async function changeStock(
   { db, clock }: Pick<ServiceContext, "db" | "clock">,
   { productId, delta, onlyIf = whichever, changedBy }: StockChangeRequest,
 ): Promise<StockChangeResult> {
-  return inTransaction(db, async (tx): Promise<StockChangeResult> => {
+  return inTransactionOn(db, productId, async (tx): Promise<StockChangeResult> => {
     const locked = await lockVersion(tx, productId, onlyIf);
     if (locked.kind === "refused") return locked;
     const before = locked.row;

@@ -1,4 +1,4 @@
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { eq } from "drizzle-orm";
 import { type ChangeRefusal, lockVersion, productChanged, whichever } from "../db/products.ts";
@@ -16,7 +16,7 @@ export async function withdrawProduct(
   { db, outbox, wakeRelay, clock }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">,
   { productId, onlyIf = whichever, traceparent }: WithdrawRequest,
 ): Promise<{ readonly kind: "withdrawn" } | ChangeRefusal> {
-  const result = await inTransaction(db, async (tx) => {
+  const result = await inTransactionOn(db, productId, async (tx) => {
     const locked = await lockVersion(tx, productId, onlyIf);
     if (locked.kind === "refused") return locked;
     const change = { withdrawnAt: new Date(clock.now()), version: locked.row.version + 1 };

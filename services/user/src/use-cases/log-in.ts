@@ -1,5 +1,5 @@
 import type { TokenPair } from "@shop/contracts/http/user";
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
 import { type AttemptOutcome, takeLoginTurn } from "../credentials/login-turn.ts";
 import type { Lane } from "../credentials/passwords.ts";
@@ -63,7 +63,7 @@ export async function logIn(context: UserContext, credentials: Credentials): Pro
     tokenHash: hashRefreshToken(refreshToken),
     expiresAt: new Date(nowMs + REFRESH_TOKEN_LIFE_MS),
   };
-  await inTransaction(db, (tx) => insertSession(tx, session, token));
+  await inTransactionOn(db, user.id, (tx) => insertSession(tx, session, token));
   return { kind: "loggedIn", tokens: await tokenPair(context, user, refreshToken) };
 }
 

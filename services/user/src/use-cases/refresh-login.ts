@@ -1,6 +1,6 @@
 import type { TokenPair } from "@shop/contracts/http/user";
 import type { Transaction } from "@shop/database/connect";
-import { inTransaction } from "@shop/database/transaction";
+import { inTransactionOn } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
 import {
   type Family,
@@ -45,7 +45,7 @@ export async function refreshLogin(context: UserContext, presented: Presented): 
   const { db, clock, logger, metrics } = context;
   const presentedHash = hashRefreshToken(presented.refreshToken);
 
-  const exchanged = await inTransaction(db, async (tx) => {
+  const exchanged = await inTransactionOn(db, presentedHash.toString("hex"), async (tx) => {
     const endReused = async (userId: string, sessionId: string) => {
       await endSession(tx, sessionId);
       metrics.count("refresh_token_reuse_total");

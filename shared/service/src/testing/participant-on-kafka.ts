@@ -27,6 +27,8 @@ export interface ParticipantOnKafka {
   sentByKey(): Promise<ReadonlyMap<string, readonly string[]>>;
   /** Runs `work` while another session holds the locks that a statement takes; its transaction is committed in the end, or rolled back. */
   whileLocked(statement: SQL, work: () => Promise<void>, end?: "commit" | "rollback"): Promise<void>;
+  /** How many sessions of a `participantUnderTest` of this database wait for a lock of another one. */
+  callsWaiting(): Promise<number>;
   /** Ends the present process in order, and starts another one in its place. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -90,6 +92,12 @@ export async function participantOnKafka(participant: Participant, { url }: Test
         letGo.resolve();
         await holder;
       }
+    },
+    async callsWaiting() {
+      const rows = await db.execute(sql`
+        select from pg_stat_activity
+        where datname = current_database() and application_name = 'under test' and wait_event_type = 'Lock'`);
+      return rows.length;
     },
     async restart() {
       await running.stop();
@@ -157,4 +165,37 @@ export async function expectOthersGoOn(
   await eventually(() => expect(service.metrics.read("messages_deferred")).toBe(0), DEADLINE);
   expect(await only(free)).toEqual(sentBy(free));
   expect(service.lines.filter(({ level }) => level === "error")).toEqual([]);
+}
+
+export interface LockedCall {
+  /** Locks a row in another session. */
+  readonly lock: SQL;
+  /** A call that changes the row. */
+  readonly held: () => Promise<Response>;
+  /** A call that changes another row of the same table. */
+  readonly free: () => Promise<Response>;
+}
+
+/** Three times as many as a process has connections. */
+const CALLS = 30;
+
+/**
+ * Expects that calls for a row which another session has locked do not occupy the connections: one waits, a call for another row succeeds
+ * meanwhile, those for the locked row are refused as to be repeated, and when the row is unlocked a repeated one succeeds.
+ */
+export async function expectOthersAnswered(
+  service: ParticipantOnKafka,
+  { lock, held, free }: LockedCall,
+): Promise<void> {
+  await service.whileLocked(lock, async () => {
+    const calls = Promise.all(Array.from({ length: CALLS }, held));
+    expect((await free()).ok).toBe(true);
+    expect(await service.callsWaiting()).toBeLessThanOrEqual(1);
+    for (const answer of await calls)
+      expect([answer.status, answer.headers.get("retry-after"), await answer.json()]).toEqual([
+        ...[503, "1"],
+        expect.objectContaining({ code: "UNAVAILABLE" }),
+      ]);
+  });
+  expect((await held()).ok).toBe(true);
 }
