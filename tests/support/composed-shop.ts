@@ -3,6 +3,7 @@ import { enter } from "@shop/local/demo/enter";
 import { areOrderable } from "@shop/local/demo/orderable";
 import { eventually } from "@shop/testing/eventually";
 import type { ComposeProject } from "./compose-project.ts";
+import { untilAnswered } from "./until-answered.ts";
 import { deliveryOf, orderBecomes, placeOrder } from "./test-system.ts";
 
 /** People at a composed system, and a product of which there is plenty. */
@@ -30,7 +31,8 @@ export async function openComposedShop(
   // Just started on a machine that is busy, a password may take longer than a call has.
   const loggedIn = (name: string) => eventually(() => enter(url, name));
   const [customer, rider, admin] = [await loggedIn("customer"), await loggedIn("rider"), await loggedIn("admin")];
-  const plenty = (await customer.listProducts({ limit: 100 })).items.find(({ stock }) => stock > 100);
+  const { items } = await untilAnswered(() => customer.listProducts({ limit: 100 }));
+  const plenty = items.find(({ stock }) => stock > 100);
   if (plenty === undefined) throw new Error("the demo data has no product with stock");
   const productId = plenty.id;
   await eventually(async () => {
@@ -44,7 +46,7 @@ export async function openComposedShop(
       return id;
     },
     async complete(orderId) {
-      await rider.completeDelivery((await deliveryOf(rider, orderId)).id);
+      await untilAnswered(async () => rider.completeDelivery((await deliveryOf(rider, orderId)).id));
       await orderBecomes(customer, orderId, "status", "COMPLETE", withinMs);
     },
   };
