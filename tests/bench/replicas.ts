@@ -7,6 +7,8 @@ import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
 import { depthsOf } from "../support/composed-depths.ts";
 import { composeProject, docker, serviceOf } from "../support/compose-project.ts";
+import { appendResults, type BenchResult, codeOfToday } from "../results/results.ts";
+import { writeTables } from "../results/tables.ts";
 import { atMost, customers } from "./load.ts";
 
 /**
@@ -20,6 +22,8 @@ const { values } = parseArgs({
     "in-flight": { type: "string", default: "48" },
     /** What each replica may use of a core in the second part. */
     cpus: { type: "string", default: "0.1" },
+    /** Appends what was measured to docs/results/bench.jsonl, and renders docs/operations.md. */
+    record: { type: "boolean", default: false },
   },
 });
 const orders = Number(values.orders);
@@ -75,24 +79,33 @@ async function run(): Promise<void> {
     return (count / (performance.now() - startedAt)) * 1_000;
   }
 
+  const code = await codeOfToday();
+  const command = `bun tests/bench/replicas.ts --orders ${orders} --in-flight ${inFlight}`;
+  const results: BenchResult[] = [];
   for (const [cpus, what] of [
     ["2", "sharing the machine"],
     [values.cpus, `each with ${values.cpus} of a core`],
   ] as const) {
     for (let round = 1; round <= rounds; round += 1) {
       let one = Number.NaN;
+      const figures: Record<string, string> = {};
       for (const count of [1, 2, 3]) {
         await scaleTo(count, cpus);
         await measured(orders / 4);
         const perSecond = await measured(orders);
         if (count === 1) one = perSecond;
+        figures[`${count} of each`] = `${(perSecond / one).toFixed(1)} times`;
         say(
           `round ${round}, ${count} of each, ${what}: ${perSecond.toFixed(0)} orders per s, ${(perSecond / one).toFixed(2)} of one`,
         );
       }
+      results.push({ ...code, command, group: "replicas", what: `${what}, round ${round}`, figures });
     }
   }
   await deliveryDb.end();
+  if (!values.record) return;
+  await appendResults("bench", results);
+  await writeTables();
 }
 
 try {

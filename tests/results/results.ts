@@ -51,6 +51,7 @@ export const BENCH_GROUPS = {
   unloaded: ["p50", "p99"],
   streams: ["without", "with half", "with all", "a stream"],
   day: ["after a tenth", "after half", "after all"],
+  replicas: ["1 of each", "2 of each", "3 of each"],
 } as const;
 export type BenchGroup = keyof typeof BENCH_GROUPS;
 

@@ -25,7 +25,7 @@ const TABLES: readonly Table[] = [
   { name: "chaos", document: RELIABILITY, lines: async () => chaosTable(await readResults("chaos")) },
   ...(Object.keys(BENCH_GROUPS) as BenchGroup[]).map((group) => ({
     name: `bench ${group}`,
-    document: "docs/performance.md",
+    document: group === "replicas" ? "docs/operations.md" : "docs/performance.md",
     lines: async () => benchTable(group, await readResults("bench")),
   })),
 ];
