@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { dirname, join } from "node:path";
-import { hasTest, namedTests } from "./claims.ts";
+import { bareClaims, hasTest, namedTests } from "./claims.ts";
 import { REPOSITORY, repositoryPaths } from "./repository.ts";
 
 const read = (path: string) => Bun.file(join(REPOSITORY, path)).text();
@@ -18,6 +18,23 @@ async function unknownTests(document: string, markdown: string): Promise<readonl
 describe("a test that a document names as proof", () => {
   test.each(documents)("%s names only tests that exist", async (document) => {
     expect(await unknownTests(document, await read(document))).toEqual([]);
+  });
+
+  test.each(documents.filter((path) => !path.includes("decisions/")))(
+    "stands beside each sentence of %s that promises much",
+    async (document) => {
+      expect(bareClaims(await read(document))).toEqual([]);
+    },
+  );
+
+  test("is missed where a sentence promises much without it, and nowhere else", () => {
+    const markdown = `
+A rollout fails no call.
+A rollout fails no call: \`tests/faults/rolling-restart.test.ts\`.
+Nothing is lost ([what was tried](reliability.md)).
+Some calls fail.
+`;
+    expect(bareClaims(markdown)).toEqual(["2: A rollout fails no call."]);
   });
 
   test("stands behind each promise of the README, in both languages", async () => {

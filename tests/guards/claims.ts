@@ -26,3 +26,17 @@ export function hasTest(source: string, name: string): boolean {
     return at >= 0 && /(?:\b(?:test|describe)|\.each\(.*\))\(\s*$/s.test(source.slice(Math.max(0, at - 200), at));
   });
 }
+
+/** Sentences that promise something for every case, which a document may not say without saying what shows it. */
+const STRONG =
+  /\bno (?:call|publication|token) (?:fails|is refused|of any kind)|\b(?:fails|costs|loses) no (?:call|message|order)|\bnothing is (?:lost|doubled|done twice)|\bno (?:message|order) is lost/i;
+const NAMES_PROOF = /[\w./-]+\.test\.tsx?|reliability\.md/;
+
+/** The lines of a Markdown text, `NUMBER: TEXT`, that promise much and name neither a test nor the page that says what was tried. */
+export function bareClaims(markdown: string): readonly string[] {
+  return markdown
+    .split("\n")
+    .map((text, index) => ({ text, line: index + 1 }))
+    .filter(({ text }) => STRONG.test(text) && !NAMES_PROOF.test(text))
+    .map(({ text, line }) => `${line}: ${text.slice(0, 120)}`);
+}
