@@ -16,7 +16,7 @@ import {
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eq, sql } from "drizzle-orm";
-import { imbalances } from "./db/products.ts";
+import { auditBooks } from "./db/stock-audit.ts";
 import { product } from "./db/schema.ts";
 import { productService } from "./service.ts";
 import { createProduct } from "./use-cases/create-product.ts";
@@ -31,7 +31,8 @@ beforeAll(async () => {
   service = await participantOnKafka(productService, database);
 }, 120_000);
 afterAll(async () => {
-  const drift = await imbalances(atHand.context.db, new AbortController().signal);
+  const audit = { signal: new AbortController().signal, now: new Date(), isFull: true };
+  const drift = (await auditBooks(atHand.context.db, audit))?.imbalances;
   await service.close();
   await atHand.close();
   await database.drop();

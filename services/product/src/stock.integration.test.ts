@@ -19,13 +19,15 @@ import {
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { eq, sql } from "drizzle-orm";
-import { imbalances } from "./db/products.ts";
-import { product, reservation } from "./db/schema.ts";
+import { product, reservation, stockAudit } from "./db/schema.ts";
+import { auditBooks, type AuditOptions } from "./db/stock-audit.ts";
 import type { ReservationStatus } from "./domain/stock.ts";
 import { productService } from "./service.ts";
 import { auditStock } from "./use-cases/audit-stock.ts";
 import { changeStock } from "./use-cases/change-stock.ts";
 import { createProduct } from "./use-cases/create-product.ts";
+import { returnStock } from "./use-cases/return-stock.ts";
+import { takeStock } from "./use-cases/take-stock.ts";
 import { withdrawProduct } from "./use-cases/withdraw-product.ts";
 
 let database: TestDatabase;
@@ -61,6 +63,10 @@ async function stockOf(id: string): Promise<number | undefined> {
   return row?.stock;
 }
 
+const sinceLast = (): AuditOptions => ({ signal: new AbortController().signal, now: new Date(service.clock.now()) });
+/** A round of the audit in a replica, by a session of its own. */
+const auditIn = (replica: ParticipantUnderTest) => auditBooks(replica.context.db, sinceLast());
+
 beforeAll(async () => {
   database = await createTestDatabase({ service: "product" });
   service = await participantUnderTest(productService, database.url);
@@ -70,7 +76,7 @@ beforeEach(async () => {
   await service.takeSent();
 });
 afterAll(async () => {
-  const drift = await imbalances(service.context.db, new AbortController().signal);
+  const drift = (await auditBooks(service.context.db, { ...sinceLast(), isFull: true }))?.imbalances;
   await service.close();
   await twin.close();
   await database.drop();
@@ -312,8 +318,12 @@ describe("the audit", () => {
       }
     };
     const trading = trade();
-    for (let round = 0; round < 5; round += 1)
-      expect(await imbalances(service.context.db, new AbortController().signal, 3)).toEqual([]);
+    const inParts = { ...sinceLast(), page: 3, transactions: 7 };
+    for (let round = 0; round < 10; round += 1) {
+      const isFull = round % 2 === 0;
+      const audited = await auditBooks(service.context.db, { ...inParts, isFull });
+      expect(audited).toMatchObject({ imbalances: [], recounted: isFull ? "DUE" : undefined });
+    }
     goesOn = false;
     await trading;
     await twin.takeSent();
@@ -321,11 +331,134 @@ describe("the audit", () => {
       .update(product)
       .set({ taken: sql`taken + 1` })
       .where(eq(product.id, jar));
-    const found = await imbalances(service.context.db, new AbortController().signal, 3);
-    expect(found?.map(({ productId }) => productId)).toEqual([jar]);
+    const found = await auditBooks(service.context.db, inParts);
+    expect(found?.recounted).toBe("IMBALANCE");
+    expect(found?.imbalances.map(({ productId }) => productId)).toEqual([jar]);
     await service.context.db
       .update(product)
       .set({ taken: sql`taken - 1` })
       .where(eq(product.id, jar));
   }, 120_000);
+
+  test("reads in its next round only what was written since, whatever became of it", async () => {
+    const tea = await onSale(100);
+    const [held, returner, refusedOne, tombstone, both] = orders(5) as [string, string, string, string, string];
+    await service.receive(take(held, { [tea]: 1 }), take(returner, { [tea]: 2 }));
+    await auditIn(service);
+    const nothing = { imbalances: [], recounted: undefined, rowsRead: 0 };
+    expect(await auditIn(service)).toEqual(nothing);
+    await service.receive(giveBack(returner), giveBack(tombstone), take(both, { [tea]: 4 }), giveBack(both));
+    await service.receive(take(refusedOne, { [tea]: 1_000 }), take(uuidV7(), { [tea]: 8 }), take(held, { [tea]: 1 }));
+    await changeStock(service.context, { productId: tea, delta: 5, changedBy: admin });
+    // Five orders and a change of stock; a command that is sent again changes nothing.
+    expect(await auditIn(service)).toEqual({ ...nothing, rowsRead: 6 });
+    expect(await auditIn(service)).toEqual(nothing);
+    await service.takeSent();
+  });
+
+  test("counts what is returned of a reservation that is older than the columns of transactions", async () => {
+    const [tea, orderId] = [await onSale(10), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 2 }));
+    await service.context.db
+      .update(reservation)
+      .set({ decidedIn: null, changedIn: null })
+      .where(eq(reservation.orderId, orderId));
+    await auditBooks(service.context.db, { ...sinceLast(), isFull: true });
+    await service.receive(giveBack(orderId));
+    const round = await auditIn(service);
+    expect(round).toEqual({ imbalances: [], recounted: undefined, rowsRead: 1 });
+    await service.takeSent();
+  });
+
+  test("counts once what a transaction wrote that was open during a round, and what one wrote that ended before it", async () => {
+    const { db } = service.context;
+    const tea = await onSale(100);
+    const [before, returner, late] = orders(3) as [string, string, string];
+    await service.receive(take(returner, { [tea]: 8 }));
+    await auditIn(service);
+    const items = (quantity: number) => [{ productId: tea, quantity }];
+    await db.transaction(async (tx) => {
+      const now = new Date(service.clock.now());
+      await takeStock(tx, [{ orderId: late, items: items(16) }], now);
+      await returnStock(tx, [returner], now);
+      await returnStock(tx, [uuidV7()], now);
+      await takeStock(tx, [{ orderId: uuidV7(), items: items(1_000) }], now);
+      // Of another product: the open transaction holds the row of this one.
+      const jar = await onSale(10);
+      await twin.receive(take(before, { [jar]: 1 }));
+      const round = await auditIn(service);
+      // The order, and the jar's first stock.
+      expect(round).toEqual({ imbalances: [], recounted: undefined, rowsRead: 2 });
+    });
+    expect(await auditIn(service)).toEqual({ imbalances: [], recounted: undefined, rowsRead: 4 });
+    await service.receive(giveBack(late), giveBack(before));
+    expect(await auditIn(service)).toEqual({ imbalances: [], recounted: undefined, rowsRead: 2 });
+    await service.takeSent();
+  });
+
+  test("of several replicas at once counts everything once, while stock is taken and given back", async () => {
+    const tea = await onSale(1_000);
+    await auditIn(service);
+    for (let round = 0; round < 10; round += 1) {
+      const [order, other] = orders(2) as [string, string];
+      const [, ...rounds] = await Promise.all([
+        service.receive(take(order, { [tea]: 1 }), take(other, { [tea]: 1 }), giveBack(order)),
+        ...[service, twin, service, twin].map(auditIn),
+      ]);
+      for (const audited of rounds) expect(audited).toMatchObject({ imbalances: [], recounted: undefined });
+    }
+    // One that finds another at work waits for nothing, and keeps nothing.
+    await service.context.db.transaction(async (tx) => {
+      await tx.select().from(stockAudit).for("no key update");
+      await twin.receive(take(uuidV7(), { [tea]: 1 }));
+      const unkept = await auditIn(twin);
+      expect(unkept).toMatchObject({ imbalances: [], recounted: undefined });
+      expect(await auditIn(twin)).toEqual(unkept);
+    });
+    await service.takeSent();
+  });
+
+  test("counts anew after a dump was restored where transaction ids are smaller, and goes on from there", async () => {
+    const { db } = service.context;
+    const tea = await onSale(100);
+    const [first, second] = orders(2) as [string, string];
+    await service.receive(take(first, { [tea]: 1 }), take(second, { [tea]: 2 }));
+    await auditBooks(db, sinceLast());
+    // As a dump of another cluster brings them: all ids are of its future.
+    await db.execute(
+      sql`update reservation set decided_in = decided_in + 1000000000, changed_in = changed_in + 1000000000`,
+    );
+    await db.execute(sql`update stock_change set made_in = made_in + 1000000000`);
+    await db.update(stockAudit).set({ snapshot: "1000001000:1000001000:", database: "7000000000000000000/16384" });
+    expect(await auditBooks(db, sinceLast())).toMatchObject({ imbalances: [], recounted: "RESTORED" });
+    await service.receive(giveBack(first), take(uuidV7(), { [tea]: 4 }));
+    expect(await auditBooks(db, sinceLast())).toEqual({ imbalances: [], recounted: undefined, rowsRead: 2 });
+    await service.takeSent();
+  });
+
+  test("counts anew when the ids of the last round lie beyond those of the present", async () => {
+    await auditIn(service);
+    await service.context.db.update(stockAudit).set({ snapshot: "1000001000:1000001000:" });
+    expect(await auditIn(service)).toMatchObject({ imbalances: [], recounted: "RESTORED" });
+  });
+
+  test("counts anew once a day, which finds what was changed behind the books on both sides", async () => {
+    const { db } = service.context;
+    const [tea, orderId] = [await onSale(10), uuidV7()];
+    await service.receive(take(orderId, { [tea]: 2 }));
+    await auditBooks(db, { ...sinceLast(), isFull: true });
+    const setQuantity = (quantity: number) =>
+      db
+        .update(reservation)
+        .set({ items: [{ productId: tea, quantity }] })
+        .where(eq(reservation.orderId, orderId));
+    await setQuantity(3);
+    expect(await auditBooks(db, sinceLast())).toEqual({ imbalances: [], recounted: undefined, rowsRead: 0 });
+    const nextDay = { ...sinceLast(), now: new Date(service.clock.now() + 24 * 60 * 60_000) };
+    const found = await auditBooks(db, nextDay);
+    expect(found).toMatchObject({ recounted: "DUE", imbalances: [{ productId: tea, taken: 2, held: 3 }] });
+    await setQuantity(2);
+    expect(await auditBooks(db, nextDay)).toMatchObject({ recounted: "IMBALANCE", imbalances: [] });
+    await service.takeSent();
+  });
 });

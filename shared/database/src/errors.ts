@@ -89,3 +89,8 @@ export function isStatementTimeout(error: unknown): boolean {
 export function isLockTimeout(error: unknown): boolean {
   return errorCode(error) === "55P03";
 }
+
+/** SQLSTATE 40001: another transaction changed what this one's snapshot shows. The transaction can be run again at once. */
+export function isSerializationFailure(error: unknown): boolean {
+  return errorCode(error) === "40001";
+}

@@ -1,13 +1,12 @@
 import type { Product } from "@shop/contracts/http/product";
 import type { DataOf } from "@shop/contracts/messages/define";
 import { ProductChanged } from "@shop/contracts/messages/product";
-import type { Database, Transaction } from "@shop/database/connect";
+import type { Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, uuidArray } from "@shop/database/rows";
-import { inTransaction } from "@shop/database/transaction";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { lockWithoutWaiting } from "@shop/database/locks";
-import { and, desc, eq, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
 import type { Item, Shelf } from "../domain/stock.ts";
 import { product } from "./schema.ts";
 
@@ -106,91 +105,4 @@ export function productChanged(row: Announced, causedBy: string | undefined): Ou
     version,
   };
   return outgoing(ProductChanged, productId, data, causedBy);
-}
-
-/** A product whose stock its books do not explain: `broughtIn` must be `stock` and `taken` together, and `taken` what orders hold. */
-export interface Imbalance {
-  readonly productId: string;
-  readonly name: string;
-  readonly broughtIn: number;
-  readonly stock: number;
-  readonly taken: number;
-  readonly held: number;
-}
-
-/** Rows of one statement: however many there are in all, none comes near the time that a statement may take. */
-const AUDIT_PAGE = 20_000;
-
-/**
- * Compares each product with its stock changes and with the orders that hold some of it, all as of one moment: read page by page under one
- * snapshot, so that no statement grows with the tables. It locks nothing.
- * @param page rows per statement
- * @returns null when `signal` was aborted before the end
- */
-export async function imbalances(
-  db: Database,
-  signal: AbortSignal,
-  page = AUDIT_PAGE,
-): Promise<readonly Imbalance[] | null> {
-  return inTransaction(db, async (tx) => {
-    await tx.execute(sql`set transaction isolation level repeatable read, read only`);
-    const held = await sumUp(
-      tx,
-      signal,
-      (after) => sql`
-      with page as (
-        select order_id as place, status, items from reservation where order_id > ${after ?? FIRST_ID}::uuid order by order_id limit ${page})
-      select ${lastPlace}, (select json_agg(sums) from (
-        select item."productId", sum(item.quantity)::float8 as total
-        from page, jsonb_to_recordset(items) as item("productId" uuid, quantity int) where status = 'TAKEN' group by 1) as sums) as sums`,
-    );
-    const broughtIn = await sumUp(
-      tx,
-      signal,
-      (after) => sql`
-      with page as (
-        select id as place, product_id, delta from stock_change where id > ${after ?? "0"}::bigint order by id limit ${page})
-      select ${lastPlace}, (select json_agg(sums) from (
-        select product_id as "productId", sum(delta)::float8 as total from page group by 1) as sums) as sums`,
-    );
-    const found: Imbalance[] = [];
-    for (let after = FIRST_ID; !signal.aborted;) {
-      const rows = await tx.execute<{ id: string; name: string; stock: number; taken: number }>(sql`
-        select id, name, stock, taken from product where id > ${after}::uuid order by id limit ${page}`);
-      for (const { id, name, stock, taken } of rows) {
-        const books = { broughtIn: broughtIn.get(id) ?? 0, held: held.get(id) ?? 0 };
-        if (stock + taken !== books.broughtIn || taken !== books.held)
-          found.push({ productId: id, name, stock, taken, ...books });
-      }
-      const last = rows.at(-1);
-      if (last === undefined) return found;
-      after = last.id;
-    }
-    return null;
-  });
-}
-
-/** No id comes before it. */
-const FIRST_ID = "00000000-0000-0000-0000-000000000000";
-const lastPlace = sql`(select page.place::text from page order by page.place desc limit 1) as last`;
-
-interface AuditPage extends Record<string, unknown> {
-  readonly last: string | null;
-  readonly sums: readonly { readonly productId: string; readonly total: number }[] | null;
-}
-
-/** Sums up by product what pages give, until there is none left or `signal` is aborted. */
-async function sumUp(
-  tx: Transaction,
-  signal: AbortSignal,
-  pageAfter: (after: string | undefined) => SQL,
-): Promise<ReadonlyMap<string, number>> {
-  const totals = new Map<string, number>();
-  for (let after: string | undefined; !signal.aborted;) {
-    const [row] = await tx.execute<AuditPage>(pageAfter(after));
-    if (!row?.last) break;
-    for (const { productId, total } of row.sums ?? []) totals.set(productId, (totals.get(productId) ?? 0) + total);
-    after = row.last;
-  }
-  return totals;
 }

@@ -4,7 +4,7 @@ import { jsonRows, uuidArray } from "@shop/database/rows";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, eq, sql } from "drizzle-orm";
 import type { Item, ReservationStatus } from "../domain/stock.ts";
-import { reservation } from "./schema.ts";
+import { reservation, thisTransaction } from "./schema.ts";
 
 /** Locks the reservations of orders, as far as that needs no waiting. @returns those of which another transaction has locked it */
 export const lockFreeReservations = (tx: Transaction, orderIds: readonly string[]): Promise<ReadonlySet<string>> =>
@@ -61,7 +61,8 @@ export async function refuseReservations(tx: Transaction, refused: readonly Refu
 export async function returnReservations(tx: Transaction, orderIds: readonly string[], now: Date): Promise<void> {
   if (orderIds.length === 0) return;
   await tx.execute(sql`
-    update reservation set status = 'RETURNED', returned_at = ${now.toISOString()} where order_id = any(${uuidArray(orderIds)})`);
+    update reservation set status = 'RETURNED', returned_at = ${now.toISOString()}, changed_in = ${thisTransaction}
+    where order_id = any(${uuidArray(orderIds)})`);
 }
 
 /** The products of which orders hold stock. */

@@ -1,8 +1,11 @@
 import { MAX_PRICE, MAX_STOCK } from "@shop/contracts/primitives";
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import { sql } from "drizzle-orm";
-import { bigint, check, index, integer, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { bigint, boolean, check, index, integer, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
 import type { Item, ReservationStatus } from "../domain/stock.ts";
+
+/** The id of the current transaction, as `transactionColumn` keeps it; in a subtransaction that of the whole one. */
+export const thisTransaction = sql`(pg_current_xact_id()::text::bigint)`;
 
 export {
   deadLetter,
@@ -15,6 +18,12 @@ export {
 } from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+
+/**
+ * The id of the transaction that wrote the row: the audit of the stock reads by it what its last round could not see. Null in rows that are
+ * older than the column. A bigint, since BRIN has no operators for xid8.
+ */
+const transactionColumn = (name: string) => bigint(name, { mode: "number" }).default(thisTransaction);
 
 /** The products, also those withdrawn from sale: orders may still hold stock of them. */
 export const product = pgTable(
@@ -59,8 +68,13 @@ export const reservation = pgTable(
     items: jsonb("items").$type<Item[]>().notNull(),
     decidedAt: instantColumn("decided_at").notNull(),
     returnedAt: instantColumn("returned_at"),
+    decidedIn: transactionColumn("decided_in"),
+    /** As `decidedIn`, until the row is turned to RETURNED. */
+    changedIn: transactionColumn("changed_in"),
   },
   (table) => [
+    // BRIN: rows come in the order of their transactions, an insert maintains nothing but for each megabyte, and an update stays HOT.
+    index("reservation_changed_in").using("brin", table.changedIn).with({ autosummarize: true }).concurrently(),
     check("reservation_status_known", sql`${table.status} in ('TAKEN', 'REFUSED', 'RETURNED')`),
     check("reservation_refused_with_reason", sql`(${table.status} = 'REFUSED') = (${table.refusal} is not null)`),
     check("reservation_items_are_array", sql`jsonb_typeof(${table.items}) = 'array'`),
@@ -79,6 +93,34 @@ export const stockChange = pgTable(
     /** The admin who made it; null for demo data. */
     changedBy: uuid("changed_by"),
     changedAt: instantColumn("changed_at").notNull(),
+    madeIn: transactionColumn("made_in"),
   },
-  (table) => [index("stock_change_of_product").on(table.productId)],
+  (table) => [
+    index("stock_change_of_product").on(table.productId),
+    index("stock_change_made_in").using("brin", table.madeIn).with({ autosummarize: true }).concurrently(),
+  ],
 );
+
+/** How far the audit of the stock has counted: one row. All but `id` is null until something was counted. */
+export const stockAudit = pgTable(
+  "stock_audit",
+  {
+    id: boolean("id").primaryKey().default(true),
+    /** The `pg_snapshot` of the last round: what it sees is in `stock_audit_total`. */
+    snapshot: text("snapshot"),
+    /** The cluster and the database whose transaction ids these are: after a dump and restore they mean nothing. */
+    database: text("database"),
+    /** When everything was last counted from the first row. */
+    countedAt: instantColumn("counted_at"),
+  },
+  (table) => [check("stock_audit_is_one_row", sql`${table.id}`)],
+);
+
+/** What was counted for each product as of the snapshot in `stock_audit`. */
+export const stockAuditTotal = pgTable("stock_audit_total", {
+  productId: uuid("product_id").primaryKey(),
+  /** What orders hold: the items of reservations that are TAKEN. */
+  held: bigint("held", { mode: "number" }).notNull(),
+  /** The sum of the stock changes. */
+  broughtIn: bigint("brought_in", { mode: "number" }).notNull(),
+});
