@@ -17,8 +17,8 @@ export interface SessionCookies {
 
 /** As long as a refresh token that nobody uses lives, in seconds: 30 days. The user service decides; this only says when the browser may forget. */
 const KEPT_FOR_S = 30 * 24 * 3_600;
-/** Refresh token, time of the access token's end, access token (a JWT, whose parts are joined by dots). */
-const VALUE = /^(?<refresh>[\w-]{1,200})\.(?<until>\d{1,16})\.(?<access>[\w-]+\.[\w-]+\.[\w-]+)$/;
+/** Refresh token, time of the access token's end, access token. The parts of both tokens are joined by dots, too: those of the access token, a JWT, are three. */
+const VALUE = /^(?<refresh>[\w-][\w.-]{0,499})\.(?<until>\d{1,16})\.(?<access>[\w-]+\.[\w-]+\.[\w-]+)$/;
 
 /**
  * One cookie holds both tokens, so that they never disagree. It goes to this host only and never with a request that another site caused.

@@ -172,6 +172,16 @@ describe("logging a browser in", () => {
 });
 
 describe("a call with a session", () => {
+  test("whose refresh token is in parts is kept and exchanged whole", async () => {
+    const refreshToken = "secret.17-part.signature";
+    const until = clock.now() - 1;
+    const cookie = `session=${refreshToken}.${until}.head.body1.signature`;
+    await call("/api/orders", { headers: { cookie } });
+    expect(exchanges.map(({ token }) => token)).toEqual([refreshToken]);
+    await call("/api/orders", { headers: { cookie: cookie.replace(String(until), String(clock.now() + 1)) } });
+    expect(received.at(-1)).toBe("/api/orders Bearer head.body1.signature");
+  });
+
   test("goes on with its access token", async () => {
     const cookie = await loggedIn();
     expect((await call("/api/orders", { headers: { cookie } })).headers.get("set-cookie")).toBeNull();
