@@ -1,6 +1,6 @@
 import { messagesByType } from "@shop/contracts/messages/catalog";
 import type { Database, Transaction } from "@shop/database/connect";
-import { isTransient } from "@shop/database/errors";
+import { isLockTimeout, isTransient } from "@shop/database/errors";
 import { backoffMs } from "@shop/runtime/backoff";
 import { type Clock, instant } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -20,8 +20,11 @@ export class KeyReleased extends ExplainedError {
 
 /** Where messages go that nobody can handle, so that the rest of the partition goes on. */
 export interface DeadLetters {
-  /** Keeps them, whole; waits while the database is away. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted. */
-  add(letters: readonly Undecodable[], signal: AbortSignal): Promise<void>;
+  /**
+   * Keeps one, whole; waits while the database is away. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted.
+   * @returns false when another transaction has not committed the same one, or its deletion, for as long as a session waits for a lock: then it is to be added again
+   */
+  add(letter: Undecodable, signal: AbortSignal): Promise<boolean>;
   /**
    * Keeps messages that wait behind one of their key, as part of `tx`; gives those that were not kept before.
    * @throws KeyReleased
@@ -61,15 +64,16 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
     };
   }
 
-  /** @returns whether it was not kept before */
-  async function keep(letter: Undecodable, signal: AbortSignal): Promise<boolean> {
+  /** @returns whether it was kept before or is now, or must wait for another transaction */
+  async function keep(letter: Undecodable, signal: AbortSignal): Promise<"kept before" | "kept" | "held up"> {
     const row = rowOf(letter);
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       try {
         const kept = await db.insert(deadLetter).values(row).onConflictDoNothing().returning({ id: deadLetter.id });
-        return kept.length > 0;
+        return kept.length > 0 ? "kept" : "kept before";
       } catch (error) {
+        if (isLockTimeout(error)) return "held up";
         if (!isTransient(error)) throw error;
         await clock.sleep(backoffMs(BACKOFF, attempt), signal);
       }
@@ -77,9 +81,9 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
   }
 
   return {
-    async add(letters, signal) {
-      for (const letter of letters) {
-        if (!(await keep(letter, signal))) continue;
+    async add(letter, signal) {
+      const outcome = await keep(letter, signal);
+      if (outcome === "kept") {
         const { cause, detail, record } = letter;
         const { topic, partition, offset } = record;
         metrics.count("messages_dead_total", { cause });
@@ -87,6 +91,7 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
           ...{ cause, detail: detail.slice(0, 500), ...ownNames(letter), topic, partition, offset },
         });
       }
+      return outcome !== "held up";
     },
     async park(tx, messages) {
       const keys = [...new Set(messages.map(({ key }) => key))];

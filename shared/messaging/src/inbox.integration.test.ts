@@ -17,6 +17,7 @@ import { byType, on } from "./handlers.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox } from "./outbox.ts";
 import { outgoing, toOutboxRow } from "./outgoing.ts";
+import { deadLetter } from "./schema.ts";
 
 let database: TestDatabase;
 let db: Database;
@@ -188,6 +189,42 @@ test("a message of which another replica has not committed what it does with it 
   expect(await inbox(deferred, new AbortController().signal)).toEqual([]);
   expect(await applied()).toEqual([other]);
 });
+
+test("dead letters that another transaction holds are deferred with the later messages of their keys, the others go on, and afterwards each is kept once", async () => {
+  const inbox = inboxOn(db);
+  const failing = ids();
+  const poison = recordOf(ids(), { value: Buffer.from("{") });
+  const [failed, later, other] = [recordOf(failing), recordOf(failing), recordOf(ids())];
+  // The batch once, then the message alone.
+  failures = 4;
+  await inbox([poison, failed, recordOf(ids())], new AbortController().signal);
+  const twins = await db.select().from(deadLetter);
+  expect(twins).toHaveLength(2);
+  await db.execute(sql`truncate dead_letter, effect`);
+  const [held, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const foreign = connectDatabase({
+    url: database.url,
+    applicationName: "another session",
+    silentTransactionTimeoutMs: 0,
+  });
+  const holder = inTransaction(foreign, async (tx) => {
+    await tx.insert(deadLetter).overridingSystemValue().values(twins);
+    held.resolve();
+    await letGo.promise;
+  });
+  await held.promise;
+  failures = 4;
+  const deferred = await inbox([poison, failed, other], new AbortController().signal);
+  // The second was not tried, so it is the first of the next call.
+  expect(deferred).toEqual([failed, poison]);
+  expect(await applied()).toEqual([other.key ?? ""]);
+  letGo.resolve();
+  await holder;
+  await foreign.$client.end();
+  expect(await inbox([...deferred, later], new AbortController().signal)).toEqual([]);
+  expect((await letters()).map(({ cause }) => cause).toSorted()).toEqual(["HANDLER_FAILED", "NOT_JSON", "PARKED"]);
+  expect(await applied()).toEqual([other.key ?? ""]);
+}, 60_000);
 
 test("a message that always takes longer than a statement may is a dead letter, and the others go on", async () => {
   const impatient = connectDatabase({ url: database.url, applicationName: "test", statementTimeoutMs: 1_500 });

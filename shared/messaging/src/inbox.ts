@@ -11,7 +11,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import { sql } from "drizzle-orm";
 import type { BrokerRecord } from "./broker.ts";
 import { type DeadLetters, KeyReleased } from "./dead-letters.ts";
-import { decode, type Received } from "./decode.ts";
+import { decode, type Received, type Undecodable } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
 import { DEATHS, type InHand } from "./in-hand.ts";
 import type { Outbox } from "./outbox.ts";
@@ -58,6 +58,8 @@ class Deferral {
   readonly #locked: BrokerRecord[] = [];
   readonly #untried: BrokerRecord[] = [];
   lockWaitsLeft = MAX_LOCK_WAITS;
+  /** Whether a dead letter waited for a lock in vain. That takes a second, so the call's others are not tried. */
+  hasHeldLetter = false;
 
   /** Those messages whose keys are not deferred; the others are, from now on. */
   admit(messages: readonly Received[]): readonly Received[] {
@@ -78,9 +80,15 @@ class Deferral {
     this.#untried.push(...messages.map(({ record }) => record));
   }
 
+  /** Defers a record that may be no message, with the later ones of its key. */
   record(record: BrokerRecord): void {
     if (record.key !== null) this.#keys.add(record.key);
     this.#locked.push(record);
+  }
+
+  untriedRecord(record: BrokerRecord): void {
+    if (record.key !== null) this.#keys.add(record.key);
+    this.#untried.push(record);
   }
 
   /** Those to be tried first in front. */
@@ -215,7 +223,7 @@ export function createInbox({
           return;
         }
         if (error instanceof Refused || failures >= ATTEMPTS) {
-          await bury(only, error, signal);
+          await bury(only, error, deferral, signal);
           return;
         }
         logger.warn("a message failed; trying it again", {
@@ -230,10 +238,20 @@ export function createInbox({
     }
   }
 
-  async function bury({ id, type, record }: Received, error: unknown, signal: AbortSignal): Promise<void> {
+  async function bury({ id, type, record }: Received, error: unknown, deferral: Deferral, signal: AbortSignal) {
     const cause = error instanceof Refused ? "REFUSED" : "HANDLER_FAILED";
     const detail = errorTextWithStack(error);
-    await deadLetters.add([{ cause, detail, messageId: id, type, record }], signal);
+    await addLetter({ cause, detail, messageId: id, type, record }, deferral, signal);
+  }
+
+  /** Keeps a dead letter. One that waits for another transaction is deferred, with the later records of its key. */
+  async function addLetter(letter: Undecodable, deferral: Deferral, signal: AbortSignal): Promise<void> {
+    if (deferral.hasHeldLetter) {
+      deferral.untriedRecord(letter.record);
+    } else if (!(await deadLetters.add(letter, signal))) {
+      deferral.hasHeldLetter = true;
+      deferral.record(letter.record);
+    }
   }
 
   /** Waits for as long as the database is away. */
@@ -256,7 +274,8 @@ export function createInbox({
     const deaths = hand.deathsBy(id);
     if (deaths >= DEATHS && !(await insist(() => isHandled(db, id), signal))) {
       const detail = `${deaths} processes ended while they handled it and nothing else`;
-      await deadLetters.add([{ cause: "PROCESS_KILLED", detail, messageId: id, type, record }], signal);
+      const letter = { cause: "PROCESS_KILLED", detail, messageId: id, type, record } as const;
+      await addLetter(letter, deferral, signal);
       return;
     }
     await insist(() => hand.mark([record], [message]), signal);
@@ -294,7 +313,7 @@ export function createInbox({
       if (one.kind === "undecodable") {
         await applyInTurn(messages, deferral, signal);
         messages = [];
-        await deadLetters.add([one.letter], signal);
+        await addLetter(one.letter, deferral, signal);
       } else if (handlers.types.has(one.message.type)) {
         messages.push(one.message);
       }

@@ -237,7 +237,7 @@ test("a message that ended processes is tried again only by who asks for it, and
   const { id: messageId, type, record } = deadly.message;
   const letter = { cause: "PROCESS_KILLED", detail: "", messageId, type, record } as const;
   const { deadLetters, replay } = parts();
-  await deadLetters.add([letter], new AbortController().signal);
+  await deadLetters.add(letter, new AbortController().signal);
   await deliver(recordOf(held, 3));
   const stop = new AbortController();
   const watching = watchHeldKeys(stop.signal, { db, replay, clock, logger, metrics });
