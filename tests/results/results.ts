@@ -44,6 +44,16 @@ const simResult = z.strictObject({
   note: z.string().optional(),
 });
 
+/** How soon ordinary seeds notice a mistake that is made on purpose. */
+const mistakeResult = z.strictObject({
+  ...code,
+  name: z.string(),
+  /** How many seeds it took until a rule was broken; null when none of `played` did. */
+  seeds: z.number().nullable(),
+  played: z.number(),
+  rules: z.array(z.string()),
+});
+
 /** The benchmark's tables, and the columns that each has. */
 export const BENCH_GROUPS = {
   /** Parts of what `pgbench` does in the same run. Numbers a second are kept beside them, and say more about the machine. */
@@ -66,9 +76,10 @@ const benchResult = z.strictObject({
 
 export type ChaosResult = z.infer<typeof chaosResult>;
 export type SimResult = z.infer<typeof simResult>;
+export type MistakeResult = z.infer<typeof mistakeResult>;
 export type BenchResult = z.infer<typeof benchResult>;
 
-const kinds = { chaos: chaosResult, sim: simResult, bench: benchResult } as const;
+const kinds = { chaos: chaosResult, sim: simResult, mistakes: mistakeResult, bench: benchResult } as const;
 export type ResultKind = keyof typeof kinds;
 type ResultOf<Kind extends ResultKind> = z.infer<(typeof kinds)[Kind]>;
 

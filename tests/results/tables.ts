@@ -5,6 +5,7 @@ import {
   type BenchGroup,
   type BenchResult,
   type ChaosResult,
+  type MistakeResult,
   readResults,
   type SimResult,
 } from "./results.ts";
@@ -22,6 +23,7 @@ const RELIABILITY = "docs/reliability.md";
 
 const TABLES: readonly Table[] = [
   { name: "sim", document: RELIABILITY, lines: async () => simTable(await readResults("sim")) },
+  { name: "mistakes", document: RELIABILITY, lines: async () => mistakeTable(await readResults("mistakes")) },
   { name: "chaos", document: RELIABILITY, lines: async () => chaosTable(await readResults("chaos")) },
   ...(Object.keys(BENCH_GROUPS) as BenchGroup[]).map((group) => ({
     name: `bench ${group}`,
@@ -79,6 +81,20 @@ export function simTable(results: readonly SimResult[]): readonly string[] {
         ...[result.broken.join(", ") || "none", judged.join(", ") || "not recorded", codeCell(result)],
       );
     }),
+  );
+}
+
+/** The last result of each mistake, those that were noticed latest or not at all at the end. */
+function mistakeTable(results: readonly MistakeResult[]): readonly string[] {
+  const newest = [...new Map(results.map((result) => [result.name, result])).values()];
+  const seedsOf = ({ seeds }: MistakeResult) => seeds ?? Number.MAX_SAFE_INTEGER;
+  return table(
+    ["Mistake", "Seeds until a rule was broken", "Rules", "Commit, day"],
+    newest
+      .toSorted((one, other) => seedsOf(one) - seedsOf(other))
+      .map((result) =>
+        row(result.name, result.seeds ?? `none of ${result.played}`, result.rules.join(" ") || "-", codeCell(result)),
+      ),
   );
 }
 

@@ -53,6 +53,17 @@ async function wakeAfter(ms: number): Promise<void> {
   await timers;
 }
 
+/** Waits for what both replicas do, and lets their clocks go on: the second of two that change one saga retries after a pause. */
+async function untilDone(works: readonly Promise<void>[]): Promise<void> {
+  let done = 0;
+  const all = Promise.all(works.map((work) => work.then(() => (done += 1))));
+  await eventually(async () => {
+    await Promise.all([service.clock.advance(100), twin.clock.advance(100)]);
+    expect(done).toBe(works.length);
+  });
+  await all;
+}
+
 beforeAll(async () => {
   database = await createTestDatabase({ service: "orchestrator" });
   service = await participantUnderTest(orchestratorService, database.url);
@@ -145,8 +156,10 @@ test("a message whose key does not name its order to the letter is a dead letter
 
 test("two replicas that hear of the same orders at once begin each saga once and take each step once", async () => {
   const orders = Array.from({ length: 40 }, newOrder);
-  await Promise.all([service.receive(...orders.map(created)), twin.receive(...orders.toReversed().map(created))]);
-  await Promise.all([service.receive(...orders.map(stockTaken)), twin.receive(...orders.toReversed().map(stockTaken))]);
+  const bothReceive = (messageOf: typeof created) =>
+    untilDone([service.receive(...orders.map(messageOf)), twin.receive(...orders.toReversed().map(messageOf))]);
+  await bothReceive(created);
+  await bothReceive(stockTaken);
   const all = await types();
   expect(all.filter((type) => type === DecreaseProductCommand.type)).toHaveLength(40);
   expect(all.filter((type) => type === CreateDeliveryCommand.type)).toHaveLength(40);
@@ -157,15 +170,10 @@ test("an order and the request to cancel it that come to two replicas at once ar
   const cancels = orders.map((order) =>
     outgoing(OrderCancelRequested, order.orderId, { ...order, reason: "CANCELLED_BY_CUSTOMER" }, undefined),
   );
-  let taken = 0;
-  const both = [...orders.map((order) => service.receive(created(order))), ...cancels.map((one) => twin.receive(one))];
-  const all = Promise.all(both.map((each) => each.then(() => (taken += 1))));
-  // Whoever was second tries again after a pause.
-  await eventually(async () => {
-    await Promise.all([service.clock.advance(100), twin.clock.advance(100)]);
-    expect(taken).toBe(both.length);
-  });
-  await all;
+  await untilDone([
+    ...orders.map((order) => service.receive(created(order))),
+    ...cancels.map((one) => twin.receive(one)),
+  ]);
   for (const order of orders) expect(await sagaOf(order)).toMatchObject({ status: "COMPENSATING" });
   await service.takeSent();
 });

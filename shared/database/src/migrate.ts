@@ -9,7 +9,7 @@ import type { Database } from "./connect.ts";
 const MIGRATION_LOCK = 7_203_114;
 const LOCK_PAUSE_MS = 100;
 /** A change to a table waits for those who use it, and whoever comes later waits behind it: better that it gives up soon and is tried again. */
-const LOCK_TIMEOUT = "3s";
+const LOCK_TIMEOUT = "500ms";
 
 /** An index that is made or dropped beside those who use its table; its name is captured where it is made. */
 const CONCURRENTLY = /^(?:drop index concurrently\b|create (?:unique )?index concurrently "(\w+)")/i;

@@ -1,4 +1,5 @@
 import { type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
+import { readAllCompressions } from "@shop/messaging/kafka/codecs";
 import { eventually } from "@shop/testing/eventually";
 import type { Consumer, IHeaders, Kafka } from "kafkajs";
 
@@ -35,6 +36,8 @@ export async function follow(
   fromBeginning: boolean,
   hear: (record: WholeRecord) => Promise<void> | void,
 ): Promise<Consumer> {
+  // The broker may store them in whatever way.
+  readAllCompressions();
   const consumer = client.consumer({
     groupId: `harness-${crypto.randomUUID()}`,
     maxBytesPerPartition: 8 * 1024 * 1024,

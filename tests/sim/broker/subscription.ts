@@ -40,13 +40,17 @@ export function simulatedSubscription(
       positions = [...kafka.positionsOf(groupId, member)];
     });
 
-  /** What has come, of some of the partitions, in any order of these. */
+  /** What has come, of some of the partitions, in any order of these, and whether there is more, which a broker would not make wait. */
   const fetch = () =>
     ask(around, undefined, "", () => {
       mustBeCurrent();
       const brought: BrokerRecord[] = [];
+      let hasMore = false;
       for (const [index, at] of positions.entries()) {
-        if (scheduler.chance(0.2)) continue;
+        if (scheduler.chance(0.2)) {
+          hasMore ||= kafka.read(at, 1).length > 0;
+          continue;
+        }
         const records = kafka.read(at, 1 + Math.floor(scheduler.random() * FETCH));
         const last = records.at(-1);
         if (last === undefined) continue;
@@ -58,7 +62,7 @@ export function simulatedSubscription(
         scheduler.note(
           `${process.name}: fetched ${brought.map(({ topic, partition, offset }) => `${topic}:${partition}:${offset}`).join(" ")}`,
         );
-      return brought;
+      return { brought, hasMore };
     });
 
   const commit = (offsets: readonly HandledOffset[]) => {
@@ -100,9 +104,9 @@ export function simulatedSubscription(
       isHealthy = true;
       while (!stopping.signal.aborted) {
         try {
-          const records = await fetch();
-          if (records.length === 0) await nextRecordOr(FETCH_WAIT_MS);
-          else queue.add(records);
+          const { brought, hasMore } = await fetch();
+          if (brought.length > 0) queue.add(brought);
+          else if (!hasMore) await nextRecordOr(FETCH_WAIT_MS);
         } catch (error) {
           if (!(error instanceof Rejoin)) throw error;
           await join();

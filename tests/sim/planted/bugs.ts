@@ -2,7 +2,7 @@ import type { Habits } from "../../chaos/load/load.ts";
 import type { Rule } from "../../chaos/rules/rules.ts";
 
 /** A mistake that is made in the product's source as it is loaded. */
-export interface Bug {
+export interface Mistake {
   readonly name: string;
   /** From the root of the repository. */
   readonly file: string;
@@ -11,6 +11,10 @@ export interface Bug {
   readonly replaced: string;
   /** Further replacements in the same file. */
   readonly also?: readonly (readonly [found: string, replaced: string])[];
+}
+
+/** A mistake that must be caught in every check, under faults that show it. */
+export interface Bug extends Mistake {
   /** The faults under which it shows. */
   readonly faults: readonly string[];
   /** What people do more than usual. */

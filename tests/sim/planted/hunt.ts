@@ -1,4 +1,5 @@
 import { BUGS } from "./bugs.ts";
+import { MISTAKES } from "./mistakes.ts";
 import { plant } from "./plant.ts";
 
 /** What a hunt tells on its last line, as JSON. */
@@ -12,21 +13,25 @@ export interface Hunted {
 /** What is broken is not waited for as long as elsewhere. */
 const QUIET_WITHIN_MS = 40_000;
 
-/** `bun hunt.ts NAME SEEDS`: plays seeds from 1 with a bug planted until a rule is broken. */
+/** `bun hunt.ts NAME SEEDS`: plays seeds from 1 with a bug planted until a rule is broken; ordinary ones for a mistake that is no bug of `BUGS`. */
 async function hunt(name: string, seeds: number): Promise<Hunted> {
   const bug = BUGS.find((each) => each.name === name);
-  if (bug === undefined) throw new Error(`there is no bug ${name}`);
-  plant(bug);
+  const planted = bug ?? MISTAKES.find((each) => each.name === name);
+  if (planted === undefined) throw new Error(`there is no bug ${name}`);
+  plant(planted);
   // From here on the product is loaded, with the bug in it.
-  const [{ planFor }, { simulate }, { Stores }] = await Promise.all([
+  const [{ planFor }, { planOf }, { simulate }, { Stores }] = await Promise.all([
     import("./plan-for.ts"),
+    import("../plan.ts"),
     import("../simulate.ts"),
     import("../world.ts"),
   ]);
   const stores = await Stores.open();
   try {
     for (let seed = 1; seed <= seeds; seed += 1) {
-      const { breaches } = await simulate(stores, { ...planFor(bug, seed), quietWithinMs: QUIET_WITHIN_MS });
+      // Ordinary seeds are as patient as ever: what breaks a rule must be the mistake.
+      const plan = bug === undefined ? planOf(seed) : { ...planFor(bug, seed), quietWithinMs: QUIET_WITHIN_MS };
+      const { breaches } = await simulate(stores, plan);
       if (breaches.length === 0) continue;
       return { seed, rules: [...new Set(breaches.map(({ rule }) => rule))], texts: breaches.map(({ text }) => text) };
     }

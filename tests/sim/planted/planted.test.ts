@@ -5,6 +5,7 @@ import { REPOSITORY } from "../../guards/repository.ts";
 import { simulate } from "../simulate.ts";
 import { Stores } from "../world.ts";
 import { BUGS } from "./bugs.ts";
+import { MISTAKES } from "./mistakes.ts";
 import type { Hunted } from "./hunt.ts";
 import { planFor } from "./plan-for.ts";
 import { withBug } from "./plant.ts";
@@ -53,7 +54,7 @@ describe("a planted bug is caught:", () => {
 });
 
 test("every bug is planted in the source as it stands now", async () => {
-  for (const bug of BUGS) {
+  for (const bug of [...BUGS, ...MISTAKES]) {
     const source = await Bun.file(join(REPOSITORY, bug.file)).text();
     expect(withBug(source, bug)).not.toBe(source);
   }
