@@ -63,8 +63,9 @@ export function isStaleStatement(error: unknown): boolean {
 /** SQLSTATE 25006: the session is read-only, as on a server that was demoted. Its connection is given up; a new one may find the successor. */
 export const isReadOnly = (error: unknown) => errorCode(error) === "25006";
 
-/** Whether a statement that changes nothing may be repeated on another session: this one is read-only, or was ended by an operator, a shutdown or a crash. */
-export const isSessionLost = (error: unknown) => /^(25006|57P01|57P02|CONNECTION_CLOSED)$/.test(errorCode(error) ?? "");
+/** Whether a statement that changes nothing may be repeated on another session: this one is read-only, was ended by an operator, a shutdown or a crash, or its connection is broken. */
+export const isSessionLost = (error: unknown) =>
+  /^(25006|57P01|57P02|CONNECTION_CLOSED|ECONNRESET|EPIPE)$/.test(errorCode(error) ?? "");
 
 /** Whether a database error says "not now" rather than "never": the same work is to be tried again, and nothing is wrong with it. */
 export function isTransient(error: unknown): boolean {
