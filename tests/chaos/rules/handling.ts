@@ -3,7 +3,7 @@ import { type Evidence, placeOf } from "./evidence.ts";
 import type { Breach } from "./rules.ts";
 
 /** Which messages are the answers to which commands: each command is answered once, as it is handled once. */
-const ANSWERS: readonly {
+export const ANSWERS: readonly {
   readonly answer: string;
   readonly by: ServiceName;
   readonly commands: readonly string[];

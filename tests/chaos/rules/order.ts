@@ -3,6 +3,7 @@ import { AnnounceProductsCommand, ProductChanged } from "@shop/contracts/message
 import type { LedgerRow } from "../stage/ledger.ts";
 import { readers } from "../stage/topics.ts";
 import type { Evidence } from "./evidence.ts";
+import { ANSWERS } from "./handling.ts";
 import type { Breach } from "./rules.ts";
 
 /**
@@ -72,15 +73,9 @@ export function appliedInOrder(evidence: Evidence): readonly Breach[] {
 }
 
 /** What a command is answered with first; the order in which commands were applied shows in that of their answers. */
-const ANSWERED_BY: Readonly<Record<string, readonly string[]>> = {
-  DecreaseProductCommand: ["ProductDecreased"],
-  IncreaseProductCommand: ["ProductIncreased"],
-  CreateDeliveryCommand: ["DeliveryCreated", "DeliveryCancelled"],
-  CancelDeliveryCommand: ["DeliveryCancelled"],
-  CompleteOrderCommand: ["OrderCompleted"],
-  CancelOrderCommand: ["OrderCancelled"],
-};
-const FIRST_ANSWERS: ReadonlySet<string> = new Set(Object.values(ANSWERED_BY).flat());
+const firstAnswersTo = (command: string): readonly string[] =>
+  ANSWERS.flatMap(({ answer, commands }) => (commands.includes(command) ? answer : []));
+const FIRST_ANSWERS: ReadonlySet<string> = new Set(ANSWERS.map(({ answer }) => answer));
 
 interface Applied {
   readonly topic: Topic;
@@ -127,10 +122,10 @@ const typesOf = (rows: readonly LedgerRow[], what: LedgerRow["what"]) =>
   rows.flatMap((row) => (row.what === what && row.after !== null ? row.after : []));
 
 function disorderInAnswers(applied: readonly Applied[], rows: readonly LedgerRow[]): string | undefined {
-  const commands = applied.flatMap(({ type }) => (ANSWERED_BY[type] ? type : []));
+  const commands = applied.flatMap(({ type }) => (firstAnswersTo(type).length > 0 ? type : []));
   if (commands.length < 2) return undefined;
   const answers = typesOf(rows, "outbox").filter((type) => FIRST_ANSWERS.has(type));
-  const isInOrder = commands.every((command, index) => ANSWERED_BY[command]?.includes(answers[index] ?? ""));
+  const isInOrder = commands.every((command, index) => firstAnswersTo(command).includes(answers[index] ?? ""));
   return isInOrder ? undefined : `answered ${commands.join(", ")} by ${answers.join(", ")}`;
 }
 
