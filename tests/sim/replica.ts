@@ -87,7 +87,7 @@ export class Replica {
       ...{ databaseUrl: "postgres://simulated", driver: database.driver, broker, verifier, clock, logger, metrics },
       identity: { release: "simulated", instance: process.name, startedAt: instant(clock) },
       // All simulated processes share their sessions, and end for no fault of a message.
-      ...{ ids: seededIds(scheduler), migrateAtStart: false, seedDemoData: false, recognisesKillers: false },
+      ...{ ids: seededIds(scheduler), migrateAtStart: false, seedDemoData: false, recognisesPoisonMessages: false },
     });
     this.#life = { process, running, database };
     scheduler.note(`${process.name} starts`);

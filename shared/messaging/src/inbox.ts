@@ -13,7 +13,7 @@ import type { BrokerRecord } from "./broker.ts";
 import { type DeadLetters, KeyReleased } from "./dead-letters.ts";
 import { decode, type Received, type Undecodable } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
-import { DEATHS, type InHand } from "./in-hand.ts";
+import { POISON_AFTER_CRASHES, type InFlightMarker } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 
 interface InboxOptions {
@@ -22,7 +22,7 @@ interface InboxOptions {
   readonly outbox: Outbox;
   readonly deadLetters: DeadLetters;
   /** Without it a message that ends the process is not recognised. */
-  readonly inHand?: InHand | undefined;
+  readonly marker?: InFlightMarker | undefined;
   /** Called when messages have been committed to the outbox. */
   readonly onCommitted: () => void;
   /** Called with the keys of messages whose effects have been committed, each time. */
@@ -110,7 +110,7 @@ export function createInbox({
   handlers,
   outbox,
   deadLetters,
-  inHand,
+  marker,
   onCommitted,
   onHandled,
   clock,
@@ -135,7 +135,7 @@ export function createInbox({
       const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
       const { fresh, held } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
       const late = held.length === 0 ? [] : await deadLetters.park(tx, held);
-      if (careful && inHand && fresh.length > 0) marking = writeDown(inHand, recordsOf(fresh), fresh);
+      if (careful && marker && fresh.length > 0) marking = writeDown(marker, recordsOf(fresh), fresh);
       // It went out before the transaction began as a rule, and so has been answered by now.
       await marking;
       const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
@@ -268,45 +268,50 @@ export function createInbox({
   }
 
   /** Handles a message that may have ended a process, alone, so that it is known if it does; one that has ended two is not tried again. */
-  async function applyAlone(hand: InHand, message: Received, deferral: Deferral, signal: AbortSignal): Promise<void> {
+  async function applyAlone(
+    inFlight: InFlightMarker,
+    message: Received,
+    deferral: Deferral,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (deferral.admit([message]).length === 0) return;
     const { id, type, record } = message;
-    const deaths = hand.deathsBy(id);
-    if (deaths >= DEATHS && !(await insist(() => isHandled(db, id), signal))) {
-      const detail = `${deaths} processes ended while they handled it and nothing else`;
+    const crashes = inFlight.crashesBy(id);
+    if (crashes >= POISON_AFTER_CRASHES && !(await insist(() => isHandled(db, id), signal))) {
+      const detail = `${crashes} processes ended while they handled it and nothing else`;
       const letter = { cause: "PROCESS_KILLED", detail, messageId: id, type, record } as const;
       await addLetter(letter, deferral, signal);
       return;
     }
-    await insist(() => hand.mark([record], [message]), signal);
+    await insist(() => inFlight.mark([record], [message]), signal);
     await applyAll([message], deferral, signal);
   }
 
   /** Handles messages in order: one by one when a process has ended with one of them in hand, else together. */
   async function applyInTurn(messages: readonly Received[], deferral: Deferral, signal: AbortSignal): Promise<void> {
-    if (inHand === undefined || !messages.some(({ record }) => inHand.isSuspect(record))) {
+    if (marker === undefined || !messages.some(({ record }) => marker.isSuspect(record))) {
       await applyAll(messages, deferral, signal);
       return;
     }
-    for (const message of messages) await applyAlone(inHand, message, deferral, signal);
+    for (const message of messages) await applyAlone(marker, message, deferral, signal);
   }
 
-  async function writeDown(hand: InHand, records: readonly BrokerRecord[], messages: readonly Received[]) {
+  async function writeDown(inFlight: InFlightMarker, records: readonly BrokerRecord[], messages: readonly Received[]) {
     try {
-      await hand.mark(records, messages);
+      await inFlight.mark(records, messages);
     } catch (error) {
       logger.debug("what is in hand could not be written down", { error });
     }
   }
 
   return async (records: readonly BrokerRecord[], signal: AbortSignal): Promise<readonly BrokerRecord[]> => {
-    if (inHand) await insist(() => inHand.ready(), signal);
+    if (marker) await insist(() => marker.ready(), signal);
     const decoded = records.map((record) => decode(record));
     const wanted = decoded.flatMap((one) =>
       one.kind === "message" && handlers.types.has(one.message.type) ? [one.message] : [],
     );
     // A careful attempt writes down what it is going to handle itself, when it knows what is not locked.
-    marking = inHand && wanted.length > 0 && !isCareful() ? writeDown(inHand, records, wanted) : undefined;
+    marking = marker && wanted.length > 0 && !isCareful() ? writeDown(marker, records, wanted) : undefined;
     const deferral = new Deferral();
     let messages: Received[] = [];
     for (const one of decoded) {
@@ -321,9 +326,9 @@ export function createInbox({
     await applyInTurn(messages, deferral, signal);
     const deferred = deferral.records();
     for (const record of deferred) deferredBefore.add(record);
-    inHand?.clear(records, deferred);
+    marker?.clear(records, deferred);
     // A process that ends while messages are only deferred has not ended by them.
-    if (inHand && deferred.length > 0) await writeDown(inHand, [], []);
+    if (marker && deferred.length > 0) await writeDown(marker, [], []);
     return deferred;
   };
 }

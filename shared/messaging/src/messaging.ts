@@ -11,7 +11,7 @@ import type { Broker, Subscription } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { MessageHandlers } from "./handlers.ts";
 import { watchHeldKeys } from "./held-keys-watch.ts";
-import { createInHand, watchForDead } from "./in-hand.ts";
+import { createInFlightMarker, watchForCrashes } from "./in-flight.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { watchLag } from "./lag-metric.ts";
@@ -31,7 +31,7 @@ export interface MessagingOptions {
   readonly groupId: string;
   readonly retention: Retention;
   /** Whether messages that end the process are recognised, true by default. A simulation, whose processes share their sessions, does without. */
-  readonly recognisesKillers?: boolean;
+  readonly recognisesPoisonMessages?: boolean;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;
@@ -74,10 +74,10 @@ export function createMessaging(options: MessagingOptions): Messaging {
     metrics,
   });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
-  const inHand =
-    options.recognisesKillers === false
+  const marker =
+    options.recognisesPoisonMessages === false
       ? undefined
-      : createInHand({ databaseUrl, driver, processId: ids(), clock, logger });
+      : createInFlightMarker({ databaseUrl, driver, processId: ids(), clock, logger });
   const stopping = new AbortController();
   const handledListeners: HandledListener[] = [];
   const onHandled: HandledListener = (keys) => {
@@ -88,7 +88,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
   let housekeeping: Promise<unknown> | undefined;
 
   const replayer = (handlers: MessageHandlers) =>
-    createReplay({ db, handlers, outbox, inHand, onCommitted: relay.wake, onHandled, clock });
+    createReplay({ db, handlers, outbox, marker, onCommitted: relay.wake, onHandled, clock });
 
   async function lag(): Promise<number> {
     if (consumed.length === 0) throw new ExplainedError("nothing is consumed yet");
@@ -106,7 +106,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
       housekeeping = Promise.all([
         purgeUntil(stopping.signal, { db, clock, logger, retention }),
         watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
-        ...(inHand ? [watchForDead(stopping.signal, { inHand, clock, logger })] : []),
+        ...(marker ? [watchForCrashes(stopping.signal, { marker, clock, logger })] : []),
         watchHeldKeys(stopping.signal, { db, replay: replayer(handlers), clock, logger, metrics }),
         watchLag(stopping.signal, { lag, clock, logger, metrics }),
       ]);
@@ -115,7 +115,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
         handlers,
         outbox,
         deadLetters,
-        inHand,
+        marker,
         onCommitted: relay.wake,
         onHandled,
         clock,
@@ -132,7 +132,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
       await subscription?.stop();
       await relay.stop();
       await housekeeping;
-      await inHand?.close();
+      await marker?.close();
       await broker.close();
     },
   };

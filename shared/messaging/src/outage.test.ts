@@ -8,7 +8,7 @@ import { goingOn } from "@shop/testing/going-on";
 import { capturedLogger } from "@shop/testing/logger";
 import { byType } from "./handlers.ts";
 import { watchHeldKeys } from "./held-keys-watch.ts";
-import { createInHand, watchForDead } from "./in-hand.ts";
+import { createInFlightMarker, watchForCrashes } from "./in-flight.ts";
 import { createOutbox } from "./outbox.ts";
 import { watchOutboxAge } from "./outbox-age.ts";
 import { defaultRetention, purgeUntil } from "./purge.ts";
@@ -25,15 +25,15 @@ test("what runs beside the messages goes on, however often it finds the database
     ...{ db, clock, handlers: byType(), outbox: createOutbox({ ids, clock }) },
     ...{ onCommitted: () => {}, onHandled: () => {} },
   });
-  const idle = createInHand({ databaseUrl, driver: postgresDriver, processId: ids(), clock, logger });
+  const idle = createInFlightMarker({ databaseUrl, driver: postgresDriver, processId: ids(), clock, logger });
   // It asks the database only when something has been in hand before.
-  const inHand = { ...idle, lookForDead: () => Promise.reject(new Error("the database is away")) };
+  const marker = { ...idle, lookForCrashes: () => Promise.reject(new Error("the database is away")) };
   const stopping = new AbortController();
   const works = [
     purgeUntil(stopping.signal, { db, clock, logger, retention: defaultRetention }),
     watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
     watchHeldKeys(stopping.signal, { db, replay, clock, logger, metrics }),
-    watchForDead(stopping.signal, { inHand, clock, logger }),
+    watchForCrashes(stopping.signal, { marker, clock, logger }),
   ];
   expect(await goingOn(clock, works)).toBe(works.length);
   stopping.abort();

@@ -232,9 +232,9 @@ test("a parked message that fails at a replay is retried by itself once its caus
 });
 
 test("a message that ended processes is tried again only by who asks for it, and then what waits behind it follows", async () => {
-  const deadly = decode(recordOf(held, 2));
-  if (deadly.kind === "undecodable") throw new Error(deadly.letter.detail);
-  const { id: messageId, type, record } = deadly.message;
+  const poison = decode(recordOf(held, 2));
+  if (poison.kind === "undecodable") throw new Error(poison.letter.detail);
+  const { id: messageId, type, record } = poison.message;
   const letter = { cause: "PROCESS_KILLED", detail: "", messageId, type, record } as const;
   const { deadLetters, replay } = parts();
   await deadLetters.add(letter, new AbortController().signal);

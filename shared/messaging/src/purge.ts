@@ -23,7 +23,7 @@ export const defaultRetention: Retention = {
 
 const PURGE_INTERVAL_MS = 60_000;
 /** A process that ends by a message is started again within minutes, and ends again. */
-const DEADLY_MS = 24 * 3_600_000;
+const POISON_MS = 24 * 3_600_000;
 /** A delete's size: small enough that it never holds up the work beside it. */
 const CHUNK = 5_000;
 
@@ -52,7 +52,7 @@ export async function purgeUntil(signal: AbortSignal, { db, clock, logger, reten
     sql`delete from dead_letter where id in (
       select id from dead_letter where replayed_at < ${before(retention.settledDeadLetterMs)} limit ${CHUNK})`,
     sql`delete from deadly_message where message_id in (
-      select message_id from deadly_message where last_at < ${before(DEADLY_MS)} limit ${CHUNK})`,
+      select message_id from deadly_message where last_at < ${before(POISON_MS)} limit ${CHUNK})`,
   ];
 
   /** Goes on for as long as most of a chunk goes. */

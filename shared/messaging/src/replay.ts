@@ -12,7 +12,7 @@ import { type DeadLetterRow, holdingLetters, letterById, openLetters, SETTLED } 
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
 import { lockKeys, nextTryAt } from "./held-keys.ts";
-import { DEATHS, type InHand } from "./in-hand.ts";
+import { POISON_AFTER_CRASHES, type InFlightMarker } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 import { deadLetter } from "./schema.ts";
 
@@ -64,7 +64,7 @@ interface ReplayOptions {
   readonly handlers: MessageHandlers;
   readonly outbox: Outbox;
   /** Without it a message that ends the process when it is tried again is not recognised. */
-  readonly inHand?: InHand | undefined;
+  readonly marker?: InFlightMarker | undefined;
   /** Called when messages have been committed to the outbox. */
   readonly onCommitted: () => void;
   /** Called with the keys of messages whose effects have been committed. */
@@ -94,7 +94,7 @@ class DryRun<Result> extends ExplainedError {
  * delivers the same message. What cannot be handled this time either stays a dead letter. A dry run does all of it and takes it back.
  * Its calls throw when the database is away; then nothing has happened.
  */
-export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHandled, clock }: ReplayOptions): Replay {
+export function createReplay({ db, handlers, outbox, marker, onCommitted, onHandled, clock }: ReplayOptions): Replay {
   async function apply(tx: Transaction, message: Received): Promise<ReplayOutcome> {
     const written = await tx.execute(
       sql`insert into inbox (message_id) values (${message.id}) on conflict do nothing returning message_id`,
@@ -162,23 +162,23 @@ export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHand
 
   /** The same without being asked, so that nothing is tried that ends processes: each is written down before. */
   async function settleCarefully(tx: Transaction, letters: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
-    if (inHand === undefined) return settleAll(tx, letters);
+    if (marker === undefined) return settleAll(tx, letters);
     try {
-      return await settleAll(tx, letters, (letter) => settleMarked(tx, letter, inHand));
+      return await settleAll(tx, letters, (letter) => settleMarked(tx, letter, marker));
     } finally {
-      await inHand.markTried(null);
+      await marker.markRetry(null);
     }
   }
 
-  async function settleMarked(tx: Transaction, letter: DeadLetterRow, hand: InHand): Promise<Tried> {
+  async function settleMarked(tx: Transaction, letter: DeadLetterRow, inFlight: InFlightMarker): Promise<Tried> {
     const { id, messageId } = letter;
-    const deaths = messageId === null ? 0 : hand.deathsBy(messageId);
-    if (deaths < DEATHS) {
-      await hand.markTried(messageId);
+    const crashes = messageId === null ? 0 : inFlight.crashesBy(messageId);
+    if (crashes < POISON_AFTER_CRASHES) {
+      await inFlight.markRetry(messageId);
       return settle(tx, letter);
     }
     const cause = "PROCESS_KILLED";
-    const detail = `${deaths} processes ended while they tried it again`;
+    const detail = `${crashes} processes ended while they tried it again`;
     await tx.update(deadLetter).set({ cause, detail, tryAgainAt: null }).where(eq(deadLetter.id, id));
     return { letter: { ...letter, cause }, outcome: "FAILED", detail };
   }
@@ -262,7 +262,7 @@ export function createReplay({ db, handlers, outbox, inHand, onCommitted, onHand
     },
 
     async again(key) {
-      await inHand?.ready();
+      await marker?.ready();
       return inRun(false, async (tx) => {
         await lockKeys(tx, [key]);
         const letters = await holdingLetters(tx, key);

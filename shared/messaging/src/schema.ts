@@ -90,7 +90,7 @@ export const inbox = pgTable(
 export const inHand = pgTable("in_hand", {
   /** The id of the process; its session of the database carries it for as long as it lives. */
   process: text("process").primaryKey(),
-  /** `InHandRange[]` */
+  /** `RecordRange[]` */
   ranges: jsonb("ranges").notNull(),
   /** The message that it has in hand, when it is only one. */
   messageId: text("message_id"),

@@ -66,7 +66,7 @@ export interface ParticipantDependencies {
   /** How long rows are kept that have done their work. */
   readonly retention?: Retention;
   /** As in the messaging's options. */
-  readonly recognisesKillers?: boolean;
+  readonly recognisesPoisonMessages?: boolean;
 }
 
 export interface RunningParticipant {
@@ -108,7 +108,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     broker,
     groupId: name,
     retention,
-    recognisesKillers: dependencies.recognisesKillers ?? true,
+    recognisesPoisonMessages: dependencies.recognisesPoisonMessages ?? true,
     clock,
     ids,
     logger,

@@ -2,12 +2,12 @@
 import { hostname } from "node:os";
 import { startNode } from "./node.ts";
 
-const [databaseUrl = "", prefix = "", brokers = "", deadly = "", failing = ""] = process.argv.slice(2);
+const [databaseUrl = "", prefix = "", brokers = "", poison = "", failing = ""] = process.argv.slice(2);
 await startNode({
   ...{ databaseUrl, prefix, brokers },
   instance: { host: hostname(), pid: process.pid },
   onMessage(number) {
-    if (number === Number(deadly)) process.kill(process.pid, "SIGKILL");
+    if (number === Number(poison)) process.kill(process.pid, "SIGKILL");
     if (number === Number(failing)) throw new Error("a fault");
   },
 });

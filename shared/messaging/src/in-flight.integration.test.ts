@@ -13,7 +13,7 @@ import { capturedLogger } from "@shop/testing/logger";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
 import type { BrokerRecord } from "./broker.ts";
-import { createInHand, DEATHS, type InHand } from "./in-hand.ts";
+import { createInFlightMarker, POISON_AFTER_CRASHES, type InFlightMarker } from "./in-flight.ts";
 
 /** Many times what a statement takes on a slow machine. */
 const ANSWER_TIMEOUT_MS = 2_000;
@@ -22,7 +22,7 @@ const message = { id: "alone", type: "OrderCreated", key: "k", data: {}, tracepa
 
 let database: TestDatabase;
 let db: Database;
-let opened: InHand[];
+let opened: InFlightMarker[];
 
 beforeAll(() => testPostgresUrl(), 120_000);
 beforeEach(async () => {
@@ -31,7 +31,7 @@ beforeEach(async () => {
   opened = [];
 }, 120_000);
 afterEach(async () => {
-  await Promise.all(opened.map((hand) => hand.close()));
+  await Promise.all(opened.map((marker) => marker.close()));
   await db.$client.end({ timeout: 2 });
   await database.drop();
 }, 120_000);
@@ -40,10 +40,17 @@ afterEach(async () => {
 async function open(databaseUrl = database.url, clock: Clock = systemClock) {
   const processId = uuidV7();
   const { logger } = capturedLogger();
-  const hand = createInHand({ databaseUrl, driver, processId, clock, logger, answerTimeoutMs: ANSWER_TIMEOUT_MS });
-  opened.push(hand);
-  await hand.ready();
-  return { hand, session: `in hand ${processId}` };
+  const marker = createInFlightMarker({
+    databaseUrl,
+    driver,
+    processId,
+    clock,
+    logger,
+    answerTimeoutMs: ANSWER_TIMEOUT_MS,
+  });
+  opened.push(marker);
+  await marker.ready();
+  return { marker, session: `in hand ${processId}` };
 }
 
 /** Ends a session, as a restart of the server does. */
@@ -56,27 +63,27 @@ async function cut(session: string): Promise<void> {
 
 test("a process that lives is not taken for dead by what it has in hand, however often its session is cut", async () => {
   const [one, other] = [await open(), await open()];
-  for (let time = 0; time < 2 * DEATHS; time += 1) {
-    await one.hand.mark([record], [message]);
+  for (let time = 0; time < 2 * POISON_AFTER_CRASHES; time += 1) {
+    await one.marker.mark([record], [message]);
     await cut(one.session);
-    await other.hand.lookForDead();
-    expect(other.hand.deathsBy(message.id)).toBe(1);
-    await eventually(() => one.hand.lookForDead());
+    await other.marker.lookForCrashes();
+    expect(other.marker.crashesBy(message.id)).toBe(1);
+    await eventually(() => one.marker.lookForCrashes());
   }
-  await other.hand.lookForDead();
-  expect(other.hand.deathsBy(message.id)).toBe(0);
+  await other.marker.lookForCrashes();
+  expect(other.marker.crashesBy(message.id)).toBe(0);
 });
 
 test("a process that is dead after its session was cut has ended by what it had in hand", async () => {
   const [one, other] = [await open(), await open()];
-  await one.hand.mark([record], [message]);
+  await one.marker.mark([record], [message]);
   for (let time = 0; time < 2; time += 1) {
     await cut(one.session);
-    await other.hand.lookForDead();
-    if (time === 0) await eventually(() => one.hand.lookForDead());
+    await other.marker.lookForCrashes();
+    if (time === 0) await eventually(() => one.marker.lookForCrashes());
   }
-  expect(other.hand.deathsBy(message.id)).toBe(1);
-  expect(other.hand.isSuspect(record)).toBe(true);
+  expect(other.marker.crashesBy(message.id)).toBe(1);
+  expect(other.marker.isSuspect(record)).toBe(true);
 });
 
 test("a dead letter that is tried again counts against itself when its process ends meanwhile, and not after it", async () => {
@@ -84,35 +91,35 @@ test("a dead letter that is tried again counts against itself when its process e
   await db.execute(sql`
     insert into dead_letter (id, cause, detail, message_id, topic, partition, record_offset, headers, failed_at)
     values (gen_random_uuid(), 'HANDLER_FAILED', '', ${message.id}, 'order.events', 0, 7, '{}', now())`);
-  await one.hand.markTried(message.id);
+  await one.marker.markRetry(message.id);
   await cut(one.session);
-  await next.hand.mark([record], [message]);
-  await next.hand.markTried(message.id);
-  await next.hand.markTried(null);
+  await next.marker.mark([record], [message]);
+  await next.marker.markRetry(message.id);
+  await next.marker.markRetry(null);
   await cut(next.session);
-  await other.hand.lookForDead();
-  expect(other.hand.deathsBy(message.id)).toBe(1);
+  await other.marker.lookForCrashes();
+  expect(other.marker.crashesBy(message.id)).toBe(1);
 });
 
 test("what ended elsewhere and never comes here is not suspected for ever", async () => {
   const clock = new ManualClock();
   const [one, other] = [await open(), await open(database.url, clock)];
-  await one.hand.mark([record], [message]);
+  await one.marker.mark([record], [message]);
   await cut(one.session);
-  await other.hand.lookForDead();
-  expect(other.hand.isSuspect(record)).toBe(true);
+  await other.marker.lookForCrashes();
+  expect(other.marker.isSuspect(record)).toBe(true);
   await clock.advance(600_000);
-  await other.hand.lookForDead();
-  expect(other.hand.isSuspect(record)).toBe(false);
+  await other.marker.lookForCrashes();
+  expect(other.marker.isSuspect(record)).toBe(false);
 });
 
 test("what is in hand is written down again soon after the link to the database was cut without a word", async () => {
   const link = await linkToDatabase(database.url);
-  const { hand } = await open(link.through(database.url));
+  const { marker } = await open(link.through(database.url));
   link.cut();
-  expect(isTransient(await settled(hand.mark([record], [message])))).toBe(true);
+  expect(isTransient(await settled(marker.mark([record], [message])))).toBe(true);
   link.heal();
-  await eventually(() => hand.mark([record], [message]));
+  await eventually(() => marker.mark([record], [message]));
   expect(await db.execute(sql`select from in_hand where message_id = ${message.id}`)).toHaveLength(1);
   link.close();
 });

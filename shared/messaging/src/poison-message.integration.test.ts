@@ -7,7 +7,7 @@ import type { Broker } from "./broker.ts";
 import { effectsByKey, type Node } from "./testing/node.ts";
 import { createNodes, type Nodes } from "./testing/nodes.ts";
 
-const DEADLY = 13;
+const POISON = 13;
 const key = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
 
@@ -25,8 +25,8 @@ const publishing = (broker: Broker): Broker => ({
 });
 
 /** A process that is started again whenever it ends, until it is told to end. */
-function live(deadly: number, brokers: string, failing = -1) {
-  let deaths = 0;
+function live(poison: number, brokers: string, failing = -1) {
+  let crashes = 0;
   let goesOn = true;
   let child: Bun.Subprocess | undefined;
   const run = async () => {
@@ -38,18 +38,18 @@ function live(deadly: number, brokers: string, failing = -1) {
           nodes.database.url,
           prefix,
           brokers,
-          ...[deadly, failing].map(String),
+          ...[poison, failing].map(String),
         ],
         stdout: "ignore",
         stderr: "inherit",
       });
       await child.exited;
-      deaths += 1;
+      crashes += 1;
     }
   };
   const ended = run();
   return {
-    deaths: () => deaths,
+    crashes: () => crashes,
     kill: () => child?.kill("SIGKILL"),
     async end() {
       goesOn = false;
@@ -78,12 +78,12 @@ afterEach(async () => {
 }, 120_000);
 
 test("a message that ends the process twice is set aside; its key waits, all others go on, and a replay applies all in order", async () => {
-  life = live(DEADLY, await testKafkaBrokers());
+  life = live(POISON, await testKafkaBrokers());
   await sender.send([key(1), key(2)], [1]);
   await eventually(async () => expect((await effectsByKey(db)).size).toBe(2));
-  await sender.send([key(1)], [DEADLY]);
+  await sender.send([key(1)], [POISON]);
   await eventually(async () => expect(await letters()).toEqual([["PROCESS_KILLED", key(1)]]));
-  expect(life.deaths()).toBe(2);
+  expect(life.crashes()).toBe(2);
   await sender.send([key(1), key(2)], [14, 15]);
   await eventually(async () => expect((await effectsByKey(db)).get(key(2))).toEqual([1, 14, 15]));
   await eventually(async () =>
@@ -93,13 +93,13 @@ test("a message that ends the process twice is set aside; its key waits, all oth
       ["PARKED", key(1)],
     ]),
   );
-  expect(life.deaths()).toBe(2);
+  expect(life.crashes()).toBe(2);
   await life.end();
   // What is deployed next can handle it.
   const mended = await start();
   const [first] = await db.execute<{ id: string }>(sql`select id from dead_letter order by seq limit 1`);
   await mended.replay(first?.id ?? "");
-  expect((await effectsByKey(db)).get(key(1))).toEqual([1, DEADLY, 14, 15]);
+  expect((await effectsByKey(db)).get(key(1))).toEqual([1, POISON, 14, 15]);
   expect(await letters()).toEqual([]);
   await mended.stop();
 }, 120_000);
@@ -108,14 +108,14 @@ test("no handler begins before it is written down what is in hand, however long 
   await db.execute(sql`
     create function write_slowly() returns trigger language plpgsql as 'begin perform pg_sleep(1.5); return new; end'`);
   await db.execute(sql`create trigger slow before insert on in_hand for each row execute function write_slowly()`);
-  await sender.send([key(1)], [DEADLY]);
-  life = live(DEADLY, await testKafkaBrokers());
+  await sender.send([key(1)], [POISON]);
+  life = live(POISON, await testKafkaBrokers());
   await eventually(async () => expect(await letters()).toEqual([["PROCESS_KILLED", key(1)]]));
-  expect(life.deaths()).toBe(2);
+  expect(life.crashes()).toBe(2);
 }, 120_000);
 
 test("one that waits behind a message that failed ends no more processes than any other when both are tried again", async () => {
-  await sender.send([key(1)], [12, DEADLY, 14]);
+  await sender.send([key(1)], [12, POISON, 14]);
   await eventually(async () =>
     expect(await db.execute(sql`select from outbox where sent_at is null limit 1`)).toHaveLength(0),
   );
@@ -128,7 +128,7 @@ test("one that waits behind a message that failed ends no more processes than an
   );
   await life.end();
   // What is deployed next has mended the one and cannot stand the other.
-  life = live(DEADLY, await testKafkaBrokers());
+  life = live(POISON, await testKafkaBrokers());
   await eventually(async () =>
     expect(await letters()).toEqual([
       ["PROCESS_KILLED", key(1)],
@@ -136,7 +136,7 @@ test("one that waits behind a message that failed ends no more processes than an
     ]),
   );
   expect((await effectsByKey(db)).get(key(1))).toEqual([12]);
-  expect(life.deaths()).toBe(2);
+  expect(life.crashes()).toBe(2);
   sender = await start({ decorate: publishing });
   await sender.send([key(2)], [1]);
   await eventually(async () => expect((await effectsByKey(db)).get(key(2))).toEqual([1]));
@@ -145,12 +145,12 @@ test("one that waits behind a message that failed ends no more processes than an
 test("one among many costs one death more, and takes none of the others with it", async () => {
   const keys = upTo(20).map(key);
   await sender.send(keys, upTo(12));
-  await sender.send([key(7)], [DEADLY]);
+  await sender.send([key(7)], [POISON]);
   await sender.send(keys, [14]);
   await eventually(async () =>
     expect(await db.execute(sql`select from outbox where sent_at is null limit 1`)).toHaveLength(0),
   );
-  life = live(DEADLY, await testKafkaBrokers());
+  life = live(POISON, await testKafkaBrokers());
   const others = keys.filter((name) => name !== key(7));
   await eventually(async () => {
     const applied = await effectsByKey(db);
@@ -161,7 +161,7 @@ test("one among many costs one death more, and takes none of the others with it"
       ["PARKED", key(7)],
     ]);
   });
-  expect(life.deaths()).toBeLessThanOrEqual(3);
+  expect(life.crashes()).toBeLessThanOrEqual(3);
 }, 120_000);
 
 test("a process that is killed from outside, again and again, costs no message its place", async () => {

@@ -6,7 +6,7 @@ import type { BrokerRecord } from "./broker.ts";
 import type { Received } from "./decode.ts";
 
 /** Records of a partition that were in hand when a process ended: those with `first` ≤ offset ≤ `last`. */
-export interface InHandRange {
+export interface RecordRange {
   readonly topic: Topic;
   readonly partition: number;
   /** Offsets, which may be too large for a JSON number. */
@@ -15,25 +15,25 @@ export interface InHandRange {
 }
 
 /** What a process writes down of what it has in hand, so that the one after it knows when it has ended by it. */
-export interface InHand {
-  /** Takes over what processes had in hand that are no more; once, and then only what has been found by `lookForDead`. */
+export interface InFlightMarker {
+  /** Takes over what processes had in hand that are no more; once, and then only what has been found by `lookForCrashes`. */
   ready(): Promise<void>;
   /** Looks for processes that have ended with something in hand, and takes back what another one has counted against this one, whose session was cut. */
-  lookForDead(): Promise<void>;
+  lookForCrashes(): Promise<void>;
   /** Writes down what is handled next. To be waited for before a handler begins, and not before the transaction does. */
   mark(records: readonly BrokerRecord[], messages: readonly Received[]): Promise<void>;
   /** Writes down the id of a dead letter's message that is tried again next; null after it. To be waited for. */
-  markTried(messageId: string | null): Promise<void>;
+  markRetry(messageId: string | null): Promise<void>;
   /** Whether a record was in hand when a process ended, so that it has to be handled alone. */
   isSuspect(record: BrokerRecord): boolean;
   /** Says that records have been handled, but for those that are deferred. */
   clear(records: readonly BrokerRecord[], deferred?: readonly BrokerRecord[]): void;
   /** How many processes have ended while they had this message, alone, in hand. */
-  deathsBy(messageId: string): number;
+  crashesBy(messageId: string): number;
   close(): Promise<void>;
 }
 
-interface InHandOptions {
+interface InFlightMarkerOptions {
   readonly databaseUrl: string;
   readonly driver: DatabaseDriver;
   /** Of this process, unique among all of its service there ever are. */
@@ -45,7 +45,7 @@ interface InHandOptions {
 }
 
 /** A message that so many processes have ended by while they had it alone in hand is not tried again. */
-export const DEATHS = 2;
+export const POISON_AFTER_CRASHES = 2;
 
 const STATEMENT_TIMEOUT_MS = 10_000;
 const RECONNECT_PAUSE_S = 0.1;
@@ -71,8 +71,8 @@ const nameOf = ({ topic, partition }: { readonly topic: Topic; readonly partitio
 const nameOfRecord = (record: BrokerRecord) => `${nameOf(record)}:${record.offset}`;
 
 /** Where records begin and end in their partitions. Those that were deferred come key by key, not in the order of their offsets. */
-function rangesOf(records: readonly BrokerRecord[]): readonly InHandRange[] {
-  const ranges = new Map<string, InHandRange>();
+function rangesOf(records: readonly BrokerRecord[]): readonly RecordRange[] {
+  const ranges = new Map<string, RecordRange>();
   for (const { topic, partition, offset } of records) {
     const name = nameOf({ topic, partition });
     const { first, last } = ranges.get(name) ?? { first: offset, last: offset };
@@ -84,7 +84,7 @@ function rangesOf(records: readonly BrokerRecord[]): readonly InHandRange[] {
 const lower = (one: string, other: string) => (BigInt(other) < BigInt(one) ? other : one);
 const higher = (one: string, other: string) => (BigInt(other) > BigInt(one) ? other : one);
 
-const contains = (range: InHandRange, { topic, partition, offset }: BrokerRecord) =>
+const contains = (range: RecordRange, { topic, partition, offset }: BrokerRecord) =>
   range.topic === topic &&
   range.partition === partition &&
   BigInt(range.first) <= BigInt(offset) &&
@@ -96,14 +96,14 @@ const contains = (range: InHandRange, { topic, partition, offset }: BrokerRecord
  * makes the round trips that it needs before the handler begins. Nothing takes the mark back; what it names and is in the
  * inbox, or with the dead letters, was handled. A process is dead when the session that writes its mark, which carries its id, is gone.
  */
-export function createInHand({
+export function createInFlightMarker({
   databaseUrl,
   driver,
   processId,
   clock,
   logger,
   answerTimeoutMs = STATEMENT_TIMEOUT_MS + 1_000,
-}: InHandOptions): InHand {
+}: InFlightMarkerOptions): InFlightMarker {
   const client = driver.openClient(databaseUrl, {
     max: 1,
     connect_timeout: 2,
@@ -120,16 +120,16 @@ export function createInHand({
       statement_timeout: STATEMENT_TIMEOUT_MS,
     },
   });
-  let deaths: ReadonlyMap<string, number> = new Map();
+  let crashes: ReadonlyMap<string, number> = new Map();
   /** What dead processes had in hand and this one has not handled yet. */
-  let suspects: readonly (InHandRange & { readonly until: number })[] = [];
+  let suspects: readonly (RecordRange & { readonly until: number })[] = [];
   /** Suspect records that are deferred: what lies behind them in their partition is handled before. */
   const deferredSuspects = new Set<string>();
   let taken: Promise<void> | undefined;
   /** The last mark of each row. */
   const marks = new Map<string, Mark>();
 
-  async function write(row: string, ranges: readonly InHandRange[], alone: string | null): Promise<void> {
+  async function write(row: string, ranges: readonly RecordRange[], alone: string | null): Promise<void> {
     const mark: Mark = { row, ranges: JSON.stringify(ranges), alone, isWritten: false };
     marks.set(row, mark);
     await client`
@@ -139,7 +139,7 @@ export function createInHand({
   }
 
   async function takeOver(): Promise<void> {
-    const dead = await client<{ process: string; ranges: readonly InHandRange[]; message_id: string | null }[]>`
+    const dead = await client<{ process: string; ranges: readonly RecordRange[]; message_id: string | null }[]>`
       with dead as (
         delete from in_hand where split_part(process, ' ', 1) <> ${processId} and not exists (
           select from pg_stat_activity
@@ -165,14 +165,14 @@ export function createInHand({
         alone: dead.flatMap(({ message_id }) => message_id ?? []),
       });
     }
-    const counted = await client<{ id: string; deaths: number }[]>`
-      select message_id as id, deaths from deadly_message`;
-    deaths = new Map(counted.map((row) => [row.id, row.deaths]));
+    const counted = await client<{ id: string; crashes: number }[]>`
+      select message_id as id, deaths as crashes from deadly_message`;
+    crashes = new Map(counted.map((row) => [row.id, row.crashes]));
   }
 
   /**
    * A process whose session was cut looks dead to others until it has made a new one. Who finds that its mark has been taken away lives, and so
-   * the death that was counted was none: otherwise sessions that are cut twice would make a deadly message of the one that waits for the database.
+   * the death that was counted was none: otherwise sessions that are cut twice would make a poison message of the one that waits for the database.
    */
   async function takeBack(): Promise<void> {
     for (const { row, ranges, alone } of [...marks.values()].filter(({ isWritten }) => isWritten))
@@ -197,7 +197,7 @@ export function createInHand({
         throw error;
       }
     },
-    async lookForDead() {
+    async lookForCrashes() {
       if (taken === undefined) return;
       await takeBack();
       await takeOver();
@@ -208,7 +208,7 @@ export function createInHand({
       const inherited = suspects.map(({ topic, partition, first, last }) => ({ topic, partition, first, last }));
       await write(processId, [...inherited, ...rangesOf(records)], alone);
     },
-    markTried: (messageId) => write(processId + TRIED, [], messageId),
+    markRetry: (messageId) => write(processId + TRIED, [], messageId),
     isSuspect,
     clear(records, deferred = []) {
       if (suspects.length === 0 && deferredSuspects.size === 0) return;
@@ -219,7 +219,7 @@ export function createInHand({
       const ends = new Map(rangesOf(records).map((range) => [nameOf(range), BigInt(range.last)]));
       suspects = suspects.filter((range) => BigInt(range.last) > (ends.get(nameOf(range)) ?? -1n));
     },
-    deathsBy: (messageId) => deaths.get(messageId) ?? 0,
+    crashesBy: (messageId) => crashes.get(messageId) ?? 0,
     async close() {
       if (marks.size > 0)
         await client`delete from in_hand where split_part(process, ' ', 1) = ${processId}`.catch((error: unknown) => {
@@ -235,15 +235,15 @@ const SESSION = "in hand ";
 const LOOK_INTERVAL_MS = 2_000;
 
 /** Looks for replicas that have ended, before their partitions come to this one. Runs until `signal` is aborted. */
-export async function watchForDead(
+export async function watchForCrashes(
   signal: AbortSignal,
-  { inHand, clock, logger }: { readonly inHand: InHand; readonly clock: Clock; readonly logger: Logger },
+  { marker, clock, logger }: { readonly marker: InFlightMarker; readonly clock: Clock; readonly logger: Logger },
 ): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(LOOK_INTERVAL_MS, signal);
     if (signal.aborted) return;
     try {
-      await inHand.lookForDead();
+      await marker.lookForCrashes();
     } catch (error) {
       logger.debug("processes that have ended could not be looked for; it is tried again", { error });
     }
