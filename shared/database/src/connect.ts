@@ -6,6 +6,9 @@ export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
 /** What a transaction callback is given: use it, and only it, for every statement that belongs to the transaction. */
 export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
 
+/** What statements can be sent to: a database, of which each statement is a transaction by itself, or one transaction. */
+export type Statements = Pick<Transaction, "select" | "execute">;
+
 export interface ConnectOptions {
   /** `postgres://user:password@host:port/database`, with TLS as `openClient` takes it. */
   readonly url: string;

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from "./connect.ts";
+import type { Database, Statements, Transaction } from "./connect.ts";
 import { isLockTimeout, isReadOnly, isStaleStatement } from "./errors.ts";
 
 /** Each of a pool's sessions may have to find out for itself that its statements are stale. */
@@ -11,16 +11,34 @@ const ATTEMPTS = 12;
  * @throws whatever `work` throws, after the rollback; a lost connection, after which nothing was committed or everything was
  */
 export async function inTransaction<Result>(db: Database, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
-  for (let attempt = 1; ; attempt += 1) {
-    let isDone = false;
-    try {
-      return await db.transaction(async (tx) => {
+  let isDone = false;
+  return onUsableSession(
+    () =>
+      db.transaction(async (tx) => {
         const result = await work(tx);
         isDone = true;
         return result;
-      });
+      }),
+    () => !isDone,
+  );
+}
+
+/**
+ * Runs `work`, whose last statement alone changes something and so is a transaction by itself: all of it is committed, or none, without the round trips of
+ * `begin` and `commit`. It is run anew when `inTransaction` would: it must begin from its arguments each time.
+ * @throws what `inTransaction` throws
+ */
+export function inOneStatement<Result>(db: Database, work: (db: Statements) => Promise<Result>): Promise<Result> {
+  return onUsableSession(() => work(db));
+}
+
+/** Runs `work` anew when it failed because the session's prepared statements are stale or the session is read-only, and `mayRepeat` allows it. */
+async function onUsableSession<Result>(work: () => Promise<Result>, mayRepeat = () => true): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
     } catch (error) {
-      if (isDone || attempt === ATTEMPTS || !(isStaleStatement(error) || isReadOnly(error))) throw error;
+      if (!mayRepeat() || attempt === ATTEMPTS || !(isStaleStatement(error) || isReadOnly(error))) throw error;
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Transaction } from "@shop/database/connect";
 import { jsonRows } from "@shop/database/rows";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { type Outgoing, toOutboxRow } from "./outgoing.ts";
 
 /** The sending side of the transactional outbox. */
@@ -12,6 +12,18 @@ export interface Outbox {
    * that change's row lock is what keeps one key's messages in the order of their commits.
    */
   send(tx: Transaction, messages: readonly Outgoing[]): Promise<void>;
+  /**
+   * The same for a change that is one statement, and so a transaction by itself: an `insert` to stand in its `with`, behind the part that makes the change.
+   * @param changed a query over that part which gives the ids of the rows that it has changed, and so locked: of the messages only those about
+   * these are written
+   */
+  insertAbout(messages: readonly MessageAbout[], changed: SQL): SQL;
+}
+
+export interface MessageAbout {
+  /** The id, a UUID, of the row of whose change it tells. */
+  readonly rowId: string;
+  readonly message: Outgoing;
 }
 
 export function createOutbox({ ids, clock }: { readonly ids: IdSource; readonly clock: Clock }): Outbox {
@@ -22,6 +34,15 @@ export function createOutbox({ ids, clock }: { readonly ids: IdSource; readonly 
       await tx.execute(sql`
         insert into outbox (topic, key, payload)
         select topic, key, payload from json_to_recordset(${jsonRows(rows)}) as r(topic text, key text, payload json)`);
+    },
+    insertAbout(messages, changed) {
+      const rows = messages.map(({ rowId, message }, index) => ({ rowId, index, ...toOutboxRow(message, ids, clock) }));
+      // It cannot get loose from the change: they are one statement. So it says itself that it is part of a transaction.
+      return sql`
+        insert into outbox (topic, key, payload, tx)
+        select topic, key, payload, 'on'
+        from json_to_recordset(${jsonRows(rows)}) as r("rowId" uuid, index int, topic text, key text, payload json)
+        where "rowId" in (${changed}) order by index`;
     },
   };
 }

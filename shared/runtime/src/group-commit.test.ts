@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { groupCommit } from "./group-commit.ts";
+import { groupCommit, HeldUp } from "./group-commit.ts";
 
 const unlocked = { isHeldUp: () => false, nameOf: () => undefined };
 const inTime = { maxWaitMs: 1_000, clock: { elapsed: () => 0 }, ...unlocked };
@@ -117,7 +117,6 @@ test("what has waited for too long is not worked on, and while something has, no
 
 /** A commit of items such as `3` or `3 of k`, where those of locked names wait in vain until the name is unlocked. */
 function commitWithLocks(maxWaitMs: number) {
-  class HeldUp extends Error {}
   const locked = new Set<string>();
   const nameOf = (item: string) => item.split(" of ")[1];
   let lockWaits = 0;
@@ -166,4 +165,73 @@ test("when very many items are held up a batch bears only so many waits, and all
   expect(results.every(({ status }) => status === "rejected")).toBe(true);
   // Those of the batch, and of the few that it found one by one.
   expect(lockWaits()).toBeLessThan(40);
+});
+
+/** A commit whose batches find out without waiting which items are held up; an item that runs by itself waits until its lock is released. */
+function commitThatSkipsLocked(maxAside: number) {
+  const locked = new Map<string, PromiseWithResolvers<void>>();
+  const runs: { readonly items: readonly string[]; readonly lockWaitMs: number }[] = [];
+  const commit = groupCommit<string, string>({
+    async run(items, lockWaitMs) {
+      runs.push({ items, lockWaitMs });
+      if (lockWaitMs > 0) await Promise.all(items.map((item) => locked.get(item)?.promise));
+      return items.map((item) => (locked.has(item) ? new HeldUp("locked") : `done ${item}`));
+    },
+    ...{ maxBatch: 100, maxInFlight: 1, maxWaiting: 1_000, maxWaitMs: 1_000, batchLockWaitMs: 0, maxAside },
+    clock: { elapsed: () => 0 },
+    isEveryonesFault: () => false,
+    isHeldUp: (error) => error instanceof HeldUp,
+    nameOf: (item) => item,
+  });
+  return {
+    ...{ commit, runs },
+    lock: (name: string) => void locked.set(name, Promise.withResolvers()),
+    unlock(name: string) {
+      locked.get(name)?.resolve();
+      locked.delete(name);
+    },
+  };
+}
+
+test("an item that a batch finds to be held up has the batch's others committed, and waits by itself", async () => {
+  const { commit, runs, lock, unlock } = commitThatSkipsLocked(2);
+  lock("a");
+  const held = commit("a");
+  const results = ["b", "a", "c"].map(commit);
+  expect(await Promise.all([results[0], results[2]])).toEqual(["done b", "done c"]);
+  expect(await commit("d")).toBe("done d");
+  unlock("a");
+  expect(await Promise.all([held, results[1]])).toEqual(["done a", "done a"]);
+  expect(runs.filter(({ lockWaitMs }) => lockWaitMs > 0).map(({ items }) => items)).toEqual([["a"]]);
+});
+
+test("as many items wait by themselves at once as may, each of its own name", async () => {
+  const { commit, runs, lock, unlock } = commitThatSkipsLocked(3);
+  const names = ["a", "b", "c", "d"];
+  for (const name of names) lock(name);
+  const held = names.map(commit);
+  expect(await commit("e")).toBe("done e");
+  const waiting = () => runs.filter(({ lockWaitMs }) => lockWaitMs > 0).map(({ items }) => items);
+  while (waiting().length < 3) await Promise.resolve();
+  expect(waiting()).toEqual([["a"], ["b"], ["c"]]);
+  for (const name of names) unlock(name);
+  expect(await Promise.all(held)).toEqual(names.map((name) => `done ${name}`));
+});
+
+test("a batch that does not wait for locks and fails by one all the same is not looked through for who waits: all are told", async () => {
+  let runs = 0;
+  const commit = groupCommit<number, number>({
+    run: () => {
+      runs += 1;
+      return Promise.reject(new HeldUp("the table is locked"));
+    },
+    ...{ maxBatch: 100, maxInFlight: 1, maxWaiting: 100, maxWaitMs: 1_000, batchLockWaitMs: 0 },
+    clock: { elapsed: () => 0 },
+    isEveryonesFault: () => true,
+    isHeldUp: () => true,
+    nameOf: String,
+  });
+  const results = await Promise.allSettled([1, 2, 3, 4].map(commit));
+  expect(results.every(({ status }) => status === "rejected")).toBe(true);
+  expect(runs).toBe(2);
 });

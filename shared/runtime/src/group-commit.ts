@@ -8,12 +8,19 @@ import { ExplainedError } from "./errors.ts";
  */
 export interface GroupCommitOptions<Item, Result> {
   /**
-   * Gives a result per item, in the order of the items. When it throws, a batch of several is run again one by one.
-   * It waits for a lock that others hold for at most `lockWaitMs`, in milliseconds, and then throws what `isHeldUp` knows.
+   * Gives a result per item, in the order of the items, or `HeldUp` for one that needs a lock which others hold. When it throws, a batch of
+   * several is run again one by one. It waits for such a lock for at most `lockWaitMs`, in milliseconds, and then throws what `isHeldUp` knows.
    */
-  readonly run: (items: readonly Item[], lockWaitMs: number) => Promise<readonly Result[]>;
+  readonly run: (items: readonly Item[], lockWaitMs: number) => Promise<readonly (Result | HeldUp)[]>;
   readonly maxBatch: number;
   readonly maxInFlight: number;
+  /**
+   * For how long a batch waits for a lock, in milliseconds; 200 by default, by which time another replica has released it as a rule. 0 for a `run` that
+   * finds out without waiting which items are `HeldUp`: then only an item that runs by itself waits, and no batch is halved.
+   */
+  readonly batchLockWaitMs?: number;
+  /** How many items wait for locks by themselves at once, each with a transaction of its own; 2 by default. */
+  readonly maxAside?: number;
   /** As many items as may wait at once; one more is rejected with `TooManyWaiting`. What hangs behind `run` must not fill the memory. */
   readonly maxWaiting: number;
   /**
@@ -30,13 +37,20 @@ export interface GroupCommitOptions<Item, Result> {
   readonly nameOf: (item: Item) => string | undefined;
 }
 
-/** For how long a batch waits for a lock, in milliseconds. What another replica holds it has released by then, as a rule. */
+/**
+ * Stands for the result of an item that needs a lock which another session holds, or whose row has just been changed by it. Its code is PostgreSQL's
+ * for a lock that is not available: the caller is to try again.
+ */
+export class HeldUp extends ExplainedError {
+  override readonly name = "HeldUp";
+  readonly code = "55P03";
+}
+
 const LOCK_WAIT_MS = 200;
 /** The same for the parts of a batch that has waited in vain: by then it is only looked for who waits. */
 const CAREFUL_LOCK_WAIT_MS = 20;
 /** As many such waits as a batch bears. A table may be locked, and then no part of it is any better off. */
 const MAX_LOCK_WAITS = 20;
-/** How many items wait by themselves at once, each with a transaction of its own. */
 const MAX_ASIDE = 2;
 /** For how long after an item waited in vain others of its name do not join a batch, in milliseconds. */
 const SHUNNED_MS = 10_000;
@@ -66,6 +80,7 @@ interface Waiting<Item, Result> {
  */
 export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): (item: Item) => Promise<Result> {
   const { run, maxBatch, maxInFlight, maxWaiting, maxWaitMs, clock, isEveryonesFault, isHeldUp, nameOf } = options;
+  const { batchLockWaitMs = LOCK_WAIT_MS, maxAside = MAX_ASIDE } = options;
   const queue: Waiting<Item, Result>[] = [];
   let inFlight = 0;
   /** What waits by itself, by name; the first of each name is under way or next. */
@@ -82,7 +97,7 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
 
   async function runBatch(
     batch: readonly Waiting<Item, Result>[],
-    lockWaitMs = LOCK_WAIT_MS,
+    lockWaitMs = batchLockWaitMs,
     lockWaits = { left: MAX_LOCK_WAITS },
   ): Promise<void> {
     try {
@@ -92,9 +107,13 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
       );
       if (results.length !== batch.length)
         throw new ExplainedError(`group commit: ${batch.length} items gave ${results.length} results`);
-      for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+      for (const [index, waiting] of batch.entries()) {
+        const result = results[index];
+        if (result instanceof HeldUp) setAside(waiting, result);
+        else waiting.resolve(result as Result);
+      }
     } catch (error) {
-      if (isHeldUp(error)) await runApart(batch, error, lockWaits);
+      if (isHeldUp(error) && batchLockWaitMs > 0) await runApart(batch, error, lockWaits);
       else if (batch.length === 1 || isEveryonesFault(error)) rejectAll(batch, error);
       else for (const one of batch) await runBatch([one]);
     }
@@ -137,7 +156,7 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
   }
 
   function pumpAside(): void {
-    while (asideInFlight < MAX_ASIDE) {
+    while (asideInFlight < maxAside) {
       const name = asideQueue.shift();
       if (name === undefined) return;
       asideInFlight += 1;
@@ -157,6 +176,10 @@ export function groupCommit<Item, Result>(options: GroupCommitOptions<Item, Resu
     try {
       const leftMs = Math.max(CAREFUL_LOCK_WAIT_MS, maxWaitMs - (clock.elapsed() - first.sinceMs));
       const [result] = await run([first.item], Math.ceil(leftMs));
+      if (result instanceof HeldUp) {
+        first.reject(result);
+        return result;
+      }
       first.resolve(result as Result);
       return undefined;
     } catch (error) {

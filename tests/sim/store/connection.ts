@@ -21,6 +21,8 @@ const LOCK_TIMEOUT_MS = 1_000;
 /** Statements that may wait for a lock. */
 const LOCKS = /\b(?:insert|update|delete|share)\b/i;
 
+const SENDS = /insert into outbox\b/i;
+
 /** The driver's errors, by their codes. */
 const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
 
@@ -75,7 +77,9 @@ export class Connection {
           store.deferred.push(() => void scheduler.after(0, process, "", turn));
           return;
         }
-        const fate = mischief.fateOf(process, asked);
+        // A statement that is no part of a transaction and writes the outbox commits by itself.
+        const commits = asked === "statement" && !this.inTransaction && SENDS.test(text);
+        const fate = mischief.fateOf(process, commits ? "commit" : asked);
         if (fate === "crash before") return crash(process);
         if (this.#isLost) return closed();
         if (store.isAway) {

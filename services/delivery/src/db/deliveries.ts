@@ -1,5 +1,5 @@
 import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
-import type { Transaction } from "@shop/database/connect";
+import type { Statements, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { jsonRows, newestWhere, uuidArray } from "@shop/database/rows";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -82,22 +82,64 @@ export function storeCancelled(
   return store(tx, wanted, { status: "CANCELLED", statusIfKnown, now });
 }
 
-/** Reads a delivery and keeps it from being changed by others, a cancel too, until the transaction ends. */
-export async function lockDelivery(tx: Transaction, id: string): Promise<DeliveryRow | undefined> {
-  const [row] = await tx.select().from(delivery).where(eq(delivery.id, id)).for("update");
-  return row;
+/** Reads deliveries as they have been committed. It locks none. */
+export function readDeliveries(db: Statements, ids: readonly string[]): Promise<DeliveryRow[]> {
+  return db
+    .select()
+    .from(delivery)
+    .where(sql`${delivery.id} = any(${uuidArray(ids)})`);
 }
 
-/** @returns the delivery as it is after the change */
-export async function changeStanding(
-  tx: Transaction,
-  row: DeliveryRow,
-  after: Standing,
-  now: Date,
-): Promise<DeliveryRow> {
-  const change = { completedAt: null, failReason: null, ...after, updatedAt: now };
-  await tx.update(delivery).set(change).where(eq(delivery.id, row.id));
-  return { ...row, ...change };
+/** Keeps a delivery from being changed by others, a cancel too, until the transaction ends; it waits for those who have locked it. */
+export async function lockDelivery(tx: Transaction, id: string): Promise<void> {
+  await tx.execute(sql`select from delivery where id = ${id} for no key update`);
+}
+
+export interface StandingChange {
+  readonly before: DeliveryRow;
+  readonly after: DeliveryRow;
+}
+
+/**
+ * Changes how deliveries stand, and writes the messages that tell of it, in one statement. It locks in the order of the ids, so that no two such statements wait
+ * for each other, and waits for nobody: one that another transaction has locked stays as it is, and so does one that does not
+ * stand any more as it did when the change was decided, and their messages are not written.
+ * @param insertMessages makes the insert of the messages, given a query for the ids of the deliveries that were changed
+ * @returns the ids of those that were changed
+ */
+export async function changeStandings(
+  db: Statements,
+  changes: readonly StandingChange[],
+  insertMessages: (changed: SQL) => SQL,
+): Promise<ReadonlySet<string>> {
+  const rows = changes.map(({ before, after }) => {
+    const { id, status, riderId, failReason, completedAt, updatedAt } = after;
+    return {
+      id,
+      wasStatus: before.status,
+      wasRider: before.riderId,
+      status,
+      riderId,
+      failReason,
+      completedAt,
+      updatedAt,
+    };
+  });
+  const ids = uuidArray(rows.map(({ id }) => id));
+  const changed = await db.execute<{ id: string }>(sql`
+    with free as materialized (
+      select id from delivery where id = any(${ids}) order by id for no key update skip locked),
+    changed as (
+      update delivery set status = wanted.status, rider_id = wanted."riderId", fail_reason = wanted."failReason",
+        completed_at = wanted."completedAt", updated_at = wanted."updatedAt"
+      from json_to_recordset(${jsonRows(rows)}) as wanted(id uuid, "wasStatus" text, "wasRider" uuid,
+        status text, "riderId" uuid, "failReason" text, "completedAt" timestamptz, "updatedAt" timestamptz)
+      where delivery.id = any(${ids}) and delivery.id = wanted.id and delivery.id in (select id from free)
+        and delivery.status = wanted."wasStatus" and delivery.rider_id is not distinct from wanted."wasRider"
+      returning delivery.id),
+    told as (${insertMessages(sql`select id from changed`)})
+    select id from changed`);
+  return new Set(changed.map(({ id }) => id));
 }
 
 /** @param customerId only of this customer's orders, or of anyone's */

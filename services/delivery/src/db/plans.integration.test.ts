@@ -3,7 +3,7 @@ import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { fill, plansOf } from "@shop/testing/plans";
 import { sql } from "drizzle-orm";
-import { listDeliveries } from "./deliveries.ts";
+import { changeStandings, listDeliveries, readDeliveries } from "./deliveries.ts";
 
 const ROWS = 1_000_000;
 const LIMIT = 21;
@@ -71,4 +71,18 @@ test("a customer's list of every status is in the order of time, page after page
     }
     expect(seen.slice(0, newest.length)).toEqual(newest);
   });
+}, 60_000);
+
+test(`a group of riders reads and changes its deliveries by their ids, whatever number of others there is`, async () => {
+  const ids = Array.from({ length: 100 }, (_, index) => uuid(ROWS - index));
+  const plans = await plansOf(database.url, async (db) => {
+    const rows = await readDeliveries(db, ids);
+    const changes = rows.map((row) => ({ before: row, after: { ...row, riderId: BUSY } }));
+    // Deliveries that change hands tell nobody.
+    const changed = await changeStandings(db, changes, (of) => sql`select from delivery where id in (${of})`);
+    expect([...changed].toSorted()).toEqual(ids.toSorted());
+  });
+  expect(plans).toHaveLength(4);
+  for (const { scanned, rowsRead } of plans)
+    expect({ scanned, isBounded: rowsRead <= 20 * ids.length }).toEqual({ scanned: [], isBounded: true });
 }, 60_000);

@@ -5,7 +5,7 @@ import type { HttpApp } from "@shop/http/app";
 import type { Principal } from "@shop/http/principal";
 import type { ServiceContext } from "@shop/service/context";
 import { findDelivery, listDeliveries } from "../db/deliveries.ts";
-import type { RidingResult } from "../use-cases/change-delivery.ts";
+import { changeDeliveries, type RidingResult } from "../use-cases/change-delivery.ts";
 import { claimDelivery } from "../use-cases/claim-delivery.ts";
 import { completeDelivery } from "../use-cases/complete-delivery.ts";
 import { failDelivery } from "../use-cases/fail-delivery.ts";
@@ -25,6 +25,8 @@ const answer = (result: RidingResult) =>
   result.kind === "done" ? done(result.delivery) : problem(result.code, refusals[result.code]);
 
 export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
+  const change = changeDeliveries(context);
+
   app.handle(calls.listDeliveries, async ({ principal, query: { limit, cursor, status, orderId }, signal }) => {
     const customerId = customerSeenBy(principal);
     const wanted = { customerId, status, orderId, afterId: cursor, limit: limit + 1 };
@@ -38,19 +40,19 @@ export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
   });
 
   app.handle(calls.claimDelivery, async ({ principal, id }) =>
-    answer(await claimDelivery(context, { deliveryId: id, riderId: principal.id })),
+    answer(await claimDelivery(change, { deliveryId: id, riderId: principal.id })),
   );
 
   app.handle(calls.releaseDelivery, async ({ principal, id }) => {
     const riderId = principal.role === "admin" ? undefined : principal.id;
-    return answer(await releaseDelivery(context, { deliveryId: id, riderId }));
+    return answer(await releaseDelivery(change, { deliveryId: id, riderId }));
   });
 
   app.handle(calls.completeDelivery, async ({ principal, id, traceparent }) =>
-    answer(await completeDelivery(context, { deliveryId: id, riderId: principal.id, traceparent })),
+    answer(await completeDelivery(change, { deliveryId: id, riderId: principal.id, traceparent })),
   );
 
   app.handle(calls.failDelivery, async ({ principal, id, body, traceparent }) =>
-    answer(await failDelivery(context, { deliveryId: id, riderId: principal.id, reason: body.reason, traceparent })),
+    answer(await failDelivery(change, { deliveryId: id, riderId: principal.id, reason: body.reason, traceparent })),
   );
 }

@@ -1,8 +1,21 @@
 import type { Delivery } from "@shop/contracts/http/delivery";
-import { inTransactionOn } from "@shop/database/transaction";
+import type { Statements } from "@shop/database/connect";
+import { isLockTimeout, isTransient } from "@shop/database/errors";
+import { setLockWait } from "@shop/database/locks";
+import { inOneStatement, inTransaction } from "@shop/database/transaction";
+import type { MessageAbout } from "@shop/messaging/outbox";
 import type { Outgoing } from "@shop/messaging/outgoing";
+import { groupCommit, HeldUp } from "@shop/runtime/group-commit";
 import type { ServiceContext } from "@shop/service/context";
-import { changeStanding, lockDelivery, standingOf, toDelivery } from "../db/deliveries.ts";
+import {
+  changeStandings,
+  type DeliveryRow,
+  lockDelivery,
+  readDeliveries,
+  type StandingChange,
+  standingOf,
+  toDelivery,
+} from "../db/deliveries.ts";
 import type { RiderDecision, RiderRefusal, Standing } from "../domain/riding.ts";
 
 export type RidingContext = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">;
@@ -19,22 +32,106 @@ export interface Riding<After extends Standing> {
   readonly tell?: (about: { readonly orderId: string; readonly deliveryId: string }, after: After) => Outgoing;
 }
 
-/** Locks a delivery, lets `decide` say what becomes of it, and commits that together with what is told of it. */
-export async function changeDelivery<After extends Standing>(
-  { db, outbox, wakeRelay, clock }: RidingContext,
-  { deliveryId, decide, tell }: Riding<After>,
-): Promise<RidingResult> {
-  const result = await inTransactionOn(db, deliveryId, async (tx): Promise<RidingResult> => {
-    const row = await lockDelivery(tx, deliveryId);
+/** Decides what becomes of a delivery, and commits that together with what is told of it. */
+export type ChangeDelivery = <After extends Standing>(riding: Riding<After>) => Promise<RidingResult>;
+
+/** As many calls as one statement takes, and how many statements are under way. */
+const MAX_BATCH = 500;
+const MAX_IN_FLIGHT = 2;
+/** Far more than come in the time within which a caller is answered. */
+const MAX_WAITING = 10_000;
+/** The gateway gives up after 1.8 s: nothing is changed later for a caller who was told to try again. In milliseconds. */
+const MAX_WAIT_MS = 1_000;
+/** Deliveries that others have locked and calls wait for, at once: half of the pool's connections, so that messages and other calls have the rest. */
+const MAX_ASIDE = 5;
+
+/** What one call asks for, with what it decides about hidden behind one function. */
+interface Call {
+  readonly deliveryId: string;
+  readonly decide: (row: DeliveryRow, now: Date) => CallDecision;
+}
+
+type CallDecision =
+  | Exclude<RiderDecision, { kind: "changed" }>
+  | { readonly kind: "changed"; readonly after: DeliveryRow; readonly message: Outgoing | undefined };
+
+/**
+ * Changes deliveries for riders. Calls that come while others are being committed share the next statement; a lone call goes out at once. Of
+ * calls for the same delivery each is decided by what the one before it led to.
+ *
+ * A group reads its deliveries without locking them and decides; then one statement changes those that still stand as they were read.
+ * A call whose delivery another session has locked, or changed meanwhile, leaves the group: it locks the delivery and decides anew, by itself.
+ */
+export function changeDeliveries(context: RidingContext): ChangeDelivery {
+  const { db, wakeRelay, clock } = context;
+  const commit = groupCommit<Call, RidingResult>({
+    maxBatch: MAX_BATCH,
+    maxInFlight: MAX_IN_FLIGHT,
+    maxWaiting: MAX_WAITING,
+    maxWaitMs: MAX_WAIT_MS,
+    batchLockWaitMs: 0,
+    maxAside: MAX_ASIDE,
+    clock,
+    isEveryonesFault: isTransient,
+    isHeldUp: isLockTimeout,
+    nameOf: ({ deliveryId }) => deliveryId,
+    run: async (calls, lockWaitMs) => {
+      const results =
+        lockWaitMs === 0
+          ? await inOneStatement(db, (statements) => carryOut(statements, context, calls))
+          : await inTransaction(db, async (tx) => {
+              await Promise.all([
+                setLockWait(tx, lockWaitMs),
+                ...calls.map(({ deliveryId }) => lockDelivery(tx, deliveryId)),
+              ]);
+              return carryOut(tx, context, calls);
+            });
+      wakeRelay();
+      return results;
+    },
+  });
+  return ({ deliveryId, decide, tell }) =>
+    commit({
+      deliveryId,
+      decide(row, now) {
+        const decision = decide(standingOf(row), now);
+        if (decision.kind !== "changed") return decision;
+        const after = { ...row, completedAt: null, failReason: null, ...decision.after, updatedAt: now };
+        return { kind: "changed", after, message: tell?.({ orderId: row.orderId, deliveryId }, decision.after) };
+      },
+    });
+}
+
+/** Only its last statement changes anything. @returns for each call what came of it, `HeldUp` for those whose delivery was not to be had */
+async function carryOut(
+  db: Statements,
+  { outbox, clock }: RidingContext,
+  calls: readonly Call[],
+): Promise<readonly (RidingResult | HeldUp)[]> {
+  const rows = await readDeliveries(db, [...new Set(calls.map(({ deliveryId }) => deliveryId))]);
+  const found = new Map(rows.map((row) => [row.id, row]));
+  const now = new Date(clock.now());
+  const changes = new Map<string, StandingChange>();
+  const messages: MessageAbout[] = [];
+
+  const results = calls.map(({ deliveryId, decide }): RidingResult => {
+    const change = changes.get(deliveryId);
+    const row = change?.after ?? found.get(deliveryId);
     if (row === undefined) return { kind: "refused", code: "NOT_FOUND" };
-    const now = new Date(clock.now());
-    const decision = decide(standingOf(row), now);
+    const decision = decide(row, now);
     if (decision.kind === "refused") return decision;
     if (decision.kind === "unchanged") return { kind: "done", delivery: toDelivery(row) };
-    const changed = await changeStanding(tx, row, decision.after, now);
-    if (tell) await outbox.send(tx, [tell({ orderId: row.orderId, deliveryId }, decision.after)]);
-    return { kind: "done", delivery: toDelivery(changed) };
+    const { after, message } = decision;
+    changes.set(deliveryId, { before: change?.before ?? row, after });
+    if (message) messages.push({ rowId: deliveryId, message });
+    return { kind: "done", delivery: toDelivery(after) };
   });
-  wakeRelay();
-  return result;
+  if (changes.size === 0) return results;
+
+  const changed = await changeStandings(db, [...changes.values()], (ids) => outbox.insertAbout(messages, ids));
+  return results.map((result, index) => {
+    const { deliveryId } = calls[index] as Call;
+    const isHeldUp = changes.has(deliveryId) && !changed.has(deliveryId);
+    return isHeldUp ? new HeldUp("another session has locked the delivery, or has just changed it") : result;
+  });
 }

@@ -1,7 +1,7 @@
 import { DeliveryCompleted } from "@shop/contracts/messages/delivery";
 import { outgoing } from "@shop/messaging/outgoing";
 import { complete } from "../domain/riding.ts";
-import { changeDelivery, type RidingContext, type RidingResult } from "./change-delivery.ts";
+import type { ChangeDelivery, RidingResult } from "./change-delivery.ts";
 
 export interface Completion {
   readonly deliveryId: string;
@@ -11,10 +11,10 @@ export interface Completion {
 
 /** The goods are with the customer. From here on the order can only become COMPLETE. */
 export function completeDelivery(
-  context: RidingContext,
+  change: ChangeDelivery,
   { deliveryId, riderId, traceparent }: Completion,
 ): Promise<RidingResult> {
-  return changeDelivery(context, {
+  return change({
     deliveryId,
     decide: (delivery, now) => complete(delivery, riderId, now),
     tell: (about, { completedAt }) =>

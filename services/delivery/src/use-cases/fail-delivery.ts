@@ -1,7 +1,7 @@
 import { DeliveryFailed } from "@shop/contracts/messages/delivery";
 import { outgoing } from "@shop/messaging/outgoing";
 import { fail } from "../domain/riding.ts";
-import { changeDelivery, type RidingContext, type RidingResult } from "./change-delivery.ts";
+import type { ChangeDelivery, RidingResult } from "./change-delivery.ts";
 
 export interface Failure {
   readonly deliveryId: string;
@@ -12,10 +12,10 @@ export interface Failure {
 
 /** The delivery cannot be made; the saga takes the order back. */
 export function failDelivery(
-  context: RidingContext,
+  change: ChangeDelivery,
   { deliveryId, riderId, reason, traceparent }: Failure,
 ): Promise<RidingResult> {
-  return changeDelivery(context, {
+  return change({
     deliveryId,
     decide: (delivery) => fail(delivery, riderId, reason),
     tell: (about) => outgoing(DeliveryFailed, about.orderId, { ...about, reason }, traceparent),

@@ -1,5 +1,5 @@
 import { release } from "../domain/riding.ts";
-import { changeDelivery, type RidingContext, type RidingResult } from "./change-delivery.ts";
+import type { ChangeDelivery, RidingResult } from "./change-delivery.ts";
 
 export interface Release {
   readonly deliveryId: string;
@@ -8,7 +8,7 @@ export interface Release {
 }
 
 /** Gives a claimed delivery back to all riders. */
-export function releaseDelivery(context: RidingContext, { deliveryId, riderId }: Release): Promise<RidingResult> {
+export function releaseDelivery(change: ChangeDelivery, { deliveryId, riderId }: Release): Promise<RidingResult> {
   const by = riderId === undefined ? "anyones" : { riderId };
-  return changeDelivery(context, { deliveryId, decide: (delivery) => release(delivery, by) });
+  return change({ deliveryId, decide: (delivery) => release(delivery, by) });
 }
