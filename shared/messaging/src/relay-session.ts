@@ -1,5 +1,6 @@
 import type { Topic } from "@shop/contracts/messages/define";
 import type { DatabaseDriver } from "@shop/database/driver";
+import { isLockTimeout } from "@shop/database/errors";
 import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { PartitionEnd } from "./broker.ts";
@@ -12,6 +13,10 @@ const RELAY_LOCK = 7_203_115;
  */
 const SILENCE_MS = 4_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** How long a statement waits for a lock of another session, in milliseconds. All messages of the service wait meanwhile. */
+const LOCK_TIMEOUT_MS = 500;
+/** Published rows that could not be marked, at most: each read passes over them, and each is published again if the session is lost. */
+const MAX_UNMARKED = 10_000;
 /** When the server has not answered by then, the link to it is cut, though nobody says so: the session is given up. */
 const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
 
@@ -44,17 +49,19 @@ export interface RelaySession {
   holds(): boolean;
   /**
    * Marks published rows, writes down how far they went, and reads the next unsent ones, at most `limit` and none of the topics `except`,
-   * in one round trip.
+   * in one round trip. Rows that another session has locked are not read again: they are marked by a later call, once their lock is released.
    * @throws when the session is lost, or another one answered: then the lock is lost too. So do the calls below
    */
   markAndRead(published: Published, limit: number, except: readonly Topic[]): Promise<readonly PendingRow[]>;
+  /** How many published rows are not marked yet, since another session holds a lock that their mark needs. */
+  unmarked(): number;
   /** What was written down by this relay and those before it. */
   publishedEnds(): Promise<readonly PartitionEnd[]>;
   /** What is still to be sent again. */
   resends(): Promise<readonly Resend[]>;
   /** Has all that was sent of these topics sent again, from the oldest row that is kept, and forgets how far they went. */
   beginResend(topics: readonly Topic[]): Promise<void>;
-  /** The first rows of a resend, at most `limit`. */
+  /** The first rows of a resend, at most `limit`; also published ones that are not marked yet. */
   readSent(resend: Resend, limit: number): Promise<readonly PendingRow[]>;
   /** Writes down that a resend has come to `nextId`, and how far it went in the broker; without `nextId` it has ended. */
   advanceResend(topic: Topic, nextId: string | undefined, ends: readonly PartitionEnd[]): Promise<void>;
@@ -67,10 +74,28 @@ interface RelaySessionOptions {
   readonly clock: Clock;
 }
 
+type ReadRow = PendingRow & { readonly pid: number };
+
+const nameOf = ({ topic, partition }: PartitionEnd) => `${topic}:${partition}`;
+
+/** Ids as the text of an `int8multirange`, in which PostgreSQL finds one in logarithmic time, whatever its plan. Those of a batch are mostly contiguous. */
+function rangesOf(ids: readonly string[]): string {
+  const ranges: { readonly first: bigint; last: bigint }[] = [];
+  for (const id of ids.map(BigInt).toSorted((a, b) => (a < b ? -1 : 1))) {
+    const latest = ranges.at(-1);
+    if (latest !== undefined && id <= latest.last + 1n) latest.last = id;
+    else ranges.push({ first: id, last: id });
+  }
+  return `{${ranges.map(({ first, last }) => `[${first},${last}]`).join(",")}}`;
+}
+
 /** Opens a session of its own, not one of the pool's: the lock lives and dies with it. Nothing is sent before the first call. */
 export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOptions): RelaySession {
   let lost = false;
   let lockedBy: number | undefined;
+  /** The ids of published rows that could not be marked for a lock of another session, and the ends that were to be written with them. */
+  const unmarked = new Set<string>();
+  const unnoted = new Map<string, PartitionEnd>();
   const client = driver.openClient(databaseUrl, {
     max: 1,
     connect_timeout: 2,
@@ -84,6 +109,7 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
       application_name: "outbox relay",
       idle_session_timeout: SILENCE_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
+      lock_timeout: LOCK_TIMEOUT_MS,
     },
   });
   const closing = new AbortController();
@@ -127,6 +153,42 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
     where pg_backend_pid() = ${lockedBy ?? 0}
     on conflict (topic, partition) do update set end_offset = excluded.end_offset`;
 
+  const unsent = (except: readonly string[], limit: number, exceptTopics: readonly Topic[]) => client`
+    select id::text, topic, key, payload::text, pg_backend_pid() as pid from outbox
+    where sent_at is null and not id <@ ${rangesOf(except)}::int8multirange and topic <> all(${exceptTopics}::text[])
+    order by outbox.id limit ${limit}`;
+
+  /** The rows that were read, if it was the session with the lock that read them. */
+  function own(rows: readonly ReadRow[]): readonly PendingRow[] {
+    if (!lost && rows.every(({ pid }) => pid === lockedBy)) return rows;
+    lost = true;
+    throw new ExplainedError("the session that held the relay's lock is gone");
+  }
+
+  /** @returns undefined when another session held a lock that it needs for too long; then it has changed nothing */
+  async function unlessLocked<Rows extends object>(statement: Promise<Rows>): Promise<Rows | undefined> {
+    try {
+      return await answered(statement);
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Marks what no other session has locked. How far the rows went is written first: a marked row must never be lost unnoticed. */
+  async function markWhatIsFree(): Promise<void> {
+    if (unnoted.size > 0 && (await unlessLocked(noted([...unnoted.values()]))) === undefined) return;
+    unnoted.clear();
+    const locked = await unlessLocked(client<{ id: string }[]>`
+      with free as (select id from outbox where id = any(${[...unmarked]}::bigint[]) for no key update skip locked),
+      marked as (update outbox set sent_at = now() from free where outbox.id = free.id)
+      select id::text from outbox where id = any(${[...unmarked]}::bigint[]) and id not in (select id from free)`);
+    if (locked === undefined) return;
+    // One that was deleted meanwhile is not among them.
+    unmarked.clear();
+    for (const { id } of locked) unmarked.add(id);
+  }
+
   return {
     async tryToLead() {
       const [row] = await answered(client<{ locked: boolean; pid: number }[]>`
@@ -138,17 +200,20 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
     },
     holds: () => lockedBy !== undefined && !lost,
     async markAndRead({ ids, ends }, limit, except) {
-      const rows = await answered(client<(PendingRow & { pid: number })[]>`
-        with marked as (update outbox set sent_at = now() where id = any(${ids}::bigint[])), noted as (${noted(ends)})
-        select id::text, topic, key, payload::text, pg_backend_pid() as pid from outbox
-        where sent_at is null and id <> all(${ids}::bigint[]) and topic <> all(${except}::text[])
-        order by outbox.id limit ${limit}`);
-      if (lost || rows.some(({ pid }) => pid !== lockedBy)) {
-        lost = true;
-        throw new ExplainedError("the session that held the relay's lock is gone");
+      if (unmarked.size === 0) {
+        const rows = await unlessLocked(client<ReadRow[]>`
+          with marked as (update outbox set sent_at = now() where id = any(${ids}::bigint[])), noted as (${noted(ends)})
+          ${unsent(ids, limit, except)}`);
+        if (rows !== undefined) return own(rows);
       }
-      return rows;
+      for (const id of ids) unmarked.add(id);
+      for (const end of ends) unnoted.set(nameOf(end), end);
+      await markWhatIsFree();
+      if (unmarked.size > MAX_UNMARKED) return [];
+      const rows = await unlessLocked(client<ReadRow[]>`${unsent([...unmarked], limit, except)}`);
+      return own(rows ?? []);
     },
+    unmarked: () => unmarked.size,
     async publishedEnds() {
       const rows = await asLeader(client<{ topic: Topic; partition: number; end: string }[]>`
         select topic, partition, end_offset::text as end from outbox_published`);
@@ -165,11 +230,13 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
         select topic, 0, (select coalesce(max(id), 0) from outbox) from unnest(${topics}::text[]) as lost(topic)
         where pg_backend_pid() = ${lockedBy ?? 0}
         on conflict (topic) do update set next_id = excluded.next_id, last_id = excluded.last_id`);
+      for (const [name, { topic }] of unnoted) if (topics.includes(topic)) unnoted.delete(name);
     },
     readSent: ({ topic, nextId, lastId }, limit) =>
       asLeader(client<PendingRow[]>`
         select id::text, topic, key, payload::text from outbox
-        where id between ${nextId}::bigint and ${lastId}::bigint and topic = ${topic} and sent_at is not null
+        where id between ${nextId}::bigint and ${lastId}::bigint and topic = ${topic}
+          and (sent_at is not null or id <@ ${rangesOf([...unmarked])}::int8multirange)
         order by outbox.id limit ${limit}`),
     async advanceResend(topic, nextId, ends) {
       await asLeader(client`
@@ -179,6 +246,7 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
           where topic = ${topic} and ${nextId ?? null}::bigint is not null and pg_backend_pid() = ${lockedBy ?? 0})
         delete from outbox_resend
         where topic = ${topic} and ${nextId ?? null}::bigint is null and pg_backend_pid() = ${lockedBy ?? 0}`);
+      for (const end of ends) unnoted.delete(nameOf(end));
     },
     async close() {
       closing.abort();

@@ -164,9 +164,15 @@ export function createRelay(options: RelayOptions): Relay {
     const resending = await createResending({ session, broker, clock, logger, metrics });
     const leading: Leading = { session, resending };
     let published: Published = NOTHING;
+    let unmarked = 0;
     while (session.holds()) {
       const read = await session.markAndRead(published, BATCH, resending.topics());
       published = NOTHING;
+      if (unmarked === 0 && session.unmarked() > 0)
+        logger.warn(
+          "published messages cannot be marked as sent while another session holds a lock on them; others go on",
+        );
+      unmarked = session.unmarked();
       if (stopping.signal.aborted && (read.length === 0 || clock.elapsed() >= leaveAt)) return;
       await lookForLoss(leading);
       const resent = await resendSome(leading);

@@ -15,7 +15,7 @@ export interface Surroundings {
   readonly crash: (process: Process) => Promise<void>;
 }
 
-/** A statement that waits longer for a lock is ended by the server, as `connectDatabase` asks it to, unless its transaction asks for less. */
+/** A statement that waits longer for a lock is ended by the server, as `connectDatabase` asks it to, unless its client or its transaction asks for another. */
 const LOCK_TIMEOUT_MS = 1_000;
 
 /** Statements that may wait for a lock. */
@@ -26,6 +26,12 @@ const SENDS = /insert into outbox\b/i;
 /** The driver's errors, by their codes. */
 const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
 
+interface ConnectionOptions {
+  readonly onLost?: () => void;
+  /** For how long its statements wait for a lock, in simulated milliseconds. */
+  readonly lockTimeoutMs?: number;
+}
+
 /** A connection of a process to its database: a session of its own from its first statement to its end or its loss. What is asked of it is done in turn. */
 export class Connection {
   readonly #around: Surroundings;
@@ -35,12 +41,18 @@ export class Connection {
   #operation: Operation | undefined;
   #isLost = false;
   #tail: Promise<unknown> = Promise.resolve();
-  #lockTimeoutMs = LOCK_TIMEOUT_MS;
+  readonly #ownLockTimeoutMs: number;
+  #lockTimeoutMs: number;
   inTransaction = false;
 
-  constructor(around: Surroundings, onLost: () => void = () => undefined) {
+  constructor(
+    around: Surroundings,
+    { onLost = () => undefined, lockTimeoutMs = LOCK_TIMEOUT_MS }: ConnectionOptions = {},
+  ) {
     this.#around = around;
     this.#onLost = onLost;
+    this.#ownLockTimeoutMs = lockTimeoutMs;
+    this.#lockTimeoutMs = lockTimeoutMs;
   }
 
   get isLost(): boolean {
@@ -135,7 +147,7 @@ export class Connection {
 
   #haveEnded(session: Session): void {
     this.inTransaction = false;
-    this.#lockTimeoutMs = LOCK_TIMEOUT_MS;
+    this.#lockTimeoutMs = this.#ownLockTimeoutMs;
     session.inTransaction = false;
   }
 

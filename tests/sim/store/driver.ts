@@ -24,6 +24,7 @@ const PREPARED = { prepare: true, simple: false };
 interface Query extends Promise<unknown> {
   values(): Query;
 }
+type ClientOptions = Pick<Parameters<DatabaseDriver["openClient"]>[1], "onclose" | "connection">;
 type Unsafe = (text: string, parameters?: never[]) => Query;
 
 /** A query of the driver, whose rows become arrays when that is asked for before it is on its way. */
@@ -137,12 +138,16 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
     );
   }
 
-  function openClient(_url: string, { onclose }: { readonly onclose?: (id: number) => void } = {}): postgres.Sql {
+  function openClient(_url: string, { onclose, connection: settings }: ClientOptions = {}): postgres.Sql {
     let connection: Connection | undefined;
+    const lockTimeoutMs = settings?.lock_timeout ?? 0;
     const current = () => {
       if (connection === undefined || connection.isLost) {
         if (connection) own.delete(connection);
-        connection = new Connection(around, () => onclose?.(0));
+        connection = new Connection(around, {
+          onLost: () => onclose?.(0),
+          ...(lockTimeoutMs > 0 && { lockTimeoutMs }),
+        });
         own.add(connection);
       }
       return connection;
