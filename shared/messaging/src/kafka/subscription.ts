@@ -151,6 +151,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     // One after the other: a commit that is late must not undo the one behind it.
     let committed = Promise.resolve();
     let commitOnce: CommitOnce | undefined;
+    /** Settled when the next fetch may begin: all partitions of a fetch wait together. */
+    let taking: Promise<void> | undefined;
     const commitNext = () => (committed = committed.then(() => commitHandled(commitOnce, work)));
     const commit = setInterval(() => void commitNext(), COMMIT_INTERVAL_MS);
     if (stopping.signal.aborted) end();
@@ -163,9 +165,14 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         eachBatchAutoResolve: false,
         // All batches of a fetch are queued at once.
         partitionsConsumedConcurrently: MAX_PARTITIONS_AT_ONCE,
-        eachBatch(payload) {
+        async eachBatch(payload) {
           commitOnce = payload.commitOffsetsIfNecessary;
-          return enqueue(payload, work);
+          if (!goesOn(payload)) return;
+          enqueue(payload, work);
+          taking ??= untilTaken(payload, work).finally(() => {
+            taking = undefined;
+          });
+          await taking;
         },
       });
       const error = await ended.promise;
@@ -182,13 +189,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     }
   }
 
-  /**
-   * Queues a batch and returns when the handler has taken it: the next fetch runs beside the handler, and what it brings has grown by
-   * the time the handler is free. Fetching any sooner only cuts the same messages into smaller transactions.
-   */
-  async function enqueue({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload, work: WorkQueue) {
-    const goesOn = () => isRunning() && !isStale() && !stopping.signal.aborted;
-    if (!goesOn()) return;
+  function enqueue({ batch, resolveOffset }: EachBatchPayload, work: WorkQueue): void {
     const topic: Topic = naming.topicOf(batch.topic);
     work.add(
       batch.messages.map(({ key, value, offset, headers }): BrokerRecord => ({
@@ -202,11 +203,21 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     );
     work.passOver(topic, batch.partition, batch.lastOffset());
     resolveOffset(batch.lastOffset());
-    while (!work.isEmpty() && goesOn()) {
-      await heartbeat();
+  }
+
+  const goesOn = ({ isRunning, isStale }: EachBatchPayload) => isRunning() && !isStale() && !stopping.signal.aborted;
+
+  /**
+   * Resolves when the handler has taken what is queued and the fetch pause is over: the next fetch runs beside the handler, and what
+   * it brings has grown by the time the handler is free. Fetching any sooner only cuts the same messages into smaller transactions.
+   */
+  async function untilTaken(payload: EachBatchPayload, work: WorkQueue): Promise<void> {
+    while (!work.isEmpty() && goesOn(payload)) {
+      await payload.heartbeat();
       await work.untilEmptyOr(HEARTBEAT_INTERVAL_MS / 2);
     }
-    await heartbeat();
+    const pauseMs = work.fetchPauseMs();
+    if (pauseMs > 0) await clock.sleep(pauseMs, stopping.signal);
   }
 
   /** Kafkajs has paused the partition; the others go on. It is looked at again after a while. */

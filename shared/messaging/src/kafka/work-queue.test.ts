@@ -252,3 +252,20 @@ test("what is no record is committed once all before it is handled, and what is 
   await clock.advance(1_000);
   expect(await commit()).toEqual(["0:4"]);
 });
+
+test("fetching pauses under load, for three times as long as the last batch took and 100 ms at most; else not at all", async () => {
+  const clock = new ManualClock();
+  const { queue, finish } = queueUnderTest(clock);
+  let offset = 0;
+  async function pauseAfter(count: number, tookMs: number): Promise<number> {
+    queue.add(records(0, ...Array.from({ length: count }, () => (offset += 1))));
+    await clock.advance(tookMs);
+    await finish();
+    return queue.fetchPauseMs();
+  }
+  expect(queue.fetchPauseMs()).toBe(0);
+  expect(await pauseAfter(7, 20)).toBe(0);
+  expect(await pauseAfter(8, 20)).toBe(60);
+  expect(await pauseAfter(500, 40)).toBe(100);
+  expect(await pauseAfter(1, 40)).toBe(0);
+});

@@ -22,6 +22,15 @@ export interface HandledOffset {
 /** As many records as one handler call takes at most; more make a transaction longer without making it cheaper a record. */
 const MAX_BATCH = 1_000;
 const RETRY_PAUSE_MS = 500;
+/** A consumer is under load when a handler call took as many records. With fewer, waiting for more only costs time. */
+const LOADED_RECORDS = 8;
+/**
+ * Under load, fetching waits this many times as long as the last handler call took. A fetch, a transaction and a publication cost some
+ * 5 ms of CPU whatever they carry (docs/performance.md): with larger batches the same messages share fewer of them.
+ */
+const PAUSE_PER_HANDLING = 3;
+/** What the pause adds to a message's way at most, in milliseconds. */
+const MAX_FETCH_PAUSE_MS = 100;
 /** How long a stop waits for the batch in hand, in milliseconds; a batch takes some tens. */
 const CLOSE_PATIENCE_MS = 5_000;
 
@@ -57,6 +66,7 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
   let pumping: Promise<void> | undefined;
   let taken = Promise.withResolvers<void>();
   let hasRetryTimer = false;
+  let lastHandling = { records: 0, tookMs: 0 };
 
   const mayTake = () => !isClosed && waiting.length > 0 && !deferred.isFull();
   const mustRetry = () => !isClosed && deferred.dueInMs() === 0;
@@ -113,7 +123,9 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
     const all = take();
     const behind = all.filter(({ key }) => deferred.holds(key));
     const batch = behind.length === 0 ? all : all.filter(({ key }) => !deferred.holds(key));
+    const startedAt = clock.elapsed();
     const left = batch.length === 0 ? [] : await handOver(batch);
+    lastHandling = { records: all.length, tookMs: clock.elapsed() - startedAt };
     if (left === "outdated") return;
     if (left === "failed") {
       waiting = [...all, ...waiting];
@@ -180,6 +192,14 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
     passOver(topic: Topic, partition: number, lastOffset: string): void {
       if (!isClosed) skippedTo.set(nameOf({ topic, partition }), { topic, partition, next: BigInt(lastOffset) + 1n });
     },
+    /**
+     * For how long the next fetch is to be put off, in milliseconds: under load, so that it brings more; 0 when little comes.
+     * It is a multiple of the last handling, so it grows with what a batch costs on this machine, under this load.
+     */
+    fetchPauseMs: () =>
+      lastHandling.records < LOADED_RECORDS
+        ? 0
+        : Math.min(MAX_FETCH_PAUSE_MS, PAUSE_PER_HANDLING * lastHandling.tookMs),
     isEmpty: () => waiting.length === 0,
     deferred: (): DeferredState => deferred.state(),
     /** Resolves as soon as nothing waits any more, or after `ms`. */
