@@ -83,6 +83,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
           command: commandOf(name, options.watch ?? false),
           environment: {
             DRAIN_MS: LOCAL_DRAIN_MS,
+            ...COMPILER,
             ...withoutAddresses(environment),
             ...options.settings,
             ...surroundingsOf(name, { databaseUrls, kafkaBrokers, urls }),
@@ -175,6 +176,9 @@ function specOf(
     readyUrl: `${managementUrl}/readyz`,
   };
 }
+
+/** As in the image: the last tier of the JavaScript compiler costs these services more than its code saves them (docs/performance.md). */
+const COMPILER = { BUN_JSC_useFTLJIT: "false" };
 
 function commandOf(service: ServiceName, watch: boolean): [string, ...string[]] {
   const entry = join("services", service, "src", "main.ts");
