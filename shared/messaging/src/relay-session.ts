@@ -153,6 +153,11 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
     where pg_backend_pid() = ${lockedBy ?? 0}
     on conflict (topic, partition) do update set end_offset = excluded.end_offset`;
 
+  /**
+   * Part of the statement that marks: its commit does not wait for the server's disk, so neither do the rows that it reads. A mark that the server
+   * loses in a crash is lost with the ends that were noted with it; its row is published again.
+   */
+  const withoutDisk = client`select set_config('synchronous_commit', 'off', true)`;
   const unsent = (except: readonly string[], limit: number, exceptTopics: readonly Topic[]) => client`
     select id::text, topic, key, payload::text, pg_backend_pid() as pid from outbox
     where sent_at is null and not id <@ ${rangesOf(except)}::int8multirange and topic <> all(${exceptTopics}::text[])
@@ -202,7 +207,8 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
     async markAndRead({ ids, ends }, limit, except) {
       if (unmarked.size === 0) {
         const rows = await unlessLocked(client<ReadRow[]>`
-          with marked as (update outbox set sent_at = now() where id = any(${ids}::bigint[])), noted as (${noted(ends)})
+          with quick as (${withoutDisk}), marked as (
+            update outbox set sent_at = now() from quick where id = any(${ids}::bigint[])), noted as (${noted(ends)})
           ${unsent(ids, limit, except)}`);
         if (rows !== undefined) return own(rows);
       }

@@ -49,6 +49,11 @@ const RECORD_OVERHEAD_BYTES = 100;
 /** How soon a standby replica asks again whether the active one is gone, in milliseconds. */
 const STANDBY_INTERVAL_MS = 500;
 const RESTART_PAUSE_MS = 200;
+/**
+ * How long the mark of published rows waits for the next read, in milliseconds: both are one statement, and the messages of a saga follow each
+ * other within this time. Meanwhile it is one batch that a crash would have published again, as it is between acknowledgement and mark anyway.
+ */
+const MARK_WITHIN_MS = 100;
 /** How long a stop goes on publishing, in milliseconds: other replicas may commit faster than the outbox empties. */
 const STOP_PATIENCE_MS = 2_000;
 const NOTHING: Published = { ids: [], ends: [] };
@@ -100,10 +105,10 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   async function untilWokenOr(ms: number): Promise<void> {
-    if (!woken) {
+    if (!woken && !stopping.signal.aborted) {
       const interrupt = new AbortController();
       interruptWait = () => interrupt.abort();
-      await clock.sleep(ms, AbortSignal.any([interrupt.signal, stopping.signal]));
+      await clock.sleep(ms, interrupt.signal);
       interruptWait = undefined;
     }
     woken = false;
@@ -184,6 +189,9 @@ export function createRelay(options: RelayOptions): Relay {
         if (acknowledgements !== undefined) {
           await resending.note(acknowledgements);
           published = { ids: rows.map(({ id }) => id), ends: acknowledgements };
+          // All that was committed before the read has been read, and who commits wakes.
+          if (rows.length === read.length && read.length < BATCH && !resent)
+            await untilWokenOr(Math.min(MARK_WITHIN_MS, sweepIntervalMs));
         } else if (stopping.signal.aborted) return;
       } else if (!resent) await untilWokenOr(sweepIntervalMs);
     }
