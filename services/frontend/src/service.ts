@@ -121,7 +121,7 @@ function factsOf({ c: { req } }: RequestCall): Pick<Forwarding, "takesBody" | "h
   const { method, path } = req;
   return {
     takesBody: method === "POST" || method === "PUT" || method === "PATCH",
-    honoursKey: method === "POST" && callsWithKey.methodsOf(path).includes(method),
-    stream: streamCalls.methodsOf(path).includes(method) ? "unknown" : undefined,
+    honoursKey: callsWithKey.has(method, path),
+    stream: streamCalls.has(method, path) ? "unknown" : undefined,
   };
 }

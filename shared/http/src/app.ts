@@ -9,17 +9,17 @@ import { isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { type Answer, problem, problemResponse, type Refused } from "./answer.ts";
-import { createAuthentication, type Authenticate, unauthenticated } from "./authentication.ts";
+import { createAuthentication, unauthenticated } from "./authentication.ts";
 import { createBodyRoom } from "./body-room.ts";
 import { BODY_WITHIN_MS, readJsonBody, SlowBodyError } from "./body.ts";
 import { EndpointCall, RequestCall } from "./call.ts";
 import { withDeadline } from "./deadline.ts";
 import { UnavailableError } from "./errors.ts";
 import { EVENT_STREAM, eventStreamBody, type EventsAnswer, type NoMoreEvents } from "./event-stream.ts";
-import { bearerToken } from "./principal.ts";
+import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { requestIdOf, type RequestVariables, type ShopContext, traceparentOf } from "./request-id.ts";
-import { createRouteTable, honoPath } from "./routes.ts";
+import { createRouter, createRouteTable, honoPath } from "./routes.ts";
 import { createStreamPlaces, defaultStreamLimits, type StreamPlaces } from "./stream-places.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 import { validatorsOf } from "./validation.ts";
@@ -98,26 +98,25 @@ const internal = problem("INTERNAL", "Something went wrong here. The request id 
 export function createApp(options: AppOptions): HttpApp {
   const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500, httpsOnly = false } = options;
   const { bodyWithinMs = BODY_WITHIN_MS } = options;
-  const hono = new Hono<{ Variables: RequestVariables }>();
+  const hono = new Hono<{ Variables: RequestVariables }>({ router: createRouter() });
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
   const isAway = (error: unknown) => error instanceof UnavailableError || isUnavailable(error);
 
-  if (httpsOnly) {
-    hono.use(async (c, next) => {
-      await next();
-      c.res.headers.set("strict-transport-security", "max-age=31536000");
-    });
+  /** The last thing that is done to each answer. */
+  function finished(response: Response): Response {
+    if (httpsOnly) response.headers.set("strict-transport-security", "max-age=31536000");
+    return response;
   }
 
-  hono.notFound((c) => {
+  function answerNowhere(c: ShopContext): Response {
     const methods = routes.methodsOf(c.req.path);
     if (methods.length === 0 || methods.includes("ANY")) return problemResponse(c, notFound);
     const allow = methods.join(", ");
     return problemResponse(c, problem("METHOD_NOT_ALLOWED", `Allowed here: ${allow}.`), { allow });
-  });
+  }
 
-  hono.onError((error, c) => {
+  function answerFault(error: Error, c: ShopContext): Response {
     if (error instanceof HTTPException && error.status === 400) {
       return problemResponse(c, problem("MALFORMED_BODY", "The body is not JSON."));
     }
@@ -147,34 +146,55 @@ export function createApp(options: AppOptions): HttpApp {
     metrics.count("http_faults_total");
     logger.error("a request failed for a reason that is ours", { ...facts, error });
     return problemResponse(c, internal);
-  });
+  }
 
+  hono.notFound((c) => finished(answerNowhere(c)));
+  hono.onError((error, c) => finished(answerFault(error, c)));
+
+  /**
+   * One handler a route: what comes before the answer is called in its order here, since hono's chain of middleware costs several promises a link.
+   * @param answer called for who may make the call
+   */
   function register(
     { method, path, access }: RawRoute,
-    handlers: (authenticate: Authenticate) => readonly Handler[],
+    answer: (c: ShopContext, principal: Principal | undefined) => Returned<Response>,
   ): void {
     routes.add(method, path);
-    const count: Handler = async (c, next) => {
-      await next();
-      if (c.req.method === "HEAD") await tellLength(c.res);
-      metrics.count("http_requests_total", { method: c.req.method, path, status: String(c.res.status) });
+    const authenticate = authentication(access);
+    const count = countOf(path);
+    const handler: Handler = async (c) => {
+      let response: Response;
+      try {
+        const caller = await authenticate(c);
+        response = caller instanceof Response ? caller : await answer(c, caller);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        response = answerFault(error, c);
+      }
+      response = withRequestId(response, requestIdOf(c));
+      if (c.req.method === "HEAD") await tellLength(response);
+      count(c.req.method, response.status);
+      return finished(response);
     };
-    const all = [count, ...handlers(authentication(access))];
-    hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], ...all);
+    hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], handler);
+  }
+
+  /** Counts the requests of a path by method and status. */
+  function countOf(path: string): (method: string, status: number) => void {
+    const counters = new Map<string, () => void>();
+    return (method, status) => {
+      const key = `${method} ${status}`;
+      let count = counters.get(key);
+      if (count === undefined) {
+        count = metrics.counter("http_requests_total", { method, path, status: String(status) });
+        counters.set(key, count);
+      }
+      count();
+    };
   }
 
   const bodies = createBodyRoom();
   const readBodyInTime = readJsonBody(bodyWithinMs);
-  const leaveRoomForBodies: Handler = async (c, next) => {
-    const place = bodies.enter(c.req.raw);
-    if (place === undefined) return problemResponse(c, unavailable);
-    c.req.raw = place.request;
-    try {
-      return await next();
-    } finally {
-      place.leave();
-    }
-  };
 
   function answerWith<Body extends z.ZodType | undefined, Query extends z.ZodType | undefined, Value>(
     endpoint: Endpoint<Body, Query>,
@@ -182,34 +202,42 @@ export function createApp(options: AppOptions): HttpApp {
     toResponse: (c: ShopContext, value: Value, call: EndpointCall<Body, Query>) => Response,
   ): void {
     const hasId = endpoint.path.includes("{");
-    register(endpoint, (authenticate) => [
-      authenticate.check,
-      ...(endpoint.body === undefined ? [] : [leaveRoomForBodies, readBodyInTime]),
-      ...validatorsOf(endpoint),
-      async (c) => {
-        const id = hasId ? (c.req.param("id") ?? "") : "";
-        if (hasId && !isUuid(id)) return problemResponse(c, notFound);
-        const call = new EndpointCall<Body, Query>(c, authenticate.principalOf(c), id.toLowerCase());
-        return toResponse(
-          c,
-          await withDeadline(handler(call), {
-            ms: answerWithinMs,
-            clock,
-            name: endpoint.name,
-            onLate: () => call.end(),
-            onLateFault(error) {
-              // That something is away was told with the answer.
-              const level = isAway(error) ? "debug" : "error";
-              logger[level]("a request failed after its caller was told to try again", {
-                endpoint: endpoint.name,
-                error,
-              });
-            },
-          }),
-          call,
-        );
-      },
-    ]);
+    const validators = validatorsOf(endpoint);
+
+    async function answer(c: ShopContext, principal: Principal | undefined): Promise<Response> {
+      for (const validate of validators) {
+        const refusal = await validate(c);
+        if (refusal !== undefined) return refusal;
+      }
+      const id = hasId ? (c.req.param("id") ?? "") : "";
+      if (hasId && !isUuid(id)) return problemResponse(c, notFound);
+      const call = new EndpointCall<Body, Query>(c, principal, id.toLowerCase());
+      const value = await withDeadline(handler(call), {
+        ms: answerWithinMs,
+        clock,
+        name: endpoint.name,
+        onLate: () => call.end(),
+        onLateFault(error) {
+          // That something is away was told with the answer.
+          const level = isAway(error) ? "debug" : "error";
+          logger[level]("a request failed after its caller was told to try again", { endpoint: endpoint.name, error });
+        },
+      });
+      return toResponse(c, value, call);
+    }
+
+    async function answerWithBody(c: ShopContext, principal: Principal | undefined): Promise<Response> {
+      const place = bodies.enter(c.req.raw);
+      if (place === undefined) return problemResponse(c, unavailable);
+      c.req.raw = place.request;
+      try {
+        return (await readBodyInTime(c)) ?? (await answer(c, principal));
+      } finally {
+        place.leave();
+      }
+    }
+
+    register(endpoint, endpoint.body === undefined ? answer : answerWithBody);
   }
 
   let places = options.streams;
@@ -274,16 +302,7 @@ export function createApp(options: AppOptions): HttpApp {
     handle: (endpoint, handler) => answerWith(endpoint, handler, answerOf(endpoint)),
     handleEvents,
     raw(route, handler) {
-      register(route, (authenticate) => [
-        authenticate.check,
-        async (c) => {
-          const response = await handler(new RequestCall(c, authenticate.principalOf(c)));
-          if (response.headers.get("x-request-id") === requestIdOf(c)) return response;
-          const headers = new Headers(response.headers);
-          headers.set("x-request-id", requestIdOf(c));
-          return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
-        },
-      ]);
+      register(route, (c, principal) => handler(new RequestCall(c, principal)));
     },
     fetch: (request) => hono.fetch(request),
     request: hono.request,
@@ -299,6 +318,14 @@ async function tellLength({ status, headers, body }: Response): Promise<void> {
   if (status === 204 || status === 304 || headers.has("content-length") || isStream || body === null) return;
   const { byteLength } = await new Response(body).arrayBuffer();
   headers.set("content-length", String(byteLength));
+}
+
+/** An answer that was made elsewhere, such as a document's, may be another one's too: it is not changed. */
+function withRequestId(response: Response, requestId: string): Response {
+  if (response.headers.get("x-request-id") === requestId) return response;
+  const headers = new Headers(response.headers);
+  headers.set("x-request-id", requestId);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
 /** Turns what a handler returned into the response. What depends on the endpoint alone is settled once. */

@@ -1,17 +1,14 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import type { Endpoint } from "@shop/contracts/http/define";
 import { ExplainedError } from "@shop/runtime/errors";
 import { problem, problemResponse, type Refused } from "./answer.ts";
 import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import type { RequestVariables, ShopContext } from "./request-id.ts";
+import type { ShopContext } from "./request-id.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 
-/** The checks of who calls, and afterwards who it was. */
-export interface Authenticate {
-  readonly check: MiddlewareHandler<{ Variables: RequestVariables }>;
-  readonly principalOf: (c: ShopContext) => Principal | undefined;
-}
+/** Who makes a call, undefined where anyone may; or the refusal, which is 401, 429 or 403. */
+export type Authenticate = (c: ShopContext) => Principal | Response | undefined | Promise<Principal | Response>;
 
 interface AuthenticationOptions {
   readonly verifier?: Pick<TokenVerifier, "verify">;
@@ -31,8 +28,6 @@ export function createAuthentication({
   rateLimit,
   addressRateLimit,
 }: AuthenticationOptions): (access: Endpoint["access"]) => Authenticate {
-  const principals = new WeakMap<ShopContext, Principal>();
-
   function refuseWhenTooMany(
     c: ShopContext,
     limit: RateLimit | undefined,
@@ -47,26 +42,18 @@ export function createAuthentication({
     addressRateLimit && refuseWhenTooMany(c, addressRateLimit.limit, addressRateLimit.addressOf(c));
 
   return (access) => {
-    if (access === "anyone") {
-      return { check: async (c, next) => refuseAddress(c) ?? next(), principalOf: () => undefined };
-    }
+    if (access === "anyone") return refuseAddress;
     if (verifier === undefined) throw new ExplainedError("an endpoint that is not for anyone needs a token verifier");
-    return {
-      async check(c, next) {
-        const tooMany = refuseAddress(c);
-        if (tooMany !== undefined) return tooMany;
-        const token = bearerToken(c.req.raw.headers);
-        const principal = token === undefined ? undefined : await verifier.verify(token);
-        if (principal === undefined) return problemResponse(c, unauthenticated);
-        const refusal = refuseWhenTooMany(c, rateLimit, principal.id);
-        if (refusal !== undefined) return refusal;
-        if (!access.includes(principal.role)) {
-          return problemResponse(c, problem("FORBIDDEN", `This call is for: ${access.join(", ")}.`));
-        }
-        principals.set(c, principal);
-        return next();
-      },
-      principalOf: (c) => principals.get(c),
+    return async (c) => {
+      const tooMany = refuseAddress(c);
+      if (tooMany !== undefined) return tooMany;
+      const token = bearerToken(c.req.raw.headers);
+      const principal = token === undefined ? undefined : await verifier.verify(token);
+      if (principal === undefined) return problemResponse(c, unauthenticated);
+      const refusal = refuseWhenTooMany(c, rateLimit, principal.id);
+      if (refusal !== undefined) return refusal;
+      if (access.includes(principal.role)) return principal;
+      return problemResponse(c, problem("FORBIDDEN", `This call is for: ${access.join(", ")}.`));
     };
   };
 }

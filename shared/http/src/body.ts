@@ -1,6 +1,5 @@
-import type { MiddlewareHandler } from "hono";
 import { problem, problemResponse, type Refused } from "./answer.ts";
-import type { RequestVariables } from "./request-id.ts";
+import type { ShopContext } from "./request-id.ts";
 
 /** The largest body that is read, in bytes. */
 export const MAX_BODY_BYTES = 262_144;
@@ -29,18 +28,21 @@ export class SlowBodyError extends Error {
  * What `reading` gives, if that is there in time. Else what has come is dropped with the connection, which the answer closes.
  * @throws SlowBodyError
  */
-export async function inTime<Value>(reading: Promise<Value>, withinMs: number): Promise<Value> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new SlowBodyError(withinMs)), withinMs);
-  try {
-    return await Promise.race([reading, late.promise]);
-  } catch (error) {
-    // It ends with the connection.
-    reading.catch(() => undefined);
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+export function inTime<Value>(reading: Promise<Value>, withinMs: number): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new SlowBodyError(withinMs)), withinMs);
+    // What comes of a late one, which ends with the connection, is of no effect.
+    reading.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -50,11 +52,12 @@ const malformed = (detail: string) => problem("MALFORMED_BODY", detail);
 /**
  * Reads the JSON body of a request, in the contract's order: 413, then 415, then 400.
  * It reads through hono's own cache, so that the validator behind it finds the body again; that it is JSON at all is found there.
- * @param withinMs how long a body may take; the middleware throws SlowBodyError then
+ * @param withinMs how long a body may take; SlowBodyError is thrown then
+ * @returns reads the body, and gives the refusal of one that is not good
  */
 export const readJsonBody =
-  (withinMs: number): MiddlewareHandler<{ Variables: RequestVariables }> =>
-  async (c, next) => {
+  (withinMs: number) =>
+  async (c: ShopContext): Promise<Response | undefined> => {
     const { headers } = c.req.raw;
     const declared = Number(headers.get("content-length") ?? Number.NaN);
     if (declared > MAX_BODY_BYTES) return problemResponse(c, tooLarge);
@@ -80,7 +83,7 @@ export const readJsonBody =
         return problemResponse(c, malformed("The body holds NUL or half of a surrogate pair."));
       }
     }
-    return next();
+    return undefined;
   };
 
 /** @returns the bytes of a body that did not tell its length, or undefined when they are too many; its rest has been dropped then */

@@ -40,7 +40,8 @@ export class EndpointCall<Body extends z.ZodType | undefined, Query extends z.Zo
   readonly id: string;
   /** The headers that the endpoint declares and the caller sent, by lower-case name. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly #ending = new AbortController();
+  #ending: AbortController | undefined;
+  #isOver = false;
 
   constructor(c: ShopContext, principal: Principal | undefined, id: string) {
     super(c, principal);
@@ -54,14 +55,17 @@ export class EndpointCall<Body extends z.ZodType | undefined, Query extends z.Zo
 
   /** Aborted when nobody waits for the answer any more: its time is over, or the caller has left. What only reads ends with it. */
   get signal(): AbortSignal {
+    // Made when it is asked for: most calls need none.
+    const ending = (this.#ending ??= new AbortController());
     const caller = this.c.req.raw.signal;
-    if (caller.aborted) this.end();
-    else caller.addEventListener("abort", () => this.end(), { once: true, signal: this.#ending.signal });
-    return this.#ending.signal;
+    if (this.#isOver || caller.aborted) ending.abort();
+    else caller.addEventListener("abort", () => this.end(), { once: true, signal: ending.signal });
+    return ending.signal;
   }
 
   /** Says that nobody waits for the answer any more. */
   end(): void {
-    this.#ending.abort();
+    this.#isOver = true;
+    this.#ending?.abort();
   }
 }

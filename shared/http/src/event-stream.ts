@@ -3,8 +3,9 @@ import type { Clock } from "@shop/runtime/clock";
 export const EVENT_STREAM = "text/event-stream";
 
 /** Whether an answer is a stream of events. */
-export function isEventStream({ headers, body }: Response): boolean {
-  return body !== null && (headers.get("content-type")?.startsWith(EVENT_STREAM) ?? false);
+export function isEventStream(response: Response): boolean {
+  // The body last: asking for it makes a stream of one that was none.
+  return (response.headers.get("content-type")?.startsWith(EVENT_STREAM) ?? false) && response.body !== null;
 }
 
 /** One event: its id, by which the caller can resume behind it, and its data. */

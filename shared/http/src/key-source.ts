@@ -24,7 +24,7 @@ export function createKeySource(urls: readonly string[], options: KeySourceOptio
     fetch: (_url, { signal, ...init }) =>
       pool.send(
         ({ url, host, fetch: send }, attemptSignal) =>
-          send(new Request(url, { ...init, headers: host === undefined ? {} : { host }, signal: attemptSignal })),
+          send(url, { ...init, headers: host === undefined ? {} : { host }, signal: attemptSignal }),
         { repeatable: true, signal },
       ),
   };

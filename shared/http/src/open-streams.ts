@@ -50,9 +50,8 @@ export function createOpenStreams(): OpenStreams {
 
   return {
     follow(response) {
-      return response.body !== null && isEventStream(response)
-        ? new Response(endable(response.body), response)
-        : response;
+      if (!isEventStream(response) || response.body === null) return response;
+      return new Response(endable(response.body), response);
     },
     end() {
       ended = true;

@@ -1,4 +1,3 @@
-import { proxy } from "hono/proxy";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { AdmissionControl } from "./admission.ts";
@@ -86,7 +85,7 @@ const tooLong = problem("INVALID_REQUEST", "The request breaks the rules of this
 const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_BYTES} bytes.`);
 
 /**
- * Builds the forwarding of calls, by hono/proxy over Bun's keep-alive connections. Which address a call goes to, and whether it is sent
+ * Builds the forwarding of calls, over Bun's keep-alive connections. Which address a call goes to, and whether it is sent
  * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
 export function createForward(options: ForwardOptions): Forward {
@@ -112,19 +111,16 @@ export function createForward(options: ForwardOptions): Forward {
         error,
       });
     };
-    const response = await proxy(target.url + pathAndQuery(raw.url), {
+    const answer = await target.fetch(target.url + pathAndQuery(raw.url), {
       method,
       headers: headersOf(call, forwarding, body, target),
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
-      customFetch: async (request) => {
-        const answer = await target.fetch(request);
-        // Every hop adds headers, so that the next one can refuse what this one has taken. It does so before anything of ours looks at it.
-        if (answer.status === 431) return problemResponse(call.c, tooLong);
-        return readAnswer(answer, method === "HEAD", { onBroken, onEnd });
-      },
     });
+    // Every hop adds headers, so that the next one can refuse what this one has taken. It does so before anything of ours looks at it.
+    if (answer.status === 431) return problemResponse(call.c, tooLong);
+    const response = await readAnswer(answer, method === "HEAD", { onBroken, onEnd });
     response.headers.set("x-request-id", call.requestId);
     // What the caller still sends of a refused body is not read: the connection cannot carry a further request.
     if (response.status === 413 || response.status === 408) response.headers.set("connection", "close");
@@ -133,11 +129,15 @@ export function createForward(options: ForwardOptions): Forward {
 
   const bodies = createBodyRoom();
 
-  return async (call, forwarding) => {
+  return (call, forwarding) => {
     // Before anything is done for it, its body read included.
-    if (!admission.hasRoom()) return problemResponse(call.c, admission.refuse());
+    if (!admission.hasRoom()) return Promise.resolve(problemResponse(call.c, admission.refuse()));
     if (forwarding.stream !== undefined && call.c.req.raw.method === "GET") return forwardStream(call, forwarding);
     if (!forwarding.takesBody || forwarding.body !== undefined) return forward(call, forwarding);
+    return forwardWithBody(call, forwarding);
+  };
+
+  async function forwardWithBody(call: RequestCall, forwarding: Forwarding): Promise<Response> {
     const place = bodies.enter(call.c.req.raw);
     if (place === undefined) return problemResponse(call.c, admission.refuse());
     call.c.req.raw = place.request;
@@ -146,7 +146,7 @@ export function createForward(options: ForwardOptions): Forward {
     } finally {
       place.leave();
     }
-  };
+  }
 
   /** A stream has a place from before it is asked for until its last byte. */
   async function forwardStream(call: RequestCall, forwarding: Forwarding): Promise<Response> {

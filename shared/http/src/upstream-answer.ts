@@ -18,19 +18,52 @@ interface ReadAnswerOptions {
   readonly onEnd: () => void;
 }
 
+/** What is meant for one hop only (RFC 9110, section 7.6.1), beside what `Connection` names. */
+const FOR_ONE_HOP: readonly string[] = [
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** The name of a header (RFC 9110, section 5.6.2). */
+const TOKEN = /^[!#$%&'*+\-.^`|~\w]+$/;
+
 /**
  * Reads the answer of a service: a small one whole, of any other the first piece; the rest follows as fast as the caller takes it.
+ * @returns it with the headers that are meant for the caller
  * @throws NoAnswerError when it cannot be one of a service's
  */
 export async function readAnswer(answer: Response, isHead: boolean, options: ReadAnswerOptions): Promise<Response> {
+  const { status, headers } = answer;
   refuseGarbage(answer);
-  if (isHead || answer.body === null) return new Response(null, answer);
-  const length = Number(answer.headers.get("content-length") ?? Number.NaN);
-  if (length <= READ_WHOLE_UP_TO_BYTES) return new Response(await answer.arrayBuffer(), answer);
+  const length = Number(headers.get("content-length") ?? Number.NaN);
+  keepOwnHop(headers);
+  const head = { status, statusText: answer.statusText, headers };
+  if (isHead || status === 204 || status === 304) return new Response(null, head);
+  // Before the stream of the body is touched: making one costs more than all else here.
+  if (length <= READ_WHOLE_UP_TO_BYTES) return new Response(await answer.arrayBuffer(), head);
 
+  if (answer.body === null) return new Response(null, head);
   const reader = answer.body.getReader();
   const first = await reader.read();
-  return new Response(first.done ? null : restOf(first.value, reader, options), answer);
+  return new Response(first.done ? null : restOf(first.value, reader, options), head);
+}
+
+/** Takes off what is for this hop only, and what says how a body was compressed that has been unpacked on its way. */
+function keepOwnHop(headers: Headers): void {
+  const connection = headers.get("connection");
+  if (connection !== null) {
+    for (const name of connection.split(",").map((part) => part.trim())) if (TOKEN.test(name)) headers.delete(name);
+  }
+  for (const name of FOR_ONE_HOP) headers.delete(name);
+  if (headers.get("content-encoding") === null) return;
+  headers.delete("content-encoding");
+  headers.delete("content-length");
 }
 
 /** JSON or events, never a way to elsewhere, and faults as problems: all else is some other program's. */

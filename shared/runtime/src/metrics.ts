@@ -10,6 +10,8 @@ export interface Sample {
 export interface Metrics {
   /** Adds to a counter; its name ends in `_total`. */
   count(name: string, labels?: Labels, by?: number): void;
+  /** A series of a counter, there from now on. @returns adds to it: for what is counted so often that reading the labels each time would cost */
+  counter(name: string, labels?: Labels): (by?: number) => void;
   /** A value read each time the metrics are shown. */
   gauge(name: string, help: string, read: () => number | readonly Sample[]): void;
   /** A gauge's value, of one with labels the sum; undefined while nobody shows it. */
@@ -19,15 +21,27 @@ export interface Metrics {
 }
 
 export function createMetrics(): Metrics {
-  const counters = new Map<string, Map<string, number>>();
+  const counters = new Map<string, Map<string, { value: number }>>();
   const gauges = new Map<string, { help: string; read: () => number | readonly Sample[] }>();
+
+  function seriesOf(name: string, labels: Labels): { value: number } {
+    const all = counters.get(name) ?? new Map<string, { value: number }>();
+    counters.set(name, all);
+    const key = formatLabels(labels);
+    const series = all.get(key) ?? { value: 0 };
+    all.set(key, series);
+    return series;
+  }
 
   return {
     count(name, labels = {}, by = 1) {
-      const series = counters.get(name) ?? new Map<string, number>();
-      counters.set(name, series);
-      const key = formatLabels(labels);
-      series.set(key, (series.get(key) ?? 0) + by);
+      seriesOf(name, labels).value += by;
+    },
+    counter(name, labels = {}) {
+      const series = seriesOf(name, labels);
+      return (by = 1) => {
+        series.value += by;
+      };
     },
     gauge(name, help, read) {
       gauges.set(name, { help, read });
@@ -40,7 +54,7 @@ export function createMetrics(): Metrics {
       const lines: string[] = [];
       for (const [name, series] of counters) {
         lines.push(`# TYPE ${name} counter`);
-        for (const [labels, value] of series) lines.push(`${name}${labels} ${value}`);
+        for (const [labels, { value }] of series) lines.push(`${name}${labels} ${value}`);
       }
       for (const [name, { help, read }] of gauges) {
         const given = read();

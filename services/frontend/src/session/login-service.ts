@@ -32,14 +32,12 @@ export function createLoginService({ gateway, timeoutMs, clock }: LoginServiceOp
       const response = await gateway.send(
         async ({ url, host, fetch: send }, signal) => {
           const all = { "content-type": "application/json", "x-request-id": requestId, traceparent, ...headers };
-          return send(
-            new Request(url + path, {
-              method: "POST",
-              headers: host === undefined ? all : { ...all, host },
-              body: JSON.stringify(body),
-              signal,
-            }),
-          );
+          return send(url + path, {
+            method: "POST",
+            headers: host === undefined ? all : { ...all, host },
+            body: JSON.stringify(body),
+            signal,
+          });
         },
         { repeatable: "idempotency-key" in headers, signal: AbortSignal.timeout(timeoutMs) },
       );

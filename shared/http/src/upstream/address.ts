@@ -12,8 +12,8 @@ export interface Target {
   readonly url: string;
   /** What goes into `Host`; undefined leaves what the URL says. */
   readonly host: string | undefined;
-  /** `fetch` over the kept connections to this address, and over no proxy of the environment. Redirects are followed as the request says. */
-  fetch(request: Request): Promise<Response>;
+  /** `fetch` over the kept connections to this address, and over no proxy of the environment. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
 }
 
 /** One address of an upstream, and what is known of it. */
@@ -66,9 +66,9 @@ export function createAddress({ upstream, place, clock, logger, metrics, onProba
   let answeredRequestOfMs = Number.NEGATIVE_INFINITY;
   let probing: Promise<boolean> | undefined;
 
-  async function send(request: Request): Promise<Response> {
+  async function send(url: string, init: RequestInit): Promise<Response> {
     const sentAtMs = clock.elapsed();
-    const response = await fetch(request, { session, proxy: false });
+    const response = await fetch(url, { ...init, session, proxy: false });
     if (response.headers.get("connection") === "close" && !TOO_LARGE.includes(response.status)) {
       address.takeOut("unready");
       return response;

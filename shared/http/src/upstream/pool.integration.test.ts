@@ -95,8 +95,7 @@ async function sendOne(kind: Kind): Promise<Sent> {
   try {
     const response = await pool.send(
       async ({ url, fetch: send }, signal) => {
-        const request = new Request(`${url}/api/orders`, { method, headers: { "x-order": order }, signal });
-        const answer = await send(request);
+        const answer = await send(`${url}/api/orders`, { method, headers: { "x-order": order }, signal });
         return Response.json(await answer.json(), { status: answer.status });
       },
       { repeatable: kind !== "POST without a key", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) },

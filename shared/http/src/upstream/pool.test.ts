@@ -49,7 +49,7 @@ function answer(address: string, status: number, headers: Record<string, string>
 
 async function send(repeatable: boolean): Promise<number> {
   const response = await pool.send(
-    async ({ url, fetch: sendTo }, signal) => sendTo(new Request(`${url}/api/orders`, { signal })),
+    async ({ url, fetch: sendTo }, signal) => sendTo(`${url}/api/orders`, { signal }),
     { repeatable, signal: AbortSignal.timeout(HANGS_MS) },
   );
   return response.status;

@@ -135,7 +135,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
   /** For a request that must not be repeated: an address that answers, if there is one. */
   async function leastBusyAlive(tried: ReadonlySet<Address>): Promise<Address | undefined> {
     const candidate = leastBusy(tried);
-    if (candidate === undefined || addresses.length === 1 || isKnownToLive(candidate)) return candidate;
+    if (candidate === undefined || isKnownToLive(candidate)) return candidate;
     const others = addresses.filter((address) => !tried.has(address));
     return (await firstAlive(others)) ?? candidate;
   }
@@ -153,7 +153,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
    * One attempt. When the address says nothing to anybody and does not answer a probe either, while another one does,
    * the attempt is ended as `silent` if it may be made again; otherwise its answer is waited for all the same.
    */
-  async function attemptOn(
+  async function attemptWatched(
     address: Address,
     attempt: Attempt,
     { signal }: Sending,
@@ -187,7 +187,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
     const watch = () => {
       timer = setTimeout(() => void look(), SILENT_AFTER_MS);
     };
-    if (addresses.length > 1) watch();
+    watch();
     address.inFlight += 1;
     try {
       return await attempt(address, attemptEnd.signal);
@@ -197,6 +197,16 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
       address.inFlight -= 1;
       clearTimeout(timer);
       timer = undefined;
+    }
+  }
+
+  /** One attempt on the only address: there is none to go to instead, so only the caller's own signal ends it. */
+  async function attemptUnwatched(address: Address, attempt: Attempt, signal: AbortSignal): Promise<Response> {
+    address.inFlight += 1;
+    try {
+      return await attempt(address, signal);
+    } finally {
+      address.inFlight -= 1;
     }
   }
 
@@ -240,7 +250,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
       const waiting = lookedUp(signal);
       if (waiting !== undefined) await waiting;
       for (;;) {
-        const address = repeatable ? leastBusy(tried) : await leastBusyAlive(tried);
+        const address = repeatable || addresses.length === 1 ? leastBusy(tried) : await leastBusyAlive(tried);
         if (address === undefined) {
           if (unavailable !== undefined) return unavailable;
           const pauseMs = PAUSES_MS[pauses];
@@ -256,7 +266,9 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
         tried.add(address);
         try {
           const mayEndAsSilent = repeatable && silent < MAX_REPEATS_OF_SILENT;
-          const response = await attemptOn(address, attempt, sending, mayEndAsSilent);
+          const response = await (addresses.length === 1
+            ? attemptUnwatched(address, attempt, signal)
+            : attemptWatched(address, attempt, sending, mayEndAsSilent));
           if (!mayRepeat503(address, response, startedAtMs, tried, repeatable)) return response;
           unavailable = response;
           metrics.count("http_upstream_repeats_total", { upstream: name, reason: "unavailable" });
