@@ -81,6 +81,38 @@ async function expectUnavailable(response: Response): Promise<void> {
   expect(await response.json()).toMatchObject({ code: "UNAVAILABLE" });
 }
 
+describe("an answer", () => {
+  const answering = (head: string, body: string | Uint8Array) => {
+    upstream = listenTcp((_request, { socket }) => {
+      socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 ${head}\r\n\r\n`), Buffer.from(body)]));
+    });
+    return fetch(proxyTo(upstream.url));
+  };
+
+  test("that was compressed on its way comes unpacked, without what it says of how", async () => {
+    const packed = Bun.gzipSync(Buffer.from('{"a":1}'));
+    const head = `200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}`;
+    const response = await answering(head, packed);
+    expect(await response.json()).toEqual({ a: 1 });
+    expect([response.headers.get("content-encoding"), response.headers.get("content-length")]).toEqual([null, "7"]);
+  });
+
+  test("keeps each of its cookies, and loses what is meant for one hop", async () => {
+    const response = await answering(
+      "200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: keep-alive, X-Hop, (\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nUpgrade: h2c",
+      "{}",
+    );
+    expect(await response.text()).toBe("{}");
+    expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+    for (const name of ["x-hop", "keep-alive", "upgrade"]) expect(response.headers.get(name)).toBeNull();
+  });
+
+  test("that has no body by its status is one also when it tells a length", async () => {
+    const response = await answering('304 Not Modified\r\nETag: "1"\r\nContent-Length: 20', "");
+    expect([response.status, response.headers.get("etag"), await response.text()]).toEqual([304, '"1"', ""]);
+  });
+});
+
 describe("an upstream that is no use", () => {
   test.each([
     ["speaks no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n"],

@@ -11,8 +11,11 @@ export interface RouteTable {
 }
 
 export function createRouteTable(): RouteTable {
-  const routes: { readonly matches: (path: string) => boolean; readonly methods: Set<string>; readonly path: string }[] =
-    [];
+  const routes: {
+    readonly matches: (path: string) => boolean;
+    readonly methods: Set<string>;
+    readonly path: string;
+  }[] = [];
   return {
     add(method, path) {
       let route = routes.find((known) => known.path === path);

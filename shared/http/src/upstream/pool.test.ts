@@ -48,10 +48,10 @@ function answer(address: string, status: number, headers: Record<string, string>
 }
 
 async function send(repeatable: boolean): Promise<number> {
-  const response = await pool.send(
-    async ({ url, fetch: sendTo }, signal) => sendTo(`${url}/api/orders`, { signal }),
-    { repeatable, signal: AbortSignal.timeout(HANGS_MS) },
-  );
+  const response = await pool.send(async ({ url, fetch: sendTo }, signal) => sendTo(`${url}/api/orders`, { signal }), {
+    repeatable,
+    signal: AbortSignal.timeout(HANGS_MS),
+  });
   return response.status;
 }
 
