@@ -56,6 +56,8 @@ const mistakeResult = z.strictObject({
 
 /** The benchmark's tables, and the columns that each has. */
 export const BENCH_GROUPS = {
+  /** The product against the reference pipeline, in turns; the figures themselves say more about the machine. */
+  reference: ["ratio", "of the rounds", "product", "yardstick"],
   /** Parts of what `pgbench` does in the same run. Numbers a second are kept beside them, and say more about the machine. */
   load: ["of single", "of grouped"],
   unloaded: ["p50", "p99"],

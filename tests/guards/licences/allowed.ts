@@ -10,6 +10,7 @@ const ALLOWED = new Set([
   "MIT",
   "Python-2.0",
   "Unlicense",
+  "Zlib",
 ]);
 
 /** Packages that may be installed under another licence, and why. */
