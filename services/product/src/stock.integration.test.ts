@@ -9,6 +9,7 @@ import {
 } from "@shop/contracts/messages/product";
 import { MAX_STOCK } from "@shop/contracts/primitives";
 import { outgoing } from "@shop/messaging/outgoing";
+import { inTransaction } from "@shop/database/transaction";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
   type ParticipantUnderTest,
@@ -377,7 +378,7 @@ describe("the audit", () => {
     await service.receive(take(returner, { [tea]: 8 }));
     await auditIn(service);
     const items = (quantity: number) => [{ productId: tea, quantity }];
-    await db.transaction(async (tx) => {
+    await inTransaction(db, async (tx) => {
       const now = new Date(service.clock.now());
       await takeStock(tx, [{ orderId: late, items: items(16) }], now);
       await returnStock(tx, [returner], now);
@@ -408,7 +409,7 @@ describe("the audit", () => {
       for (const audited of rounds) expect(audited).toMatchObject({ imbalances: [], recounted: undefined });
     }
     // One that finds another at work waits for nothing, and keeps nothing.
-    await service.context.db.transaction(async (tx) => {
+    await inTransaction(service.context.db, async (tx) => {
       await tx.select().from(stockAudit).for("no key update");
       await twin.receive(take(uuidV7(), { [tea]: 1 }));
       const unkept = await auditIn(twin);

@@ -1,6 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type postgres from "postgres";
 import { openClient } from "./client.ts";
+import { goesWithBegin } from "./statement.ts";
 
 export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
 /** What a transaction callback is given: use it, and only it, for every statement that belongs to the transaction. */
@@ -94,5 +95,6 @@ export function connectDatabase({
 type Unsafe = postgres.Sql["unsafe"];
 
 function preparing(unsafe: Unsafe): Unsafe {
-  return (query, parameters, options) => unsafe(query, parameters, { ...options, prepare: true });
+  return (query, parameters, options) =>
+    unsafe(query, parameters, { ...options, prepare: true, ahead: goesWithBegin(query) });
 }

@@ -91,6 +91,11 @@ export function isLockTimeout(error: unknown): boolean {
   return errorCode(error) === "55P03";
 }
 
+/** SQLSTATE 25P02: an earlier statement of the same transaction failed, and that one's error tells why. */
+export function isAborted(error: unknown): boolean {
+  return errorCode(error) === "25P02";
+}
+
 /** SQLSTATE 40001: another transaction changed what this one's snapshot shows. The transaction can be run again at once. */
 export function isSerializationFailure(error: unknown): boolean {
   return errorCode(error) === "40001";

@@ -2,13 +2,18 @@ import { isUuid } from "@shop/runtime/ids";
 import { type SQL, sql } from "drizzle-orm";
 import type { Transaction } from "./connect.ts";
 import { uuidArray } from "./rows.ts";
+import { statement } from "./statement.ts";
+
+const setLockTimeout = statement<never, "ms">((value) => sql`select set_config('lock_timeout', ${value("ms")}, true)`, {
+  goesWithBegin: true,
+});
 
 /**
  * Sets for how long each further statement of a transaction waits for a lock that another one holds, in milliseconds; then it throws
  * what `isLockTimeout` knows. Sent together with the next statement, by `Promise.all`, it costs no round trip.
  */
 export async function setLockWait(tx: Transaction, ms: number): Promise<void> {
-  await tx.execute(sql`select set_config('lock_timeout', ${String(ms)}, true)`);
+  await setLockTimeout(tx, { ms: String(ms) });
 }
 
 /** A column that holds UUIDs, such as `orders.id`. */

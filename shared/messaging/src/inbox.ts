@@ -1,8 +1,8 @@
 import type { Database, Transaction } from "@shop/database/connect";
 import { isLockTimeout, isStatementTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";
-import { jsonRows } from "@shop/database/rows";
-import { inTransaction } from "@shop/database/transaction";
+import { jsonValue, statement } from "@shop/database/statement";
+import { alongside, inTransaction } from "@shop/database/transaction";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import { errorTextWithStack } from "@shop/runtime/errors";
@@ -139,7 +139,7 @@ export function createInbox({
       // It went out before the transaction began as a rule, and so has been answered by now.
       await marking;
       const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
-      await outbox.send(tx, followUps);
+      if (followUps.length > 0) alongside(tx, outbox.send(tx, followUps));
       return {
         ...{ messages: busy.free, locked: busy.locked },
         ...{ sent: followUps.length, handled: fresh.length, parked: late },
@@ -346,13 +346,10 @@ interface FirstSeen {
   readonly held: readonly Received[];
 }
 
-/** Writes the messages' ids and gives those messages that had not been written before, apart from those whose key is held: their ids are not written. */
-async function firstSeen(tx: Transaction, messages: readonly Received[], lockWaitMs: number): Promise<FirstSeen> {
-  if (messages.length === 0) return { fresh: [], held: [] };
-  const byId = new Map(messages.map((message) => [message.id, message]));
-  const rows = [...byId.values()].map(({ id, key }) => ({ id, key })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const written = tx.execute<{ id: string; held: boolean }>(sql`
-    with given as (select id, key from json_to_recordset(${jsonRows(rows)}) as r(id text, key text)),
+// Outside of a transaction it is refused.
+const writeIds = statement<{ id: string; held: boolean }, "rows">(
+  (value) => sql`
+    with given as (select id, key from json_to_recordset(${value("rows")}::json) as r(id text, key text)),
     held as (
       select id from given
       where key in (select key from dead_letter where holds and replayed_at is null)
@@ -360,8 +357,16 @@ async function firstSeen(tx: Transaction, messages: readonly Received[], lockWai
     written as (
       insert into inbox (message_id) select id from given where id not in (select id from held)
       on conflict do nothing returning message_id)
-    select message_id as id, false as held from written union all select id, true from held`);
-  const [, seen] = await Promise.all([setLockWait(tx, lockWaitMs), written]);
+    select message_id as id, false as held from written union all select id, true from held`,
+  { goesWithBegin: true },
+);
+
+/** Writes the messages' ids and gives those messages that had not been written before, apart from those whose key is held: their ids are not written. */
+async function firstSeen(tx: Transaction, messages: readonly Received[], lockWaitMs: number): Promise<FirstSeen> {
+  if (messages.length === 0) return { fresh: [], held: [] };
+  const byId = new Map(messages.map((message) => [message.id, message]));
+  const rows = [...byId.values()].map(({ id, key }) => ({ id, key })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const [, seen] = await Promise.all([setLockWait(tx, lockWaitMs), writeIds(tx, { rows: jsonValue(rows) })]);
   const heldIds = new Set(seen.filter(({ held }) => held).map(({ id }) => id));
   if (seen.length === messages.length && heldIds.size === 0) return { fresh: messages, held: [] };
   const freshIds = new Set(seen.filter(({ held }) => !held).map(({ id }) => id));

@@ -3,7 +3,7 @@ import type { Topic } from "@shop/contracts/messages/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { isStatementTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";
-import { inTransaction } from "@shop/database/transaction";
+import { inSavepoint, inTransaction } from "@shop/database/transaction";
 import { type Clock, instant } from "@shop/runtime/clock";
 import { errorText, ExplainedError } from "@shop/runtime/errors";
 import { eq, sql } from "drizzle-orm";
@@ -117,7 +117,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     if (!handlers.types.has(message.type)) return { outcome: "NOT_HANDLED", detail: null };
     try {
       // A transaction within: what a handler has done before it failed is taken back.
-      return { outcome: await tx.transaction((inner) => apply(inner, message)), detail: null };
+      return { outcome: await inSavepoint(tx, (inner) => apply(inner, message)), detail: null };
     } catch (error) {
       if (isTransient(error) && !isStatementTimeout(error)) throw error;
       const outcome = error instanceof Refused ? "REFUSED" : "FAILED";

@@ -81,14 +81,14 @@ export const BUGS: readonly Bug[] = [
   {
     name: "a saga is neither locked nor checked for having been changed meanwhile",
     file: "services/orchestrator/src/saga/store.ts",
-    found: '    .orderBy(saga.orderId)\n    .for("update");',
-    replaced: "    .orderBy(saga.orderId);",
+    found: " order by order_id for update`,",
+    replaced: " order by order_id`,",
     also: [
       ['where saga.id = r.id and saga.revision = r."readRevision"', "where saga.id = r.id"],
       // Two entries with one number would be refused, and so be noticed as well.
       [
-        "await tx.execute(sql`${insert} from ${given}`);",
-        "await tx.execute(sql`${insert} from ${given} on conflict do nothing`);",
+        'from json_to_recordset(${value("history")}::json) as r(${historyColumns}))\n    select (',
+        'from json_to_recordset(${value("history")}::json) as r(${historyColumns}) on conflict do nothing)\n    select (',
       ],
     ],
     faults: ["slowness", "rebalances"],

@@ -91,7 +91,10 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
         if (!connection.isLost) await connection.ask("commit", "rollback", (client) => client.unsafe("rollback"));
         throw error;
       }
-      await connection.ask("commit", "commit", (client) => client.unsafe("commit"));
+      const ended = await connection.ask("commit", "commit", (client) => client.unsafe("commit"));
+      // A statement that was not waited for has failed.
+      if ((ended as postgres.RowList<postgres.Row[]>).command !== "COMMIT")
+        throw new Error("the transaction had failed and was rolled back by its COMMIT");
       return result;
     } finally {
       backToPool(connection);

@@ -1,6 +1,6 @@
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
-import { jsonRows, uuidArray } from "@shop/database/rows";
+import { jsonValue, statement, uuidsValue } from "@shop/database/statement";
 import { ExplainedError } from "@shop/runtime/errors";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, eq, inArray, isNull, lte, notInArray, type SQL, sql } from "drizzle-orm";
@@ -19,15 +19,19 @@ class SagaChangedMeanwhile extends ExplainedError {
   readonly code = "40001";
 }
 
+// The fields of a state by their names, so that a row is one.
+const lockStates = statement<OrderSagaState & Record<string, unknown>, "orderIds">(
+  (value) => sql`
+    select id, order_id as "orderId", definition, version, status, step, data, reason, attempts,
+      (extract(epoch from next_attempt_at) * 1000)::float8 as "nextAttemptAt", (extract(epoch from deadline) * 1000)::float8 as deadline,
+      (extract(epoch from stuck_since) * 1000)::float8 as "stuckSince", traceparent, revision
+    from saga where order_id = any(${value("orderIds")}::uuid[]) order by order_id for update`,
+);
+
 /** Reads the sagas of these orders and locks them until the transaction ends, in one order so that two replicas never wait for each other. */
 export async function lockByOrder(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, OrderSagaState>> {
-  const rows = await tx
-    .select()
-    .from(saga)
-    .where(sql`${saga.orderId} = any(${uuidArray(orderIds)})`)
-    .orderBy(saga.orderId)
-    .for("update");
-  return new Map(rows.map((row) => [row.orderId, toState(row)]));
+  const rows = await lockStates(tx, { orderIds: uuidsValue(orderIds) });
+  return new Map(rows.map((row) => [row.orderId, row]));
 }
 
 /** Reads one saga and locks it until the transaction ends. */
@@ -87,70 +91,64 @@ export interface SagaToSave {
 export async function save(tx: Transaction, sagas: readonly SagaToSave[], now: number): Promise<void> {
   const begun = sagas.filter(({ readRevision }) => readRevision === undefined);
   const changed = sagas.filter(({ readRevision }) => readRevision !== undefined);
-  // Sent one behind the other without waiting in between: one round trip instead of three.
-  const [inserted, updated] = await Promise.all([
-    insertBegun(tx, begun, now),
-    updateChanged(tx, changed, now),
-    insertHistory(tx, sagas),
+  const history = sagas.flatMap(historyRows);
+  const isCounting = history.some(({ isCounted }) => isCounted);
+  const savedAt = new Date(now).toISOString();
+  const [[saved]] = await Promise.all([
+    saveAll(tx, {
+      begun: jsonValue(begun.map(({ state }) => ({ ...toRow(state), data: state.data }))),
+      changed: jsonValue(changed.map(({ state, readRevision }) => ({ ...toRow(state), readRevision }))),
+      changedIds: uuidsValue(changed.map(({ state }) => state.id)),
+      history: jsonValue(isCounting ? [] : history),
+      savedAt,
+    }),
+    ...(isCounting ? [insertAndCountHistory(tx, { history: jsonValue(history) })] : []),
   ]);
-  if (inserted !== begun.length) throw new SagaChangedMeanwhile("another replica began one of these sagas");
-  if (updated !== changed.length) throw new SagaChangedMeanwhile("another replica changed one of these sagas");
+  if (saved?.begun !== begun.length) throw new SagaChangedMeanwhile("another replica began one of these sagas");
+  if (saved.changed !== changed.length) throw new SagaChangedMeanwhile("another replica changed one of these sagas");
 }
 
-async function insertBegun(tx: Transaction, sagas: readonly SagaToSave[], now: number): Promise<number> {
-  if (sagas.length === 0) return 0;
-  const { count } = await tx.execute(sql`
-    insert into saga (id, order_id, definition, version, status, step, data, reason, attempts, next_attempt_at, deadline,
-      stuck_since, traceparent, revision, created_at, updated_at)
-    select id, "orderId", definition, version, status, step, data, reason, attempts, "nextAttemptAt", deadline,
-      "stuckSince", traceparent, revision, "savedAt", "savedAt"
-    from json_to_recordset(${jsonRows(sagas.map((each) => toRow(each, now)))}) as r(
-      id uuid, "orderId" uuid, definition text, version int, status text, step text, data jsonb, reason text, attempts int,
-      "nextAttemptAt" timestamptz, deadline timestamptz, "stuckSince" timestamptz, traceparent text, revision int,
-      "savedAt" timestamptz)
-    on conflict do nothing`);
-  return count;
-}
+const historyColumns = sql.raw(
+  `"sagaId" uuid, seq bigint, at timestamptz, step text, message text, detail text, "isCounted" boolean`,
+);
+const insertHistory = sql.raw(`insert into saga_history (saga_id, seq, at, step, message, detail, last_at)
+    select "sagaId", seq, at, step, message, detail, case when "isCounted" then at end`);
 
-async function updateChanged(tx: Transaction, sagas: readonly SagaToSave[], now: number): Promise<number> {
-  if (sagas.length === 0) return 0;
-  const { count } = await tx.execute(sql`
-    update saga set
-      status = r.status, step = r.step, reason = r.reason, attempts = r.attempts, next_attempt_at = r."nextAttemptAt",
-      deadline = r.deadline, stuck_since = r."stuckSince", revision = r.revision, updated_at = r."savedAt"
-    from json_to_recordset(${jsonRows(sagas.map((each) => toRow(each, now)))}) as r(
-      id uuid, status text, step text, reason text, attempts int, "nextAttemptAt" timestamptz, deadline timestamptz,
-      "stuckSince" timestamptz, revision int, "savedAt" timestamptz, "readRevision" int)
-    where saga.id = r.id and saga.revision = r."readRevision"
-      -- Without this the planner can choose to scan the whole table for the join.
-      and saga.id = any(${uuidArray(sagas.map(({ state }) => state.id))})`);
-  return count;
-}
+/** All that a batch of messages changes, in one statement: each further one costs both sides more than its rows do. */
+const saveAll = statement<
+  { begun: number; changed: number },
+  "begun" | "changed" | "changedIds" | "history" | "savedAt"
+>(
+  (value) => sql`
+    with begun as (
+      insert into saga (id, order_id, definition, version, status, step, data, reason, attempts, next_attempt_at, deadline,
+        stuck_since, traceparent, revision, created_at, updated_at)
+      select id, "orderId", definition, version, status, step, data, reason, attempts, "nextAttemptAt", deadline,
+        "stuckSince", traceparent, revision, ${value("savedAt")}::timestamptz, ${value("savedAt")}::timestamptz
+      from json_to_recordset(${value("begun")}::json) as r(
+        id uuid, "orderId" uuid, definition text, version int, status text, step text, data jsonb, reason text, attempts int,
+        "nextAttemptAt" timestamptz, deadline timestamptz, "stuckSince" timestamptz, traceparent text, revision int)
+      on conflict do nothing returning 1),
+    changed as (
+      update saga set
+        status = r.status, step = r.step, reason = r.reason, attempts = r.attempts, next_attempt_at = r."nextAttemptAt",
+        deadline = r.deadline, stuck_since = r."stuckSince", revision = r.revision, updated_at = ${value("savedAt")}::timestamptz
+      from json_to_recordset(${value("changed")}::json) as r(
+        id uuid, status text, step text, reason text, attempts int, "nextAttemptAt" timestamptz, deadline timestamptz,
+        "stuckSince" timestamptz, revision int, "readRevision" int)
+      where saga.id = r.id and saga.revision = r."readRevision"
+        -- Without this the planner can choose to scan the whole table for the join.
+        and saga.id = any(${value("changedIds")}::uuid[])
+      returning 1),
+    noted as (
+      ${insertHistory} from json_to_recordset(${value("history")}::json) as r(${historyColumns}))
+    select (select count(*) from begun)::int as begun, (select count(*) from changed)::int as changed`,
+);
 
-/** History entries are numbered by the revision they came from; more than this many in one change would collide, and be refused. */
-const HISTORY_PER_REVISION = 10_000;
-
-async function insertHistory(tx: Transaction, sagas: readonly SagaToSave[]): Promise<void> {
-  const rows = sagas.flatMap(({ state, readRevision, history }) =>
-    history.map((entry, index) => ({
-      ...entry,
-      sagaId: state.id,
-      seq: (readRevision ?? 0) * HISTORY_PER_REVISION + index,
-      at: new Date(entry.at),
-    })),
-  );
-  const columns = sql`"sagaId" uuid, seq bigint, at timestamptz, step text, message text, detail text, "isCounted" boolean`;
-  const given = sql`json_to_recordset(${jsonRows(rows)}) as r(${columns})`;
-  const insert = sql`
-    insert into saga_history (saga_id, seq, at, step, message, detail, last_at)
-    select "sagaId", seq, at, step, message, detail, case when "isCounted" then at end`;
-  if (!rows.some(({ isCounted }) => isCounted)) {
-    await tx.execute(sql`${insert} from ${given}`);
-    return;
-  }
-  // The sagas are locked, so nobody adds an entry meanwhile.
-  await tx.execute(sql`
-    with given as (select * from ${given}),
+// The sagas are locked, so nobody adds an entry meanwhile.
+const insertAndCountHistory = statement<never, "history">(
+  (value) => sql`
+    with given as (select * from json_to_recordset(${value("history")}::json) as r(${historyColumns})),
     counted as (
       update saga_history set times = saga_history.times + 1, last_at = given.at, detail = given.detail
       from given cross join lateral (
@@ -159,8 +157,20 @@ async function insertHistory(tx: Transaction, sagas: readonly SagaToSave[]): Pro
         and split_part(last.detail, ':', 1) = split_part(given.detail, ':', 1)
         and saga_history.saga_id = last.saga_id and saga_history.seq = last.seq
       returning given."sagaId", given.seq)
-    ${insert} from given where not exists (
-      select from counted where counted."sagaId" = given."sagaId" and counted.seq = given.seq)`);
+    ${insertHistory} from given where not exists (
+      select from counted where counted."sagaId" = given."sagaId" and counted.seq = given.seq)`,
+);
+
+/** History entries are numbered by the revision they came from; more than this many in one change would collide, and be refused. */
+const HISTORY_PER_REVISION = 10_000;
+
+function historyRows({ state, readRevision, history }: SagaToSave) {
+  return history.map((entry, index) => ({
+    ...entry,
+    sagaId: state.id,
+    seq: (readRevision ?? 0) * HISTORY_PER_REVISION + index,
+    at: new Date(entry.at),
+  }));
 }
 
 const toDate = (ms: number | null) => (ms === null ? null : new Date(ms));
@@ -176,13 +186,12 @@ function toState(row: typeof saga.$inferSelect): OrderSagaState {
   };
 }
 
-function toRow({ state, readRevision }: SagaToSave, now: number): object {
+/** What is written of a state, but for what it is about. */
+function toRow({ data: _data, ...state }: OrderSagaState): object {
   return {
     ...state,
-    readRevision,
     nextAttemptAt: toDate(state.nextAttemptAt),
     deadline: toDate(state.deadline),
     stuckSince: toDate(state.stuckSince),
-    savedAt: new Date(now),
   };
 }

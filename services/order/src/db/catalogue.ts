@@ -1,7 +1,8 @@
 import type { DataOf } from "@shop/contracts/messages/define";
 import type { ProductChanged } from "@shop/contracts/messages/product";
 import type { Database, Transaction } from "@shop/database/connect";
-import { jsonRows, uuidArray } from "@shop/database/rows";
+import { jsonRows } from "@shop/database/rows";
+import { statement, uuidsValue } from "@shop/database/statement";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { sql } from "drizzle-orm";
 import type { CatalogueEntry } from "../domain/pricing.ts";
@@ -11,14 +12,18 @@ import { catalogue } from "./schema.ts";
 export const lockFreeEntries = (tx: Transaction, productIds: readonly string[]): Promise<ReadonlySet<string>> =>
   lockWithoutWaiting(tx, { table: sql`catalogue`, column: sql`catalogue.product_id` }, productIds);
 
+const readEntries = statement<CatalogueEntry & Record<string, unknown>, "ids">(
+  (value) => sql`
+    select product_id as "productId", name, price::float8 as price, withdrawn from catalogue
+    where product_id = any(${value("ids")}::uuid[])`,
+  { goesWithBegin: true },
+);
+
 export async function readCatalogue(
   tx: Transaction,
   productIds: readonly string[],
 ): Promise<ReadonlyMap<string, CatalogueEntry>> {
-  const rows = await tx
-    .select()
-    .from(catalogue)
-    .where(sql`${catalogue.productId} = any(${uuidArray(productIds)})`);
+  const rows = await readEntries(tx, { ids: uuidsValue(productIds) });
   return new Map(rows.map((row) => [row.productId, row]));
 }
 

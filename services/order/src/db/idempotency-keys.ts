@@ -1,9 +1,8 @@
 import type { Transaction } from "@shop/database/connect";
-import { jsonRows } from "@shop/database/rows";
-import { type SQL, sql } from "drizzle-orm";
-import type { Order } from "@shop/contracts/http/order";
-import { orders } from "./schema.ts";
-import { toOrder, type OrderRow } from "./orders.ts";
+import { jsonValue, statement } from "@shop/database/statement";
+import { sql } from "drizzle-orm";
+import type { Order, OrderItem } from "@shop/contracts/http/order";
+import { toOrder } from "./orders.ts";
 
 export interface KeyOfCustomer {
   readonly customerId: string;
@@ -18,8 +17,29 @@ export interface UsedKey {
 
 export const nameOfKey = ({ customerId, key }: KeyOfCustomer) => `${customerId} ${key}`;
 
-const keyRows = (keys: readonly KeyOfCustomer[]): SQL =>
-  sql`json_to_recordset(${jsonRows(keys.map(({ customerId, key }) => ({ customerId, key })))}) as wanted("customerId" uuid, key text)`;
+interface UsedKeyRow extends Record<string, unknown> {
+  readonly key: string;
+  readonly bodyHash: string;
+  readonly id: string;
+  readonly customerId: string;
+  readonly items: OrderItem[];
+  readonly total: number;
+  readonly currency: "KRW";
+  readonly deliveryAddress: string;
+  readonly createdAtMs: number;
+}
+
+// What of an order never changes.
+const findUsed = statement<UsedKeyRow, "keys">(
+  (value) => sql`
+    select used.key, used.body_hash as "bodyHash", orders.id, orders.customer_id as "customerId", orders.items,
+      orders.total::float8 as total, orders.currency, orders.delivery_address as "deliveryAddress",
+      (extract(epoch from orders.created_at) * 1000)::float8 as "createdAtMs"
+    from json_to_recordset(${value("keys")}::json) as wanted("customerId" uuid, key text)
+    join idempotency_key as used on used.customer_id = wanted."customerId" and used.key = wanted.key
+    join orders on orders.id = used.order_id`,
+  { goesWithBegin: true },
+);
 
 /** Finds those keys that orders have been placed with, by `nameOfKey`. */
 export async function findUsedKeys(
@@ -27,22 +47,21 @@ export async function findUsedKeys(
   keys: readonly KeyOfCustomer[],
 ): Promise<ReadonlyMap<string, UsedKey>> {
   if (keys.length === 0) return new Map();
-  const rows = await tx
-    .select({ order: orders, key: sql<string>`used.key`, bodyHash: sql<string>`used.body_hash` })
-    .from(keyRows(keys))
-    .innerJoin(sql`idempotency_key as used`, sql`used.customer_id = wanted."customerId" and used.key = wanted.key`)
-    .innerJoin(orders, sql`${orders.id} = used.order_id`);
-  return new Map(
-    rows.map(({ order, key, bodyHash }) => [
-      nameOfKey({ customerId: order.customerId, key }),
-      { bodyHash, order: asPlaced(order) },
-    ]),
-  );
+  const rows = await findUsed(tx, { keys: jsonValue(keys) });
+  return new Map(rows.map((row) => [nameOfKey(row), { bodyHash: row.bodyHash, order: asPlaced(row) }]));
 }
 
 /** An order as it was when it had just been placed. */
-function asPlaced(row: OrderRow): Order {
-  return toOrder({ ...row, status: "PENDING", progress: "CREATED", cancelReason: null, updatedAt: row.createdAt });
+function asPlaced({ createdAtMs, ...row }: UsedKeyRow): Order {
+  const createdAt = new Date(createdAtMs);
+  return toOrder({
+    ...row,
+    status: "PENDING",
+    progress: "CREATED",
+    cancelReason: null,
+    createdAt,
+    updatedAt: createdAt,
+  });
 }
 
 export interface NewKey extends KeyOfCustomer {
@@ -50,6 +69,14 @@ export interface NewKey extends KeyOfCustomer {
   readonly orderId: string;
   readonly createdAt: Date;
 }
+
+const insertKeys = statement<KeyOfCustomer & Record<string, unknown>, "keys">(
+  (value) => sql`
+    insert into idempotency_key (customer_id, key, body_hash, order_id, created_at)
+    select "customerId", key, "bodyHash", "orderId", "createdAt" from json_to_recordset(${value("keys")}::json)
+      as r("customerId" uuid, key text, "bodyHash" text, "orderId" uuid, "createdAt" timestamptz)
+    on conflict do nothing returning customer_id as "customerId", key`,
+);
 
 /**
  * Writes keys that nobody has used yet; a twin in another transaction is waited for.
@@ -59,10 +86,6 @@ export async function takeKeys(tx: Transaction, keys: readonly NewKey[]): Promis
   if (keys.length === 0) return new Set();
   // In one order for everyone, so that two transactions never wait for each other's keys.
   const sorted = keys.toSorted((a, b) => (nameOfKey(a) < nameOfKey(b) ? -1 : 1));
-  const taken = await tx.execute<{ customer_id: string; key: string }>(sql`
-    insert into idempotency_key (customer_id, key, body_hash, order_id, created_at)
-    select "customerId", key, "bodyHash", "orderId", "createdAt" from json_to_recordset(${jsonRows(sorted)})
-      as r("customerId" uuid, key text, "bodyHash" text, "orderId" uuid, "createdAt" timestamptz)
-    on conflict do nothing returning customer_id, key`);
-  return new Set(taken.map(({ customer_id, key }) => nameOfKey({ customerId: customer_id, key })));
+  const taken = await insertKeys(tx, { keys: jsonValue(sorted) });
+  return new Set(taken.map(nameOfKey));
 }

@@ -3,8 +3,10 @@ import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { lockWithoutWaiting } from "@shop/database/locks";
+import { jsonValue, statement } from "@shop/database/statement";
+import { alongside } from "@shop/database/transaction";
 import { jsonRows, newestWhere, uuidArray } from "@shop/database/rows";
-import { and, desc, eq, lt, lte, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, lt, lte, type Placeholder, type SQL, sql } from "drizzle-orm";
 import { TELL_AGAIN_MS } from "../domain/telling.ts";
 import { waitingOf } from "../domain/waiting.ts";
 import { orders } from "./schema.ts";
@@ -15,15 +17,19 @@ export type OrderRow = typeof orders.$inferSelect;
 export const lockFreeOrders = (tx: Transaction, orderIds: readonly string[]): Promise<ReadonlySet<string>> =>
   lockWithoutWaiting(tx, { table: sql`orders`, column: sql`orders.id` }, orderIds);
 
-/** Stores orders that have just been placed: PENDING, CREATED. */
-export async function insertOrders(tx: Transaction, placed: readonly Order[]): Promise<void> {
-  await tx.execute(sql`
+const insertRows = statement<never, "placed">(
+  (value) => sql`
     insert into orders (id, customer_id, status, progress, items, total, currency, delivery_address, created_at, updated_at, tell_again_at)
     select id, "customerId", status, progress, items, total, currency, "deliveryAddress", "createdAt", "updatedAt",
-      "createdAt" + ${TELL_AGAIN_MS}::int * interval '1 millisecond'
-    from json_to_recordset(${jsonRows(placed)}) as r(
+      "createdAt" + ${sql.raw(String(TELL_AGAIN_MS))} * interval '1 millisecond'
+    from json_to_recordset(${value("placed")}::json) as r(
       id uuid, "customerId" uuid, status text, progress text, items json, total bigint, currency text,
-      "deliveryAddress" text, "createdAt" timestamptz, "updatedAt" timestamptz)`);
+      "deliveryAddress" text, "createdAt" timestamptz, "updatedAt" timestamptz)`,
+);
+
+/** Stores orders that have just been placed: PENDING, CREATED. The transaction goes on meanwhile. */
+export function insertOrders(tx: Transaction, placed: readonly Order[]): void {
+  alongside(tx, insertRows(tx, { placed: jsonValue(placed) }));
 }
 
 /** Keeps orders from being changed by others until the transaction ends. They are locked in the order of their ids: so no two transactions wait for each other. */
@@ -82,8 +88,8 @@ export async function findChanged(db: Database, known: readonly KnownChanges[]):
 }
 
 /** An order's `changes` with one more at their end, for the statement that makes it. Text in, such as a parameter or a column. */
-export const changesWith = (milestone: SQL, at: Date): SQL =>
-  sql`orders.changes || jsonb_build_object('type', ${milestone}, 'at', ${at.toISOString()}::text)`;
+export const changesWith = (milestone: SQL, at: string | Placeholder): SQL =>
+  sql`orders.changes || jsonb_build_object('type', ${milestone}, 'at', ${at}::text)`;
 
 /** The milestone that an order has come to; those of before changes were kept have none but their progress, which is one as well. */
 export const reachedMilestone = ({ changes, progress }: Pick<OrderRow, "changes" | "progress">): OrderMilestone =>
@@ -115,7 +121,11 @@ export async function listOrders(
   return rows.map(toOrder);
 }
 
-export function toOrder(row: OrderRow): Order {
+type ShownColumn =
+  | ("id" | "customerId" | "status" | "progress" | "cancelReason" | "items")
+  | ("total" | "currency" | "deliveryAddress" | "createdAt" | "updatedAt");
+
+export function toOrder(row: Pick<OrderRow, ShownColumn>): Order {
   const { id, customerId, status, progress, cancelReason, items, total, currency, deliveryAddress } = row;
   // In the order of the fields of an order that has just been placed: an answer that is given again is the same to the letter.
   return {

@@ -43,7 +43,7 @@ export async function cancelOrder(
     const change = { ...request, updatedAt: now, ...(isNews ? ({ progress: "CANCELLING" } as const) : {}) };
     await tx
       .update(orders)
-      .set({ ...change, ...(isNews ? { changes: changesWith(sql`'CANCELLING'::text`, now) } : {}) })
+      .set({ ...change, ...(isNews ? { changes: changesWith(sql`'CANCELLING'::text`, now.toISOString()) } : {}) })
       .where(eq(orders.id, orderId));
     await outbox.send(tx, [outgoing(OrderCancelRequested, orderId, { ...toSnapshot(row), reason }, traceparent)]);
     return { kind: "requested", order: toOrder({ ...row, ...change }) };

@@ -1,7 +1,8 @@
 import type { OrderStatus } from "@shop/contracts/http/order";
 import type { CancelReason } from "@shop/contracts/primitives";
 import type { Transaction } from "@shop/database/connect";
-import { jsonRows, uuidArray } from "@shop/database/rows";
+import { jsonValue, statement, uuidsValue } from "@shop/database/statement";
+import { alongside } from "@shop/database/transaction";
 import { Refused } from "@shop/messaging/handlers";
 import { sql } from "drizzle-orm";
 import { changesWith } from "../db/orders.ts";
@@ -12,8 +13,21 @@ export interface Ending {
   readonly reason: CancelReason | null;
 }
 
+const lockStatuses = statement<{ id: string; status: OrderStatus; cancel_reason: CancelReason | null }, "ids">(
+  (value) =>
+    sql`select id, status, cancel_reason from orders where id = any(${value("ids")}::uuid[]) order by id for update`,
+);
+
+const endRows = statement<never, "status" | "endings" | "ids" | "now">(
+  (value) => sql`
+    update orders set status = ${value("status")}, progress = ${value("status")}, cancel_reason = r.reason, tell_again_at = null,
+      updated_at = ${value("now")}::timestamptz, changes = ${changesWith(sql`${value("status")}::text`, value("now"))}
+    from json_to_recordset(${value("endings")}::json) as r("orderId" uuid, reason text)
+    where orders.id = r."orderId" and orders.id = any(${value("ids")}::uuid[])`,
+);
+
 /**
- * Ends orders, all as COMPLETE or all as CANCELLED. One that has ended this way before stays as it is.
+ * Ends orders, all as COMPLETE or all as CANCELLED. One that has ended this way before stays as it is. The transaction goes on while they are written.
  * @returns the reason that each cancelled order has, by its id
  * @throws Refused when an order is unknown or has ended the other way, which no saga asks for
  */
@@ -23,9 +37,7 @@ export async function endOrders(
   endings: readonly Ending[],
   now: Date,
 ): Promise<ReadonlyMap<string, CancelReason | null>> {
-  const rows = await tx.execute<{ id: string; status: OrderStatus; cancel_reason: CancelReason | null }>(sql`
-    select id, status, cancel_reason from orders where id = any(${uuidArray(endings.map(({ orderId }) => orderId))})
-    order by id for update`);
+  const rows = await lockStatuses(tx, { ids: uuidsValue(endings.map(({ orderId }) => orderId)) });
   const known = new Map(rows.map((row) => [row.id, row]));
   const open: Ending[] = [];
   const reasons = new Map<string, CancelReason | null>();
@@ -38,11 +50,8 @@ export async function endOrders(
     reasons.set(ending.orderId, row.status === "PENDING" ? ending.reason : row.cancel_reason);
   }
   if (open.length > 0) {
-    await tx.execute(sql`
-      update orders set status = ${status}, progress = ${status}, cancel_reason = r.reason, tell_again_at = null, updated_at = ${now.toISOString()},
-        changes = ${changesWith(sql`${status}::text`, now)}
-      from json_to_recordset(${jsonRows(open)}) as r("orderId" uuid, reason text)
-      where orders.id = r."orderId" and orders.id = any(${uuidArray(open.map(({ orderId }) => orderId))})`);
+    const ids = uuidsValue(open.map(({ orderId }) => orderId));
+    alongside(tx, endRows(tx, { status, endings: jsonValue(open), ids, now: now.toISOString() }));
   }
   return reasons;
 }

@@ -4,7 +4,7 @@ import type { ItemToTake } from "@shop/contracts/primitives";
 import type { Transaction } from "@shop/database/connect";
 import { isLockTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";
-import { inTransaction } from "@shop/database/transaction";
+import { alongside, inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import { instant } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -82,8 +82,11 @@ async function placeAll(
   lockWaitMs: number,
 ): Promise<readonly Placed[]> {
   const productIds = new Set(requests.flatMap(({ items }) => items.map(({ productId }) => productId.toLowerCase())));
-  const [, catalogue] = await Promise.all([setLockWait(tx, lockWaitMs), readCatalogue(tx, [...productIds])]);
-  const used = await findUsedKeys(tx, requests.flatMap(keyOf));
+  const [, catalogue, used] = await Promise.all([
+    setLockWait(tx, lockWaitMs),
+    readCatalogue(tx, [...productIds]),
+    findUsedKeys(tx, requests.flatMap(keyOf)),
+  ]);
   const now = instant(clock);
 
   const attempts = requests.map((request) => {
@@ -137,14 +140,14 @@ async function placeAll(
       : [],
   );
   if (placed.length > 0) {
-    await insertOrders(
+    insertOrders(
       tx,
       placed.map(({ order }) => order),
     );
-    await outbox.send(
-      tx,
-      placed.map(({ order, traceparent }) => outgoing(OrderCreated, order.id, toSnapshot(order), traceparent)),
+    const events = placed.map(({ order, traceparent }) =>
+      outgoing(OrderCreated, order.id, toSnapshot(order), traceparent),
     );
+    alongside(tx, outbox.send(tx, events));
   }
   if (winners.size === newKeys.length) return attempts.map(({ result }) => result);
 

@@ -3,7 +3,8 @@ import type { DataOf } from "@shop/contracts/messages/define";
 import { ProductChanged } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { jsonRows, uuidArray } from "@shop/database/rows";
+import { jsonValue, statement, uuidsValue } from "@shop/database/statement";
+import { alongside } from "@shop/database/transaction";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
@@ -67,24 +68,33 @@ export async function listProducts(
   return rows.map(toProduct);
 }
 
+const lockShelfRows = statement<{ id: string; stock: number; is_withdrawn: boolean }, "ids">(
+  (value) => sql`
+    select id, stock, withdrawn_at is not null as is_withdrawn from product where id = any(${value("ids")}::uuid[])
+    order by id for no key update`,
+);
+
 /**
  * Reads the shelves of products, withdrawn ones too, and keeps them from being changed by others until the transaction ends.
  * They are locked in the order of their ids: so no two transactions wait for each other.
  */
 export async function lockShelves(tx: Transaction, productIds: readonly string[]): Promise<ReadonlyMap<string, Shelf>> {
-  const rows = await tx.execute<{ id: string; stock: number; is_withdrawn: boolean }>(sql`
-    select id, stock, withdrawn_at is not null as is_withdrawn from product where id = any(${uuidArray(productIds)})
-    order by id for no key update`);
+  const rows = await lockShelfRows(tx, { ids: uuidsValue(productIds) });
   return new Map(rows.map(({ id, stock, is_withdrawn }) => [id, { stock, isWithdrawn: is_withdrawn }]));
 }
 
-/** Moves stock from locked shelves to orders, or back with negative quantities. */
-export async function moveToOrders(tx: Transaction, items: readonly Item[]): Promise<void> {
-  if (items.length === 0) return;
-  await tx.execute(sql`
+const moveStock = statement<never, "items" | "ids">(
+  (value) => sql`
     update product set stock = stock - moved.quantity, taken = taken + moved.quantity
-    from json_to_recordset(${jsonRows(items)}) as moved("productId" uuid, quantity int)
-    where product.id = moved."productId" and product.id = any(${uuidArray(items.map(({ productId }) => productId))})`);
+    from json_to_recordset(${value("items")}::json) as moved("productId" uuid, quantity int)
+    where product.id = moved."productId" and product.id = any(${value("ids")}::uuid[])`,
+);
+
+/** Moves stock from locked shelves to orders, or back with negative quantities. The transaction goes on meanwhile. */
+export function moveToOrders(tx: Transaction, items: readonly Item[]): void {
+  if (items.length === 0) return;
+  const ids = uuidsValue(items.map(({ productId }) => productId));
+  alongside(tx, moveStock(tx, { items: jsonValue(items), ids }));
 }
 
 export function toProduct({ id, name, description, price, currency, stock, version }: ProductRow): Product {

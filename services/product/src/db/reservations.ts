@@ -1,6 +1,7 @@
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
+import { jsonValue, statement } from "@shop/database/statement";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, eq, sql } from "drizzle-orm";
 import type { Item, ReservationStatus } from "../domain/stock.ts";
@@ -22,6 +23,17 @@ export interface Reservation extends NewReservation {
   readonly isNew: boolean;
 }
 
+// The empty update is what locks a row that is there and returns it. PostgreSQL leaves `xmax` at 0 only on a row that is new.
+const claim = statement<Reservation & Record<string, unknown>, "wanted" | "now">(
+  (value) => sql`
+    insert into reservation (order_id, status, items, decided_at)
+    select "orderId", status, items, ${value("now")}
+    from json_to_recordset(${value("wanted")}::json) as wanted("orderId" uuid, status text, items jsonb)
+    order by "orderId"
+    on conflict (order_id) do update set order_id = excluded.order_id
+    returning order_id as "orderId", status, refusal, items, xmax = 0 as "isNew"`,
+);
+
 /**
  * Writes reservations, or finds those that the orders have already, and keeps them from being changed by others until the transaction ends.
  * This is one statement, in the order of the orders' ids, so that no two transactions wait for each other.
@@ -32,14 +44,7 @@ export async function claimReservations(
   wanted: readonly NewReservation[],
   now: Date,
 ): Promise<ReadonlyMap<string, Reservation>> {
-  // The empty update is what locks a row that is there and returns it. PostgreSQL leaves `xmax` at 0 only on a row that is new.
-  const rows = await tx.execute<Reservation & Record<string, unknown>>(sql`
-    insert into reservation (order_id, status, items, decided_at)
-    select "orderId", status, items, ${now.toISOString()}
-    from json_to_recordset(${jsonRows(wanted)}) as wanted("orderId" uuid, status text, items jsonb)
-    order by "orderId"
-    on conflict (order_id) do update set order_id = excluded.order_id
-    returning order_id as "orderId", status, refusal, items, xmax = 0 as "isNew"`);
+  const rows = await claim(tx, { wanted: jsonValue(wanted), now: now.toISOString() });
   return new Map(rows.map((row) => [row.orderId, row]));
 }
 

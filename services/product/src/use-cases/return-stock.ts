@@ -21,7 +21,7 @@ export async function returnStock(tx: Transaction, orderIds: readonly string[], 
     tx,
     returned.map(({ productId }) => productId),
   );
-  await moveToOrders(
+  moveToOrders(
     tx,
     returned.map(({ productId, quantity }) => ({ productId, quantity: -quantity })),
   );

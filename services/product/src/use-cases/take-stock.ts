@@ -22,16 +22,17 @@ export async function takeStock(
   now: Date,
 ): Promise<readonly Taking[]> {
   const wanted = requests.map(({ orderId, items }) => ({ orderId, items: totalsByProduct(items) }));
-  const reservations = await claimReservations(
-    tx,
-    wanted.map((request) => ({ ...request, status: "TAKEN" })),
-    now,
-  );
+  const claims = wanted.map((request) => ({ ...request, status: "TAKEN" as const }));
+  const products = new Set(wanted.flatMap(({ items }) => items.map(({ productId }) => productId)));
+  // One behind the other in one round trip, so also the shelves of orders that have been decided: these are few.
+  const [reservations, shelves] = await Promise.all([
+    claimReservations(tx, claims, now),
+    lockShelves(tx, [...products]),
+  ]);
 
   const undecided = wanted.filter(({ orderId }) => reservations.get(orderId)?.isNew);
-  const products = new Set(undecided.flatMap(({ items }) => items.map(({ productId }) => productId)));
-  const { byOrder, taken } = decideInOrder(undecided, await lockShelves(tx, [...products]));
-  await moveToOrders(tx, taken);
+  const { byOrder, taken } = decideInOrder(undecided, shelves);
+  moveToOrders(tx, taken);
   await refuseReservations(
     tx,
     [...byOrder].flatMap(([orderId, decision]) =>
