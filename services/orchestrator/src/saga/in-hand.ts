@@ -2,7 +2,7 @@ import type { Transaction } from "@shop/database/connect";
 import type { Outgoing } from "@shop/messaging/outgoing";
 import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
-import { advance, type Advanced, type SagaEvent } from "./advance.ts";
+import { advance, type Advanced, type CommandToSend, type SagaEvent } from "./advance.ts";
 import { stall } from "./stall.ts";
 import { hasEnded, type HistoryEntry } from "./state.ts";
 import { type OrderSagaState, type SagaToSave, save } from "./store.ts";
@@ -44,8 +44,8 @@ export class SagasInHand {
     let advanced: Advanced<OrderSagaState["data"]> | null;
     try {
       advanced = advance(definition, state, event, this.#now, { id: this.#context.ids(), orderId });
-      // What goes out is validated again by the outbox; there it would fail the whole batch.
-      for (const { definition: message, data } of advanced?.send ?? []) message.data.parse(data);
+      // What goes out is validated here and not by the outbox: there it would fail the whole batch.
+      if (advanced !== null) advanced = { ...advanced, send: advanced.send.map(validated) };
     } catch (error) {
       if (state === undefined || event.kind === "admin") throw error;
       this.#stall(state, event, error);
@@ -74,7 +74,8 @@ export class SagasInHand {
     const { logger, metrics } = this.#context;
     this.#note(state, history);
     const causedBy = (event.kind === "timer" ? undefined : event.traceparent) ?? state.traceparent ?? undefined;
-    for (const { definition, data } of send) this.#outgoing.push({ definition, key: orderId, data, causedBy });
+    for (const { definition, data } of send)
+      this.#outgoing.push({ definition, key: orderId, data, causedBy, isValidated: true });
     if (state.stuckSince !== null && before?.stuckSince === null) {
       logger.warn("a saga is stuck: its participant has not answered within the deadline; it keeps asking", {
         orderId,
@@ -135,3 +136,9 @@ export class SagasInHand {
     this.#history.set(state.orderId, [...(this.#history.get(state.orderId) ?? []), ...history]);
   }
 }
+
+/** @throws ZodError when a command's data does not fit its schema */
+const validated = ({ definition, data }: CommandToSend): CommandToSend => ({
+  definition,
+  data: definition.data.parse(data),
+});
