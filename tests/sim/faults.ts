@@ -137,6 +137,11 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     },
   },
   {
+    name: "poison messages",
+    ...{ part: 0.2, everyMs: 4_000 },
+    strike: (world) => world.poisons.plant(anyService(world)),
+  },
+  {
     name: "duplicates",
     everyMs: 300,
     strike({ scheduler, kafka, planted }) {

@@ -42,13 +42,28 @@ export function simulatedPerson(
   );
 }
 
-function call(
+function call(network: Network, path: string, request: RequestInit, who: string): Promise<Answered> {
+  const service = OWNERS.find(([prefix]) => path.startsWith(prefix))?.[1] ?? "";
+  return callService(network, service, path, request, who);
+}
+
+/** Replays a dead letter of a service, as an admin does. */
+export function replayLetter(network: Network, service: string, id: string): Promise<Answered> {
+  const body = JSON.stringify({});
+  const headers = {
+    ...headersOf("admin 00000000-0000-7000-8000-0000000000a2", {}, undefined),
+    "content-length": String(body.length),
+  };
+  return callService(network, service, `/api/dead-letters/${id}/replay`, { method: "POST", headers, body }, "admin");
+}
+
+function callService(
   { scheduler, mischief, replicasOf }: Network,
+  service: string,
   path: string,
   request: RequestInit,
   who: string,
 ): Promise<Answered> {
-  const service = OWNERS.find(([prefix]) => path.startsWith(prefix))?.[1] ?? "";
   return new Promise((resolve) => {
     const noAnswer = (problem: string) => resolve({ status: 0, body: {}, problem });
     const replica = scheduler.pick(replicasOf(service));

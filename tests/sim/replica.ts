@@ -7,6 +7,7 @@ import { createParticipant, type Participant, type RunningParticipant } from "@s
 import { simulatedBroker } from "./broker/broker.ts";
 import type { Kafka } from "./broker/kafka.ts";
 import type { Mischief } from "./mischief.ts";
+import type { Poisons } from "./poison.ts";
 import { clockOf, Process, seededIds } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type ProcessDatabase, simulatedDatabase } from "./store/driver.ts";
@@ -17,6 +18,7 @@ export interface Surroundings {
   readonly scheduler: Scheduler;
   readonly kafka: Kafka;
   readonly mischief: Mischief;
+  readonly poisons: Poisons;
 }
 
 /** A member is given up by its group, and a silent session by the database, after so long. */
@@ -69,7 +71,7 @@ export class Replica {
   }
 
   start(): void {
-    const { scheduler, kafka, mischief } = this.#around;
+    const { scheduler, kafka, mischief, poisons } = this.#around;
     this.#isMeantToRun = true;
     this.#lives += 1;
     const process = new Process(`${this.name}.${this.#lives}`);
@@ -83,11 +85,10 @@ export class Replica {
     });
     const metrics = createMetrics();
     const broker = simulatedBroker({ process, kafka, scheduler, mischief, crash, clock, logger, metrics });
-    const running = createParticipant(this.participant, {
+    const running = createParticipant(poisons.within(this.participant, process, crash), {
       ...{ databaseUrl: "postgres://simulated", driver: database.driver, broker, verifier, clock, logger, metrics },
       identity: { release: "simulated", instance: process.name, startedAt: instant(clock) },
-      // All simulated processes share their sessions, and end for no fault of a message.
-      ...{ ids: seededIds(scheduler), migrateAtStart: false, seedDemoData: false, recognisesPoisonMessages: false },
+      ...{ ids: seededIds(scheduler), migrateAtStart: false, seedDemoData: false },
     });
     this.#life = { process, running, database };
     scheduler.note(`${process.name} starts`);

@@ -28,7 +28,27 @@ describe("the simulation", () => {
     };
     const rest = ALL_RULES.filter((rule) => rule !== "I5" && rule !== "I7");
     expect(await judgedBy(1)).toEqual({ isLost: true, judged: rest });
-    expect(await judgedBy(5)).toEqual({ isLost: false, judged: ALL_RULES });
+    expect(await judgedBy(9)).toEqual({ isLost: false, judged: ALL_RULES });
+  });
+
+  test.each([1, 6])("has poison messages become dead letters after four crashes at most: %i", async (seed) => {
+    const { breaches, trace } = await simulate(stores, planOf(seed, ["poison messages", "broken connections"]));
+    expect(breaches).toEqual([]);
+    const crashes = Map.groupBy(
+      trace.flatMap((line) => / poison ([0-9a-f-]{36}) among/.exec(line)?.[1] ?? []),
+      (messageId) => messageId,
+    );
+    expect(crashes.size).toBeGreaterThan(0);
+    for (const of of crashes.values()) expect([3, 4]).toContain(of.length);
+  });
+
+  test.each([2])("takes no message for poison while processes crash and sessions are cut: %i", async (seed) => {
+    const { breaches, trace } = await simulate(
+      stores,
+      planOf(seed, ["crashes", "kills", "broken connections", "databases away"]),
+    );
+    expect(breaches).toEqual([]);
+    expect(trace.filter((line) => line.endsWith(" crashes")).length).toBeGreaterThan(5);
   });
 
   test.each([3, 8, 11])("plays a seed the same way to the letter, whatever was played before: %i", async (seed) => {

@@ -1,7 +1,7 @@
 import { type Cast, runLoad } from "../chaos/load/load.ts";
 import { type Breach, ALL_RULES, judge, type Rule } from "../chaos/rules/rules.ts";
 import { doHarm } from "./faults.ts";
-import { simulatedPerson } from "./people.ts";
+import { replayLetter, simulatedPerson } from "./people.ts";
 import type { Plan } from "./plan.ts";
 import { keepShop } from "./shopkeeper.ts";
 import { type Stores, World } from "./world.ts";
@@ -21,19 +21,23 @@ export interface Verdict {
 const STOCKS = [1_000, 40, 4];
 const LOOK_MS = 500;
 const ORDERABLE_WITHIN_MS = 30_000;
+const REPLAY_PAUSE_MS = 2_000;
+/** Longer than any service is away, in simulated milliseconds. */
+const POISON_FOUND_WITHIN_MS = 20 * 60_000;
 
 /** Plays a whole system by a plan, waits until it has come to rest, and judges what is left of it. */
 export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   await stores.reset();
   const world = new World(stores, plan);
   const { scheduler } = world;
-  const { drainedAfterMs, unanswered } = await scheduler.drive(play(world, plan));
+  const { drainedAfterMs, unanswered, poisonFound } = await scheduler.drive(play(world, plan));
   const evidence = await world.evidence(drainedAfterMs);
   const judged = rulesAfter(world.kafka.wipes);
   const breaches = [
     ...judge(evidence, judged),
     ...unanswered.map((text): Breach => ({ rule: "I8", text })),
     ...(await world.staleProducts()).map((text): Breach => ({ rule: "I5", text })),
+    ...world.poisons.judge([...poisonFound]),
   ];
   return {
     seed: plan.seed,
@@ -56,6 +60,8 @@ function rulesAfter(wipes: number): readonly Rule[] {
 interface Rest {
   readonly drainedAfterMs: number | undefined;
   readonly unanswered: readonly string[];
+  /** The messages that became dead letters as poison. */
+  readonly poisonFound: ReadonlySet<string>;
 }
 
 async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFaults }: Plan): Promise<Rest> {
@@ -74,15 +80,44 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   await scheduler.sleep(harmMs);
   endHarm();
   harmDone.abort();
+  await untilPoisonIsFound(world);
   world.heal();
   await world.untilAllAreBack();
   const healedAt = scheduler.now;
   scheduler.after(quietWithinMs, undefined, "", () => giveUp.abort());
+  const isQuiet = new AbortController();
+  const operator = replayPoison(world, isQuiet.signal);
   const drainedAfterMs = await untilQuiet(world, healedAt + quietWithinMs, load);
+  isQuiet.abort();
+  const poisonFound = await operator;
   const unanswered = await load;
   await world.stop();
   await scheduler.sleep(1);
-  return { drainedAfterMs, unanswered };
+  return { drainedAfterMs, unanswered, poisonFound };
+}
+
+/** Waits until poison messages are dead letters; what is deployed then can handle them. */
+async function untilPoisonIsFound(world: World): Promise<void> {
+  const { scheduler, poisons } = world;
+  const until = scheduler.now + POISON_FOUND_WITHIN_MS;
+  const isAwaited = async () =>
+    poisons.awaited((await world.poisonLetters(false)).map(({ messageId }) => messageId)).length > 0;
+  while (poisons.any && scheduler.now < until && (await isAwaited())) await scheduler.sleep(LOOK_MS);
+  poisons.cure();
+}
+
+/** An admin who replays what became a dead letter as poison, until told to stop. @returns the ids of those messages */
+async function replayPoison(world: World, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const { scheduler, trouble: mischief, replicasOf } = world;
+  const found = new Set((await world.poisonLetters(false)).map(({ messageId }) => messageId));
+  while (!signal.aborted) {
+    for (const { service, id, messageId } of await world.poisonLetters(true)) {
+      found.add(messageId);
+      await replayLetter({ scheduler, mischief, replicasOf }, service, id);
+    }
+    await scheduler.sleep(REPLAY_PAUSE_MS);
+  }
+  return found;
 }
 
 /** @returns when nothing was under way any more, in simulated milliseconds after the heal; undefined when it never came to that */

@@ -11,6 +11,7 @@ import { type Evidence, placeOf, readKeys, readMessages } from "../chaos/rules/e
 import { type LedgerRow, readLedgerOn } from "../chaos/stage/ledger.ts";
 import { envelopeOf } from "../chaos/stage/topics.ts";
 import { Kafka } from "./broker/kafka.ts";
+import { Poisons } from "./poison.ts";
 import { Replica } from "./replica.ts";
 import { type Failing, failingAtTimes } from "./failing-handlers.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -56,6 +57,12 @@ export class Stores {
   }
 }
 
+export interface PoisonLetter {
+  readonly service: ServiceName;
+  readonly id: string;
+  readonly messageId: string;
+}
+
 export interface WorldOptions {
   readonly seed: number;
   readonly replicas: number;
@@ -68,6 +75,7 @@ export class World {
   readonly scheduler: Scheduler;
   readonly kafka = new Kafka();
   readonly trouble: Trouble;
+  readonly poisons: Poisons;
   readonly stores: Stores;
   readonly replicas: readonly Replica[];
   readonly journal: Entry[] = [];
@@ -78,8 +86,9 @@ export class World {
     this.stores = stores;
     this.scheduler = new Scheduler(seed);
     this.trouble = new Trouble(this.scheduler, stepFaults, intensity);
+    this.poisons = new Poisons(this.scheduler);
     const around = {
-      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble },
+      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble, poisons: this.poisons },
     };
     this.replicas = PARTICIPANTS.map((each) => failingAtTimes(each, () => this.failing)).flatMap((participant) =>
       Array.from(
@@ -173,6 +182,22 @@ export class World {
       ),
     );
     return unsent.some(([row]) => row?.any);
+  }
+
+  /** The messages that became dead letters as poison, by service; only those that have not been replayed when `onlyOpen`. */
+  async poisonLetters(onlyOpen: boolean): Promise<readonly PoisonLetter[]> {
+    const perService = await this.scheduler.look(() =>
+      Promise.all(
+        this.stores.all.map(async ({ service, monitor }) =>
+          (
+            await monitor<{ id: string; messageId: string }[]>`
+              select id, message_id as "messageId" from dead_letter
+              where cause = 'PROCESS_KILLED' and not (${onlyOpen} and replayed_at is not null) order by seq`
+          ).map((letter) => ({ ...letter, service })),
+        ),
+      ),
+    );
+    return perService.flat();
   }
 
   /** What the books say is not as it should be, and the keys that still wait behind a message that failed. */

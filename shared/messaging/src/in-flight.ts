@@ -1,11 +1,12 @@
 import type { Topic } from "@shop/contracts/messages/define";
 import type { DatabaseDriver } from "@shop/database/driver";
+import { isTransient } from "@shop/database/errors";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { BrokerRecord } from "./broker.ts";
 import type { Received } from "./decode.ts";
 
-/** Records of a partition that were in hand when a process ended: those with `first` ≤ offset ≤ `last`. */
+/** Records of a partition that may have been in flight when a process crashed: those with `first` ≤ offset ≤ `last`. */
 export interface RecordRange {
   readonly topic: Topic;
   readonly partition: number;
@@ -14,22 +15,30 @@ export interface RecordRange {
   readonly last: string;
 }
 
-/** What a process writes down of what it has in hand, so that the one after it knows when it has ended by it. */
+/** Registers this process in the service's database, finds those that crashed, and writes down what is in flight while it may crash the process. */
 export interface InFlightMarker {
-  /** Takes over what processes had in hand that are no more; once, and then only what has been found by `lookForCrashes`. */
+  /** Registers this process and reads what others crashed with, unless that has been done. Await it before anything is handled. Rejects as `look` does. */
   ready(): Promise<void>;
-  /** Looks for processes that have ended with something in hand, and takes back what another one has counted against this one, whose session was cut. */
-  lookForCrashes(): Promise<void>;
-  /** Writes down what is handled next. To be waited for before a handler begins, and not before the transaction does. */
-  mark(records: readonly BrokerRecord[], messages: readonly Received[]): Promise<void>;
-  /** Writes down the id of a dead letter's message that is tried again next; null after it. To be waited for. */
+  /** Registers this process, unless it is, finds processes that have crashed, and reads what they had in flight. Rejects while the database is away. */
+  look(): Promise<void>;
+  /** Looks when these records, which are handled next, do not follow those that were handled last: a process that crashed a moment ago may have had their partition. */
+  follow(records: readonly BrokerRecord[]): Promise<void>;
+  /**
+   * Writes down which messages are handled next, while a process of the service has crashed within the last ten minutes.
+   * @returns what to await before the handler begins, which rejects with a transient error when the mark cannot be written now; undefined when there is nothing to write
+   */
+  mark(messages: readonly Received[]): Promise<void> | undefined;
+  /** Says that nothing is in flight: the messages that were marked last are kept for later. */
+  unmark(): Promise<void>;
+  /** Writes down which dead letter's message is retried next; null after it. Await it. */
   markRetry(messageId: string | null): Promise<void>;
-  /** Whether a record was in hand when a process ended, so that it has to be handled alone. */
-  isSuspect(record: BrokerRecord): boolean;
-  /** Says that records have been handled, but for those that are deferred. */
-  clear(records: readonly BrokerRecord[], deferred?: readonly BrokerRecord[]): void;
-  /** How many processes have ended while they had this message, alone, in hand. */
+  /** Whether a message may have crashed a process, so that it has to be handled alone. */
+  isSuspect(message: Received): boolean;
+  /** How many processes crashed while this message, alone, was in flight. */
   crashesBy(messageId: string): number;
+  /** Has a listener called when the session is lost: until it looks again this process may be taken for one that crashed. */
+  onSessionLost(listener: () => void): void;
+  /** Unregisters this process. */
   close(): Promise<void>;
 }
 
@@ -38,43 +47,39 @@ interface InFlightMarkerOptions {
   readonly driver: DatabaseDriver;
   /** Of this process, unique among all of its service there ever are. */
   readonly processId: string;
-  readonly clock: Clock;
   readonly logger: Logger;
   /** As of `connectDatabase`. */
   readonly answerTimeoutMs?: number;
 }
 
-/** A message that so many processes have ended by while they had it alone in hand is not tried again. */
+/** A message that so many processes crashed by while it was alone in flight is not tried again. */
 export const POISON_AFTER_CRASHES = 2;
 
+/** The name of the session by which the database sees that a process runs, in front of the process's id. */
+const SESSION = "in flight ";
 const STATEMENT_TIMEOUT_MS = 10_000;
 const RECONNECT_PAUSE_S = 0.1;
-/**
- * For how long records count as suspect, in milliseconds. Those of partitions that went to another replica are never seen here;
- * where one ends again and again their ranges would grow without end.
- */
-const SUSPECT_MS = 600_000;
 
-/** What a process has written down: a row for what it consumes, and one for the dead letter that it tries again. */
-interface Mark {
-  readonly row: string;
-  readonly ranges: string;
-  readonly alone: string | null;
-  /** Whether the database is known to have it. */
-  isWritten: boolean;
+/** A mark that could not be written in time. The messages are not at fault, however often that happens. */
+class NotMarked extends Error {
+  override readonly name = "NotMarked";
+  /** As if the server had no room: transient. */
+  readonly code = "53000";
 }
-/** Behind the process's id in the name of the second. */
-const TRIED = " tries again";
+
+interface CrashRow {
+  readonly ranges: readonly RecordRange[];
+  readonly messageId: string | null;
+}
 
 const nameOf = ({ topic, partition }: { readonly topic: Topic; readonly partition: number }) => `${topic}:${partition}`;
 
-const nameOfRecord = (record: BrokerRecord) => `${nameOf(record)}:${record.offset}`;
-
 /** Where records begin and end in their partitions. Those that were deferred come key by key, not in the order of their offsets. */
-function rangesOf(records: readonly BrokerRecord[]): readonly RecordRange[] {
+function rangesOf(messages: readonly Received[]): readonly RecordRange[] {
   const ranges = new Map<string, RecordRange>();
-  for (const { topic, partition, offset } of records) {
-    const name = nameOf({ topic, partition });
+  for (const { record } of messages) {
+    const { topic, partition, offset } = record;
+    const name = nameOf(record);
     const { first, last } = ranges.get(name) ?? { first: offset, last: offset };
     ranges.set(name, { topic, partition, first: lower(first, offset), last: higher(last, offset) });
   }
@@ -84,168 +89,184 @@ function rangesOf(records: readonly BrokerRecord[]): readonly RecordRange[] {
 const lower = (one: string, other: string) => (BigInt(other) < BigInt(one) ? other : one);
 const higher = (one: string, other: string) => (BigInt(other) > BigInt(one) ? other : one);
 
-const contains = (range: RecordRange, { topic, partition, offset }: BrokerRecord) =>
-  range.topic === topic &&
-  range.partition === partition &&
-  BigInt(range.first) <= BigInt(offset) &&
-  BigInt(offset) <= BigInt(range.last);
-
 /**
- * A started-mark of what is in hand, on a session of its own, one small row per process: the offsets of the batch, and the message when it is
- * only one. It is written without waiting for the disk (a process that is killed loses nothing by that), while the handler's own transaction
- * makes the round trips that it needs before the handler begins. Nothing takes the mark back; what it names and is in the
- * inbox, or with the dead letters, was handled. A process is dead when the session that writes its mark, which carries its id, is gone.
+ * A row per process, written when it starts and deleted when it stops, on a session that carries the process's id: a row without its session is a
+ * crash. While the service has such a row of the last ten minutes, every process of it writes down what is in flight before a handler begins: where
+ * a batch's messages lie, and the message when it is only one. Nothing takes a mark back; what it names and is in the inbox, or with the dead letters,
+ * was handled. It is written without waiting for the disk, since a process that crashes loses nothing by that.
  */
 export function createInFlightMarker({
   databaseUrl,
   driver,
   processId,
-  clock,
   logger,
   answerTimeoutMs = STATEMENT_TIMEOUT_MS + 1_000,
 }: InFlightMarkerOptions): InFlightMarker {
+  let tellLost = () => {};
   const client = driver.openClient(databaseUrl, {
     max: 1,
     connect_timeout: 2,
-    // For as long as it is away, this process looks dead.
+    // For as long as it is away, this process looks as if it had crashed.
     backoff: () => RECONNECT_PAUSE_S,
     idle_timeout: 0,
     max_lifetime: null,
-    // Handlers wait for it where a process has ended.
+    // Handlers wait for it where a process has crashed.
     answer_timeout: answerTimeoutMs / 1_000,
     onnotice: () => undefined,
+    onclose: () => tellLost(),
     connection: {
       application_name: SESSION + processId,
       synchronous_commit: "off",
       statement_timeout: STATEMENT_TIMEOUT_MS,
     },
   });
+  let hasLooked = false;
+  /** Whether a process of the service has crashed of late. */
+  let isMarking = false;
+  let isMarked = false;
+  /** By partition, where what was in flight at a crash of late lies. */
+  let suspects: ReadonlyMap<string, readonly { readonly first: bigint; readonly last: bigint }[]> = new Map();
   let crashes: ReadonlyMap<string, number> = new Map();
-  /** What dead processes had in hand and this one has not handled yet. */
-  let suspects: readonly (RecordRange & { readonly until: number })[] = [];
-  /** Suspect records that are deferred: what lies behind them in their partition is handled before. */
-  const deferredSuspects = new Set<string>();
-  let taken: Promise<void> | undefined;
-  /** The last mark of each row. */
-  const marks = new Map<string, Mark>();
+  /** By partition, the offset behind the last record that was handed over. */
+  const nextOffsets = new Map<string, string>();
 
-  async function write(row: string, ranges: readonly RecordRange[], alone: string | null): Promise<void> {
-    const mark: Mark = { row, ranges: JSON.stringify(ranges), alone, isWritten: false };
-    marks.set(row, mark);
-    await client`
-      insert into in_hand (process, ranges, message_id) values (${row}, ${mark.ranges}::text::jsonb, ${alone})
-      on conflict (process) do update set ranges = excluded.ranges, message_id = excluded.message_id, marked_at = now()`;
-    mark.isWritten = true;
-  }
+  const lastCrashed = () => client<CrashRow[]>`
+    with registered as (
+      insert into in_flight (process) values (${processId}) on conflict (process, retry) do nothing),
+    alive as (
+      update in_flight set crashed_at = null where process = ${processId} and crashed_at is not null)
+    update in_flight set crashed_at = now(), message_id = case
+        when exists (select from inbox where inbox.message_id = in_flight.message_id) then null
+        when not retry and exists (select from dead_letter where dead_letter.message_id = in_flight.message_id) then null
+        else message_id end
+    where crashed_at is null and process <> ${processId} and not exists (
+      select from pg_stat_activity
+      where datname = current_database() and application_name = ${SESSION} || in_flight.process)
+    returning ranges, message_id as "messageId"`;
 
-  async function takeOver(): Promise<void> {
-    const dead = await client<{ process: string; ranges: readonly RecordRange[]; message_id: string | null }[]>`
-      with dead as (
-        delete from in_hand where split_part(process, ' ', 1) <> ${processId} and not exists (
-          select from pg_stat_activity
-          where datname = current_database() and application_name = ${SESSION} || split_part(in_hand.process, ' ', 1))
-        returning process, ranges, message_id),
-      counted as (
-        insert into deadly_message (message_id, deaths)
-        select message_id, count(*) from dead where message_id is not null
-          and not exists (select from inbox where inbox.message_id = dead.message_id)
-          and (dead.process like ${`%${TRIED}`}
-            or not exists (select from dead_letter as letter where letter.message_id = dead.message_id))
-        group by message_id order by message_id
-        on conflict (message_id) do update set deaths = deadly_message.deaths + excluded.deaths, last_at = now())
-      select process, ranges, message_id from dead`;
-    const now = clock.elapsed();
-    suspects = [
-      ...suspects.filter(({ until }) => until > now),
-      ...dead.flatMap(({ ranges }) => ranges.map((range) => ({ ...range, until: now + SUSPECT_MS }))),
-    ];
-    if (dead.length > 0) {
-      logger.info("a process ended without a goodbye; what it had in hand is handled one by one", {
-        records: suspects.length,
-        alone: dead.flatMap(({ message_id }) => message_id ?? []),
+  // A statement of its own: it sees those, too, that another process has found meanwhile.
+  const allCrashed = () => client<(CrashRow & { readonly isRecent: boolean })[]>`
+    select ranges, message_id as "messageId", crashed_at > now() - interval '10 minutes' as "isRecent"
+    from in_flight where crashed_at is not null and process <> ${processId}`;
+
+  async function look(): Promise<void> {
+    const [found, all] = await Promise.all([lastCrashed(), allCrashed()]);
+    const recent = all.filter((row) => row.isRecent);
+    isMarking = recent.length > 0;
+    suspects = new Map(
+      [
+        ...Map.groupBy(
+          recent.flatMap(({ ranges }) => ranges),
+          nameOf,
+        ),
+      ].map(([name, ranges]) => [
+        name,
+        ranges.map(({ first, last }) => ({ first: BigInt(first), last: BigInt(last) })),
+      ]),
+    );
+    const alone = Map.groupBy(
+      all.flatMap(({ messageId }) => messageId ?? []),
+      (messageId) => messageId,
+    );
+    crashes = new Map([...alone].map(([messageId, of]) => [messageId, of.length]));
+    hasLooked = true;
+    if (found.length > 0) {
+      logger.info("a process of this service crashed: for ten minutes it is written down what is in flight", {
+        ranges: found.flatMap(({ ranges }) => ranges).length,
+        alone: found.flatMap(({ messageId }) => messageId ?? []),
       });
     }
-    const counted = await client<{ id: string; crashes: number }[]>`
-      select message_id as id, deaths as crashes from deadly_message`;
-    crashes = new Map(counted.map((row) => [row.id, row.crashes]));
   }
 
-  /**
-   * A process whose session was cut looks dead to others until it has made a new one. Who finds that its mark has been taken away lives, and so
-   * the death that was counted was none: otherwise sessions that are cut twice would make a poison message of the one that waits for the database.
-   */
-  async function takeBack(): Promise<void> {
-    for (const { row, ranges, alone } of [...marks.values()].filter(({ isWritten }) => isWritten))
-      await client`
-        with again as (
-          insert into in_hand (process, ranges, message_id) values (${row}, ${ranges}::text::jsonb, ${alone})
-          on conflict (process) do nothing returning message_id)
-        update deadly_message set deaths = deaths - 1 from again
-        where deadly_message.message_id = again.message_id and deaths > 0`;
+  async function write(retry: boolean, ranges: readonly RecordRange[], alone: string | null): Promise<void> {
+    await client`
+      insert into in_flight (process, retry, ranges, message_id)
+      values (${processId}, ${retry}, ${JSON.stringify(ranges)}::text::jsonb, ${alone})
+      on conflict (process, retry) do update set
+        ranges = excluded.ranges, message_id = excluded.message_id, marked_at = now(), crashed_at = null`;
   }
 
-  const isSuspect = (record: BrokerRecord) =>
-    deferredSuspects.has(nameOfRecord(record)) || suspects.some((range) => contains(range, record));
+  async function markBatch(messages: readonly Received[]): Promise<void> {
+    const [only, ...others] = messages;
+    isMarked = true;
+    try {
+      await write(false, rangesOf(messages), others.length === 0 ? (only?.id ?? null) : null);
+    } catch (error) {
+      if (isTransient(error)) throw new NotMarked("what is in flight could not be written down", { cause: error });
+      // The messages are not to wait for what a person has to mend.
+      logger.warn("what is in flight cannot be written down; it is handled all the same", { error });
+    }
+  }
+
+  const isInRange = ({ record }: Received) => {
+    const offset = BigInt(record.offset);
+    return suspects.get(nameOf(record))?.some(({ first, last }) => first <= offset && offset <= last) ?? false;
+  };
+
+  /** Notes how far the records go. @returns whether each partition of them goes on where it ended before */
+  function noteFollowing(records: readonly BrokerRecord[]): boolean {
+    let follows = true;
+    for (const [index, record] of records.entries()) {
+      const isOfPartition = (other: BrokerRecord | undefined) =>
+        other?.partition === record.partition && other.topic === record.topic;
+      if (!isOfPartition(records[index - 1])) follows &&= nextOffsets.get(nameOf(record)) === record.offset;
+      if (!isOfPartition(records[index + 1])) nextOffsets.set(nameOf(record), String(BigInt(record.offset) + 1n));
+    }
+    return follows;
+  }
 
   return {
     async ready() {
-      taken ??= takeOver();
-      try {
-        await taken;
-      } catch (error) {
-        taken = undefined;
-        throw error;
-      }
+      if (!hasLooked) await look();
     },
-    async lookForCrashes() {
-      if (taken === undefined) return;
-      await takeBack();
-      await takeOver();
+    look,
+    async follow(records) {
+      if (!noteFollowing(records)) await look();
     },
-    async mark(records, messages) {
-      const [only, ...others] = messages;
-      const alone = only !== undefined && others.length === 0 ? only.id : null;
-      const inherited = suspects.map(({ topic, partition, first, last }) => ({ topic, partition, first, last }));
-      await write(processId, [...inherited, ...rangesOf(records)], alone);
+    mark: (messages) =>
+      isMarking || (crashes.size > 0 && messages.some(({ id }) => crashes.has(id))) ? markBatch(messages) : undefined,
+    async unmark() {
+      if (!isMarked) return;
+      await write(false, [], null);
+      isMarked = false;
     },
-    markRetry: (messageId) => write(processId + TRIED, [], messageId),
-    isSuspect,
-    clear(records, deferred = []) {
-      if (suspects.length === 0 && deferredSuspects.size === 0) return;
-      const stillSuspect = deferred.filter(isSuspect);
-      for (const record of records) deferredSuspects.delete(nameOfRecord(record));
-      for (const record of stillSuspect) deferredSuspects.add(nameOfRecord(record));
-      // Partitions are handled in order: what lies before a record that has been handled has been, too.
-      const ends = new Map(rangesOf(records).map((range) => [nameOf(range), BigInt(range.last)]));
-      suspects = suspects.filter((range) => BigInt(range.last) > (ends.get(nameOf(range)) ?? -1n));
-    },
+    markRetry: (messageId) => write(true, [], messageId),
+    isSuspect: (message) => (crashes.size > 0 && crashes.has(message.id)) || (suspects.size > 0 && isInRange(message)),
     crashesBy: (messageId) => crashes.get(messageId) ?? 0,
+    onSessionLost(listener) {
+      tellLost = listener;
+    },
     async close() {
-      if (marks.size > 0)
-        await client`delete from in_hand where split_part(process, ' ', 1) = ${processId}`.catch((error: unknown) => {
-          logger.debug("what this process had in hand could not be deleted; the next one finds it handled", { error });
+      tellLost = () => {};
+      if (hasLooked)
+        await client`delete from in_flight where process = ${processId}`.catch((error: unknown) => {
+          logger.debug("this process could not be unregistered; it will be taken for one that crashed", { error });
         });
       await client.end({ timeout: 1 });
     },
   };
 }
 
-const SESSION = "in hand ";
-
 const LOOK_INTERVAL_MS = 2_000;
+const RETRY_PAUSE_MS = 250;
 
-/** Looks for replicas that have ended, before their partitions come to this one. Runs until `signal` is aborted. */
+/** Looks every two seconds for processes that have crashed, and as soon as this one's session is lost. Runs until `signal` is aborted. */
 export async function watchForCrashes(
   signal: AbortSignal,
   { marker, clock, logger }: { readonly marker: InFlightMarker; readonly clock: Clock; readonly logger: Logger },
 ): Promise<void> {
+  let wake = () => {};
+  marker.onSessionLost(() => wake());
+  signal.addEventListener("abort", () => wake(), { once: true });
   while (!signal.aborted) {
-    await clock.sleep(LOOK_INTERVAL_MS, signal);
-    if (signal.aborted) return;
     try {
-      await marker.lookForCrashes();
+      await marker.look();
+      const woken = new AbortController();
+      wake = () => woken.abort();
+      if (!signal.aborted) await clock.sleep(LOOK_INTERVAL_MS, woken.signal);
     } catch (error) {
-      logger.debug("processes that have ended could not be looked for; it is tried again", { error });
+      logger.debug("crashed processes could not be looked for; it is tried again", { error });
+      await clock.sleep(RETRY_PAUSE_MS, signal);
     }
   }
 }

@@ -21,7 +21,7 @@ interface InboxOptions {
   readonly handlers: MessageHandlers;
   readonly outbox: Outbox;
   readonly deadLetters: DeadLetters;
-  /** Without it a message that ends the process is not recognised. */
+  /** Without it a poison message, which crashes the process, is not recognised. */
   readonly marker?: InFlightMarker | undefined;
   /** Called when messages have been committed to the outbox. */
   readonly onCommitted: () => void;
@@ -117,9 +117,6 @@ export function createInbox({
   logger,
   metrics,
 }: InboxOptions) {
-  /** Settled when it is written down, or cannot be, what is in hand. One call is handled at a time. */
-  let marking: Promise<void> | undefined;
-
   /** Until when batches look for locked rows before they begin, by `clock.elapsed()`. */
   let carefulUntil = Number.NEGATIVE_INFINITY;
   const deferredBefore = new WeakSet<BrokerRecord>();
@@ -135,9 +132,8 @@ export function createInbox({
       const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
       const { fresh, held } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
       const late = held.length === 0 ? [] : await deadLetters.park(tx, held);
-      if (careful && marker && fresh.length > 0) marking = writeDown(marker, recordsOf(fresh), fresh);
-      // It went out before the transaction began as a rule, and so has been answered by now.
-      await marking;
+      const marked = fresh.length === 0 ? undefined : marker?.mark(fresh);
+      if (marked) await marked;
       const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
       if (followUps.length > 0) alongside(tx, outbox.send(tx, followUps));
       return {
@@ -267,7 +263,7 @@ export function createInbox({
     }
   }
 
-  /** Handles a message that may have ended a process, alone, so that it is known if it does; one that has ended two is not tried again. */
+  /** Handles a message that may have crashed a process, alone, so that it is known if it does; a poison message becomes a dead letter instead. */
   async function applyAlone(
     inFlight: InFlightMarker,
     message: Received,
@@ -275,43 +271,56 @@ export function createInbox({
     signal: AbortSignal,
   ): Promise<void> {
     if (deferral.admit([message]).length === 0) return;
-    const { id, type, record } = message;
-    const crashes = inFlight.crashesBy(id);
-    if (crashes >= POISON_AFTER_CRASHES && !(await insist(() => isHandled(db, id), signal))) {
-      const detail = `${crashes} processes ended while they handled it and nothing else`;
-      const letter = { cause: "PROCESS_KILLED", detail, messageId: id, type, record } as const;
-      await addLetter(letter, deferral, signal);
-      return;
+    if (await isPoison(inFlight, message, signal)) {
+      const { id, type, record } = message;
+      const detail = `${inFlight.crashesBy(id)} processes crashed while they handled it and nothing else`;
+      await addLetter({ cause: "PROCESS_KILLED", detail, messageId: id, type, record }, deferral, signal);
+    } else {
+      await applyAll([message], deferral, signal);
     }
-    await insist(() => inFlight.mark([record], [message]), signal);
-    await applyAll([message], deferral, signal);
   }
 
-  /** Handles messages in order: one by one when a process has ended with one of them in hand, else together. */
+  async function isPoison(inFlight: InFlightMarker, { id }: Received, signal: AbortSignal): Promise<boolean> {
+    const hasCrashes = () => inFlight.crashesBy(id) >= POISON_AFTER_CRASHES;
+    if (!hasCrashes()) return false;
+    // A process that lost its session for a moment was counted, and counts no more as soon as it has a new one.
+    await insist(() => inFlight.look(), signal);
+    return hasCrashes() && !(await insist(() => isHandled(db, id), signal));
+  }
+
+  /** Handles messages in order: those that may have crashed a process one by one, the others together. */
   async function applyInTurn(messages: readonly Received[], deferral: Deferral, signal: AbortSignal): Promise<void> {
-    if (marker === undefined || !messages.some(({ record }) => marker.isSuspect(record))) {
+    if (marker === undefined || !messages.some(marker.isSuspect)) {
       await applyAll(messages, deferral, signal);
       return;
     }
-    for (const message of messages) await applyAlone(marker, message, deferral, signal);
+    let together: Received[] = [];
+    for (const message of messages) {
+      if (!marker.isSuspect(message)) {
+        together.push(message);
+        continue;
+      }
+      await applyAll(together, deferral, signal);
+      together = [];
+      await applyAlone(marker, message, deferral, signal);
+    }
+    await applyAll(together, deferral, signal);
   }
 
-  async function writeDown(inFlight: InFlightMarker, records: readonly BrokerRecord[], messages: readonly Received[]) {
+  /** A process that crashes while messages are only deferred was not crashed by them. */
+  async function unmark(): Promise<void> {
     try {
-      await inFlight.mark(records, messages);
+      await marker?.unmark();
     } catch (error) {
-      logger.debug("what is in hand could not be written down", { error });
+      logger.debug("it could not be written down that nothing is in flight", { error });
     }
   }
 
   return async (records: readonly BrokerRecord[], signal: AbortSignal): Promise<readonly BrokerRecord[]> => {
     if (marker) await insist(() => marker.ready(), signal);
+    // Deferred records come from this queue, not from another process.
+    if (marker && records[0] && !deferredBefore.has(records[0])) await insist(() => marker.follow(records), signal);
     const decoded = records.map((record) => decode(record));
-    const wanted = decoded.flatMap((one) =>
-      one.kind === "message" && handlers.types.has(one.message.type) ? [one.message] : [],
-    );
-    // A careful attempt writes down what it is going to handle itself, when it knows what is not locked.
-    marking = marker && wanted.length > 0 && !isCareful() ? writeDown(marker, records, wanted) : undefined;
     const deferral = new Deferral();
     let messages: Received[] = [];
     for (const one of decoded) {
@@ -326,14 +335,10 @@ export function createInbox({
     await applyInTurn(messages, deferral, signal);
     const deferred = deferral.records();
     for (const record of deferred) deferredBefore.add(record);
-    marker?.clear(records, deferred);
-    // A process that ends while messages are only deferred has not ended by them.
-    if (marker && deferred.length > 0) await writeDown(marker, [], []);
+    if (deferred.length > 0) await unmark();
     return deferred;
   };
 }
-
-const recordsOf = (messages: readonly Received[]) => messages.map(({ record }) => record);
 
 async function isHandled(db: Database, messageId: string): Promise<boolean> {
   return (await db.execute(sql`select from inbox where message_id = ${messageId}`)).length > 0;

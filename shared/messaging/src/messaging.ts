@@ -30,8 +30,6 @@ export interface MessagingOptions {
   /** The consumer group: the service's name. */
   readonly groupId: string;
   readonly retention: Retention;
-  /** Whether messages that end the process are recognised, true by default. A simulation, whose processes share their sessions, does without. */
-  readonly recognisesPoisonMessages?: boolean;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;
@@ -74,10 +72,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     metrics,
   });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
-  const marker =
-    options.recognisesPoisonMessages === false
-      ? undefined
-      : createInFlightMarker({ databaseUrl, driver, processId: ids(), clock, logger });
+  const marker = createInFlightMarker({ databaseUrl, driver, processId: ids(), logger });
   const stopping = new AbortController();
   const handledListeners: HandledListener[] = [];
   const onHandled: HandledListener = (keys) => {
@@ -106,7 +101,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
       housekeeping = Promise.all([
         purgeUntil(stopping.signal, { db, clock, logger, retention }),
         watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
-        ...(marker ? [watchForCrashes(stopping.signal, { marker, clock, logger })] : []),
+        watchForCrashes(stopping.signal, { marker, clock, logger }),
         watchHeldKeys(stopping.signal, { db, replay: replayer(handlers), clock, logger, metrics }),
         watchLag(stopping.signal, { lag, clock, logger, metrics }),
       ]);
@@ -132,7 +127,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
       await subscription?.stop();
       await relay.stop();
       await housekeeping;
-      await marker?.close();
+      await marker.close();
       await broker.close();
     },
   };

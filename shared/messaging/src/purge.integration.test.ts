@@ -17,7 +17,7 @@ beforeAll(async () => {
   db = connectDatabase({ url: database.url, applicationName: "test" });
 }, 120_000);
 beforeEach(async () => {
-  await db.execute(sql`truncate outbox, inbox, deadly_message, dead_letter`);
+  await db.execute(sql`truncate outbox, inbox, in_flight, dead_letter`);
 });
 afterAll(async () => {
   await db.$client.end({ timeout: 2 });
@@ -58,19 +58,24 @@ test("what is unsent, and what may still come again, is kept for as long as it t
       insert into inbox (message_id, handled_at) values
         ('handled within two weeks', now() - interval '13 days'), ('handled before', now() - interval '15 days')`);
     await tx.execute(sql`
-      insert into deadly_message (message_id, deaths, last_at) values
-        ('ended a process within a day', 1, now() - interval '23 hours'), ('did so before', 1, now() - interval '25 hours')`);
+      insert into in_flight (process, message_id, crashed_at) values
+        ('runs', null, null), ('crashed within an hour', null, now() - interval '59 minutes'),
+        ('crashed before', null, now() - interval '61 minutes'),
+        ('crashed with one message within a day', 'a', now() - interval '23 hours'),
+        ('crashed with one before', 'b', now() - interval '25 hours')`);
   });
   await purge();
   const kept = await db.execute<{ name: string }>(sql`
     (select key as name from outbox order by id) union all select message_id from inbox
-    union all select message_id from deadly_message`);
+    union all (select process from in_flight order by process)`);
   expect(kept.map(({ name }) => name)).toEqual([
     "unsent",
     "sent just now",
     "sent within three days",
     "handled within two weeks",
-    "ended a process within a day",
+    "crashed with one message within a day",
+    "crashed within an hour",
+    "runs",
   ]);
 });
 

@@ -22,8 +22,9 @@ export const defaultRetention: Retention = {
 };
 
 const PURGE_INTERVAL_MS = 60_000;
-/** A process that ends by a message is started again within minutes, and ends again. */
+/** A process that a message crashes is started again within minutes, and crashes again. What else was in flight counts for ten minutes. */
 const POISON_MS = 24 * 3_600_000;
+const CRASHED_MS = 3_600_000;
 /** A delete's size: small enough that it never holds up the work beside it. */
 const CHUNK = 5_000;
 
@@ -51,8 +52,10 @@ export async function purgeUntil(signal: AbortSignal, { db, clock, logger, reten
       limit ${CHUNK})`,
     sql`delete from dead_letter where id in (
       select id from dead_letter where replayed_at < ${before(retention.settledDeadLetterMs)} limit ${CHUNK})`,
-    sql`delete from deadly_message where message_id in (
-      select message_id from deadly_message where last_at < ${before(POISON_MS)} limit ${CHUNK})`,
+    sql`delete from in_flight where (process, retry) in (
+      select process, retry from in_flight
+      where crashed_at < ${before(POISON_MS)} or (crashed_at < ${before(CRASHED_MS)} and message_id is null)
+      limit ${CHUNK})`,
   ];
 
   /** Goes on for as long as most of a chunk goes. */

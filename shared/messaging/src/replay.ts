@@ -63,7 +63,7 @@ interface ReplayOptions {
   readonly db: Database;
   readonly handlers: MessageHandlers;
   readonly outbox: Outbox;
-  /** Without it a message that ends the process when it is tried again is not recognised. */
+  /** Without it a message that crashes the process when it is retried is not recognised. */
   readonly marker?: InFlightMarker | undefined;
   /** Called when messages have been committed to the outbox. */
   readonly onCommitted: () => void;
@@ -160,9 +160,10 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     return tried;
   }
 
-  /** The same without being asked, so that nothing is tried that ends processes: each is written down before. */
+  /** The same without being asked, so that no poison message is tried: each letter is marked before. */
   async function settleCarefully(tx: Transaction, letters: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
     if (marker === undefined) return settleAll(tx, letters);
+    await marker.look();
     try {
       return await settleAll(tx, letters, (letter) => settleMarked(tx, letter, marker));
     } finally {
@@ -178,7 +179,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
       return settle(tx, letter);
     }
     const cause = "PROCESS_KILLED";
-    const detail = `${crashes} processes ended while they tried it again`;
+    const detail = `${crashes} processes crashed while they retried it`;
     await tx.update(deadLetter).set({ cause, detail, tryAgainAt: null }).where(eq(deadLetter.id, id));
     return { letter: { ...letter, cause }, outcome: "FAILED", detail };
   }
@@ -262,7 +263,6 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     },
 
     async again(key) {
-      await marker?.ready();
       return inRun(false, async (tx) => {
         await lockKeys(tx, [key]);
         const letters = await holdingLetters(tx, key);

@@ -86,24 +86,27 @@ export const inbox = pgTable(
   ],
 );
 
-/** What each consuming process has in hand, or had when it ended. */
-export const inHand = pgTable("in_hand", {
-  /** The id of the process; its session of the database carries it for as long as it lives. */
-  process: text("process").primaryKey(),
-  /** `RecordRange[]` */
-  ranges: jsonb("ranges").notNull(),
-  /** The message that it has in hand, when it is only one. */
-  messageId: text("message_id"),
-  markedAt: instantColumn("marked_at").notNull().defaultNow(),
-});
-
-/** Messages that were alone in hand when a process ended. */
-export const deadlyMessage = pgTable("deadly_message", {
-  messageId: text("message_id").primaryKey(),
-  /** How many processes have ended by it. */
-  deaths: integer("deaths").notNull(),
-  lastAt: instantColumn("last_at").notNull().defaultNow(),
-});
+/**
+ * The processes that run, and those of the last hour that crashed. One that crashed with a single message in flight is kept for a day: that is
+ * how the crashes of a message are counted.
+ */
+export const inFlight = pgTable(
+  "in_flight",
+  {
+    /** The id of the process; its session of the database carries it for as long as it lives. */
+    process: text("process").notNull(),
+    /** Whether the row is about the dead letter that the process retries, not about what it consumes. */
+    retry: boolean("retry").notNull().default(false),
+    /** Where the messages lie that were marked last: `RecordRange[]`. */
+    ranges: jsonb("ranges").notNull().default([]),
+    /** The message that was marked last, if it was only one; null when it was handled after all. */
+    messageId: text("message_id"),
+    markedAt: instantColumn("marked_at").notNull().defaultNow(),
+    /** When it was found that its session had ended; null while it runs. */
+    crashedAt: instantColumn("crashed_at"),
+  },
+  (table) => [primaryKey({ columns: [table.process, table.retry] })],
+);
 
 /** Messages that could not be handled, whole, with the reason, and those that wait behind one of the same key. */
 export const deadLetter = pgTable(

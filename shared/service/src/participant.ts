@@ -65,8 +65,6 @@ export interface ParticipantDependencies {
   readonly streamLimits?: StreamLimits;
   /** How long rows are kept that have done their work. */
   readonly retention?: Retention;
-  /** As in the messaging's options. */
-  readonly recognisesPoisonMessages?: boolean;
 }
 
 export interface RunningParticipant {
@@ -108,7 +106,6 @@ export function createParticipant(participant: Participant, dependencies: Partic
     broker,
     groupId: name,
     retention,
-    recognisesPoisonMessages: dependencies.recognisesPoisonMessages ?? true,
     clock,
     ids,
     logger,

@@ -3,7 +3,7 @@ import type { Asked, Mischief } from "../mischief.ts";
 import type { Process } from "../process.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Operation } from "./operations.ts";
-import { atSimulatedTime, type Session, type Store } from "./store.ts";
+import { atSimulatedTime, type Session, SESSION_NAME, type Store } from "./store.ts";
 
 /** What the connections of one process have in common. */
 export interface Surroundings {
@@ -30,12 +30,15 @@ interface ConnectionOptions {
   readonly onLost?: () => void;
   /** For how long its statements wait for a lock, in simulated milliseconds. */
   readonly lockTimeoutMs?: number;
+  /** Of its session, by which the server shows that it is there. */
+  readonly name?: string;
 }
 
 /** A connection of a process to its database: a session of its own from its first statement to its end or its loss. What is asked of it is done in turn. */
 export class Connection {
   readonly #around: Surroundings;
   readonly #onLost: () => void;
+  readonly #name: string;
   #session: Session | undefined;
   #isTaking = false;
   #operation: Operation | undefined;
@@ -47,12 +50,13 @@ export class Connection {
 
   constructor(
     around: Surroundings,
-    { onLost = () => undefined, lockTimeoutMs = LOCK_TIMEOUT_MS }: ConnectionOptions = {},
+    { onLost = () => undefined, lockTimeoutMs = LOCK_TIMEOUT_MS, name = SESSION_NAME }: ConnectionOptions = {},
   ) {
     this.#around = around;
     this.#onLost = onLost;
     this.#ownLockTimeoutMs = lockTimeoutMs;
     this.#lockTimeoutMs = lockTimeoutMs;
+    this.#name = name;
   }
 
   get isLost(): boolean {
@@ -155,10 +159,16 @@ export class Connection {
     if (this.#session === undefined) {
       if (this.#isTaking) throw new Error("a connection is asked for two things at once");
       this.#isTaking = true;
-      this.#session = await this.#around.scheduler.outside(this.#around.store.take());
+      this.#session = await this.#around.scheduler.outside(this.#takeNamed());
       this.#isTaking = false;
     }
     return this.#session;
+  }
+
+  async #takeNamed(): Promise<Session> {
+    const session = await this.#around.store.take();
+    if (this.#name !== SESSION_NAME) await nameSession(session, this.#name);
+    return session;
   }
 
   #waitForLock(session: Session, operation: Operation): void {
@@ -197,6 +207,7 @@ export class Connection {
         }
         if (session.inTransaction) await session.client.unsafe("rollback");
         await session.client`select pg_advisory_unlock_all()`;
+        if (this.#name !== SESSION_NAME) await nameSession(session, SESSION_NAME);
       })(),
     );
     this.#haveEnded(session);
@@ -205,6 +216,9 @@ export class Connection {
     await store.release(scheduler);
   }
 }
+
+const nameSession = ({ client }: Session, name: string) =>
+  client`select set_config('application_name', ${name}, false)`;
 
 /** The beginning of a statement, for the trace. */
 function labelOf(text: string): string {

@@ -47,6 +47,7 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
   const { process, store, scheduler, mischief } = around;
   const pooled = new Set<Connection>();
   const own = new Set<Connection>();
+  const endedWhenIdle = new WeakSet<Connection>();
   const waiting: (() => void)[] = [];
 
   async function pooledConnection(): Promise<Connection> {
@@ -150,7 +151,9 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
         connection = new Connection(around, {
           onLost: () => onclose?.(0),
           ...(lockTimeoutMs > 0 && { lockTimeoutMs }),
+          ...(settings?.application_name !== undefined && { name: settings.application_name }),
         });
+        if (settings?.idle_session_timeout !== undefined) endedWhenIdle.add(connection);
         own.add(connection);
       }
       return connection;
@@ -187,7 +190,10 @@ export function simulatedDatabase(around: Surroundings): ProcessDatabase {
       for (const connection of [...pooled, ...own]) await connection.lose();
     },
     async loseSilent(which) {
-      const silent = which === "idle" ? [...own] : [...pooled].filter(({ inTransaction }) => inTransaction);
+      const silent =
+        which === "idle"
+          ? [...own].filter((connection) => endedWhenIdle.has(connection))
+          : [...pooled].filter(({ inTransaction }) => inTransaction);
       for (const connection of silent) await connection.lose();
     },
   };

@@ -24,12 +24,15 @@ export interface Session {
   inTransaction: boolean;
 }
 
+/** The name of a session whose user gives it none. */
+export const SESSION_NAME = "simulation";
+
 /**
  * The settings that make a statement do the same each time: by the same plan, whatever was done on the connection before. Time in the
  * database is that of the simulation: `now()` is found in the schema `simulated` first.
  */
 const SETTINGS = {
-  application_name: "simulation",
+  application_name: SESSION_NAME,
   search_path: "simulated, pg_catalog, public",
   plan_cache_mode: "force_generic_plan",
   synchronize_seqscans: "off",

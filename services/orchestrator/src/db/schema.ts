@@ -18,15 +18,7 @@ import {
 import type { AskedSaga, BooksTold } from "../domain/books.ts";
 import type { SagaDirection } from "../saga/state.ts";
 
-export {
-  deadLetter,
-  deadlyMessage,
-  inbox,
-  inHand,
-  outbox,
-  outboxPublished,
-  outboxResend,
-} from "@shop/messaging/schema";
+export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxResend } from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
