@@ -164,6 +164,8 @@ async function measure(): Promise<Measured> {
     const upstream = await start("upstream", [...self, "--role", "upstream"]);
     const settings = {
       LOG_LEVEL: "warn",
+      // As in the image, the bare hop too.
+      BUN_JSC_useFTLJIT: "false",
       BUN_CONFIG_MAX_HTTP_REQUESTS: "16384",
       RATE_LIMIT_PER_USER_PER_SECOND: "1000000",
       JWKS_URL: `${upstream.url}/.well-known/jwks.json`,
