@@ -1,7 +1,5 @@
-import { readBooks } from "@shop/local/books";
 import { leaveOnSignal } from "@shop/local/leave-on-signal";
 import { SetupError } from "@shop/local/setup-error";
-import { eventually } from "@shop/testing/eventually";
 import { availableParallelism } from "node:os";
 import { appendResults, codeOfToday } from "../results/results.ts";
 import { writeTables } from "../results/tables.ts";
@@ -14,7 +12,7 @@ import { recordsOf } from "./report/records.ts";
 import { pageOf } from "./report/page.ts";
 import { apartLines, comparisonLines, linesOf } from "./report/terminal.ts";
 import { profileLines, profileSettings } from "./profile.ts";
-import { type ProductSide, startProduct } from "./stage/product-side.ts";
+import { startProduct } from "./stage/product-side.ts";
 import { startReference } from "./stage/reference-side.ts";
 import { checkOut } from "./stage/revision.ts";
 
@@ -56,7 +54,8 @@ async function bench(options: BenchOptions): Promise<void> {
   if (own !== undefined && other !== undefined) for (const line of comparisonLines(own, other)) say(line);
   const apart = backlog === 0 ? undefined : await measureApart(driver, product, backlog, inFlight);
   if (apart !== undefined) for (const line of apartLines(apart)) say(line);
-  await untilBooksBalance(product);
+  for (const side of [reference, product, ...others]) await side.verify();
+  say("Every order had each of its effects once.");
 
   if (json !== undefined) {
     const run = { ...code, command, cores: availableParallelism(), sides: results, apart };
@@ -72,17 +71,6 @@ async function bench(options: BenchOptions): Promise<void> {
   // The services write their profiles when they end.
   await stopAll();
   for (const line of await profileLines(profile)) say(line);
-}
-
-async function untilBooksBalance({ system }: ProductSide): Promise<void> {
-  await eventually(
-    async () => {
-      const { findings } = await readBooks(system.databaseUrls);
-      if (findings.length > 0) throw new Error(`the books do not balance: ${findings.slice(0, 20).join("; ")}`);
-    },
-    { pauseMs: 500 },
-  );
-  say("The books balance.");
 }
 
 try {

@@ -37,7 +37,10 @@ const TEXTS = {
   json: ["FILE", "writes all figures to a file"],
   html: ["FILE", "writes a page with plots"],
   compare: ["REVISION", `runs another revision, too, in turns, and says what differs (${ROUNDS_TO_COMPARE} rounds)`],
-  profile: ["FOLDER", "leaves CPU profiles of all services, and prints which packages used how much"],
+  profile: [
+    "FOLDER",
+    "leaves CPU profiles of all services, and prints the packages' shares; it slows the product down",
+  ],
 } as const;
 
 const FLAGS = {

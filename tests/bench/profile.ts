@@ -8,13 +8,12 @@ export interface CpuProfile {
     readonly callFrame: { readonly functionName: string; readonly url: string };
     readonly children?: readonly number[];
   }[];
+  /** The node that each sample hit. */
   readonly samples: readonly number[];
-  /** Microseconds before each sample. */
-  readonly timeDeltas: readonly number[];
 }
 
-/** Self time in milliseconds by package, the largest first; idle time is left out. */
-export type PackageTimes = ReadonlyMap<string, number>;
+/** Samples by package, the largest number first. */
+export type PackageSamples = ReadonlyMap<string, number>;
 
 /** The settings by which every service writes its profile into a folder when it ends. */
 export function profileSettings(folder: string): Readonly<Record<string, string>> {
@@ -22,10 +21,11 @@ export function profileSettings(folder: string): Readonly<Record<string, string>
 }
 
 /**
- * Sums self time up by package: of npm packages by name, of ours by `services/NAME` and `shared/NAME`. What runs in the runtime itself counts for the
- * package whose function called it.
+ * Counts samples by package: npm packages by name, ours by `services/NAME` and `shared/NAME`. What runs in the runtime itself counts for the package
+ * whose function called it. Bun takes samples only while JavaScript runs, and the time before a sample includes any idle time before it: so samples
+ * are counted, and their times are not.
  */
-export function timesByPackage({ nodes, samples, timeDeltas }: CpuProfile): PackageTimes {
+export function samplesByPackage({ nodes, samples }: CpuProfile): PackageSamples {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
   const packageAt = (id: number | undefined): string => {
@@ -35,14 +35,14 @@ export function timesByPackage({ nodes, samples, timeDeltas }: CpuProfile): Pack
     }
     return "runtime";
   };
-  const times = new Map<string, number>();
-  for (const [index, id] of samples.entries()) {
+  const counts = new Map<string, number>();
+  for (const id of samples) {
     const name = byId.get(id)?.callFrame.functionName;
     if (name === "(idle)") continue;
     const of = name === "(garbage collector)" ? "garbage collector" : packageAt(id);
-    times.set(of, (times.get(of) ?? 0) + (timeDeltas[index] ?? 0) / 1_000);
+    counts.set(of, (counts.get(of) ?? 0) + 1);
   }
-  return new Map([...times].toSorted(([, one], [, other]) => other - one));
+  return new Map([...counts].toSorted(([, one], [, other]) => other - one));
 }
 
 /** @returns undefined for what belongs to no package, as the runtime's own modules */
@@ -71,11 +71,11 @@ export async function profileLines(folder: string): Promise<readonly string[]> {
   const lines: string[] = [`CPU profiles in ${folder}`];
   for (const file of files) {
     const profile = (await Bun.file(join(folder, file)).json()) as CpuProfile;
-    const times = timesByPackage(profile);
-    const all = [...times.values()].reduce((sum, ms) => sum + ms, 0);
-    lines.push("", `  ${serviceOf(profile)}: ${all.toFixed(0)} ms, ${file}`);
-    for (const [name, ms] of [...times].slice(0, PACKAGES_SHOWN)) {
-      lines.push(`    ${((100 * ms) / all).toFixed(1).padStart(5)} % ${ms.toFixed(0).padStart(7)} ms  ${name}`);
+    const counts = samplesByPackage(profile);
+    const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    lines.push("", `  ${serviceOf(profile)}: ${all} samples, ${file}`);
+    for (const [name, count] of [...counts].slice(0, PACKAGES_SHOWN)) {
+      lines.push(`    ${((100 * count) / all).toFixed(1).padStart(5)} %  ${name}`);
     }
   }
   return lines;

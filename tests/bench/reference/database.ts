@@ -11,7 +11,7 @@ type ReferenceDatabase = (typeof referenceDatabases)[number];
 /** Products have the ids from 1 to this. */
 export const PRODUCTS = 1_000;
 /** More than any run takes: the reference has no path for an order that is refused. */
-const STOCK_EACH = 1_000_000_000;
+export const STOCK_EACH = 1_000_000_000;
 
 const OUTBOX = `
   create table outbox (

@@ -30,18 +30,8 @@ ${parts.join("\n")}
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const text = (value: string) => value.replaceAll(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
 
-const COLOURS = [
-  "#2a6fb0",
-  "#c8553d",
-  "#5a9367",
-  "#8d6a9f",
-  "#c79a2b",
-  "#4aa3a2",
-  "#7a7a7a",
-  "#b0568a",
-  "#3d5a80",
-] as const;
-const colourOf = (index: number) => COLOURS[index % COLOURS.length] ?? COLOURS[0];
+/** Hues a golden angle apart, so that neighbours differ however many there are. */
+const colourOf = (index: number) => `hsl(${Math.round((210 + index * 137.5) % 360)} 50% ${index % 2 === 0 ? 45 : 60}%)`;
 
 function ratioParts(reference: SideResult, side: SideResult): readonly string[] {
   const ratios = ratiosOf(reference, side);
@@ -73,7 +63,7 @@ function rangePlot(ratios: readonly Ratio[]): string {
   );
   const marks = ratios.map(({ what, rounds, ratio }, index) => {
     const y = index * ROW + 16;
-    return `<text x="0" y="${y + 4}">${text(what)}</text><line x1="${x(Math.min(...rounds))}" x2="${x(Math.max(...rounds))}" y1="${y}" y2="${y}" stroke="${COLOURS[0]}" stroke-width="3"/><circle cx="${x(ratio)}" cy="${y}" r="5" fill="${COLOURS[0]}"/>`;
+    return `<text x="0" y="${y + 4}">${text(what)}</text><line x1="${x(Math.min(...rounds))}" x2="${x(Math.max(...rounds))}" y1="${y}" y2="${y}" stroke="${colourOf(0)}" stroke-width="3"/><circle cx="${x(ratio)}" cy="${y}" r="5" fill="${colourOf(0)}"/>`;
   });
   return svg(height, [...grid, ...marks]);
 }

@@ -38,6 +38,7 @@ export async function startProduct(options: ProductOptions): Promise<ProductSide
   const { startSystem } = (await import(
     join(root, "deploy/local/src/system.ts")
   )) as typeof import("@shop/local/system");
+  const { readBooks } = (await import(join(root, "deploy/local/src/books.ts"))) as typeof import("@shop/local/books");
   const { databaseOwners } = (await import(
     join(root, "deploy/local/src/services.ts")
   )) as typeof import("@shop/local/services");
@@ -65,7 +66,16 @@ export async function startProduct(options: ProductOptions): Promise<ProductSide
       await servers.stop();
     };
     try {
-      return { ...(await populate(system, servers)), name, servers, readyMs, system, stop };
+      const verify = () =>
+        eventually(
+          async () => {
+            const { findings } = await readBooks(databaseUrls);
+            if (findings.length > 0)
+              throw new Error(`${name}: the books do not balance: ${findings.slice(0, 20).join("; ")}`);
+          },
+          { pauseMs: 500 },
+        );
+      return { ...(await populate(system, servers)), name, servers, readyMs, system, verify, stop };
     } catch (error) {
       await stop();
       throw error;
@@ -76,7 +86,7 @@ export async function startProduct(options: ProductOptions): Promise<ProductSide
   }
 }
 
-type Populated = Omit<ProductSide, "name" | "servers" | "readyMs" | "system" | "stop">;
+type Populated = Omit<ProductSide, "name" | "servers" | "readyMs" | "system" | "verify" | "stop">;
 
 /** Signs customers up, and makes products that can be ordered. */
 async function populate(system: System, servers: Servers): Promise<Populated> {

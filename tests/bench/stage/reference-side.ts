@@ -1,14 +1,16 @@
 import { freePort } from "@shop/local/free-port";
 import { createSupervisor } from "@shop/local/supervisor";
+import { eventually } from "@shop/testing/eventually";
 import { join } from "node:path";
-import { createTables, PRODUCTS, referenceDatabases } from "../reference/database.ts";
+import { createTables, PRODUCTS, referenceDatabases, STOCK_EACH } from "../reference/database.ts";
 import { kafkaClient } from "../reference/kafka.ts";
 import { TOPICS } from "../reference/message.ts";
-import { startServers } from "./servers.ts";
+import { type Servers, startServers } from "./servers.ts";
 import { COMMITTED_AT, type Side } from "./side.ts";
 
 const FOLDER = join(import.meta.dir, "..", "reference");
 const NAMES = ["order", "orchestrator", "product", "delivery"] as const;
+const QUANTITY = 3;
 const COORDINATOR_WITHIN_MS = 60_000;
 
 /** Starts the reference: four processes, with the product's number of partitions. */
@@ -49,12 +51,13 @@ export async function startReference(partitions: number, onLine: (line: string) 
           method: "POST",
           path: "/",
           headers: { "content-type": "application/json" },
-          body: JSON.stringify({ productId: 1 + ((index * 7) % PRODUCTS), quantity: 3 }),
+          body: JSON.stringify({ productId: 1 + ((index * 7) % PRODUCTS), quantity: QUANTITY }),
         })),
       deliveries: {
         database: "reference_delivery",
         query: `select order_id, order_id as id, ${COMMITTED_AT} from delivery where order_id = any($1::uuid[])`,
       },
+      verify: () => eventually(() => verify(servers), { pauseMs: 200 }),
       async stop() {
         await supervisor.stopAll();
         await servers.stop();
@@ -64,6 +67,23 @@ export async function startReference(partitions: number, onLine: (line: string) 
     await supervisor.stopAll();
     await servers.stop();
     throw error;
+  }
+}
+
+/** Each order has one delivery, one saga that waits for a rider, and its stock was taken once. */
+async function verify({ connect }: Servers): Promise<void> {
+  const count = async (database: string, query: string) => {
+    const [row] = await connect(database).unsafe<{ n: number }[]>(`select (${query})::int as n`);
+    return row?.n ?? Number.NaN;
+  };
+  const orders = await count("reference_order", "select count(*) from orders");
+  const found = {
+    deliveries: await count("reference_delivery", "select count(*) from delivery"),
+    sagas: await count("reference_orchestrator", "select count(*) from saga where state = 'WAITING'"),
+    taken: await count("reference_product", `select sum(${STOCK_EACH} - stock) / ${QUANTITY} from product`),
+  };
+  if (Object.values(found).some((n) => n !== orders)) {
+    throw new Error(`the reference has ${orders} orders and ${JSON.stringify(found)}`);
   }
 }
 

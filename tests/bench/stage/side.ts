@@ -18,6 +18,11 @@ export interface Side {
   readonly deliveries: Place;
   /** What the reference lacks: a rider completes the delivery, and the order becomes complete. */
   readonly completion?: Completion;
+  /**
+   * Waits until nothing is under way, and checks that every order had all of its effects once: a side that loses or repeats work proves no speed.
+   * @throws Error that says what does not add up
+   */
+  verify(): Promise<void>;
   stop(): Promise<void>;
 }
 
