@@ -58,6 +58,8 @@ const mistakeResult = z.strictObject({
 export const BENCH_GROUPS = {
   /** The product against the reference pipeline, in turns; the figures themselves say more about the machine. */
   reference: ["ratio", "of the rounds", "product", "yardstick"],
+  /** What the guard of CI is held to: the product's CPU per order as a multiple of the reference's, from short runs. */
+  guard: ["median", "of the runs"],
   /** Parts of what `pgbench` does in the same run. Numbers a second are kept beside them, and say more about the machine. */
   load: ["of single", "of grouped"],
   unloaded: ["p50", "p99"],
