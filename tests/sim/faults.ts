@@ -1,5 +1,6 @@
 import { type ServiceName, topics } from "@shop/contracts/messages/define";
 import { placeOf } from "../chaos/rules/evidence.ts";
+import { atFirstTries, atKeys } from "./failing-handlers.ts";
 import type { World } from "./world.ts";
 
 /** Harm that comes to the system from time to time, beside what befalls single steps. */
@@ -16,6 +17,35 @@ export interface WorldFault {
 const anyReplica = ({ scheduler, replicas }: World) => scheduler.pick(replicas);
 const anyService = ({ scheduler, stores }: World): ServiceName => scheduler.pick(stores.all)?.service ?? "order";
 
+/** The rows of the last orders, and the one of all products. */
+const LOCKABLE: Readonly<Record<string, string>> = {
+  order: "select from orders where id in (select id from orders order by id desc limit 4) for update skip locked",
+  product: "select from product where id in (select id from product order by id limit 1) for update skip locked",
+  delivery:
+    "select from delivery where id in (select id from delivery order by id desc limit 4) for update skip locked",
+  orchestrator: "select from saga where id in (select id from saga order by id desc limit 4) for update skip locked",
+};
+
+/** Has a session of somebody else, such as an operator's, hold locks of rows for as long as messages wait for one, or longer. */
+async function lockRows(world: World): Promise<void> {
+  const { scheduler, stores } = world;
+  const store = stores.of(anyService(world));
+  const sql = LOCKABLE[store.service];
+  if (sql === undefined || store.isAway) return;
+  scheduler.note(`somebody locks rows of ${store.service}`);
+  const session = await scheduler.outside(store.take());
+  session.inTransaction = true;
+  await scheduler.outside(session.client.unsafe("begin").then(() => session.client.unsafe(sql)));
+  scheduler.after(scheduler.between(100, 2_500), undefined, `the rows of ${store.service} are free`, async () => {
+    await scheduler.outside(session.client.unsafe("rollback"));
+    session.inTransaction = false;
+    store.giveBack(session);
+    await store.release(scheduler);
+  });
+}
+
+/** A message that is handled alone is a dead letter after three. */
+const MOST_TRIES_FAILED = 9;
 const HOUR_MS = 3_600_000;
 const utf8 = new TextEncoder();
 const UNREADABLE = [null, utf8.encode("{"), utf8.encode(`{"specversion":"1.0"}`), new Uint8Array([0xff, 0xfe, 0x00])];
@@ -128,10 +158,18 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
       const { scheduler } = world;
       if (world.failing !== undefined) return;
       const digits = Array.from({ length: 8 }, () => scheduler.pick([..."0123456789abcdef"]) ?? "").join("");
-      const failing = { service: anyService(world), digits };
+      const ofMessages = scheduler.chance(0.5);
+      const failing = {
+        service: anyService(world),
+        failsAt: ofMessages
+          ? atFirstTries(digits, () => Math.ceil(scheduler.random() * MOST_TRIES_FAILED))
+          : atKeys(digits),
+      };
       world.failing = failing;
-      scheduler.note(`handlers of ${failing.service} fail for keys that end in one of ${digits}`);
-      scheduler.after(scheduler.between(500, 6_000), undefined, `handlers of ${failing.service} fail no more`, () => {
+      const what = ofMessages ? "the first tries of messages with ids" : "keys";
+      scheduler.note(`handlers of ${failing.service} fail for ${what} that end in one of ${digits}`);
+      const [least, most] = ofMessages ? [4_000, 10_000] : [500, 6_000];
+      scheduler.after(scheduler.between(least, most), undefined, `handlers of ${failing.service} fail no more`, () => {
         if (world.failing === failing) world.failing = undefined;
       });
     },
@@ -145,11 +183,31 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     name: "duplicates",
     everyMs: 300,
     strike({ scheduler, kafka, planted }) {
-      const record = scheduler.pick(kafka.records());
-      if (record === undefined || planted.has(placeOf(record))) return;
+      // A copy of what has come just now may stand in one batch with it.
+      const record = scheduler.pick(scheduler.chance(0.5) ? kafka.recent : kafka.records());
+      if (record === undefined || planted.has(placeOf(kafka.inHistory(record)))) return;
       kafka.appendRaw(record.topic, record.partition, record.key, record.value);
       scheduler.note(`a copy of ${placeOf(record)} comes behind it`);
     },
+  },
+  {
+    name: "stalled readers",
+    everyMs: 2_000,
+    strike(world) {
+      const { kafka, scheduler } = world;
+      const group = anyService(world);
+      if (kafka.isStalled(group)) return;
+      kafka.stall(group, true);
+      scheduler.note(`the group ${group} is brought nothing`);
+      scheduler.after(scheduler.between(200, 3_000), undefined, `the group ${group} is brought records`, () =>
+        kafka.stall(group, false),
+      );
+    },
+  },
+  {
+    name: "rows locked by others",
+    everyMs: 1_500,
+    strike: (world) => lockRows(world),
   },
   {
     name: "unreadable records",
@@ -158,7 +216,7 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
       const topic = scheduler.pick(topics) ?? "order.events";
       const partition = kafka.partitionOf(String(scheduler.random()));
       const record = kafka.appendRaw(topic, partition, "unreadable", scheduler.pick(UNREADABLE) ?? null);
-      planted.add(placeOf(record));
+      planted.add(placeOf(kafka.inHistory(record)));
       scheduler.note(`an unreadable record is at ${placeOf(record)}`);
     },
   },
@@ -177,11 +235,19 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
   },
   {
     name: "lost data of the broker",
-    // I5 and I7 cannot be judged after it, so it is in few runs.
-    ...{ part: 0.1, everyMs: 6_000 },
+    everyMs: 5_000,
+    part: 0.2,
+    // Relays count on it that no broker comes back with nothing sooner than within two seconds.
     strike({ scheduler, kafka }) {
+      if (kafka.isAway) return;
+      kafka.isAway = true;
+      kafka.isComingBackEmpty = true;
       kafka.wipe();
-      scheduler.note("the broker has lost all that it had");
+      scheduler.note("the broker has lost all that it had, and is away");
+      scheduler.after(scheduler.between(2_200, 6_000), undefined, "the broker is back, with nothing", () => {
+        kafka.isAway = false;
+        kafka.isComingBackEmpty = false;
+      });
     },
   },
 ];

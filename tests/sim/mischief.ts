@@ -6,7 +6,7 @@ import type { Process } from "./process.ts";
  */
 export type Fate = "nothing" | "refused" | "unanswered" | "crash before" | "crash after";
 
-export type Asked = "statement" | "begin" | "commit" | "publish" | "commit offsets";
+export type Asked = "statement" | "begin" | "commit" | "publish" | "commit offsets" | "batch";
 
 /** Who decides what goes wrong. */
 export interface Mischief {

@@ -2,6 +2,7 @@ import { type Habits, usualHabits } from "../chaos/load/load.ts";
 import { seeded } from "../support/seeded.ts";
 import { WORLD_FAULTS, type WorldFault } from "./faults.ts";
 import { STEP_FAULTS, type StepFault } from "./trouble.ts";
+import type { Limits } from "./limits.ts";
 
 /** What is done in a run. */
 export interface Plan {
@@ -13,6 +14,12 @@ export interface Plan {
   readonly intensity: number;
   readonly worldFaults: readonly WorldFault[];
   readonly habits: Habits;
+  readonly limits: Limits;
+  /** How many orders are watched. */
+  readonly watched: number;
+  readonly stocks: readonly [plenty: number, ...others: number[]];
+  /** Whether the work that services do beside requests and messages is left out, so that nothing makes good what a message did not bring about. */
+  readonly withoutBackground: boolean;
   /** For how long harm is done, in simulated milliseconds. */
   readonly harmMs: number;
   /** How long it may take until all has come to rest after that, in simulated milliseconds. */
@@ -26,6 +33,13 @@ export const FAULT_NAMES: readonly string[] = [...STEP_FAULTS, ...WORLD_FAULTS.m
 
 /** Each fault is in two runs of five: what all of them together would hide, few of them show. */
 const PART_OF_FAULTS = 0.4;
+const MORE_HARM_MS = 5_000;
+/** A service that comes back after minutes finds sagas that only their timers end, and not every loss in a topic of two writers is noticed. */
+const NEEDING_BACKGROUND = ["a service away for minutes", "lost data of the broker"];
+const WITHOUT_BACKGROUND_PART = 0.3;
+/** In some runs the first orders are watched: a watcher asks often. */
+const WATCHED_PART = 0.4;
+const WATCHED = 3;
 
 /**
  * The plan of a seed: which faults there are, how often, and what people do.
@@ -49,14 +63,31 @@ export function planOf(seed: number, chosen?: readonly string[]): Plan {
     failed: 0.05,
     contended: 0.2,
   };
-  return {
+  const plan = {
     ...{ seed, habits },
     replicas: 2,
     stepFaults: new Set(STEP_FAULTS.filter((name) => faults.has(name))),
     intensity: between(0.5, 3),
     worldFaults: WORLD_FAULTS.filter(({ name }) => faults.has(name)),
-    harmMs: between(5_000, 10_000),
+    // A message that has failed is tried again after five seconds, and is to fail then, too.
+    harmMs: between(5_000, 10_000) + (faults.has("failing handlers") ? MORE_HARM_MS : 0),
     quietWithinMs: QUIET_WITHIN_MS,
+  };
+  const limit = (part: number, low: number, high: number) => {
+    const value = Math.round(between(low, high));
+    return random() < part ? value : undefined;
+  };
+  return {
+    ...plan,
+    limits: {
+      handled: limit(0.25, 1, 4),
+      publishedRows: limit(0.25, 1, 4),
+      publishedBytes: limit(0.15, 600, 4_000),
+      connections: limit(0.25, 3, 5),
+    },
+    watched: random() < WATCHED_PART ? WATCHED : 0,
+    stocks: [1_000, Math.round(between(2, 40)), Math.round(between(1, 4))],
+    withoutBackground: random() < WITHOUT_BACKGROUND_PART && !NEEDING_BACKGROUND.some((name) => faults.has(name)),
   };
 }
 

@@ -6,6 +6,7 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { createParticipant, type Participant, type RunningParticipant } from "@shop/service/participant";
 import { simulatedBroker } from "./broker/broker.ts";
 import type { Kafka } from "./broker/kafka.ts";
+import type { Limits } from "./limits.ts";
 import type { Mischief } from "./mischief.ts";
 import type { Poisons } from "./poison.ts";
 import { clockOf, Process, seededIds } from "./process.ts";
@@ -19,6 +20,7 @@ export interface Surroundings {
   readonly kafka: Kafka;
   readonly mischief: Mischief;
   readonly poisons: Poisons;
+  readonly limits: Limits;
 }
 
 /** A member is given up by its group, and a silent session by the database, after so long. */
@@ -71,24 +73,32 @@ export class Replica {
   }
 
   start(): void {
-    const { scheduler, kafka, mischief, poisons } = this.#around;
+    const { scheduler, kafka, mischief, poisons, limits } = this.#around;
     this.#isMeantToRun = true;
     this.#lives += 1;
     const process = new Process(`${this.name}.${this.#lives}`);
     process.clockOffsetMs = this.#clockOffsetMs;
     const clock = clockOf(process, scheduler);
     const crash = () => this.crash();
-    const database = simulatedDatabase({ process, store: this.#store, scheduler, mischief, crash });
+    const database = simulatedDatabase({
+      ...{ process, store: this.#store, scheduler, mischief, crash },
+      connections: limits.connections,
+    });
     const logger = createLogger({
       ...{ service: process.name, level: "info", clock },
       write: (line) => scheduler.note(`${process.name}: says ${describe(line)}`),
     });
     const metrics = createMetrics();
-    const broker = simulatedBroker({ process, kafka, scheduler, mischief, crash, clock, logger, metrics });
+    const around = { process, kafka, scheduler, mischief, crash, clock, logger, metrics };
+    const broker = simulatedBroker({ ...around, maxBatch: limits.handled });
     const running = createParticipant(poisons.within(this.participant, process, crash), {
       ...{ databaseUrl: "postgres://simulated", driver: database.driver, broker, verifier, clock, logger, metrics },
       identity: { release: "simulated", instance: process.name, startedAt: instant(clock) },
       ...{ ids: seededIds(scheduler), migrateAtStart: false, seedDemoData: false },
+      publishes: {
+        ...(limits.publishedRows === undefined ? {} : { batch: limits.publishedRows }),
+        ...(limits.publishedBytes === undefined ? {} : { batchBytes: limits.publishedBytes }),
+      },
     });
     this.#life = { process, running, database };
     scheduler.note(`${process.name} starts`);

@@ -21,17 +21,26 @@ describe("the simulation", () => {
     expect(orders).toBeGreaterThan(0);
   });
 
-  test("is judged by every rule unless the broker has lost its data, and then by all but I5 and I7", async () => {
+  test("is judged by every rule, when the broker has lost its data, too", async () => {
     const judgedBy = async (seed: number) => {
       const { judged, trace } = await simulate(stores, planOf(seed, ["lost data of the broker"]));
       return { judged, isLost: trace.some((line) => line.includes("the broker has lost all that it had")) };
     };
-    const rest = ALL_RULES.filter((rule) => rule !== "I5" && rule !== "I7");
-    expect(await judgedBy(1)).toEqual({ isLost: true, judged: rest });
-    expect(await judgedBy(9)).toEqual({ isLost: false, judged: ALL_RULES });
+    // Whether it strikes while harm is done is left to the seed.
+    const found = new Map<boolean, readonly string[]>();
+    for (let seed = 1; found.size < 2 && seed <= 12; seed += 1) {
+      const { isLost, judged } = await judgedBy(seed);
+      found.set(isLost, judged);
+    }
+    expect(found).toEqual(
+      new Map([
+        [true, ALL_RULES],
+        [false, ALL_RULES],
+      ]),
+    );
   });
 
-  test.each([1, 6])("has poison messages become dead letters after four crashes at most: %i", async (seed) => {
+  test.each([1, 4])("has poison messages become dead letters after four crashes at most: %i", async (seed) => {
     const { breaches, trace } = await simulate(stores, planOf(seed, ["poison messages", "broken connections"]));
     expect(breaches).toEqual([]);
     const crashes = Map.groupBy(

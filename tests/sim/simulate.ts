@@ -1,8 +1,11 @@
 import { type Cast, runLoad } from "../chaos/load/load.ts";
-import { type Breach, ALL_RULES, judge, type Rule } from "../chaos/rules/rules.ts";
+import { ALL_RULES, type Breach, judge, type Rule } from "../chaos/rules/rules.ts";
 import { doHarm } from "./faults.ts";
 import { replayLetter, simulatedPerson } from "./people.ts";
 import type { Plan } from "./plan.ts";
+import { isPlaced } from "../chaos/rules/promises.ts";
+import { lastOrders } from "./last-orders.ts";
+import { judgeList } from "./lists.ts";
 import { keepShop } from "./shopkeeper.ts";
 import { type Stores, World } from "./world.ts";
 
@@ -18,7 +21,6 @@ export interface Verdict {
   readonly tookMs: number;
 }
 
-const STOCKS = [1_000, 40, 4];
 const LOOK_MS = 500;
 const ORDERABLE_WITHIN_MS = 30_000;
 const REPLAY_PAUSE_MS = 2_000;
@@ -30,14 +32,20 @@ export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   await stores.reset();
   const world = new World(stores, plan);
   const { scheduler } = world;
-  const { drainedAfterMs, unanswered, poisonFound } = await scheduler.drive(play(world, plan));
+  const { drainedAfterMs, unanswered, poisonFound, atRest } = await scheduler.drive(play(world, plan));
   const evidence = await world.evidence(drainedAfterMs);
-  const judged = rulesAfter(world.kafka.wipes);
+  const judged = world.kafka.wasPublishedUnaware ? ALL_RULES.filter((rule) => rule !== "I5") : ALL_RULES;
   const breaches = [
     ...judge(evidence, judged),
+    ...atRest,
+    ...(await world.watchers.judge(stores.of("order").monitor)),
     ...unanswered.map((text): Breach => ({ rule: "I8", text })),
     ...(await world.staleProducts()).map((text): Breach => ({ rule: "I5", text })),
     ...world.poisons.judge([...poisonFound]),
+    ...world.notSentAgain(evidence.outbox),
+    ...stores.all.flatMap(({ service, violations }) =>
+      violations.map((text): Breach => ({ rule: "I4", text: `the database of ${service} had to refuse: ${text}` })),
+    ),
   ];
   return {
     seed: plan.seed,
@@ -49,25 +57,19 @@ export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   };
 }
 
-/**
- * All rules, unless the broker has lost its data: then the topics no longer hold what was published, to compare it with what was written (I5),
- * and what the loss delays is drained only when sagas retry (I7).
- */
-function rulesAfter(wipes: number): readonly Rule[] {
-  return wipes > 0 ? ALL_RULES.filter((rule) => rule !== "I5" && rule !== "I7") : ALL_RULES;
-}
-
 interface Rest {
   readonly drainedAfterMs: number | undefined;
   readonly unanswered: readonly string[];
   /** The messages that became dead letters as poison. */
   readonly poisonFound: ReadonlySet<string>;
+  /** What customers found to be wrong when all had come to rest. */
+  readonly atRest: readonly Breach[];
 }
 
-async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFaults }: Plan): Promise<Rest> {
+async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFaults, stocks }: Plan): Promise<Rest> {
   const { scheduler, trouble } = world;
   for (const replica of world.replicas) replica.start();
-  const cast = await assemble(world);
+  const cast = await assemble(world, stocks);
   const giveUp = new AbortController();
   const harmDone = new AbortController();
   const shop = keepShop(scheduler, cast.admin, cast.productIds, harmDone.signal);
@@ -91,9 +93,14 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   isQuiet.abort();
   const poisonFound = await operator;
   const unanswered = await load;
+  // Where clocks are wrong an order may time out.
+  const last = drainedAfterMs === undefined || world.mayTimeOut ? [] : await lastOrders(scheduler, cast);
+  if (last.length === 0) await untilQuiet(world, scheduler.now + quietWithinMs, load);
+  const lists = drainedAfterMs === undefined ? [] : await judgeLists(world, cast);
+  await world.watchers.leave();
   await world.stop();
   await scheduler.sleep(1);
-  return { drainedAfterMs, unanswered, poisonFound };
+  return { drainedAfterMs, unanswered, poisonFound, atRest: [...last, ...lists] };
 }
 
 /** Waits until poison messages are dead letters; what is deployed then can handle them. */
@@ -136,22 +143,54 @@ async function untilQuiet(world: World, until: number, load: Promise<unknown>): 
   return drainedAfterMs;
 }
 
+/** What the lists show of all that there is. */
+async function judgeLists(
+  { scheduler, stores }: World,
+  { admin, customers, riders }: Cast,
+): Promise<readonly Breach[]> {
+  const idsOf = async (service: "order" | "delivery" | "orchestrator", rows: string) => {
+    const found = await scheduler.look(async () =>
+      stores.of(service).monitor.unsafe<{ id: string }[]>(`select id from ${rows}`),
+    );
+    return found.map(({ id }) => id);
+  };
+  const breaches: Breach[] = [];
+  for (const [index, customer] of customers.entries()) {
+    const own = await idsOf("order", `orders where customer_id = '${idOf(CUSTOMER_TAILS[index] ?? "")}'`);
+    breaches.push(...(await judgeList(customer, "/api/orders", own)));
+  }
+  const waiting = await idsOf("delivery", "delivery where status = 'PENDING'");
+  breaches.push(...(await judgeList(riders[0], "/api/deliveries?status=PENDING", waiting)));
+  if (admin === undefined) return breaches;
+  breaches.push(...(await judgeList(admin, "/api/orders", await idsOf("order", "orders"))));
+  const going = await idsOf("orchestrator", "saga where status = 'RUNNING'");
+  breaches.push(...(await judgeList(admin, "/api/sagas?status=RUNNING", going)));
+  return breaches;
+}
+
+const CUSTOMER_TAILS = ["c1", "c2"];
 const idOf = (tail: string) => `00000000-0000-7000-8000-${tail.padStart(12, "0")}`;
 
-/** Everybody who takes part, and products that can be ordered. */
-export async function assemble(world: World): Promise<Cast & Required<Pick<Cast, "admin">>> {
+/**
+ * Everybody who takes part, and products that can be ordered.
+ * @param stocks of each product, the first of which is always enough
+ */
+export async function assemble(world: World, stocks: readonly number[]): Promise<Cast & Required<Pick<Cast, "admin">>> {
   const { scheduler, trouble: mischief, replicasOf, journal } = world;
   const network = { scheduler, mischief, replicasOf };
   const person = (name: string, role: string, tail: string) =>
-    simulatedPerson(name, { role, id: idOf(tail) }, network, (entry) => void journal.push(entry));
+    simulatedPerson(name, { role, id: idOf(tail) }, network, (entry) => {
+      journal.push(entry);
+      if (isPlaced(entry) && entry.orderId !== undefined) world.watchers.watch(entry.orderId, `${role} ${idOf(tail)}`);
+    });
   const admin = person("admin", "admin", "a1");
   const productIds: string[] = [];
-  for (const [index, stock] of STOCKS.entries()) {
+  for (const [index, stock] of stocks.entries()) {
     const json = { name: `Product ${index}`, price: 1_000, currency: "KRW", stock };
     const { body } = await admin.call("POST", "/api/products", { json });
     productIds.push(String(body["id"]));
   }
-  for (let known = 0; known < STOCKS.length;) {
+  for (let known = 0; known < stocks.length;) {
     if (scheduler.now > ORDERABLE_WITHIN_MS)
       throw new Error("the products cannot be ordered, though nothing went wrong yet");
     await scheduler.sleep(100);
@@ -162,7 +201,7 @@ export async function assemble(world: World): Promise<Cast & Required<Pick<Cast,
   }
   return {
     admin,
-    customers: [person("customer", "customer", "c1"), person("customer2", "customer", "c2")],
+    customers: CUSTOMER_TAILS.map((tail, index) => person(`customer${index === 0 ? "" : index + 1}`, "customer", tail)),
     riders: [person("rider", "rider", "d1"), person("rider2", "rider", "d2")],
     productIds,
     plenty: productIds[0] ?? "",

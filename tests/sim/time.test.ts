@@ -33,7 +33,7 @@ async function play(scenario: (shop: Awaited<ReturnType<typeof open>>) => Promis
 async function open(world: World) {
   const { scheduler, trouble: mischief, replicasOf } = world;
   for (const replica of world.replicas) replica.start();
-  const { customers, riders, plenty } = await assemble(world);
+  const { customers, riders, plenty } = await assemble(world, [1_000]);
   scheduler.leastSleepMs = LEAST_SLEEP_MS.usually;
   const [customer] = customers;
   if (customer === undefined) throw new Error("there is no customer");

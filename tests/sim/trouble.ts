@@ -10,6 +10,7 @@ const RATES: Rates = {
   begin: { refused: 0.004 },
   commit: { refused: 0.02, unanswered: 0.03, "crash before": 0.01, "crash after": 0.02 },
   publish: { refused: 0.08, unanswered: 0.1, "crash before": 0.02, "crash after": 0.06 },
+  batch: { refused: 0.01, unanswered: 0.01 },
   "commit offsets": { refused: 0.05, unanswered: 0.05, "crash before": 0.02, "crash after": 0.02 },
 };
 

@@ -1,4 +1,5 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
+import { AnnounceProductsCommand } from "@shop/contracts/messages/product";
 import { deliveryService } from "@shop/delivery-service/service";
 import { type Accounts, judgeAccounts, readAccounts } from "@shop/local/accounts";
 import type { BrokerRecord } from "@shop/messaging/broker";
@@ -6,16 +7,19 @@ import { orchestratorService } from "@shop/orchestrator-service/service";
 import { orderService } from "@shop/order-service/service";
 import { productService } from "@shop/product-service/service";
 import type { Participant } from "@shop/service/participant";
+import type { Breach } from "../chaos/rules/rules.ts";
 import type { Entry } from "../chaos/load/journal.ts";
 import { type Evidence, placeOf, readKeys, readMessages } from "../chaos/rules/evidence.ts";
 import { type LedgerRow, readLedgerOn } from "../chaos/stage/ledger.ts";
 import { envelopeOf } from "../chaos/stage/topics.ts";
+import { type Limits, PRODUCT_LIMITS } from "./limits.ts";
 import { Kafka } from "./broker/kafka.ts";
 import { Poisons } from "./poison.ts";
 import { Replica } from "./replica.ts";
 import { type Failing, failingAtTimes } from "./failing-handlers.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Store } from "./store/store.ts";
+import { Watchers } from "./watchers.ts";
 import { type StepFault, Trouble } from "./trouble.ts";
 
 const PARTICIPANTS: readonly Participant[] = [orderService, productService, deliveryService, orchestratorService];
@@ -24,6 +28,12 @@ const PARTICIPANTS: readonly Participant[] = [orderService, productService, deli
 const LEAST_SLEEP_MS = 30_000;
 /** In simulated time, which does not depend on the machine. */
 const DRAINED_WITHIN_MS = 30_000;
+
+/**
+ * The order service asks for products where the orchestrator sends its commands. So a partition that was lost can have been filled by one of them before
+ * the other looks, who then sees no loss: both send again what is not answered.
+ */
+const TOPIC_OF_TWO = AnnounceProductsCommand.topic;
 
 /** The databases of all services, kept from one run to the next. */
 export class Stores {
@@ -68,6 +78,11 @@ export interface WorldOptions {
   readonly replicas: number;
   readonly stepFaults: ReadonlySet<StepFault>;
   readonly intensity: number;
+  /** The product's own by default. */
+  readonly limits?: Limits;
+  readonly withoutBackground?: boolean;
+  /** How many orders are watched, none by default. */
+  readonly watched?: number;
 }
 
 /** The whole system, in one process and in simulated time. */
@@ -79,18 +94,25 @@ export class World {
   readonly stores: Stores;
   readonly replicas: readonly Replica[];
   readonly journal: Entry[] = [];
-  /** Where unreadable records were put. */
+  readonly watchers: Watchers;
+  /** Where unreadable records were put, by the broker's history. */
   readonly planted = new Set<string>();
 
-  constructor(stores: Stores, { seed, replicas, stepFaults, intensity }: WorldOptions) {
+  constructor(stores: Stores, options: WorldOptions) {
+    const { seed, replicas, stepFaults, intensity, limits = PRODUCT_LIMITS, withoutBackground = false } = options;
     this.stores = stores;
     this.scheduler = new Scheduler(seed);
     this.trouble = new Trouble(this.scheduler, stepFaults, intensity);
     this.poisons = new Poisons(this.scheduler);
     const around = {
-      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble, poisons: this.poisons },
+      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble, poisons: this.poisons, limits },
     };
-    this.replicas = PARTICIPANTS.map((each) => failingAtTimes(each, () => this.failing)).flatMap((participant) =>
+    const network = { scheduler: this.scheduler, mischief: this.trouble, replicasOf: this.replicasOf };
+    this.watchers = new Watchers(network, options.watched ?? 0);
+    this.replicas = PARTICIPANTS.map((each) => {
+      const participant = failingAtTimes(each, () => this.failing);
+      return withoutBackground ? { ...participant, background: [] } : participant;
+    }).flatMap((participant) =>
       Array.from(
         { length: replicas },
         (_, index) => new Replica(participant, index + 1, stores.of(participant.name), around),
@@ -114,7 +136,7 @@ export class World {
   heal(): void {
     this.trouble.end();
     this.failing = undefined;
-    this.kafka.isAway = false;
+    this.kafka.isAway = this.kafka.isComingBackEmpty;
     for (const store of this.stores.all) store.isAway = false;
     for (const replica of this.replicas) replica.thaw();
     if (this.away === undefined) this.scheduler.leastSleepMs = 0;
@@ -149,7 +171,7 @@ export class World {
   /** Stops all replicas, as SIGTERM does. */
   async stop(): Promise<void> {
     this.#stopsAt = this.scheduler.timeOfDay;
-    this.#inTime = new Set(this.kafka.records().map(placeOf));
+    this.#inTime = new Set(this.kafka.history().map(placeOf));
     await Promise.all(this.replicas.map((replica) => replica.stop()));
   }
 
@@ -174,14 +196,18 @@ export class World {
   async isUnderWay(): Promise<boolean> {
     // The databases are asked only when the broker has nothing more to bring.
     if (this.kafka.held > 0 || PARTICIPANTS.some(({ name, topics }) => this.kafka.lag(name, topics) > 0)) return true;
-    const unsent = await this.scheduler.look(() =>
+    // A message that failed is tried again as long after as it has failed: within seconds, unless clocks or long absences say otherwise.
+    const mustBeSettled = !this.mayTimeOut;
+    const waiting = await this.scheduler.look(() =>
       Promise.all(
         this.stores.all.map(
-          ({ monitor }) => monitor<{ any: boolean }[]>`select exists (select from outbox where sent_at is null) as any`,
+          ({ monitor }) => monitor<{ any: boolean }[]>`
+            select exists (select from outbox where sent_at is null)
+              or (${mustBeSettled} and exists (select from dead_letter where holds and replayed_at is null)) as any`,
         ),
       ),
     );
-    return unsent.some(([row]) => row?.any);
+    return waiting.some(([row]) => row?.any);
   }
 
   /** The messages that became dead letters as poison, by service; only those that have not been replayed when `onlyOpen`. */
@@ -237,6 +263,36 @@ export class World {
     );
   }
 
+  /**
+   * The unreadable records that the broker still has, and the dead letters but for those of unreadable records that it has lost: of these each
+   * service may have set aside some.
+   */
+  #plantedAndBuried(letters: Evidence["deadLetters"]): Pick<Evidence, "planted" | "deadLetters"> {
+    const { kafka, planted } = this;
+    if (kafka.wipes === 0) return { planted, deadLetters: letters };
+    const places = new Set(kafka.records().map((record) => placeOf(kafka.inHistory(record))));
+    const atSamePlace = new Set([...planted].map(kafka.placeSinceLoss));
+    const now = letters.map((letter) => kafka.inHistory(letter));
+    return {
+      planted: planted.intersection(places),
+      deadLetters: now.filter(
+        (letter) => planted.has(placeOf(letter)) || !atSamePlace.has(kafka.placeSinceLoss(placeOf(letter))),
+      ),
+    };
+  }
+
+  /** What is marked as sent, and not in the topics, since they were lost and it was not sent again. */
+  notSentAgain(outbox: Evidence["outbox"]): readonly Breach[] {
+    const { kafka } = this;
+    if (kafka.wipes === 0) return [];
+    const there = new Set(kafka.records().map((record) => toTopicRecord(record).messageId));
+    return outbox.flatMap(({ service, messageId, sent, key, type, topic }): readonly Breach[] =>
+      !sent || there.has(messageId) || topic === TOPIC_OF_TWO
+        ? []
+        : [{ rule: "I7", orderId: key, text: `${type} of ${service} was lost by the broker, and is not sent again` }],
+    );
+  }
+
   async evidence(drainedAfterMs: number | undefined): Promise<Evidence> {
     const books = await this.accounts();
     const accounts = { ...books, unsent: books.unsent - (await this.#writtenWhileStopping()) };
@@ -245,21 +301,23 @@ export class World {
     const messages = await Promise.all(
       PARTICIPANTS.map(({ name }) => readMessages(name, this.stores.of(name).monitor)),
     );
+    const letters = messages.flatMap(({ deadLetters }) => deadLetters);
+    const { planted, deadLetters } = this.#plantedAndBuried(letters);
     return {
       ...{
         journal: this.journal,
-        planted: this.planted,
+        planted,
         broughtForward: new Set([...this.kafka.late].map(idOf)),
-        tooLate: new Set(this.kafka.records().map(placeOf)).difference(this.#inTime),
+        tooLate: new Set(this.kafka.history().map(placeOf)).difference(this.#inTime),
         drainedAfterMs,
         drainWithinMs: DRAINED_WITHIN_MS,
         mayTimeOut: this.mayTimeOut,
       },
       ...{ accounts, ledgers },
       outbox: messages.flatMap(({ outbox }) => outbox),
-      deadLetters: messages.flatMap(({ deadLetters }) => deadLetters),
+      deadLetters,
       orderOfKey: await readKeys(this.stores.of("order").monitor),
-      records: this.kafka.records().map(toTopicRecord),
+      records: this.kafka.history().map(toTopicRecord),
     };
   }
 }

@@ -17,7 +17,7 @@ import { createOutbox, type Outbox } from "./outbox.ts";
 import { watchLag } from "./lag-metric.ts";
 import { watchOutboxAge } from "./outbox-age.ts";
 import { purgeUntil, type Retention } from "./purge.ts";
-import { createRelay } from "./relay.ts";
+import { createRelay, type PublishingLimits } from "./relay.ts";
 import { openRelaySession } from "./relay-session.ts";
 import { createReplay, type Replay } from "./replay.ts";
 
@@ -30,6 +30,8 @@ export interface MessagingOptions {
   /** The consumer group: the service's name. */
   readonly groupId: string;
   readonly retention: Retention;
+  /** How much of the outbox is published at once. */
+  readonly publishes?: PublishingLimits;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;
@@ -70,6 +72,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     clock,
     logger,
     metrics,
+    ...options.publishes,
   });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const marker = createInFlightMarker({ databaseUrl, driver, processId: ids(), logger });

@@ -8,7 +8,14 @@ import type { Acknowledgement, Broker } from "./broker.ts";
 import type { PendingRow, Published, RelaySession } from "./relay-session.ts";
 import { createResending, type Resending } from "./resending.ts";
 
-export interface RelayOptions {
+export interface PublishingLimits {
+  /** How many rows are published at once, 1,000 by default. */
+  readonly batch?: number;
+  /** How many bytes are published at once, 500,000 by default. One row is published whatever its size. */
+  readonly batchBytes?: number;
+}
+
+export interface RelayOptions extends PublishingLimits {
   /** Opens a session of this replica's own; a new one each time that the last was lost. */
   readonly openSession: () => RelaySession;
   readonly db: Database;
@@ -60,11 +67,11 @@ const NOTHING: Published = { ids: [], ends: [] };
 const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
 
 /** As many rows as may be published at once; one at least. The others are read again with the next batch. */
-function firstThatFit(rows: readonly PendingRow[]): readonly PendingRow[] {
+function firstThatFit(rows: readonly PendingRow[], mostBytes: number): readonly PendingRow[] {
   let bytes = 0;
   const fitting = rows.findIndex(
     ({ key, payload }) =>
-      (bytes += Buffer.byteLength(key) + Buffer.byteLength(payload) + RECORD_OVERHEAD_BYTES) > BATCH_BYTES,
+      (bytes += Buffer.byteLength(key) + Buffer.byteLength(payload) + RECORD_OVERHEAD_BYTES) > mostBytes,
   );
   return fitting === -1 ? rows : rows.slice(0, Math.max(1, fitting));
 }
@@ -78,6 +85,7 @@ function firstThatFit(rows: readonly PendingRow[]): readonly PendingRow[] {
  */
 export function createRelay(options: RelayOptions): Relay {
   const { openSession, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
+  const { batch = BATCH, batchBytes = BATCH_BYTES } = options;
   const stopping = new AbortController();
   let done: Promise<void> | undefined;
   let leaveAt = Infinity;
@@ -156,12 +164,12 @@ export function createRelay(options: RelayOptions): Relay {
   /** Sends rows again that the broker has lost, one batch of them; whether there were any. */
   async function resendSome(leading: Leading): Promise<boolean> {
     const { resending } = leading;
-    const batch = await resending.read(BATCH);
-    if (batch === undefined) return false;
-    const rows = firstThatFit(batch.rows);
+    const sent = await resending.read(batch);
+    if (sent === undefined) return false;
+    const rows = firstThatFit(sent.rows, batchBytes);
     const acknowledgements = await publish(leading, rows);
     if (acknowledgements !== undefined && !(await resending.note(acknowledgements)))
-      await resending.advance(batch.resend, rows.at(-1)?.id ?? batch.resend.nextId, acknowledgements);
+      await resending.advance(sent.resend, rows.at(-1)?.id ?? sent.resend.nextId, acknowledgements);
     return true;
   }
 
@@ -171,7 +179,7 @@ export function createRelay(options: RelayOptions): Relay {
     let published: Published = NOTHING;
     let unmarked = 0;
     while (session.holds()) {
-      const read = await session.markAndRead(published, BATCH, resending.topics());
+      const read = await session.markAndRead(published, batch, resending.topics());
       published = NOTHING;
       if (unmarked === 0 && session.unmarked() > 0)
         logger.warn(
@@ -183,7 +191,10 @@ export function createRelay(options: RelayOptions): Relay {
       const resent = await resendSome(leading);
       // A loss may have been found since they were read: then they wait behind what is sent again.
       const held = resending.topics();
-      const rows = firstThatFit(read.filter(({ topic }) => !held.includes(topic as Topic)));
+      const rows = firstThatFit(
+        read.filter(({ topic }) => !held.includes(topic as Topic)),
+        batchBytes,
+      );
       if (rows.length > 0) {
         const acknowledgements = await publish(leading, rows);
         if (acknowledgements !== undefined) {

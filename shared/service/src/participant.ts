@@ -9,6 +9,7 @@ import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import type { MessageHandlers } from "@shop/messaging/handlers";
 import { createMessaging } from "@shop/messaging/messaging";
 import { defaultRetention, type Retention } from "@shop/messaging/purge";
+import type { PublishingLimits } from "@shop/messaging/relay";
 import type { Clock } from "@shop/runtime/clock";
 import type { Identity } from "@shop/runtime/identity";
 import type { IdSource } from "@shop/runtime/ids";
@@ -65,6 +66,8 @@ export interface ParticipantDependencies {
   readonly streamLimits?: StreamLimits;
   /** How long rows are kept that have done their work. */
   readonly retention?: Retention;
+  /** As in the messaging's options. */
+  readonly publishes?: PublishingLimits;
 }
 
 export interface RunningParticipant {
@@ -106,6 +109,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     broker,
     groupId: name,
     retention,
+    publishes: dependencies.publishes ?? {},
     clock,
     ids,
     logger,

@@ -135,6 +135,11 @@ export async function runLoad(
         await ride(rider, "fail");
         break;
       case "completed":
+        if (whims() < CLAIMED_FIRST) {
+          await ride(rider, "claim");
+          await ride(otherRider, "claim");
+          await ride(otherRider, "complete");
+        }
         await ride(rider, "complete");
         if (plan.again) await Promise.all([ride(rider, "complete"), ride(otherRider, "complete")]);
         break;
@@ -229,6 +234,8 @@ export async function runLoad(
 
 /** The part of the cancels that are asked for as soon as the order is placed. */
 const AT_ONCE = 0.4;
+/** The part of the completions of which the rider has claimed the delivery, and another one tries in vain. */
+const CLAIMED_FIRST = 0.4;
 /** In about so long a saga comes from one end to the other while nothing is in its way, in milliseconds. */
 const SAGA_MS = 80;
 /** More than the orders of a run, so that those of two seeds have other whims. */

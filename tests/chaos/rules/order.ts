@@ -72,6 +72,16 @@ export function appliedInOrder(evidence: Evidence): readonly Breach[] {
   return breaches;
 }
 
+/** I5: of a product's states the order service keeps the newest, in whatever order they come. */
+export function keptNewest({ ledgers }: Evidence): readonly Breach[] {
+  return [...ledgers.values()].flat().flatMap(({ what, key, before, after }): readonly Breach[] => {
+    if (what !== "catalogue") return [];
+    return [
+      { rule: "I5", text: `version ${before} of product ${key} was replaced by version ${after} in the catalogue` },
+    ];
+  });
+}
+
 /** What a command is answered with first; the order in which commands were applied shows in that of their answers. */
 const firstAnswersTo = (command: string): readonly string[] =>
   ANSWERS.flatMap(({ answer, commands }) => (commands.includes(command) ? answer : []));

@@ -16,6 +16,7 @@ const MAY_ANSWER: Readonly<Record<string, readonly number[]>> = {
   "GET /api/sagas": [200],
   "POST /api/sagas/{id}/retry": [202, 409],
   "POST /api/sagas/{id}/cancel": [202, 409],
+  "GET /api/products/{id}": [200],
   "POST /api/products": [201],
   // A product may have been withdrawn meanwhile.
   "PATCH /api/products/{id}": [200, 404],

@@ -191,6 +191,28 @@ describe("each rule is found broken when the evidence is doctored:", () => {
     doctor: (evidence: Doctored) => Partial<Evidence> | void,
   ])[] = [
     [
+      "I4",
+      "a saga goes back after it has heard that the delivery is complete",
+      (evidence) => {
+        const back = [row("5", "history", "DeliveryCompleted"), row("6", "saga", "COMPENSATING", "RUNNING")];
+        evidence.ledgers.set("orchestrator", [...rows(evidence, "orchestrator"), ...back]);
+      },
+    ],
+    [
+      "I4",
+      "an order is written after it has ended",
+      (evidence) => {
+        evidence.ledgers.set("order", [...rows(evidence, "order"), row("9", "write", null)]);
+      },
+    ],
+    [
+      "I5",
+      "an older state of a product replaces a newer one",
+      (evidence) => {
+        evidence.ledgers.set("order", [...rows(evidence, "order"), row("9", "catalogue", "1", "2", TEA)]);
+      },
+    ],
+    [
       "I1",
       "stock that nobody holds is gone",
       ({ accounts }) => ({

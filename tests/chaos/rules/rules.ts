@@ -5,7 +5,7 @@ import { readers } from "../stage/topics.ts";
 import { type Evidence, placeOf } from "./evidence.ts";
 import { endedForCause } from "./causes.ts";
 import { allHandled, answeredOnce } from "./handling.ts";
-import { appliedInOrder, appliedInOrderWithin, isTopic, publishedInOrder } from "./order.ts";
+import { appliedInOrder, appliedInOrderWithin, isTopic, keptNewest, publishedInOrder } from "./order.ts";
 import {
   answeredAsDeclared,
   isPlaced,
@@ -40,7 +40,17 @@ export interface Breach {
 /** What breaks a rule. */
 export function judge(evidence: Evidence, rules: readonly Rule[] = ALL_RULES): readonly Breach[] {
   const judges = [
-    ...[books, movements, answeredOnce, transitions, publishedInOrder, appliedInOrder, appliedInOrderWithin],
+    ...[
+      books,
+      movements,
+      answeredOnce,
+      transitions,
+      pastThePoint,
+      publishedInOrder,
+      appliedInOrder,
+      appliedInOrderWithin,
+    ],
+    keptNewest,
     ...[writtenTogether, drained, allHandled],
     ...[answeredAsDeclared, keptAsShown, keptOfProducts, keptToCustomers, keptToRiders],
     ...[shownToOwners, endedForCause],
@@ -99,6 +109,28 @@ const LEGAL: Readonly<Partial<Record<LedgerRow["what"], readonly string[]>>> = {
     ...["COMPENSATING CANCELLED", "COMPENSATING RUNNING", "COMPENSATING COMPLETE"],
   ],
 };
+
+/** I4: a saga that has heard that its delivery is complete only goes forward, and an order that has ended is not written any more. */
+function pastThePoint({ ledgers }: Evidence): readonly Breach[] {
+  const breaches: Breach[] = [];
+  const delivered = new Set<string>();
+  for (const { what, key, before, after } of ledgers.get("orchestrator") ?? []) {
+    if (what === "history" && after === "DeliveryCompleted") delivered.add(key);
+    if (what !== "saga" || before !== "RUNNING" || after !== "COMPENSATING" || !delivered.has(key)) continue;
+    breaches.push({
+      rule: "I4",
+      orderId: key,
+      text: "its saga went back after it had heard that the delivery is complete",
+    });
+  }
+  const ended = new Map<string, string>();
+  for (const { what, key, after, txid } of ledgers.get("order") ?? []) {
+    if (what === "orders" && after !== "PENDING" && !ended.has(key)) ended.set(key, txid);
+    if (what === "write" && (ended.get(key) ?? txid) !== txid)
+      breaches.push({ rule: "I4", orderId: key, text: "was written after it had ended" });
+  }
+  return breaches;
+}
 
 /** I4. */
 function transitions({ ledgers, journal }: Evidence): readonly Breach[] {

@@ -9,16 +9,26 @@ export interface LedgerRow {
   readonly txid: string;
   /**
    * A table whose row changed its status, or `outbox` or `inbox`, where a message was written; `write`, for any write of a row whose changes are
-   * told by messages, of a product too; `history`, for an entry that a message made in the history of a saga.
+   * told by messages, of a product too; `history`, for an entry that a message made in the history of a saga; `catalogue`, for an entry of the order
+   * service's copy that was replaced by an older one.
    */
-  readonly what: "orders" | "reservation" | "delivery" | "saga" | "outbox" | "inbox" | "write" | "history";
+  readonly what:
+    | "orders"
+    | "reservation"
+    | "delivery"
+    | "saga"
+    | "outbox"
+    | "inbox"
+    | "write"
+    | "history"
+    | "catalogue";
   /** The order's id; in `inbox` the message's, and of a product its own. */
   readonly key: string;
   /** The status before; of a `write` what `after` says of it, as it was before. Null for a new row. */
   readonly before: string | null;
   /**
    * The status after; in `outbox` and `history` the type of the message. Of a `write`: `CANCEL_REQUESTED` of such an order, step and status of a
-   * saga, the version of a product, null of others.
+   * saga, the version of a product, null of others. In `catalogue` the version.
    */
   readonly after: string | null;
 }
@@ -78,7 +88,8 @@ export async function keepLedger(service: ServiceName, superuserUrl: string): Pr
       create trigger chaos_outbox after insert on outbox for each row execute function chaos.note_outbox();
       create trigger chaos_inbox after insert on inbox for each row execute function chaos.note_inbox();
       ${written}
-      ${service === "orchestrator" ? NOTE_HISTORY : ""}`);
+      ${service === "orchestrator" ? NOTE_HISTORY : ""}
+      ${service === "order" ? NOTE_OLDER_COPY : ""}`);
   try {
     // One transaction, which locks the tables that the service is using in an order of its own: it may be the one that a deadlock is resolved by.
     for (let left = ATTEMPTS; ; left -= 1) {
@@ -114,6 +125,14 @@ const NOTE_HISTORY = `
       return null;
     end $$;
   create trigger chaos_history after insert on saga_history for each row when (new.message is not null) execute function chaos.note_history();`;
+
+const NOTE_OLDER_COPY = `
+  create function chaos.note_older_copy() returns trigger language plpgsql security definer set search_path = chaos as $$
+    begin
+      insert into ledger (what, key, before, after) values ('catalogue', new.product_id, old.version, new.version);
+      return null;
+    end $$;
+  create trigger chaos_older_copy after update on catalogue for each row when (new.version < old.version) execute function chaos.note_older_copy();`;
 
 /** @param superuserUrl of the service's database */
 export async function readLedger(superuserUrl: string): Promise<readonly LedgerRow[]> {

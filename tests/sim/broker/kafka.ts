@@ -3,6 +3,9 @@ import type { Acknowledgement, BrokerRecord, PartitionEnd, RecordToPublish } fro
 import { byKey } from "@shop/messaging/kafka/partitioner";
 
 const PARTITIONS = 3;
+const RECENT = 6;
+/** More than the records of a partition in a run. */
+const OFFSETS_APART = 1_000_000;
 const bytes = new TextEncoder();
 
 export interface Assigned {
@@ -30,6 +33,7 @@ class Group {
   generation = 0;
   readonly members = new Map<string, Member>();
   readonly committed = new Map<string, number>();
+  isStalled = false;
 
   assigned(member: Member): readonly Assigned[] {
     const ids = [...this.members.keys()].toSorted();
@@ -41,12 +45,19 @@ class Group {
 export class Kafka {
   /** How often it has lost all of its data. */
   wipes = 0;
+  /** Whether it is away because it has lost its data, and not to be healed sooner. */
+  isComingBackEmpty = false;
+  /** Whether anything was published after such a loss by a process that had not asked since then how far partitions go: it can stand in front of older messages of its key. */
+  wasPublishedUnaware = false;
   /** Whether nobody can reach it. */
   isAway = false;
   /** The messages that came late into their partitions, whole, and how many are to come yet. */
   readonly late = new Set<string>();
   held = 0;
+  /** The last records that came, whichever their partitions. */
+  readonly recent: BrokerRecord[] = [];
   readonly #waiting = new Set<() => void>();
+  readonly #history: BrokerRecord[] = [];
   #logs = new Map<string, BrokerRecord[]>();
   #groups = new Map<string, Group>();
   readonly #partitioner = byKey();
@@ -69,6 +80,9 @@ export class Kafka {
     const log = this.#log({ topic, partition });
     const record: BrokerRecord = { topic, partition, offset: String(log.length), key, value, headers: {} };
     log.push(record);
+    this.#history.push(this.inHistory(record));
+    this.recent.push(record);
+    if (this.recent.length > RECENT) this.recent.shift();
     for (const tell of this.#waiting) tell();
     this.#waiting.clear();
     return record;
@@ -89,6 +103,28 @@ export class Kafka {
   /** All records of all topics. */
   records(): readonly BrokerRecord[] {
     return partitionsOf(topics).flatMap((at) => this.#log(at));
+  }
+
+  /** All records that there ever were, in their order. After a loss their offsets do not begin again, as those of the partitions do. */
+  history(): readonly BrokerRecord[] {
+    return this.#history;
+  }
+
+  /** A record of now, as it stands in the history. */
+  inHistory<At extends { readonly offset: string }>(record: At): At {
+    return { ...record, offset: String(this.wipes * OFFSETS_APART + Number(record.offset)) };
+  }
+
+  /** A place in the history without the losses before it, which is what a reader knew it by. */
+  placeSinceLoss(this: void, place: string): string {
+    const [topic, partition, offset] = place.split(":");
+    return `${topic}:${partition}:${Number(offset) % OFFSETS_APART}`;
+  }
+
+  /** Whether it has lost an earlier message of the same topic and key. */
+  hasLost({ topic, key }: RecordToPublish): boolean {
+    const begin = this.wipes * OFFSETS_APART;
+    return this.#history.some((old) => old.topic === topic && old.key === key && Number(old.offset) < begin);
   }
 
   ends(of: readonly Topic[]): readonly PartitionEnd[] {
@@ -128,6 +164,15 @@ export class Kafka {
     return this.#group(groupId).generation;
   }
 
+  /** Whether the members of a group are brought nothing for now. */
+  isStalled(groupId: string): boolean {
+    return this.#group(groupId).isStalled;
+  }
+
+  stall(groupId: string, isStalled: boolean): void {
+    this.#group(groupId).isStalled = isStalled;
+  }
+
   isMember(groupId: string, memberId: string): boolean {
     return this.#group(groupId).members.has(memberId);
   }
@@ -153,6 +198,7 @@ export class Kafka {
   wipe(): void {
     this.wipes += 1;
     this.#logs = new Map();
+    this.recent.length = 0;
     for (const group of this.#groups.values()) {
       group.committed.clear();
       group.members.clear();

@@ -16,6 +16,8 @@ export interface BrokerSurroundings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Records that one call of a handler takes at most; the product's own limit when undefined. */
+  readonly maxBatch?: number | undefined;
 }
 
 /** A request that the broker did not answer is given up after so long. */
@@ -23,7 +25,7 @@ const REQUEST_TIMEOUT_MS = 2_000;
 
 /** Has something done by the broker, at some time, and hears what became of it at some later time, or of something else. */
 export function ask<Result>(
-  { process, kafka, scheduler, mischief, crash }: Omit<BrokerSurroundings, "clock" | "logger" | "metrics">,
+  { process, kafka, scheduler, mischief, crash }: Omit<BrokerSurroundings, "clock" | "logger" | "metrics" | "maxBatch">,
   asked: Asked | undefined,
   label: string,
   perform: (fate: "whole" | "unanswered") => Result,

@@ -9,6 +9,9 @@ const FETCH_WAIT_MS = 500;
 const REBUILD_PAUSE_MS = 200;
 /** As many records as a fetch brings of a partition at most: few, so that there are many ways to cut them into batches. */
 const FETCH = 8;
+/** Some bring more, which only matters when much has come together. */
+const LARGE_FETCH = 60;
+const LARGE_FETCH_PART = 0.3;
 
 /** The member was left out of its group's generation. */
 class Rejoin extends Error {
@@ -40,10 +43,22 @@ export function simulatedSubscription(
       positions = [...kafka.positionsOf(groupId, member)];
     });
 
+  /** The handler, as it is when what it is built of fails: before it has done anything, or when all is committed. */
+  const failing =
+    (work: SubscribeOptions["handle"]): SubscribeOptions["handle"] =>
+    async (batch, signal) => {
+      const fate = around.mischief.fateOf(process, "batch");
+      if (fate === "refused") throw new Error("the handler failed before it began");
+      const deferred = await work(batch, signal);
+      if (fate === "unanswered") throw new Error("the handler failed when all was done");
+      return deferred;
+    };
+
   /** What has come, of some of the partitions, in any order of these, and whether there is more, which a broker would not make wait. */
   const fetch = () =>
     ask(around, undefined, "", () => {
       mustBeCurrent();
+      if (kafka.isStalled(groupId)) return { brought: [], hasMore: false };
       const brought: BrokerRecord[] = [];
       let hasMore = false;
       for (const [index, at] of positions.entries()) {
@@ -51,7 +66,8 @@ export function simulatedSubscription(
           hasMore ||= kafka.read(at, 1).length > 0;
           continue;
         }
-        const records = kafka.read(at, 1 + Math.floor(scheduler.random() * FETCH));
+        const most = scheduler.chance(LARGE_FETCH_PART) ? LARGE_FETCH : FETCH;
+        const records = kafka.read(at, 1 + Math.floor(scheduler.random() * most));
         const last = records.at(-1);
         if (last === undefined) continue;
         positions[index] = { ...at, next: Number(last.offset) + 1 };
@@ -88,7 +104,10 @@ export function simulatedSubscription(
   }
 
   async function consumeUntilBroken(): Promise<void> {
-    const queue = createWorkQueue({ handle, clock, logger, metrics });
+    const queue = createWorkQueue({
+      ...{ handle: failing(handle), clock, logger, metrics },
+      ...(around.maxBatch === undefined ? {} : { maxBatch: around.maxBatch }),
+    });
     const ended = new AbortController();
     const commitHandled = () =>
       queue.commitHandled(commit).catch((error: unknown) => logger.debug("offsets could not be committed", { error }));

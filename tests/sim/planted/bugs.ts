@@ -54,10 +54,15 @@ export const BUGS: readonly Bug[] = [
   {
     name: "the relay reads on from the highest id that it has seen",
     file: "shared/messaging/src/relay-session.ts",
-    found: "        order by outbox.id limit ${limit}`);",
-    replaced:
-      "        and id > ${seen} order by outbox.id limit ${limit}`); seen = rows.reduce((max, { id }) => Math.max(max, Number(id)), seen);",
-    also: [["  let lost = false;", "  let lost = false; let seen = 0;"]],
+    found: "    order by outbox.id limit ${limit}`;",
+    replaced: "    and id > ${seen} order by outbox.id limit ${limit}`;",
+    also: [
+      ["  let lost = false;", "  let lost = false; let seen = 0;"],
+      [
+        "  function own(rows: readonly ReadRow[]): readonly PendingRow[] {\n",
+        "  function own(rows: readonly ReadRow[]): readonly PendingRow[] { seen = rows.reduce((max, { id }) => Math.max(max, Number(id)), seen);\n",
+      ],
+    ],
     faults: ["slowness"],
     rules: ["I7"],
   },

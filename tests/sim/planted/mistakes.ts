@@ -56,8 +56,8 @@ export const MISTAKES: readonly Mistake[] = [
   {
     name: "relay: rows read before a loss was found overtake those that are sent again",
     file: "shared/messaging/src/relay.ts",
-    found: "const rows = firstThatFit(read.filter(({ topic }) => !held.includes(topic as Topic)));",
-    replaced: "void held; const rows = firstThatFit(read);",
+    found: "        read.filter(({ topic }) => !held.includes(topic as Topic)),\n",
+    replaced: "        (void held, read),\n",
   },
   {
     name: "relay: a batch that the broker refused is marked as sent",

@@ -20,15 +20,17 @@ async function survey(name: string, seeds: number, postgresUrl: string): Promise
   return { name, seeds: seed, played: seed ?? seeds, rules: [...rules] };
 }
 
-/** `bun tests/sim/planted/survey.ts [SEEDS]`: appends a result for each mistake to those that are kept. */
-const [, , seeds = "200"] = process.argv;
+/** `bun tests/sim/planted/survey.ts [SEEDS [NAME...]]`: appends a result for each mistake, or for those named, to those that are kept. */
+const [, , seeds = "200", ...names] = process.argv;
+const surveyedOnes = names.length === 0 ? MISTAKES : MISTAKES.filter(({ name }) => names.includes(name));
+if (surveyedOnes.length < names.length) throw new Error(`there is no such mistake: one of ${names.join(", ")}`);
 const code = await codeOfToday();
 leaveOnSignal(
   () => Promise.resolve(),
   (line) => void process.stderr.write(`${line}\n`),
 );
 const postgresUrl = await testPostgresUrl();
-const waiting = MISTAKES.values();
+const waiting = surveyedOnes.values();
 await Promise.all(
   Array.from({ length: AT_ONCE }, async () => {
     for (const { name } of waiting) {

@@ -117,6 +117,7 @@ export class Connection {
           () => atSimulatedTime(session, scheduler, text, (client) => this.#send(session, client, send)),
           async (outcome) => {
             this.#operation = undefined;
+            if (outcome.kind === "failed") store.noteRefusal(outcome.error);
             if (this.#isLost) return closed();
             if (asked === "commit") this.#haveEnded(session);
             // A time that was told since then went with it.

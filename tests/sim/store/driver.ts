@@ -43,15 +43,17 @@ function queryOf(send: (wantsArrays: () => boolean) => Promise<unknown>): Query 
 }
 
 /** The database of one process, behind the seam where otherwise PostgreSQL's driver is. */
-export function simulatedDatabase(around: Surroundings): ProcessDatabase {
-  const { process, store, scheduler, mischief } = around;
+export function simulatedDatabase(
+  around: Surroundings & { readonly connections?: number | undefined },
+): ProcessDatabase {
+  const { process, store, scheduler, mischief, connections = POOL } = around;
   const pooled = new Set<Connection>();
   const own = new Set<Connection>();
   const endedWhenIdle = new WeakSet<Connection>();
   const waiting: (() => void)[] = [];
 
   async function pooledConnection(): Promise<Connection> {
-    if (pooled.size >= POOL) await new Promise<void>((resolve) => waiting.push(resolve));
+    if (pooled.size >= connections) await new Promise<void>((resolve) => waiting.push(resolve));
     const connection = new Connection(around);
     pooled.add(connection);
     return connection;

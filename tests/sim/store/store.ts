@@ -50,6 +50,8 @@ export class Store {
   readonly operations: Operations;
   /** Whether nobody can reach it. */
   isAway = false;
+  /** What the server refused of statements because of what they would have made of the data, as sentences. */
+  readonly violations: string[] = [];
   /** Turns that are taken when nobody waits for a lock any more, in this order. */
   readonly deferred: (() => void)[] = [];
   readonly #socket: string | undefined;
@@ -114,9 +116,17 @@ export class Store {
     this.#free = this.#sessions.toReversed();
     this.#listeners = [];
     this.deferred.length = 0;
+    this.violations.length = 0;
     this.isAway = false;
     for (const session of this.#sessions) session.knownNow = undefined;
     await this.monitor`select simulated.empty()`;
+  }
+
+  /** Notes an error of the server when it says that a constraint or the form of the data was violated, which no correct statement does. */
+  noteRefusal(error: unknown): void {
+    if (error instanceof Error && "code" in error && /^2[1-3]/.test(String(error.code))) {
+      this.violations.push(`${String(error.code)} ${error.message}`);
+    }
   }
 
   /** A connection that nobody uses; the one that was given back last, since it has the plans of most statements. */

@@ -72,7 +72,7 @@ export function watchOrders({
     let failures = 0;
     let allLookedAtMs = clock.now();
     while (watchers > 0) {
-      const startedMs = performance.now();
+      const startedMs = clock.elapsed();
       const isTimeForAll = Math.abs(clock.now() - allLookedAtMs) >= LOOK_EVERY_MS;
       const orderIds = isTimeForAll ? [...watched.keys()] : [...touched];
       touched.clear();
@@ -81,7 +81,7 @@ export function watchOrders({
         await lookAt(orderIds);
         if (isTimeForAll) allLookedAtMs = clock.now();
         failures = 0;
-        pauseMs = (performance.now() - startedMs) * PAUSE_PER_LOOK;
+        pauseMs = (clock.elapsed() - startedMs) * PAUSE_PER_LOOK;
       } catch (error) {
         failures += 1;
         if (failures === 1) logger.warn("watched orders cannot be looked at; their watchers wait", { error });

@@ -10,6 +10,8 @@ interface WorkQueueOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** As many records as one handler call takes at most, `MAX_BATCH` by default. */
+  readonly maxBatch?: number;
 }
 
 export interface HandledOffset {
@@ -50,7 +52,7 @@ const nameOf = ({ topic, partition }: Pick<BrokerRecord, "topic" | "partition">)
  * defers is kept and tried again, later records of the same key behind it, while other keys go on; what lies behind a deferred record
  * in its partition is not committed.
  */
-export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOptions) {
+export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX_BATCH }: WorkQueueOptions) {
   const closing = new AbortController();
   let isClosed = false;
   let waiting: readonly BrokerRecord[] = [];
@@ -72,8 +74,8 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
   const mustRetry = () => !isClosed && deferred.dueInMs() === 0;
 
   function take(): readonly BrokerRecord[] {
-    const batch = waiting.slice(0, MAX_BATCH);
-    waiting = waiting.slice(MAX_BATCH);
+    const batch = waiting.slice(0, maxBatch);
+    waiting = waiting.slice(maxBatch);
     if (waiting.length === 0) {
       taken.resolve();
       taken = Promise.withResolvers();
@@ -144,7 +146,7 @@ export function createWorkQueue({ handle, clock, logger, metrics }: WorkQueueOpt
   }
 
   async function retryDeferred(): Promise<void> {
-    const batch = deferred.nextToRetry(MAX_BATCH);
+    const batch = deferred.nextToRetry(maxBatch);
     const left = await handOver(batch);
     if (left === "outdated") return;
     deferred.retried(batch, left === "failed" ? batch : left);
