@@ -4,7 +4,7 @@ import { writeTables } from "../results/tables.ts";
 import { measureCost } from "./guard/cost.ts";
 import { median } from "./measure/latency.ts";
 
-/** Measures what an order costs (tests/bench/guard) several times, so that the spread is seen. */
+/** Measures what the guard of CI measures (tests/bench/guard), several times, so that its spread is seen; with `--record` it sets what CI is held to. */
 const { values } = parseArgs({
   options: {
     times: { type: "string", default: "5" },

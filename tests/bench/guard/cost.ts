@@ -1,4 +1,5 @@
 import { REPOSITORY } from "../../guards/repository.ts";
+import { readResults } from "../../results/results.ts";
 import { startDriver } from "../driver/driver.ts";
 import { takeTurn, type Turn } from "../measure/turn.ts";
 import { startProduct } from "../stage/product-side.ts";
@@ -44,3 +45,17 @@ export async function measureCost(onLine: (line: string) => void): Promise<numbe
 
 const cpuOf = ({ order }: Turn) => order.totalCpuMs;
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Below this part of the recorded speed the guard fails: speed as the reference's CPU by the product's. */
+const LEAST_PART = 2 / 3;
+
+/**
+ * The highest cost that the guard accepts, by the last recorded one.
+ * @throws Error when none was recorded
+ */
+export async function highestCost(): Promise<number> {
+  const last = (await readResults("bench")).findLast(({ group }) => group === "guard");
+  const recorded = Number(last?.figures["median"]);
+  if (!(recorded > 0)) throw new Error("no cost was recorded: run `bun tests/bench/guard.ts --record`");
+  return recorded / LEAST_PART;
+}

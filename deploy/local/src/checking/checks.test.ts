@@ -84,12 +84,13 @@ describe("the audit of packages", () => {
 
 test("a suite whose tools are missing has not run, and says what is missing", async () => {
   const bare = { PATH: "/nowhere", HOME: root, CHROMIUM_PATH: "", PLAYWRIGHT_BROWSERS_PATH: root };
-  const reasons = ["browser", "containers", "cluster", "restore", "manifests", "fuzz"].map(async (name) => {
+  const reasons = ["browser", "bench", "containers", "cluster", "restore", "manifests", "fuzz"].map(async (name) => {
     const { tally } = await run(name, bare);
     return [name, tally?.passed, tally?.failed, tally?.notRun];
   });
   expect(await Promise.all(reasons)).toEqual([
     ["browser", 0, 0, "no Chromium"],
+    ["bench", 0, 0, "no Kafka outside of containers"],
     ["containers", 0, 0, "no Docker engine"],
     ["cluster", 0, 0, "no Docker engine"],
     ["restore", 0, 0, "no Docker engine"],

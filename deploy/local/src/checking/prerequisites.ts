@@ -1,7 +1,8 @@
 import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
+import { whyNoLocalKafka } from "../kafka.ts";
 
 /** What not every machine has. */
-export type Need = "chromium" | "docker" | "manifest tools" | "python";
+export type Need = "chromium" | "docker" | "manifest tools" | "python" | "servers beside it";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Missing {
@@ -38,6 +39,15 @@ export async function missingOf(need: Need, environment: Environment): Promise<M
         reason: "no answer of PyPI",
         remedy: "give pip a way to PyPI or a mirror (`pip config set global.index-url …`)",
       };
+    }
+    case "servers beside it": {
+      if (process.platform !== "linux") {
+        return { reason: "no /proc", remedy: "run it on Linux, which tells what CPU each process used" };
+      }
+      if (environment["INFRA"] === "testcontainers" || (await whyNoLocalKafka(environment)) !== undefined) {
+        return { reason: "no Kafka outside of containers", remedy: "install Java 17 or newer and Maven" };
+      }
+      return undefined;
     }
     default:
       return need satisfies never;

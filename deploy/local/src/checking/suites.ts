@@ -11,6 +11,7 @@ export interface Suite {
     | "browser"
     | "simulation"
     | "faults"
+    | "bench"
     | "containers"
     | "cluster"
     | "restore"
@@ -43,6 +44,8 @@ export const SUITES: readonly Suite[] = [
   { ...usual, name: "browser", needs: "chromium", filesAtOnce: 2, testTimeoutMs: 240_000 },
   { ...usual, name: "simulation", testTimeoutMs: 240_000 },
   { ...usual, name: "faults", testTimeoutMs: 240_000 },
+  // Its servers are its own, whose CPU it reads.
+  { ...usual, name: "bench", needsServers: false, needs: "servers beside it", testTimeoutMs: 900_000 },
   {
     ...usual,
     name: "containers",
@@ -87,6 +90,7 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/browser/")) return "browser";
   if (path.startsWith("tests/sim/")) return "simulation";
   if (path.startsWith("tests/faults/")) return "faults";
+  if (path.startsWith("tests/bench/guard/")) return "bench";
   if (path.startsWith("tests/containers/")) return "containers";
   if (path.startsWith("tests/cluster/")) return "cluster";
   if (path.startsWith("tests/restore/")) return "restore";
