@@ -116,8 +116,9 @@ test("a process registers again as soon as it loses its session", async () => {
   const [one, other] = [await marking(), await open()];
   const stopping = new AbortController();
   const { logger } = capturedLogger();
-  // Its looks are an hour apart, but for those at a loss.
-  const clock = { ...systemClock, sleep: (_ms: number, signal?: AbortSignal) => systemClock.sleep(3_600_000, signal) };
+  // Its looks are an hour apart, but for those at a loss and behind one that failed.
+  const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms >= 1_000 ? 3_600_000 : ms, signal);
+  const clock = { ...systemClock, sleep };
   const watching = watchForCrashes(stopping.signal, { marker: one.marker, clock, logger });
   await one.marker.mark([message]);
   for (let time = 0; time < 3; time += 1) {
@@ -132,7 +133,7 @@ test("a process registers again as soon as it loses its session", async () => {
   }
   stopping.abort();
   await watching;
-});
+}, 120_000);
 
 test("a process that is gone after its session was cut crashed with what it had in flight, and that is handled alone by all", async () => {
   const [one, other, third] = [await marking(), await open(), await open()];
