@@ -183,6 +183,8 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     name: "duplicates",
     everyMs: 300,
     strike({ scheduler, kafka, planted }) {
+      // After a loss relays are the only ones who write, or what others fill a partition with would hide it.
+      if (kafka.wipes > 0) return;
       // A copy of what has come just now may stand in one batch with it.
       const record = scheduler.pick(scheduler.chance(0.5) ? kafka.recent : kafka.records());
       if (record === undefined || planted.has(placeOf(kafka.inHistory(record)))) return;
@@ -213,6 +215,7 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
     name: "unreadable records",
     everyMs: 1_500,
     strike({ scheduler, kafka, planted }) {
+      if (kafka.wipes > 0) return;
       const topic = scheduler.pick(topics) ?? "order.events";
       const partition = kafka.partitionOf(String(scheduler.random()));
       const record = kafka.appendRaw(topic, partition, "unreadable", scheduler.pick(UNREADABLE) ?? null);

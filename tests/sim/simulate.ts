@@ -34,7 +34,7 @@ export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   const { scheduler } = world;
   const { drainedAfterMs, unanswered, poisonFound, atRest } = await scheduler.drive(play(world, plan));
   const evidence = await world.evidence(drainedAfterMs);
-  const judged = world.kafka.wasPublishedUnaware ? ALL_RULES.filter((rule) => rule !== "I5") : ALL_RULES;
+  const judged = rulesAfter(world);
   const breaches = [
     ...judge(evidence, judged),
     ...atRest,
@@ -42,7 +42,7 @@ export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
     ...unanswered.map((text): Breach => ({ rule: "I8", text })),
     ...(await world.staleProducts()).map((text): Breach => ({ rule: "I5", text })),
     ...world.poisons.judge([...poisonFound]),
-    ...world.notSentAgain(evidence.outbox),
+    ...(judged.includes("I7") ? world.notSentAgain(evidence.outbox) : []),
     ...stores.all.flatMap(({ service, violations }) =>
       violations.map((text): Breach => ({ rule: "I4", text: `the database of ${service} had to refuse: ${text}` })),
     ),
@@ -55,6 +55,14 @@ export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
     orders: evidence.accounts.orders.length,
     tookMs: scheduler.now,
   };
+}
+
+/** All rules, but for what cannot hold after a loss of the broker's data that a relay could not see in time, or not at all. */
+function rulesAfter({ kafka }: World): readonly Rule[] {
+  const { wasPublishedUnaware, wasFilledByLate } = kafka;
+  return ALL_RULES.filter(
+    (rule) => (rule !== "I5" || !(wasPublishedUnaware || wasFilledByLate)) && (rule !== "I7" || !wasFilledByLate),
+  );
 }
 
 interface Rest {

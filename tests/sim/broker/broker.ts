@@ -13,8 +13,10 @@ export function simulatedBroker(around: BrokerSurroundings): Broker {
     if (ms === 0) return false;
     kafka.held += 1;
     kafka.late.add(record.value);
+    const { wipes } = kafka;
     scheduler.after(ms, undefined, `late: ${record.topic}/${record.key.slice(-6)}`, () => {
       kafka.held -= 1;
+      kafka.wasFilledByLate ||= kafka.wipes > wipes;
       kafka.append([record]);
     });
     return true;

@@ -49,6 +49,8 @@ export class Kafka {
   isComingBackEmpty = false;
   /** Whether anything was published after such a loss by a process that had not asked since then how far partitions go: it can stand in front of older messages of its key. */
   wasPublishedUnaware = false;
+  /** Whether a record that was late came after such a loss: it can fill its partition, so that the loss is not seen. */
+  wasFilledByLate = false;
   /** Whether nobody can reach it. */
   isAway = false;
   /** The messages that came late into their partitions, whole, and how many are to come yet. */
