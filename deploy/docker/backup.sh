@@ -9,6 +9,17 @@ set -eu
 directory=$1
 shift
 [ $# -gt 0 ] || set -- user order product delivery orchestrator
+check_services "$@"
+for service; do check_tools; done
+
+part=
+trial=
+clean_up() {
+  [ -z "$trial" ] || { service=$trial && drop_database "${trial}_trial"; } || :
+  [ -z "$part" ] || rm -f "$part"
+  rm -rf "$scratch"
+}
+trap clean_up EXIT
 mkdir -p "$directory"
 for service; do
   plain=$directory/$service.dump
@@ -19,11 +30,12 @@ for service; do
     in_database pg_dump -h /var/run/postgresql -U "$service" -d "$service" --format=custom || : >"$scratch/undumped"
   } </dev/null | if has_key; then cipher -e; else cat; fi >"$part"
   [ ! -e "$scratch/undumped" ] || die "$service: pg_dump failed; what was there before is still there"
-  tried=yes
-  make_database "$part" "${service}_trial" || tried=
+  trial=$service
+  make_database "$part" "${service}_trial" || die "$service: the dump could not be restored on trial; what was there before is still there"
   drop_database "${service}_trial"
-  [ -n "$tried" ] || die "$service: the dump could not be restored on trial; what was there before is still there"
+  trial=
   mv "$part" "$dump"
+  part=
   rm -f "$outdated"
   echo "$service: $(wc -c <"$dump") bytes in $dump, restored on trial"
 done

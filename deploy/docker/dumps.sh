@@ -10,11 +10,13 @@ die() {
 }
 
 case ${BACKUP_KEY:+variable}${BACKUP_KEY_FILE:+file} in
-  "") ;;
-  variable) ;;
+  "" | variable) ;;
   file) [ -n "$(head -n 1 "$BACKUP_KEY_FILE" 2>/dev/null)" ] || die "BACKUP_KEY_FILE: $BACKUP_KEY_FILE is missing or empty; write the key into its first line" ;;
   *) die "BACKUP_KEY and BACKUP_KEY_FILE are both set: keep one of them" ;;
 esac
+
+has_key() { [ -n "${BACKUP_KEY:-}${BACKUP_KEY_FILE:-}" ]; }
+if has_key && ! command -v openssl >/dev/null; then die "there is a key, but no openssl here to encrypt or decrypt with: install it"; fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -27,8 +29,6 @@ cipher() {
   if [ -n "${BACKUP_KEY_FILE:-}" ]; then pass=file:$BACKUP_KEY_FILE; else pass=env:BACKUP_KEY; fi
   openssl enc "$1" -aes-256-cbc -pbkdf2 -iter 600000 -md sha256 -salt -pass "$pass"
 }
-
-has_key() { [ -n "${BACKUP_KEY:-}${BACKUP_KEY_FILE:-}" ]; }
 
 # The file of a service's dump in $directory.
 dump_of() {
@@ -45,13 +45,36 @@ dump_of() {
 }
 
 in_database() { docker compose exec -T "$service-db" "$@"; }
-# Statements, each as its own; the database to be connected to comes first.
+# Statements in one session, each as its own, until one fails; the database to be connected to comes first.
 sql() {
   database=$1
   shift
   for statement; do
-    in_database psql -q -A -t -h /var/run/postgresql -U "$service" -d "$database" -v ON_ERROR_STOP=1 \
-      -c "set client_min_messages = warning" -c "$statement" </dev/null || return 1
+    set -- "$@" -c "$statement"
+    shift
+  done
+  in_database psql -q -A -t -h /var/run/postgresql -U "$service" -d "$database" -v ON_ERROR_STOP=1 \
+    -c "set client_min_messages = warning" "$@" </dev/null
+}
+
+# Refuses a name that is not a service with a database, and a name given twice.
+check_services() {
+  left=" user order product delivery orchestrator "
+  for service; do
+    case $left in
+      *" $service "*) left=${left%%" $service "*}" "${left#*" $service "} ;;
+      *) die "$service: name each of user, order, product, delivery, orchestrator once at most" ;;
+    esac
+  done
+}
+
+# pg_dump refuses a server that is newer than itself, and pg_restore a dump of a newer pg_dump.
+check_tools() {
+  versions=$(in_database sh -c 'pg_dump --version && pg_restore --version' </dev/null) || die "$service: pg_dump and pg_restore do not run in $service-db; does it run?"
+  server=$(sql postgres "show server_version")
+  for found in $(echo "$versions" | sed 's/^\([^ ]*\) [^0-9]*\([0-9]*\).*/\1:\2/'); do
+    [ "${found#*:}" -ge "${server%%[!0-9]*}" ] ||
+      die "$service: in $service-db ${found%:*} is of PostgreSQL ${found#*:}, the server of $server; give it an image in which both are of one version"
   done
 }
 

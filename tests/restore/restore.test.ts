@@ -5,8 +5,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { TokenPair } from "@shop/contracts/http/user";
 import { readBooks } from "@shop/local/books";
 import { freePort } from "@shop/local/free-port";
-import { databaseOwners } from "@shop/local/services";
+import { databaseOwners, type ServiceName } from "@shop/local/services";
 import { eventually } from "@shop/testing/eventually";
+import postgres from "postgres";
 import { depthsOf } from "../support/composed-depths.ts";
 import { composeProject, docker } from "../support/compose-project.ts";
 import { type ComposedShop, openComposedShop } from "../support/composed-shop.ts";
@@ -23,12 +24,82 @@ let lost: string;
 
 beforeAll(async () => {
   backups = await mkdtemp(join(tmpdir(), "backups-"));
-  shop = await openComposedShop(project, { withinMs: 90_000 });
+  shop = await openComposedShop(project, { withinMs: 180_000 });
 }, 1_200_000);
 afterAll(async () => {
   await compose("down", "--volumes", "--timeout", "15");
   await rm(backups, { recursive: true });
 }, 240_000);
+
+const urlOf = async (service: ServiceName): Promise<string> => {
+  const { databaseUrls } = await depthsOf(project);
+  return databaseUrls.get(service) ?? "";
+};
+
+/** Runs statements in a session of their own. */
+async function inSession<Answer>(url: string, work: (sql: postgres.Sql) => Promise<Answer>): Promise<Answer> {
+  const sql = postgres(url, { max: 1 });
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+/** The databases that backing up and restoring have left on a service's server beside its own. */
+async function databasesBeside(service: ServiceName): Promise<readonly string[]> {
+  const all = await inSession(
+    await urlOf(service),
+    (sql) => sql<{ datname: string }[]>`select datname from pg_database`,
+  );
+  return all.map(({ datname }) => datname).filter((name) => name.startsWith(`${service}_`));
+}
+
+/** While `work` goes on someone looks into a database, who connects again at once when the session is ended. */
+async function lookedInto<Answer>(service: ServiceName, work: () => Promise<Answer>): Promise<Answer> {
+  const url = await urlOf(service);
+  const over = new AbortController();
+  let sessionsEnded = 0;
+  const look = async () => {
+    while (!over.signal.aborted) {
+      const session = inSession(url, (sql) => {
+        over.signal.addEventListener("abort", () => void sql.end({ timeout: 0 }));
+        return sql`select pg_sleep(3600)`;
+      });
+      await session.catch(() => (sessionsEnded += over.signal.aborted ? 0 : 1));
+    }
+  };
+  const looking = look();
+  try {
+    return await work();
+  } finally {
+    over.abort();
+    await looking;
+    expect(sessionsEnded).toBeGreaterThan(0);
+  }
+}
+
+/** Makes a call of the accounts, again when the machine is too busy for it. */
+const post = (path: string, body: object): Promise<Response> =>
+  eventually(async () => {
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(project.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+    expect(response.status).not.toBe(503);
+    return response;
+  });
+
+async function logIn(): Promise<TokenPair> {
+  const response = await post("/login", { username: "customer", password: "customer-password" });
+  expect(response.status).toBe(200);
+  return (await response.json()) as TokenPair;
+}
+
+const refresh = ({ refreshToken }: TokenPair) => post("/login/refresh", { refreshToken });
+
+async function kids(): Promise<readonly string[]> {
+  const { keys } = (await (await fetch(`${project.url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] };
+  return keys.map(({ kid }) => kid);
+}
 
 /** But for the order that its own service has forgotten, as everybody is told. */
 async function untilTheBooksBalance(): Promise<void> {
@@ -49,6 +120,8 @@ test("a database whose disk was lost is restored: what was in the backup goes on
   await compose("rm", "--stop", "--force", "order", "order-db");
   await docker(["volume", "rm", project.volumeOf("order-db")]);
   await compose("up", "--detach", "--wait");
+  // The script starts what it needs.
+  await compose("stop", "kafka");
   await project.script(RESTORE, backups, "order");
   await compose("up", "--detach", "--wait", "--no-recreate");
 
@@ -64,27 +137,12 @@ test("a database whose disk was lost is restored: what was in the backup goes on
 }, 600_000);
 
 test("who restores the accounts brings back neither a key that was withdrawn nor a session that had ended, and hears so", async () => {
-  const logIn = async () => {
-    const body = JSON.stringify({ username: "customer", password: "customer-password" });
-    const headers = { "content-type": "application/json" };
-    return (await (await fetch(`${project.url}/login`, { method: "POST", headers, body })).json()) as TokenPair;
-  };
-  const refresh = ({ refreshToken }: TokenPair) =>
-    fetch(`${project.url}/login/refresh`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ refreshToken }),
-    });
-  const kids = async () =>
-    ((await (await fetch(`${project.url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] }).keys.map(
-      ({ kid }) => kid,
-    );
   const session = await logIn();
   const before = await kids();
   await project.script(BACKUP, backups, "user");
   await compose("exec", "-T", "user", "bun", "services/user/src/rotate-keys.ts", "--leaked");
 
-  const said = await project.script(RESTORE, backups, "user");
+  const said = await lookedInto("user", () => project.script(RESTORE, backups, "user"));
   expect(said).toContain("user: all keys of access tokens are new and every session has ended");
   await compose("up", "--detach", "--wait", "--no-recreate");
   const after = await eventually(async () => {
@@ -96,7 +154,7 @@ test("who restores the accounts brings back neither a key that was withdrawn nor
   expect((await refresh(session)).status).toBe(401);
   expect((await refresh(await logIn())).status).toBe(200);
   await project.script(RESTORE, "--confirm", "user");
-  shop = await openComposedShop(project, { withinMs: 60_000 });
+  shop = await openComposedShop(project, { withinMs: 180_000 });
 }, 400_000);
 
 test("a backup that is damaged, another service's or of another key is refused before anything is stopped or changed", async () => {
@@ -118,18 +176,44 @@ test("a backup that is damaged, another service's or of another key is refused b
     await rm(join(bad, name));
     expect((await shop.customer.getProduct(shop.productId)).price).toBe(price);
   }
-  const left = await compose(
-    "exec",
-    "-T",
-    "product-db",
-    "psql",
-    "-U",
-    "product",
-    "-Atc",
-    "select datname from pg_database",
-  );
-  expect(left.split("\n").filter((name) => name.startsWith("product_"))).toEqual([]);
+  expect(await databasesBeside("product")).toEqual([]);
 }, 240_000);
+
+test("signing keys that cannot be replaced end a restore of the accounts before anything is stopped or changed", async () => {
+  const refusing = await mkdtemp(join(backups, "refusing-"));
+  const url = await urlOf("user");
+  await inSession(url, async (sql) => {
+    await sql`create function refuse() returns trigger language plpgsql as $$ begin raise 'no keys today'; end $$`;
+    await sql`create trigger refuse before insert on signing_keys execute function refuse()`;
+    await project.script(BACKUP, refusing, "user");
+    await sql`drop trigger refuse on signing_keys`;
+    await sql`drop function refuse()`;
+  });
+  const session = await logIn();
+  const before = await kids();
+
+  await expect(project.script(RESTORE, refusing, "user")).rejects.toThrow("Nothing was stopped or changed.");
+  expect(await kids()).toEqual(before);
+  expect((await refresh(session)).status).toBe(200);
+  expect(await databasesBeside("user")).toEqual([]);
+}, 240_000);
+
+test("a restore whose second database cannot be renamed exchanges the first one back: what was live goes on, and the script says so", async () => {
+  await project.script(BACKUP, backups, "order", "delivery");
+  const newer = await shop.waitingOrder();
+  const server = new URL("/postgres", await urlOf("delivery"));
+  await inSession(server.href, async (sql) => {
+    await sql.begin(async (tx) => {
+      await tx`comment on database delivery is 'looked at'`;
+      await expect(project.script(RESTORE, backups, "order", "delivery")).rejects.toThrow(
+        /delivery: the databases of delivery-db could not be renamed[^]*The databases are again what they were, and the services run/u,
+      );
+    });
+  });
+  for (const service of ["order", "delivery"] as const) expect(await databasesBeside(service)).toEqual([]);
+  await compose("up", "--detach", "--wait", "--no-recreate");
+  await shop.complete(newer);
+}, 600_000);
 
 test("all databases are set back to one moment from encrypted backups: what has happened since is as if it never had, and the shop goes on", async () => {
   const { waitingOrder, complete } = shop;
@@ -154,7 +238,7 @@ test("all databases are set back to one moment from encrypted backups: what has 
   await project.script(RESTORE, "--confirm", "all");
 
   // Everybody logs in again.
-  shop = await openComposedShop(project, { withinMs: 60_000 });
+  shop = await openComposedShop(project, { withinMs: 180_000 });
   await eventually(() => orderBecomes(shop.customer, kept, "status", "PENDING"));
   await expect(shop.customer.getOrder(forgotten)).rejects.toThrow("There is no such order");
   await shop.complete(kept);
