@@ -21,6 +21,8 @@ export interface OrderWatch {
 const LOOK_EVERY_MS = 200;
 /** A look takes at most about a tenth of the time: a pause is so many times as long as the look before it. */
 const PAUSE_PER_LOOK = 9;
+/** The longest pause, in milliseconds: one look that was slow must not keep news from all watchers for ten times as long. */
+const MAX_PAUSE_MS = 2_000;
 const AWAY_BACKOFF = { firstMs: 200, maxMs: 2_000 };
 /** Orders per statement. */
 const CHUNK = 1_000;
@@ -81,7 +83,7 @@ export function watchOrders({
         await lookAt(orderIds);
         if (isTimeForAll) allLookedAtMs = clock.now();
         failures = 0;
-        pauseMs = (clock.elapsed() - startedMs) * PAUSE_PER_LOOK;
+        pauseMs = Math.min(MAX_PAUSE_MS, (clock.elapsed() - startedMs) * PAUSE_PER_LOOK);
       } catch (error) {
         failures += 1;
         if (failures === 1) logger.warn("watched orders cannot be looked at; their watchers wait", { error });
