@@ -24,6 +24,8 @@ export interface Verdict {
 const LOOK_MS = 500;
 const ORDERABLE_WITHIN_MS = 30_000;
 const REPLAY_PAUSE_MS = 2_000;
+/** Several times as long as an order service looks away from watched orders at most, in simulated milliseconds. */
+const TOLD_WITHIN_MS = 10_000;
 /** Longer than any service is away, in simulated milliseconds. */
 const POISON_FOUND_WITHIN_MS = 20 * 60_000;
 
@@ -105,6 +107,9 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   const last = drainedAfterMs === undefined || world.mayTimeOut ? [] : await lastOrders(scheduler, cast);
   if (last.length === 0) await untilQuiet(world, scheduler.now + quietWithinMs, load);
   const lists = drainedAfterMs === undefined ? [] : await judgeLists(world, cast);
+  const toldBefore = scheduler.now + TOLD_WITHIN_MS;
+  const untold = () => scheduler.look(() => world.watchers.judge(world.stores.of("order").monitor));
+  while (scheduler.now < toldBefore && (await untold()).length > 0) await scheduler.sleep(LOOK_MS);
   await world.watchers.leave();
   await world.stop();
   await scheduler.sleep(1);
