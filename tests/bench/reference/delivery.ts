@@ -1,7 +1,7 @@
 import { startConsumer } from "./consumer.ts";
 import { connect } from "./database.ts";
 import { serveReference } from "./management.ts";
-import { outboxRow } from "./message.ts";
+import { kept, outboxRow } from "./message.ts";
 import { startRelay } from "./relay.ts";
 import { readSettings } from "./settings.ts";
 
@@ -33,8 +33,7 @@ const counts = await startConsumer({
       insert into outbox (id, topic, key, payload)
       select id, 'reference.delivery.events', order_id::text, payload from work order by position
       returning id`;
-    const ids = new Set(written.map(({ id }) => id));
-    publish(replies.filter(({ id }) => ids.has(id)));
+    publish(kept(replies, written));
   },
 });
 serveReference(port, counts);

@@ -35,3 +35,12 @@ export function outboxRow(topic: ReferenceTopic, type: MessageType, about: Omit<
   const message: Message = { id, type, orderId, productId, quantity };
   return { id, topic, key: orderId, payload: JSON.stringify(message) };
 }
+
+/** Of the rows that a statement was given those that it wrote: it leaves out what the inbox knows. */
+export function kept<Row extends { readonly id: string }>(
+  rows: readonly Row[],
+  written: readonly { readonly id: string }[],
+): readonly Row[] {
+  const ids = new Set(written.map(({ id }) => id));
+  return rows.filter(({ id }) => ids.has(id));
+}

@@ -1,7 +1,8 @@
+import type { PendingQuery, Row } from "postgres";
 import { startConsumer } from "./consumer.ts";
 import { connect } from "./database.ts";
 import { serveReference } from "./management.ts";
-import { type Message, outboxRow } from "./message.ts";
+import { kept, type Message, outboxRow, type OutboxRow } from "./message.ts";
 import { startRelay } from "./relay.ts";
 import { readSettings } from "./settings.ts";
 
@@ -10,11 +11,18 @@ const { databaseUrl, kafkaBrokers, port } = readSettings(process.env);
 const sql = connect(databaseUrl);
 const publish = await startRelay({ name: "orchestrator", sql, kafkaBrokers });
 
+/** A part of a statement; it is sent with the statement it stands in. */
+type Fragment = PendingQuery<Row[]>;
+
 const idsOf = (messages: readonly Message[]) => messages.map(({ id }) => id);
 const ordersOf = (messages: readonly Message[]) => messages.map(({ orderId }) => orderId);
 
-async function begin(messages: readonly Message[]): Promise<void> {
-  const commands = messages.map((message) => outboxRow("reference.product.commands", "DecreaseProduct", message));
+/** @param change what becomes of the sagas of the messages in `work`, as a part of the statement's `with` */
+async function command(
+  messages: readonly Message[],
+  { topic, type, change }: Pick<OutboxRow, "topic"> & Pick<Message, "type"> & { readonly change: Fragment },
+): Promise<void> {
+  const commands = messages.map((message) => outboxRow(topic, type, message));
   const written = await sql<{ id: string }[]>`
     with fresh as (
       insert into inbox (id) select unnest(${idsOf(messages)}::uuid[]) on conflict do nothing returning id
@@ -23,41 +31,28 @@ async function begin(messages: readonly Message[]): Promise<void> {
       select given.* from unnest(
         ${idsOf(messages)}::uuid[],
         ${ordersOf(messages)}::uuid[],
-        ${idsOfRows(commands)}::uuid[],
+        ${commands.map(({ id }) => id)}::uuid[],
         ${commands.map(({ payload }) => payload)}::text[]
       ) with ordinality as given (handled_id, order_id, id, payload, position)
       join fresh on fresh.id = handled_id
     ),
-    begun as (insert into saga (order_id, state) select order_id, 'DECREASING' from work)
+    changed as (${change})
     insert into outbox (id, topic, key, payload)
-    select id, 'reference.product.commands', order_id::text, payload from work order by position
+    select id, ${topic}::text, order_id::text, payload from work order by position
     returning id`;
   publish(kept(commands, written));
 }
 
-async function createDeliveries(messages: readonly Message[]): Promise<void> {
-  const commands = messages.map((message) => outboxRow("reference.delivery.commands", "CreateDelivery", message));
-  const written = await sql<{ id: string }[]>`
-    with fresh as (
-      insert into inbox (id) select unnest(${idsOf(messages)}::uuid[]) on conflict do nothing returning id
-    ),
-    work as materialized (
-      select given.* from unnest(
-        ${idsOf(messages)}::uuid[],
-        ${ordersOf(messages)}::uuid[],
-        ${idsOfRows(commands)}::uuid[],
-        ${commands.map(({ payload }) => payload)}::text[]
-      ) with ordinality as given (handled_id, order_id, id, payload, position)
-      join fresh on fresh.id = handled_id
-    ),
-    moved as (
-      update saga set state = 'CREATING' from work
-      where saga.order_id = any(${ordersOf(messages)}::uuid[]) and saga.order_id = work.order_id
-    )
-    insert into outbox (id, topic, key, payload)
-    select id, 'reference.delivery.commands', order_id::text, payload from work order by position
-    returning id`;
-  publish(kept(commands, written));
+function begin(messages: readonly Message[]): Promise<void> {
+  const change = sql`insert into saga (order_id, state) select order_id, 'DECREASING' from work`;
+  return command(messages, { topic: "reference.product.commands", type: "DecreaseProduct", change });
+}
+
+function createDeliveries(messages: readonly Message[]): Promise<void> {
+  const change = sql`
+    update saga set state = 'CREATING' from work
+    where saga.order_id = any(${ordersOf(messages)}::uuid[]) and saga.order_id = work.order_id`;
+  return command(messages, { topic: "reference.delivery.commands", type: "CreateDelivery", change });
 }
 
 async function waitForRiders(messages: readonly Message[]): Promise<void> {
@@ -72,14 +67,6 @@ async function waitForRiders(messages: readonly Message[]): Promise<void> {
     )
     update saga set state = 'WAITING' from work
     where saga.order_id = any(${ordersOf(messages)}::uuid[]) and saga.order_id = work.order_id`;
-}
-
-const idsOfRows = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id);
-
-/** Of the rows that a statement was given those that it wrote: it leaves out what the inbox knows. */
-function kept<Row extends { readonly id: string }>(rows: readonly Row[], written: readonly { id: string }[]) {
-  const ids = new Set(idsOfRows(written));
-  return rows.filter(({ id }) => ids.has(id));
 }
 
 async function apply(type: Message["type"], messages: readonly Message[]): Promise<void> {

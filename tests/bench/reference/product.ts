@@ -1,7 +1,7 @@
 import { startConsumer } from "./consumer.ts";
 import { connect } from "./database.ts";
 import { serveReference } from "./management.ts";
-import { outboxRow } from "./message.ts";
+import { kept, outboxRow } from "./message.ts";
 import { startRelay } from "./relay.ts";
 import { readSettings } from "./settings.ts";
 
@@ -38,8 +38,7 @@ const counts = await startConsumer({
       insert into outbox (id, topic, key, payload)
       select id, 'reference.product.events', key, payload from work order by position
       returning id`;
-    const ids = new Set(written.map(({ id }) => id));
-    publish(replies.filter(({ id }) => ids.has(id)));
+    publish(kept(replies, written));
   },
 });
 serveReference(port, counts);
