@@ -12,7 +12,10 @@ export interface Metrics {
   count(name: string, labels?: Labels, by?: number): void;
   /** A series of a counter, there from now on. @returns adds to it: for what is counted so often that reading the labels each time would cost */
   counter(name: string, labels?: Labels): (by?: number) => void;
-  /** A value read each time the metrics are shown. */
+  /**
+   * A value read each time the metrics are shown. Several parts may share a name: the series of all of them are shown, and of one series, which its
+   * labels name, the value of the part that was added last.
+   */
   gauge(name: string, help: string, read: () => number | readonly Sample[]): void;
   /** A gauge's value, of one with labels the sum; undefined while nobody shows it. */
   read(name: string): number | undefined;
@@ -22,7 +25,10 @@ export interface Metrics {
 
 export function createMetrics(): Metrics {
   const counters = new Map<string, Map<string, { value: number }>>();
-  const gauges = new Map<string, { help: string; read: () => number | readonly Sample[] }>();
+  const gauges = new Map<
+    string,
+    { readonly help: string; readonly reads: readonly (() => number | readonly Sample[])[] }
+  >();
 
   function seriesOf(name: string, labels: Labels): { value: number } {
     const all = counters.get(name) ?? new Map<string, { value: number }>();
@@ -31,6 +37,15 @@ export function createMetrics(): Metrics {
     const series = all.get(key) ?? { value: 0 };
     all.set(key, series);
     return series;
+  }
+
+  /** The value of each series of a gauge, by its labels as they are shown. */
+  function seriesOfGauge(reads: readonly (() => number | readonly Sample[])[]): ReadonlyMap<string, number> {
+    const samples = reads.flatMap((read) => {
+      const given = read();
+      return typeof given === "number" ? [{ labels: {}, value: given }] : given;
+    });
+    return new Map(samples.map(({ labels, value }) => [formatLabels(labels), value]));
   }
 
   return {
@@ -44,11 +59,11 @@ export function createMetrics(): Metrics {
       };
     },
     gauge(name, help, read) {
-      gauges.set(name, { help, read });
+      gauges.set(name, { help, reads: [...(gauges.get(name)?.reads ?? []), read] });
     },
     read(name) {
-      const given = gauges.get(name)?.read();
-      return typeof given === "object" ? given.reduce((sum, { value }) => sum + value, 0) : given;
+      const gauge = gauges.get(name);
+      return gauge && [...seriesOfGauge(gauge.reads).values()].reduce((sum, value) => sum + value, 0);
     },
     expose() {
       const lines: string[] = [];
@@ -56,11 +71,9 @@ export function createMetrics(): Metrics {
         lines.push(`# TYPE ${name} counter`);
         for (const [labels, { value }] of series) lines.push(`${name}${labels} ${value}`);
       }
-      for (const [name, { help, read }] of gauges) {
-        const given = read();
-        const samples = typeof given === "number" ? [{ labels: {}, value: given }] : given;
+      for (const [name, { help, reads }] of gauges) {
         lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`);
-        for (const { labels, value } of samples) lines.push(`${name}${formatLabels(labels)} ${value}`);
+        for (const [labels, value] of seriesOfGauge(reads)) lines.push(`${name}${labels} ${value}`);
       }
       return `${lines.join("\n")}\n`;
     },

@@ -213,3 +213,18 @@ describe("an address that says nothing to anybody", () => {
     expect(attempted).toHaveLength(1);
   });
 });
+
+test("the addresses of each upstream are shown, also of one that is down when others were added after it", async () => {
+  createUpstreamPool({
+    ...{ name: "product", urls: [C], clock: systemClock },
+    ...{ logger: capturedLogger().logger, metrics },
+  });
+  answer(A, 200, { connection: "close" });
+  await eventually(async () => {
+    await send(true);
+    const shown = metrics.expose().match(/^http_upstream_addresses.*$/gm);
+    expect(shown).toContain('http_upstream_addresses{upstream="order",state="in"} 1');
+    expect(shown).toContain('http_upstream_addresses{upstream="order",state="out"} 1');
+    expect(shown).toContain('http_upstream_addresses{upstream="product",state="out"} 0');
+  });
+});
