@@ -15,7 +15,7 @@ import { type ProcessDatabase, simulatedDatabase } from "./store/driver.ts";
 import type { Store } from "./store/store.ts";
 
 /** What all replicas of a run have around them. */
-export interface Surroundings {
+export interface RunEnvironment {
   readonly scheduler: Scheduler;
   readonly kafka: Kafka;
   readonly mischief: Mischief;
@@ -49,14 +49,14 @@ export class Replica {
   readonly name: string;
   readonly participant: Participant;
   readonly #store: Store;
-  readonly #around: Surroundings;
+  readonly #around: RunEnvironment;
   #lives = 0;
   #life: Life | undefined;
   /** Whether it is started again after a crash. */
   #isMeantToRun = false;
   #clockOffsetMs = 0;
 
-  constructor(participant: Participant, number: number, store: Store, around: Surroundings) {
+  constructor(participant: Participant, number: number, store: Store, around: RunEnvironment) {
     this.name = `${participant.name}-${number}`;
     this.participant = participant;
     this.#store = store;

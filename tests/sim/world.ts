@@ -166,12 +166,12 @@ export class World {
 
   #stopsAt = Number.POSITIVE_INFINITY;
   /** Where the records lie that were there when everything was told to stop. */
-  #inTime: ReadonlySet<string> = new Set();
+  #onTime: ReadonlySet<string> = new Set();
 
   /** Stops all replicas, as SIGTERM does. */
   async stop(): Promise<void> {
     this.#stopsAt = this.scheduler.timeOfDay;
-    this.#inTime = new Set(this.kafka.history().map(placeOf));
+    this.#onTime = new Set(this.kafka.history().map(placeOf));
     await Promise.all(this.replicas.map((replica) => replica.stop()));
   }
 
@@ -308,7 +308,7 @@ export class World {
         journal: this.journal,
         planted,
         broughtForward: new Set([...this.kafka.late].map(idOf)),
-        tooLate: new Set(this.kafka.history().map(placeOf)).difference(this.#inTime),
+        tooLate: new Set(this.kafka.history().map(placeOf)).difference(this.#onTime),
         drainedAfterMs,
         drainWithinMs: DRAINED_WITHIN_MS,
         mayTimeOut: this.mayTimeOut,

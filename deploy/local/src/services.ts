@@ -20,7 +20,7 @@ export const serviceNames: readonly ServiceName[] = [
 /** Each owns a database of its name. */
 export const databaseOwners: readonly ServiceName[] = ["user", "order", "product", "delivery", "orchestrator"];
 
-interface Surroundings {
+interface Environment {
   readonly databaseUrls: ReadonlyMap<string, string>;
   readonly kafkaBrokers: string;
   /** Where each service is reached: a balancer, or each of its replicas. */
@@ -28,9 +28,9 @@ interface Surroundings {
 }
 
 /** The settings that tell a service where the others are: only of those it has to do with. */
-export function surroundingsOf(
+export function environmentOf(
   name: ServiceName,
-  { databaseUrls, kafkaBrokers, urls }: Surroundings,
+  { databaseUrls, kafkaBrokers, urls }: Environment,
 ): Record<string, string> {
   const url = (other: ServiceName, path = "") => (urls.get(other) ?? []).map((base) => base + path).join(",");
   const jwks = { JWKS_URL: url("user", "/.well-known/jwks.json") };

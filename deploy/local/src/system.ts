@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { freePort, requireFreePort } from "./free-port.ts";
 import { type Infrastructure, type InfrastructureOptions, startInfrastructure } from "./infrastructure.ts";
 import { packageFolder } from "./postgres-binaries.ts";
-import { databaseOwners, type ServiceName, serviceNames, surroundingsOf } from "./services.ts";
+import { databaseOwners, environmentOf, type ServiceName, serviceNames } from "./services.ts";
 import { SetupError } from "./setup-error.ts";
 import { createSupervisor, type ProcessSpec, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
@@ -86,7 +86,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
             ...COMPILER,
             ...withoutAddresses(environment),
             ...options.settings,
-            ...surroundingsOf(name, { databaseUrls, kafkaBrokers, urls }),
+            ...environmentOf(name, { databaseUrls, kafkaBrokers, urls }),
             ...options.settingsOf?.(replica, name),
           },
         }),

@@ -1,5 +1,5 @@
-import { startOrExplain } from "@shop/service/process";
+import { runMain } from "@shop/service/process";
 import { runParticipant } from "@shop/service/run";
 import { deliveryService } from "./service.ts";
 
-startOrExplain(() => runParticipant(deliveryService, process.env));
+runMain(() => runParticipant(deliveryService, process.env));

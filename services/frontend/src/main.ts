@@ -1,10 +1,10 @@
 import { loadConfig } from "@shop/runtime/config";
 import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
-import { runProcess, startOrExplain } from "@shop/service/process";
+import { runMain, runProcess } from "@shop/service/process";
 import { frontendRules, frontendSettings, isSecure } from "./config.ts";
 import { createFrontend } from "./service.ts";
 
-startOrExplain(() => {
+runMain(() => {
   const config = loadConfig(frontendSettings, process.env, { rules: frontendRules });
   runProcess({
     name: "frontend",

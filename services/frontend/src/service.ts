@@ -10,7 +10,7 @@ import { createRouteTable } from "@shop/http/routes";
 import { createStreamPlaces, defaultStreamLimits } from "@shop/http/stream-places";
 import { createUpstreamPool } from "@shop/http/upstream/pool";
 import { healthOf, ownHealth } from "@shop/service/health";
-import type { Built, ProcessParts } from "@shop/service/process";
+import type { ProcessParts, ServiceRuntime } from "@shop/service/process";
 import { createPages } from "./pages/pages.ts";
 import { createSessionCookies } from "./session/cookie.ts";
 import { createLoginService } from "./session/login-service.ts";
@@ -42,7 +42,7 @@ for (const { method, path, headers, success } of allEndpoints) {
 }
 
 /** The frontend: the pages, the sessions of browsers, and the way of every call of the API to the gateway. */
-export function createFrontend(dependencies: FrontendDependencies): Built {
+export function createFrontend(dependencies: FrontendDependencies): ServiceRuntime {
   const { gatewayUrls, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
   const { maxEventStreams = defaultStreamLimits.perProcess } = dependencies;
   const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, httpsOnly: secure, ...parts });

@@ -3,12 +3,12 @@ import { createRateLimit } from "@shop/http/rate-limit";
 import { createTokenVerifier } from "@shop/http/token-verifier";
 import { loadConfig } from "@shop/runtime/config";
 import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
-import { runProcess, startOrExplain } from "@shop/service/process";
+import { runMain, runProcess } from "@shop/service/process";
 import { streamLimits } from "@shop/service/settings";
 import { gatewaySettings } from "./config.ts";
 import { createGateway } from "./service.ts";
 
-startOrExplain(() => {
+runMain(() => {
   const config = loadConfig(gatewaySettings, process.env);
   runProcess({
     name: "gateway",

@@ -9,7 +9,7 @@ import type { RateLimit } from "@shop/http/rate-limit";
 import { createStreamPlaces, defaultStreamLimits, type StreamLimits } from "@shop/http/stream-places";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import { ownHealth } from "@shop/service/health";
-import type { Built, ProcessParts } from "@shop/service/process";
+import type { ProcessParts, ServiceRuntime } from "@shop/service/process";
 import { createAskEach } from "./ask.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { healthRoute } from "./health.ts";
@@ -35,7 +35,7 @@ export function createGateway({
   upstreamTimeoutMs,
   streamLimits = defaultStreamLimits,
   ...parts
-}: GatewayDependencies): Built {
+}: GatewayDependencies): ServiceRuntime {
   const app = createApp({ service: "gateway", ...parts });
   const forward = createForward({
     ...parts,

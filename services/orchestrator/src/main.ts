@@ -1,5 +1,5 @@
-import { startOrExplain } from "@shop/service/process";
+import { runMain } from "@shop/service/process";
 import { runParticipant } from "@shop/service/run";
 import { orchestratorService } from "./service.ts";
 
-startOrExplain(() => runParticipant(orchestratorService, process.env));
+runMain(() => runParticipant(orchestratorService, process.env));

@@ -1,5 +1,5 @@
-import { migrateAndLeave } from "@shop/service/migrate";
-import { startOrExplain } from "@shop/service/process";
+import { runMigrations } from "@shop/service/migrate";
+import { runMain } from "@shop/service/process";
 import { orchestratorService } from "./service.ts";
 
-startOrExplain(() => migrateAndLeave(orchestratorService, process.env));
+runMain(() => runMigrations(orchestratorService, process.env));

@@ -1,4 +1,4 @@
-import { together } from "@shop/messaging/handlers";
+import { combineHandlers } from "@shop/messaging/handlers";
 import type { Participant } from "@shop/service/participant";
 import { sagaRoutes } from "./http/routes.ts";
 import { auditHandlers } from "./messages/audit-handlers.ts";
@@ -13,7 +13,7 @@ export function createOrchestrator(versions: SagaVersions): Participant {
     name: "orchestrator",
     migrations: `${import.meta.dir}/../migrations`,
     topics: ["order.events", "product.events", "delivery.events"],
-    handlers: (context) => together(sagaHandlers(context, versions), auditHandlers(context)),
+    handlers: (context) => combineHandlers(sagaHandlers(context, versions), auditHandlers(context)),
     routes: (app, context) => sagaRoutes(app, context, versions),
     findings: { STUCK_SAGAS: "sagas_stuck", DRIFTING_ORDERS: "books_drift_orders" },
     background: [

@@ -1,5 +1,5 @@
-import { startOrExplain } from "@shop/service/process";
+import { runMain } from "@shop/service/process";
 import { runParticipant } from "@shop/service/run";
 import { orderService } from "./service.ts";
 
-startOrExplain(() => runParticipant(orderService, process.env));
+runMain(() => runParticipant(orderService, process.env));

@@ -1,5 +1,5 @@
-import { migrateAndLeave } from "@shop/service/migrate";
-import { startOrExplain } from "@shop/service/process";
+import { runMigrations } from "@shop/service/migrate";
+import { runMain } from "@shop/service/process";
 import { orderService } from "./service.ts";
 
-startOrExplain(() => migrateAndLeave(orderService, process.env));
+runMain(() => runMigrations(orderService, process.env));

@@ -1,5 +1,5 @@
-import { startOrExplain } from "@shop/service/process";
+import { runMain } from "@shop/service/process";
 import { runParticipant } from "@shop/service/run";
 import { productService } from "./service.ts";
 
-startOrExplain(() => runParticipant(productService, process.env));
+runMain(() => runParticipant(productService, process.env));

@@ -1,5 +1,5 @@
-import { migrateAndLeave } from "@shop/service/migrate";
-import { startOrExplain } from "@shop/service/process";
+import { runMigrations } from "@shop/service/migrate";
+import { runMain } from "@shop/service/process";
 import { productService } from "./service.ts";
 
-startOrExplain(() => migrateAndLeave(productService, process.env));
+runMain(() => runMigrations(productService, process.env));

@@ -1,12 +1,12 @@
 import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
-import { runProcess, startOrExplain } from "@shop/service/process";
+import { runMain, runProcess } from "@shop/service/process";
 import { databaseRules, databaseSettings, processSettings, tokenSettings } from "@shop/service/settings";
 import { createUserService } from "./service.ts";
 
 const { TOKEN_ISSUER, TOKEN_AUDIENCE } = tokenSettings;
 
-startOrExplain(() => {
+runMain(() => {
   const config = loadConfig(
     { ...processSettings("user"), ...databaseSettings, TOKEN_ISSUER, TOKEN_AUDIENCE },
     process.env,

@@ -1,5 +1,5 @@
-import { migrateAndLeave } from "@shop/service/migrate";
-import { startOrExplain } from "@shop/service/process";
+import { runMigrations } from "@shop/service/migrate";
+import { runMain } from "@shop/service/process";
 import { MIGRATIONS } from "./service.ts";
 
-startOrExplain(() => migrateAndLeave({ name: "user", migrations: MIGRATIONS }, process.env));
+runMain(() => runMigrations({ name: "user", migrations: MIGRATIONS }, process.env));

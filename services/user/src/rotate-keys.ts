@@ -1,9 +1,9 @@
 import { ConfigError } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
-import { doAndLeave } from "@shop/service/one-off";
-import { startOrExplain } from "@shop/service/process";
+import { runOnce } from "@shop/service/run-once";
+import { runMain } from "@shop/service/process";
 import { MIGRATIONS } from "./service.ts";
-import { type RotationReason, rotateSigningKeys } from "./use-cases/rotate-signing-keys.ts";
+import { rotateSigningKeys, type RotationReason } from "./use-cases/rotate-signing-keys.ts";
 
 const REASONS = new Map<string, RotationReason>([
   ["", "scheduled"],
@@ -11,12 +11,12 @@ const REASONS = new Map<string, RotationReason>([
   ["--restored", "restored"],
 ]);
 
-startOrExplain(() => {
+runMain(() => {
   const [given = "", ...others] = process.argv.slice(2);
   const reason = REASONS.get(given);
   if (reason === undefined || others.length > 0)
     throw new ConfigError("usage: bun services/user/src/rotate-keys.ts [--leaked | --restored]");
-  doAndLeave(
+  runOnce(
     {
       name: "user",
       migrations: MIGRATIONS,

@@ -15,7 +15,7 @@ import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import { createUserService } from "./service.ts";
-import { type RotationReason, rotateSigningKeys } from "./use-cases/rotate-signing-keys.ts";
+import { rotateSigningKeys, type RotationReason } from "./use-cases/rotate-signing-keys.ts";
 
 type Service = ReturnType<typeof createUserService>;
 const ISSUER = "https://shop.test";
@@ -97,7 +97,7 @@ const pairOf = async (response: Response | Promise<Response>) => (await (await r
 const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
 
 /** Lets time pass until housekeeping has been done once more. */
-async function keepHouse(): Promise<void> {
+async function untilHousekeepingRan(): Promise<void> {
   const old = { id: uuidV7(), username: "nobody-knows", failed_at: new Date(clock.now() - 3_600_000) };
   await sql`insert into login_failures ${sql(old)}`;
   await timers.advance(50_000);
@@ -235,7 +235,7 @@ describe("logging in", () => {
 
   test("housekeeping leaves the failures that still count", async () => {
     for (let attempt = 0; attempt < 10; attempt += 1) await logIn("nobody", "not this one");
-    await keepHouse();
+    await untilHousekeepingRan();
     expect(await countedFor("nobody")).toBe(10);
   });
 
@@ -243,7 +243,7 @@ describe("logging in", () => {
     for (const name of ["nobody", "none", "nil"]) await logIn(name, "not this one");
     skip(121_000);
     await logIn("lately", "not this one");
-    await keepHouse();
+    await untilHousekeepingRan();
     const names = await sql<{ username: string }[]>`select username from login_attempts`;
     expect(names.map(({ username }) => username)).toEqual(["lately"]);
   });
@@ -364,7 +364,7 @@ describe("refreshing", () => {
       skip(7 * 24 * 3_600_000);
       pair = await pairOf(refresh(pair.refreshToken));
     }
-    await keepHouse();
+    await untilHousekeepingRan();
     expect((await refresh(pair.refreshToken)).status).toBe(200);
   });
 

@@ -9,14 +9,14 @@ import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { healthRoute } from "@shop/service/health";
-import type { Built } from "@shop/service/process";
+import type { ServiceRuntime } from "@shop/service/process";
 import { ownDatabase } from "@shop/service/own-database";
 import type { UserContext } from "./context.ts";
 import { createAccessTokens } from "./credentials/access-tokens.ts";
 import { createGuessesInHand } from "./credentials/guesses-in-hand.ts";
 import { createPasswords } from "./credentials/passwords.ts";
 import { userRoutes } from "./http/routes.ts";
-import { loadSigningKeys, purge } from "./use-cases/keep-house.ts";
+import { loadSigningKeys, purge } from "./use-cases/housekeeping.ts";
 import { seedDemoUsers } from "./use-cases/seed-demo-users.ts";
 
 interface UserServiceDependencies {
@@ -42,7 +42,7 @@ const HOUSEKEEPING_EVERY_MS = 60_000;
 const LOOK_FOR_KEYS_EVERY_MS = 10_000;
 
 /** Builds the user service: users, logins, sessions and the keys of access tokens. Nothing is opened before `start`. */
-export function createUserService(dependencies: UserServiceDependencies): Built {
+export function createUserService(dependencies: UserServiceDependencies): ServiceRuntime {
   const { databaseUrl, migrateAtStart, tokenIssuer: issuer, tokenAudience: audience } = dependencies;
   const { identity, clock, ids, logger, metrics } = dependencies;
   const database = ownDatabase({

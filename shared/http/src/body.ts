@@ -28,7 +28,7 @@ export class SlowBodyError extends Error {
  * What `reading` gives, if that is there in time. Else what has come is dropped with the connection, which the answer closes.
  * @throws SlowBodyError
  */
-export function inTime<Value>(reading: Promise<Value>, withinMs: number): Promise<Value> {
+export function withTimeout<Value>(reading: Promise<Value>, withinMs: number): Promise<Value> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new SlowBodyError(withinMs)), withinMs);
     // What comes of a late one, which ends with the connection, is of no effect.
@@ -62,12 +62,12 @@ export const readJsonBody =
     const declared = Number(headers.get("content-length") ?? Number.NaN);
     if (declared > MAX_BODY_BYTES) return problemResponse(c, tooLarge);
     if (!(declared >= 0)) {
-      const bounded = await inTime(readBounded(c.req.raw.body), withinMs);
+      const bounded = await withTimeout(readBounded(c.req.raw.body), withinMs);
       if (bounded === undefined) return problemResponse(c, tooLarge);
       const { url, method, signal } = c.req.raw;
       c.req.raw = new Request(url, { method, headers, signal, body: bounded });
     }
-    const bytes = await inTime(c.req.arrayBuffer(), withinMs);
+    const bytes = await withTimeout(c.req.arrayBuffer(), withinMs);
     if (bytes.byteLength > MAX_BODY_BYTES) return problemResponse(c, tooLarge);
 
     const refusal = refuseMediaType(headers);

@@ -3,7 +3,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import type { AdmissionControl } from "./admission.ts";
 import { problem, problemResponse } from "./answer.ts";
 import { createBodyRoom } from "./body-room.ts";
-import { BODY_WITHIN_MS, inTime, MAX_BODY_BYTES, readBounded } from "./body.ts";
+import { BODY_WITHIN_MS, MAX_BODY_BYTES, readBounded, withTimeout } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
 import { isEventStream } from "./event-stream.ts";
@@ -220,8 +220,8 @@ export async function readBody(request: Request, withinMs: number = BODY_WITHIN_
   if (request.headers.has(BODY_TOO_LARGE)) return "too large";
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > MAX_BODY_BYTES) return "too large";
-  if (declared >= 0) return new Uint8Array(await inTime(request.arrayBuffer(), withinMs));
-  return (await inTime(readBounded(request.body), withinMs)) ?? "too large";
+  if (declared >= 0) return new Uint8Array(await withTimeout(request.arrayBuffer(), withinMs));
+  return (await withTimeout(readBounded(request.body), withinMs)) ?? "too large";
 }
 
 function headersOf(call: RequestCall, { authorization }: Forwarding, body: RequestBody, { host }: Target): Headers {

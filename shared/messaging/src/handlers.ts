@@ -72,7 +72,7 @@ export function byType(...routes: readonly Route[]): MessageHandlers {
 }
 
 /** The handlers of one service that have nothing to do with each other: no key has messages for two of them. */
-export function together(...all: readonly MessageHandlers[]): MessageHandlers {
+export function combineHandlers(...all: readonly MessageHandlers[]): MessageHandlers {
   return {
     types: new Set(all.flatMap(({ types }) => [...types])),
     async handle(tx, messages) {

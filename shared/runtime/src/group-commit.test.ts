@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { groupCommit, HeldUp } from "./group-commit.ts";
 
 const unlocked = { isHeldUp: () => false, nameOf: () => undefined };
-const inTime = { maxWaitMs: 1_000, clock: { elapsed: () => 0 }, ...unlocked };
+const timing = { maxWaitMs: 1_000, clock: { elapsed: () => 0 }, ...unlocked };
 
 /** Runs that end when the test says so. */
 function heldRuns() {
@@ -23,7 +23,7 @@ test("a lone item goes out at once; what comes meanwhile goes out together, each
     maxBatch: 3,
     maxInFlight: 1,
     maxWaiting: 9,
-    ...inTime,
+    ...timing,
     isEveryonesFault: () => false,
   });
   const results = Promise.all([1, 2, 3, 4, 5].map(commit));
@@ -44,7 +44,7 @@ test("an item that fails fails alone: the others of its batch are run again with
     maxBatch: 10,
     maxInFlight: 1,
     maxWaiting: 9,
-    ...inTime,
+    ...timing,
     isEveryonesFault: () => false,
   });
   const results = await Promise.allSettled([1, 2, 3, 4].map(commit));
@@ -62,7 +62,7 @@ test("an error that is no item's fault fails the whole batch at once", async () 
     maxBatch: 10,
     maxInFlight: 1,
     maxWaiting: 9,
-    ...inTime,
+    ...timing,
     isEveryonesFault: () => true,
   });
   const results = await Promise.allSettled([1, 2, 3, 4].map(commit));
@@ -77,7 +77,7 @@ test("behind a run that hangs only so many items wait; one more is told to try a
     maxBatch: 2,
     maxInFlight: 1,
     maxWaiting: 2,
-    ...inTime,
+    ...timing,
     isEveryonesFault: () => false,
   });
   const results = Promise.allSettled([1, 2, 3, 4].map(commit));

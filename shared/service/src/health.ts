@@ -15,7 +15,7 @@ import type { Messaging } from "@shop/messaging/messaging";
 import { type Clock, instant } from "@shop/runtime/clock";
 import type { Identity } from "@shop/runtime/identity";
 import type { Metrics } from "@shop/runtime/metrics";
-import { inTime } from "./in-time.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 /** What a service watches for, and the gauge that shows how much of it there is. */
 export type Findings = Readonly<Partial<Record<Finding, string>>>;
@@ -55,8 +55,8 @@ async function readMessaging(
   clock: Clock,
 ): Promise<MessagingHealth | undefined> {
   const [backlog, lag] = await Promise.all([
-    inTime(messaging.backlog(COUNTED_AT_MOST), clock, () => undefined),
-    inTime(messaging.lag(), clock, () => null),
+    withTimeout(messaging.backlog(COUNTED_AT_MOST), clock, () => undefined),
+    withTimeout(messaging.lag(), clock, () => null),
   ]);
   return backlog && { ...backlog, lag };
 }

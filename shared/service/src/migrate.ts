@@ -1,5 +1,5 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
-import { doAndLeave } from "./one-off.ts";
+import { runOnce } from "./run-once.ts";
 import type { Participant } from "./participant.ts";
 
 /**
@@ -7,10 +7,10 @@ import type { Participant } from "./participant.ts";
  * It waits for a database that is away, and for others that migrate. A migration that is wrong is logged, and it leaves with 1.
  * @throws ConfigError
  */
-export function migrateAndLeave(
+export function runMigrations(
   { name, migrations }: { readonly name: ServiceName; readonly migrations: Participant["migrations"] },
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   const failure = "the database cannot be migrated";
-  doAndLeave({ name, migrations, migrates: true, failure, work: async () => undefined }, environment);
+  runOnce({ name, migrations, migrates: true, failure, work: async () => undefined }, environment);
 }

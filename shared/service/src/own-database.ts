@@ -8,7 +8,7 @@ import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import { sql } from "drizzle-orm";
-import { inTime } from "./in-time.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 interface OwnDatabaseOptions {
   /** The service's name. */
@@ -97,7 +97,7 @@ export function ownDatabase({
     isUnavailable: (error) => !prepared || isTransient(error),
     async check() {
       if (!prepared) return "waiting for the database and its migrations";
-      return inTime(
+      return withTimeout(
         db.execute(sql`select 1`).then(() => "ok"),
         clock,
         (reason) => reason,

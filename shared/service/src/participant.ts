@@ -18,7 +18,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { type Findings, healthRoute } from "./health.ts";
-import { inTime } from "./in-time.ts";
+import { withTimeout } from "./with-timeout.ts";
 import { ownDatabase } from "./own-database.ts";
 
 /** Work beside requests and messages, such as timers. It runs until `signal` is aborted. */
@@ -152,7 +152,10 @@ export function createParticipant(participant: Participant, dependencies: Partic
   async function checkAll(): Promise<Readonly<Record<string, string>>> {
     const answer = await database.check();
     if (answer !== "ok" || readiness === undefined) return { database: answer };
-    return { database: answer, [readiness.name]: await inTime(readiness.check(context), clock, (reason) => reason) };
+    return {
+      database: answer,
+      [readiness.name]: await withTimeout(readiness.check(context), clock, (reason) => reason),
+    };
   }
 
   async function ready(): Promise<Readiness> {

@@ -10,15 +10,15 @@ import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
 
-/** What a process is, once it has been built. */
-export interface Built {
+/** What a process is, once it has been runtime. */
+export interface ServiceRuntime {
   readonly app: HttpApp;
   ready(): Promise<Readiness>;
   start(): void;
   stop(): Promise<void>;
 }
 
-/** What every process is built with. */
+/** What every process is runtime with. */
 export interface ProcessParts {
   readonly identity: Identity;
   readonly clock: Clock;
@@ -35,13 +35,13 @@ interface ProcessOptions {
     readonly DRAIN_MS: number;
     readonly RELEASE: string;
   };
-  readonly build: (parts: ProcessParts) => Built;
+  readonly build: (parts: ProcessParts) => ServiceRuntime;
 }
 
 /**
  * Starts a process. What its operator can set right, a missing setting or a port in use, is said in a sentence instead of a stack trace.
  */
-export function startOrExplain(start: () => void): void {
+export function runMain(start: () => void): void {
   try {
     start();
   } catch (error) {
@@ -61,21 +61,21 @@ export function runProcess({ name, settings, build }: ProcessOptions): void {
     instance: `${hostname()}/${process.pid}`,
     startedAt: instant(clock),
   };
-  const built = build({ identity, clock, logger, metrics });
-  const managementApp = createManagementApp({ ready: () => built.ready(), metrics });
+  const runtime = build({ identity, clock, logger, metrics });
+  const managementApp = createManagementApp({ ready: () => runtime.ready(), metrics });
   const listening = serve({
-    app: built.app,
+    app: runtime.app,
     managementApp,
     port: settings.PORT,
     managementPort: settings.MANAGEMENT_PORT,
     logger,
-    ready: () => built.ready(),
+    ready: () => runtime.ready(),
     drainMs: settings.DRAIN_MS,
   });
   const parts = [
     { name: "HTTP", stop: () => listening.stop() },
-    { name: name, stop: () => built.stop() },
+    { name: name, stop: () => runtime.stop() },
   ];
   stopOnSignal(() => stopInOrder(parts, logger), logger);
-  built.start();
+  runtime.start();
 }

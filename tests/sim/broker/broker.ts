@@ -1,9 +1,9 @@
 import type { Broker, RecordToPublish } from "@shop/messaging/broker";
-import { ask, type BrokerSurroundings } from "./request.ts";
+import { ask, type BrokerEnvironment } from "./request.ts";
 import { simulatedSubscription } from "./subscription.ts";
 
 /** The broker as one process has it, at the seam where otherwise Kafka's client is. */
-export function simulatedBroker(around: BrokerSurroundings): Broker {
+export function simulatedBroker(around: BrokerEnvironment): Broker {
   const { kafka, scheduler, process, mischief } = around;
   let wipesSeen = kafka.wipes;
 

@@ -7,7 +7,7 @@ import type { Scheduler } from "../scheduler.ts";
 import type { Kafka } from "./kafka.ts";
 
 /** What a process needs to have dealings with the simulated Kafka. */
-export interface BrokerSurroundings {
+export interface BrokerEnvironment {
   readonly process: Process;
   readonly kafka: Kafka;
   readonly scheduler: Scheduler;
@@ -25,7 +25,7 @@ const REQUEST_TIMEOUT_MS = 2_000;
 
 /** Has something done by the broker, at some time, and hears what became of it at some later time, or of something else. */
 export function ask<Result>(
-  { process, kafka, scheduler, mischief, crash }: Omit<BrokerSurroundings, "clock" | "logger" | "metrics" | "maxBatch">,
+  { process, kafka, scheduler, mischief, crash }: Omit<BrokerEnvironment, "clock" | "logger" | "metrics" | "maxBatch">,
   asked: Asked | undefined,
   label: string,
   perform: (fate: "whole" | "unanswered") => Result,

@@ -1,6 +1,6 @@
 import type { BrokerRecord, SubscribeOptions, Subscription } from "@shop/messaging/broker";
 import { createWorkQueue, type HandledOffset } from "@shop/messaging/kafka/work-queue";
-import { ask, type BrokerSurroundings } from "./request.ts";
+import { ask, type BrokerEnvironment } from "./request.ts";
 import type { Member, Position } from "./kafka.ts";
 
 /** As in `subscription.ts` of the messaging: how soon what was handled is committed, and a fetch with nothing to bring returns. */
@@ -23,7 +23,7 @@ class Rejoin extends Error {
  * is played here: it joins, reads on from what was committed, learns of a rebalance with its next request, and begins anew.
  */
 export function simulatedSubscription(
-  around: BrokerSurroundings,
+  around: BrokerEnvironment,
   { groupId, topics, handle }: SubscribeOptions,
 ): Subscription {
   const { kafka, scheduler, process, clock, logger, metrics } = around;

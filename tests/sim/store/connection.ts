@@ -6,7 +6,7 @@ import type { Operation } from "./operations.ts";
 import { atSimulatedTime, type Session, SESSION_NAME, type Store } from "./store.ts";
 
 /** What the connections of one process have in common. */
-export interface Surroundings {
+export interface Environment {
   readonly process: Process;
   readonly store: Store;
   readonly scheduler: Scheduler;
@@ -36,7 +36,7 @@ interface ConnectionOptions {
 
 /** A connection of a process to its database: a session of its own from its first statement to its end or its loss. What is asked of it is done in turn. */
 export class Connection {
-  readonly #around: Surroundings;
+  readonly #around: Environment;
   readonly #onLost: () => void;
   readonly #name: string;
   #session: Session | undefined;
@@ -49,7 +49,7 @@ export class Connection {
   inTransaction = false;
 
   constructor(
-    around: Surroundings,
+    around: Environment,
     { onLost = () => undefined, lockTimeoutMs = LOCK_TIMEOUT_MS, name = SESSION_NAME }: ConnectionOptions = {},
   ) {
     this.#around = around;

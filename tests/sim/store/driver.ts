@@ -2,7 +2,7 @@ import type { Database } from "@shop/database/connect";
 import type { DatabaseDriver } from "@shop/database/driver";
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
-import { Connection, type Surroundings } from "./connection.ts";
+import { Connection, type Environment } from "./connection.ts";
 
 /** What a process has to do with its database, to be taken from it when it crashes or freezes. */
 export interface ProcessDatabase {
@@ -44,7 +44,7 @@ function queryOf(send: (wantsArrays: () => boolean) => Promise<unknown>): Query 
 
 /** The database of one process, behind the seam where otherwise PostgreSQL's driver is. */
 export function simulatedDatabase(
-  around: Surroundings & { readonly connections?: number | undefined },
+  around: Environment & { readonly connections?: number | undefined },
 ): ProcessDatabase {
   const { process, store, scheduler, mischief, connections = POOL } = around;
   const pooled = new Set<Connection>();

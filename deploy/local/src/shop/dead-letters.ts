@@ -1,4 +1,4 @@
-import { legible } from "@shop/client/legible";
+import { escapeInvisible } from "@shop/client/escape-invisible";
 import type { Shop } from "@shop/client/shop";
 import { type Command, everyItem, type Given, idOf, IncompleteError, oneOf, type Row, UsageError } from "./command.ts";
 
@@ -16,7 +16,7 @@ const ENDS: readonly Replayed["outcome"][] = ["APPLIED", "KNOWN", "NOT_HANDLED"]
 const LOOKED_THROUGH = { limit: "1000" };
 
 /** Messages are whatever anybody wrote: nothing of them may steer the terminal, and each is one line of a table. */
-const inOneLine = (text: string) => legible(text).replaceAll(/\s+/g, " ");
+const inOneLine = (text: string) => escapeInvisible(text).replaceAll(/\s+/g, " ");
 
 const letterRow = (letter: DeadLetter): Row => ({
   shown: {
@@ -32,7 +32,7 @@ const letterRow = (letter: DeadLetter): Row => ({
 
 function* factsOf(letter: DeadLetter): Generator<Row> {
   const { payload, headers, partition, offset, ...facts } = letter;
-  const lines = payload === null ? ["(none)"] : legible(readable(payload)).split("\n");
+  const lines = payload === null ? ["(none)"] : escapeInvisible(readable(payload)).split("\n");
   const shown: readonly (readonly [string, string])[] = [
     ...Object.entries(facts).map(([name, value]) => [name, inOneLine(value ?? "")] as const),
     ["record", `partition ${partition}, offset ${offset}`],

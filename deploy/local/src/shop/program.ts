@@ -5,7 +5,7 @@ import { type Given, IncompleteError, type Row, UsageError } from "./command.ts"
 import { commands } from "./commands.ts";
 import { HELP } from "./help.ts";
 
-export interface Surroundings {
+export interface Environment {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Asked for the password's line when the environment has none. */
   readonly readLine: () => Promise<string | undefined>;
@@ -24,10 +24,10 @@ const OPTIONS = {
 } as const;
 
 /** Runs one command line. @returns the code to leave with */
-export async function runShop(argv: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { error: complain } = surroundings;
+export async function runShop(argv: readonly string[], environment: Environment): Promise<number> {
+  const { error: complain } = environment;
   try {
-    return (await run(argv, surroundings)) ? EXIT.done : EXIT.notWell;
+    return (await run(argv, environment)) ? EXIT.done : EXIT.notWell;
   } catch (error) {
     if (error instanceof UsageError) complain(`${error.message} See: bun run shop --help`);
     else if (error instanceof ProblemError || error instanceof IncompleteError) complain(error.message);
@@ -39,7 +39,7 @@ export async function runShop(argv: readonly string[], surroundings: Surrounding
 }
 
 /** @returns whether all that was shown is well */
-async function run(argv: readonly string[], { environment, readLine, out }: Surroundings): Promise<boolean> {
+async function run(argv: readonly string[], { environment, readLine, out }: Environment): Promise<boolean> {
   const { values, positionals } = parse(argv);
   const [name, ...words] = positionals;
   if (values.help || name === undefined) {

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { isolated } from "@shop/client/legible";
+import { isolated } from "@shop/client/escape-invisible";
 import { ProblemError } from "@shop/client/problem-error";
 import type { Language } from "../pages/preferences.ts";
 import { AppContext, type AppState, type Theme } from "./app-state.ts";

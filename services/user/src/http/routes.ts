@@ -5,7 +5,7 @@ import type { UserContext } from "../context.ts";
 import { logIn } from "../use-cases/log-in.ts";
 import { logOut } from "../use-cases/log-out.ts";
 import { refreshLogin } from "../use-cases/refresh-login.ts";
-import { showMe } from "../use-cases/show-me.ts";
+import { getMe } from "../use-cases/get-me.ts";
 import { signUp } from "../use-cases/sign-up.ts";
 
 /** Readers may keep the keys this long, in seconds; they ask anew for a key id that they do not know. */
@@ -45,7 +45,7 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
   });
 
   app.handle(calls.getMe, async ({ principal, signal }) => {
-    const user = await showMe(context, { userId: principal.id, signal });
+    const user = await getMe(context, { userId: principal.id, signal });
     return user ? done(user) : problem("UNAUTHENTICATED", "The user of this token is gone.");
   });
 

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { useApp } from "../app-state.ts";
 import { Icon } from "../parts/icon.tsx";
-import { legible } from "@shop/client/legible";
+import { escapeInvisible } from "@shop/client/escape-invisible";
 import { OpenSaga } from "./open-saga.tsx";
 import { Replay } from "./replay.tsx";
 
@@ -25,7 +25,7 @@ export function DeadLetterCard({ letter, parked, onHandled, onKey }: DeadLetterC
       <details class="letter">
         <summary class="row">
           <span class="row-what">
-            <b>{type === null ? t.noType : legible(type)}</b>
+            <b>{type === null ? t.noType : escapeInvisible(type)}</b>
             <span class="quiet">
               {texts.participants[service]} · {t.causes[cause]} · {format.day(failedAt)}
               {parked.length === 0 ? null : ` · ${t.waitBehind(parked.length)}`}
@@ -38,7 +38,7 @@ export function DeadLetterCard({ letter, parked, onHandled, onKey }: DeadLetterC
         </summary>
         <div class="letter-body">
           <pre class="reason" tabIndex={0} role="group" aria-label={t.reason}>
-            {legible(detail)}
+            {escapeInvisible(detail)}
           </pre>
           <Facts letter={letter} />
           <Headers headers={letter.headers} />
@@ -65,7 +65,7 @@ function Parked({ letters }: { readonly letters: readonly DeadLetter[] }) {
       <ol class="parked">
         {letters.map(({ id, type, failedAt }) => (
           <li key={id}>
-            {legible(type ?? "")} <span class="quiet">{format.time(failedAt)}</span>
+            {escapeInvisible(type ?? "")} <span class="quiet">{format.time(failedAt)}</span>
           </li>
         ))}
       </ol>
@@ -94,11 +94,11 @@ function Facts({ letter: { key, messageId } }: { readonly letter: DeadLetter }) 
     <dl class="facts-list">
       <dt>{t.key}</dt>
       <dd class="mono">
-        {key === null ? t.nothing : legible(key)}
+        {key === null ? t.nothing : escapeInvisible(key)}
         {key !== null && UUID.test(key) ? <OpenSaga orderId={key} class="quiet-button" /> : null}
       </dd>
       <dt>{t.messageId}</dt>
-      <dd class="mono">{messageId === null ? t.nothing : legible(messageId)}</dd>
+      <dd class="mono">{messageId === null ? t.nothing : escapeInvisible(messageId)}</dd>
     </dl>
   );
 }
@@ -114,8 +114,8 @@ function Headers({ headers }: { readonly headers: DeadLetter["headers"] }) {
       <h3>{t.headers}</h3>
       <dl class="facts-list mono">
         {entries.map(([name, value]) => [
-          <dt key={name}>{legible(name)}</dt>,
-          <dd key={`${name} value`}>{legible(value)}</dd>,
+          <dt key={name}>{escapeInvisible(name)}</dt>,
+          <dd key={`${name} value`}>{escapeInvisible(value)}</dd>,
         ])}
       </dl>
     </>
@@ -145,7 +145,7 @@ function Payload({ letter: { payload } }: { readonly letter: DeadLetter }) {
       {encoding === "base64" ? <p class="hint">{t.notText}</p> : null}
       {shownBytes < bytes - 2 ? <p class="hint">{t.beginning}</p> : null}
       <pre tabIndex={0} role="group" aria-label={t.payload}>
-        {legible(isRaw || parsed === undefined ? text : parsed)}
+        {escapeInvisible(isRaw || parsed === undefined ? text : parsed)}
       </pre>
       {parsed === undefined ? null : (
         <label class="check">

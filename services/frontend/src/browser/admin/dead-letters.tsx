@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { DeadLetterCause, ParticipantName } from "@shop/contracts/http/dead-letter";
-import { legible } from "@shop/client/legible";
+import { escapeInvisible } from "@shop/client/escape-invisible";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
@@ -75,7 +75,7 @@ export function DeadLettersPage() {
         />
         {filters.key === "" ? null : (
           <button type="button" class="button" onClick={() => setFilters({ ...filters, key: "" })}>
-            {t.ofKey(legible(shortId(filters.key)))} <Icon name="close" size={16} />
+            {t.ofKey(escapeInvisible(shortId(filters.key)))} <Icon name="close" size={16} />
             <span class="unseen">{t.anyKey}</span>
           </button>
         )}

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { isolated } from "@shop/client/legible";
+import { isolated } from "@shop/client/escape-invisible";
 import type { Order, OrderStatus } from "@shop/contracts/http/order";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { isolated } from "@shop/client/legible";
+import { isolated } from "@shop/client/escape-invisible";
 import type { Product } from "@shop/contracts/http/product";
 import { useApp } from "../app-state.ts";
 import { usePages } from "../load.ts";

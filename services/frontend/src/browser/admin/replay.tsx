@@ -3,7 +3,7 @@ import type { DeadLetter, ReplayOutcome } from "@shop/contracts/http/dead-letter
 import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
 import { shop } from "../shop.ts";
-import { legible } from "@shop/client/legible";
+import { escapeInvisible } from "@shop/client/escape-invisible";
 
 interface ReplayProps {
   readonly letter: DeadLetter;
@@ -40,7 +40,7 @@ export function Replay({ letter, onHandled }: ReplayProps) {
           <p>
             {comesOff ? t.wouldBe[tried.outcome] : t.outcomes[tried.outcome]}
             {tried.released === 0 ? null : ` ${t.withIt(tried.released)}`}
-            {tried.detail === null ? null : <small class="request-id">{legible(tried.detail)}</small>}
+            {tried.detail === null ? null : <small class="request-id">{escapeInvisible(tried.detail)}</small>}
           </p>
         </div>
       )}

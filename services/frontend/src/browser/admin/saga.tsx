@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { legible } from "@shop/client/legible";
+import { escapeInvisible } from "@shop/client/escape-invisible";
 import type { Saga } from "@shop/contracts/http/saga";
 import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
@@ -65,7 +65,7 @@ export function SagaPage({ id }: { readonly id: string }) {
                   <span>
                     <b>{entry.message ?? (BY_OPERATOR.test(entry.detail) ? texts.roles.admin : t.timer)}</b>{" "}
                     <span class="quiet">{texts.sagaStep[entry.step]}</span>
-                    {entry.detail === "" ? null : <p class="quiet">{legible(entry.detail)}</p>}
+                    {entry.detail === "" ? null : <p class="quiet">{escapeInvisible(entry.detail)}</p>}
                     {entry.times > 1 ? <p class="quiet">{t.repeated(entry.times, format.time(entry.lastAt))}</p> : null}
                   </span>
                 </li>

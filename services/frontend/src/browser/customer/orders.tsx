@@ -1,4 +1,4 @@
-import { isolated } from "@shop/client/legible";
+import { isolated } from "@shop/client/escape-invisible";
 import type { Order } from "@shop/contracts/http/order";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";

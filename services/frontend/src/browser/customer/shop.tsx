@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { harmless, isolated } from "@shop/client/legible";
+import { harmless, isolated } from "@shop/client/escape-invisible";
 import type { Product } from "@shop/contracts/http/product";
 import { useApp } from "../app-state.ts";
 import { MAX_PRODUCTS, MAX_QUANTITY } from "../limits.ts";

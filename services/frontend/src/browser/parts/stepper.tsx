@@ -1,4 +1,4 @@
-import { harmless } from "@shop/client/legible";
+import { harmless } from "@shop/client/escape-invisible";
 import { useApp } from "../app-state.ts";
 
 interface StepperProps {

@@ -1,4 +1,4 @@
-import { harmless, piecesOf } from "@shop/client/legible";
+import { harmless, piecesOf } from "@shop/client/escape-invisible";
 
 /** What a person wrote, shown to others: nothing of it is hidden, and it changes nothing around it. A letter that pretends to be another one is underlined. */
 export function Written({ children }: { readonly children: string }) {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { harmless, isolated, legible, piecesOf } from "./legible.ts";
+import { escapeInvisible, harmless, isolated, piecesOf } from "./escape-invisible.ts";
 
 test("what a message hides is seen, and what it says stays as it is", () => {
-  expect(legible('{"name": "달항아리 🏺",\n\t"price": 1}')).toBe('{"name": "달항아리 🏺",\n\t"price": 1}');
-  expect(legible("a\u0000b\u001b[31m\u007f\r")).toBe("a\\u{0}b\\u{1b}[31m\\u{7f}\\u{d}");
-  expect(legible("\u202Egnp.exe\u2066\u200B\uFEFF\u2028")).toBe("\\u{202e}gnp.exe\\u{2066}\\u{200b}\\u{feff}\\u{2028}");
-  expect(legible("a\u3164b\u2800\u00ad\ufe0f")).toBe("a\\u{3164}b\\u{2800}\\u{ad}\\u{fe0f}");
+  expect(escapeInvisible('{"name": "달항아리 🏺",\n\t"price": 1}')).toBe('{"name": "달항아리 🏺",\n\t"price": 1}');
+  expect(escapeInvisible("a\u0000b\u001b[31m\u007f\r")).toBe("a\\u{0}b\\u{1b}[31m\\u{7f}\\u{d}");
+  expect(escapeInvisible("\u202Egnp.exe\u2066\u200B\uFEFF\u2028")).toBe(
+    "\\u{202e}gnp.exe\\u{2066}\\u{200b}\\u{feff}\\u{2028}",
+  );
+  expect(escapeInvisible("a\u3164b\u2800\u00ad\ufe0f")).toBe("a\\u{3164}b\\u{2800}\\u{ad}\\u{fe0f}");
 });
 
 describe("what a person wrote", () => {

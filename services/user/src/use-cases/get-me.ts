@@ -4,7 +4,7 @@ import { findUser } from "../db/users.ts";
 import { shownUser } from "./sign-up.ts";
 
 /** @returns undefined when the user is gone, though their token still lives */
-export async function showMe(
+export async function getMe(
   { read }: UserContext,
   { userId, signal }: { readonly userId: string; readonly signal: AbortSignal },
 ): Promise<User | undefined> {

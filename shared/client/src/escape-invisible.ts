@@ -16,7 +16,7 @@ const escaped = (character: string) => `\\u{${(character.codePointAt(0) ?? 0).to
  * What a program may have written, so that every character of it is seen: control characters, such that change the direction of writing and such that
  * take no room become their code points. Line breaks and tabs stay.
  */
-export function legible(text: string): string {
+export function escapeInvisible(text: string): string {
   return text.replace(HIDDEN_ONES, escaped);
 }
 

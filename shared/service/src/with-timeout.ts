@@ -4,7 +4,7 @@ import { errorText } from "@shop/runtime/errors";
 const TIMEOUT_MS = 1_000;
 
 /** What a look at something gives, or what `otherwise` makes of there being no answer within a second: a probe must not hang with what it probes. */
-export function inTime<Value, Other>(
+export function withTimeout<Value, Other>(
   look: Promise<Value>,
   clock: Clock,
   otherwise: (reason: string) => Other,

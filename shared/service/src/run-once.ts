@@ -7,7 +7,7 @@ import { ownDatabase } from "./own-database.ts";
 import type { Participant } from "./participant.ts";
 import { databaseRules, databaseSettings, processSettings } from "./settings.ts";
 
-interface OneOff {
+interface RunOnceOptions {
   readonly name: ServiceName;
   readonly migrations: Participant["migrations"];
   /** Whether it brings the database to the newest migration; otherwise it waits until someone else has. */
@@ -24,8 +24,8 @@ const { ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA } = databaseSettings;
  * database that is away.
  * @throws ConfigError
  */
-export function doAndLeave(
-  { name, migrations, migrates, failure, work }: OneOff,
+export function runOnce(
+  { name, migrations, migrates, failure, work }: RunOnceOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   const { LOG_LEVEL } = processSettings(name);
