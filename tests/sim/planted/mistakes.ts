@@ -213,14 +213,14 @@ export const MISTAKES: readonly Mistake[] = [
   },
   {
     name: "delivery: any rider completes what another has claimed",
-    file: "services/delivery/src/domain/riding.ts",
+    file: "services/delivery/src/domain/delivery-lifecycle.ts",
     found:
       '      if (delivery.riderId !== null && delivery.riderId !== riderId) return refused("DELIVERY_TAKEN");\n      return { kind: "changed", after: { status: "COMPLETE"',
     replaced: '      return { kind: "changed", after: { status: "COMPLETE"',
   },
   {
     name: "delivery: a second rider claims what the first has",
-    file: "services/delivery/src/domain/riding.ts",
+    file: "services/delivery/src/domain/delivery-lifecycle.ts",
     found: '  if (delivery.riderId !== null) return refused("DELIVERY_TAKEN");\n',
     replaced: "",
   },

@@ -6,7 +6,7 @@ import { ExplainedError } from "@shop/runtime/errors";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
-import type { Standing } from "../domain/riding.ts";
+import type { DeliveryState } from "../domain/delivery-lifecycle.ts";
 import { delivery } from "./schema.ts";
 
 export type DeliveryRow = typeof delivery.$inferSelect;
@@ -23,7 +23,7 @@ export interface DeliveryOrder {
 }
 
 /** Which delivery an order has, and how it stands. */
-export type DeliveryOfOrder = { readonly id: string; readonly orderId: string } & Standing;
+export type DeliveryOfOrder = { readonly id: string; readonly orderId: string } & DeliveryState;
 
 export interface NewDelivery extends DeliveryOrder {
   readonly id: string;
@@ -39,7 +39,7 @@ async function store(
   wanted: readonly NewDelivery[],
   { status, statusIfKnown, now }: { readonly status: DeliveryStatus; readonly statusIfKnown: SQL; readonly now: Date },
 ): Promise<readonly DeliveryOfOrder[]> {
-  const rows = await tx.execute<StandingRow>(sql`
+  const rows = await tx.execute<DeliveryStateRow>(sql`
     insert into delivery (id, order_id, customer_id, status, delivery_address, created_at, updated_at)
     select id, "orderId", "customerId", ${status}, "deliveryAddress", ${now.toISOString()}, ${now.toISOString()}
     from json_to_recordset(${jsonRows(wanted)}) as wanted(id uuid, "orderId" uuid, "customerId" uuid, "deliveryAddress" text)
@@ -48,13 +48,13 @@ async function store(
       updated_at = case when delivery.status = ${statusIfKnown} then delivery.updated_at else excluded.updated_at end
     returning id, order_id as "orderId", status, rider_id as "riderId", fail_reason as "failReason",
       (extract(epoch from completed_at) * 1000)::float8 as "completedAtMs"`);
-  return rows.map(({ id, orderId, completedAtMs, ...standing }) => {
+  return rows.map(({ id, orderId, completedAtMs, ...state }) => {
     const completedAt = completedAtMs === null ? null : new Date(completedAtMs);
-    return { id, orderId, ...standingOf({ ...standing, completedAt }) };
+    return { id, orderId, ...deliveryStateOf({ ...state, completedAt }) };
   });
 }
 
-interface StandingRow extends Record<string, unknown> {
+interface DeliveryStateRow extends Record<string, unknown> {
   readonly id: string;
   readonly orderId: string;
   readonly status: DeliveryStatus;
@@ -95,7 +95,7 @@ export async function lockDelivery(tx: Transaction, id: string): Promise<void> {
   await tx.execute(sql`select from delivery where id = ${id} for no key update`);
 }
 
-export interface StandingChange {
+export interface DeliveryStateChange {
   readonly before: DeliveryRow;
   readonly after: DeliveryRow;
 }
@@ -107,9 +107,9 @@ export interface StandingChange {
  * @param insertMessages makes the insert of the messages, given a query for the ids of the deliveries that were changed
  * @returns the ids of those that were changed
  */
-export async function changeStandings(
+export async function changeDeliveryStates(
   db: Statements,
-  changes: readonly StandingChange[],
+  changes: readonly DeliveryStateChange[],
   insertMessages: (changed: SQL) => SQL,
 ): Promise<ReadonlySet<string>> {
   const rows = changes.map(({ before, after }) => {
@@ -205,7 +205,9 @@ const ofCustomer = (customerId: string | undefined) =>
   customerId === undefined ? undefined : eq(delivery.customerId, customerId);
 
 /** @throws Error for a row that the table's checks do not allow */
-export function standingOf(row: Pick<DeliveryRow, "status" | "riderId" | "completedAt" | "failReason">): Standing {
+export function deliveryStateOf(
+  row: Pick<DeliveryRow, "status" | "riderId" | "completedAt" | "failReason">,
+): DeliveryState {
   const { status, riderId, completedAt, failReason } = row;
   if (status === "COMPLETE" && riderId !== null && completedAt !== null) return { status, riderId, completedAt };
   if (status === "FAILED" && riderId !== null && failReason !== null) return { status, riderId, failReason };

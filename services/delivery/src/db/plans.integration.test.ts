@@ -3,7 +3,7 @@ import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { fill, plansOf } from "@shop/testing/plans";
 import { sql } from "drizzle-orm";
-import { changeStandings, listDeliveries, readDeliveries } from "./deliveries.ts";
+import { changeDeliveryStates, listDeliveries, readDeliveries } from "./deliveries.ts";
 
 const ROWS = 1_000_000;
 const LIMIT = 21;
@@ -79,7 +79,7 @@ test(`a group of riders reads and changes its deliveries by their ids, whatever 
     const rows = await readDeliveries(db, ids);
     const changes = rows.map((row) => ({ before: row, after: { ...row, riderId: BUSY } }));
     // Deliveries that change hands tell nobody.
-    const changed = await changeStandings(db, changes, (of) => sql`select from delivery where id in (${of})`);
+    const changed = await changeDeliveryStates(db, changes, (of) => sql`select from delivery where id in (${of})`);
     expect([...changed].toSorted()).toEqual(ids.toSorted());
   });
   expect(plans).toHaveLength(4);

@@ -5,7 +5,7 @@ import type { HttpApp } from "@shop/http/app";
 import type { Principal } from "@shop/http/principal";
 import type { ServiceContext } from "@shop/service/context";
 import { findDelivery, listDeliveries } from "../db/deliveries.ts";
-import { changeDeliveries, type RidingResult } from "../use-cases/change-delivery.ts";
+import { changeDeliveries, type DeliveryChangeResult } from "../use-cases/change-delivery.ts";
 import { claimDelivery } from "../use-cases/claim-delivery.ts";
 import { completeDelivery } from "../use-cases/complete-delivery.ts";
 import { failDelivery } from "../use-cases/fail-delivery.ts";
@@ -21,7 +21,7 @@ const refusals = {
   DELIVERY_NOT_YOURS: "Claim the delivery first.",
 } as const;
 const notFound = () => problem("NOT_FOUND", refusals.NOT_FOUND);
-const answer = (result: RidingResult) =>
+const answer = (result: DeliveryChangeResult) =>
   result.kind === "done" ? done(result.delivery) : problem(result.code, refusals[result.code]);
 
 export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {

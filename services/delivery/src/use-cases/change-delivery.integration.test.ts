@@ -10,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { sql } from "drizzle-orm";
 import { deliveryService } from "../service.ts";
 import { create, rider, rider2 } from "../testing/deliveries-under-test.ts";
-import { changeDeliveries, type RidingResult } from "./change-delivery.ts";
+import { changeDeliveries, type DeliveryChangeResult } from "./change-delivery.ts";
 import { claimDelivery } from "./claim-delivery.ts";
 import { completeDelivery } from "./complete-delivery.ts";
 
@@ -63,7 +63,7 @@ async function toldAsCompleted(ids: readonly string[]): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-const outcomeOf = (result: RidingResult) => (result.kind === "done" ? result.delivery.status : result.code);
+const outcomeOf = (result: DeliveryChangeResult) => (result.kind === "done" ? result.delivery.status : result.code);
 
 test("in a group each call is answered for itself and fails alone: a locked delivery, another rider's, an unknown one, the same call twice, a call that fails", async () => {
   const change = changeOf(service);
@@ -160,7 +160,7 @@ test("of two riders who complete the same deliveries at two replicas one has eac
     ),
   ]);
   for (const [index] of ids.entries())
-    expect([mine, theirs].map((all) => outcomeOf(all[index] as RidingResult)).toSorted()).toEqual([
+    expect([mine, theirs].map((all) => outcomeOf(all[index] as DeliveryChangeResult)).toSorted()).toEqual([
       "COMPLETE",
       "DELIVERY_TAKEN",
     ]);

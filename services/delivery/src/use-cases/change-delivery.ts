@@ -8,32 +8,34 @@ import type { Outgoing } from "@shop/messaging/outgoing";
 import { groupCommit, HeldUp } from "@shop/runtime/group-commit";
 import type { ServiceContext } from "@shop/service/context";
 import {
-  changeStandings,
+  changeDeliveryStates,
   type DeliveryRow,
+  type DeliveryStateChange,
+  deliveryStateOf,
   lockDelivery,
   readDeliveries,
-  type StandingChange,
-  standingOf,
   toDelivery,
 } from "../db/deliveries.ts";
-import type { RiderDecision, RiderRefusal, Standing } from "../domain/riding.ts";
+import type { DeliveryState, RiderDecision, RiderRefusal } from "../domain/delivery-lifecycle.ts";
 
-export type RidingContext = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">;
+export type DeliveryChangeContext = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">;
 
-export type RidingResult =
+export type DeliveryChangeResult =
   | { readonly kind: "done"; readonly delivery: Delivery }
   | { readonly kind: "refused"; readonly code: "NOT_FOUND" | RiderRefusal };
 
 /** What is common to all that people do with a delivery. */
-export interface Riding<After extends Standing> {
+export interface DeliveryChange<After extends DeliveryState> {
   readonly deliveryId: string;
-  readonly decide: (delivery: Standing, now: Date) => RiderDecision<After>;
+  readonly decide: (delivery: DeliveryState, now: Date) => RiderDecision<After>;
   /** What others are told of the change. */
   readonly tell?: (about: { readonly orderId: string; readonly deliveryId: string }, after: After) => Outgoing;
 }
 
 /** Decides what becomes of a delivery, and commits that together with what is told of it. */
-export type ChangeDelivery = <After extends Standing>(riding: Riding<After>) => Promise<RidingResult>;
+export type ChangeDelivery = <After extends DeliveryState>(
+  change: DeliveryChange<After>,
+) => Promise<DeliveryChangeResult>;
 
 /** As many calls as one statement takes, and how many statements are under way. */
 const MAX_BATCH = 500;
@@ -62,9 +64,9 @@ type CallDecision =
  * A group reads its deliveries without locking them and decides; then one statement changes those that still stand as they were read.
  * A call whose delivery another session has locked, or changed meanwhile, leaves the group: it locks the delivery and decides anew, by itself.
  */
-export function changeDeliveries(context: RidingContext): ChangeDelivery {
+export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery {
   const { db, wakeRelay, clock } = context;
-  const commit = groupCommit<Call, RidingResult>({
+  const commit = groupCommit<Call, DeliveryChangeResult>({
     maxBatch: MAX_BATCH,
     maxInFlight: MAX_IN_FLIGHT,
     maxWaiting: MAX_WAITING,
@@ -94,7 +96,7 @@ export function changeDeliveries(context: RidingContext): ChangeDelivery {
     commit({
       deliveryId,
       decide(row, now) {
-        const decision = decide(standingOf(row), now);
+        const decision = decide(deliveryStateOf(row), now);
         if (decision.kind !== "changed") return decision;
         const after = { ...row, completedAt: null, failReason: null, ...decision.after, updatedAt: now };
         return { kind: "changed", after, message: tell?.({ orderId: row.orderId, deliveryId }, decision.after) };
@@ -105,16 +107,16 @@ export function changeDeliveries(context: RidingContext): ChangeDelivery {
 /** Only its last statement changes anything. @returns for each call what came of it, `HeldUp` for those whose delivery was not to be had */
 async function carryOut(
   db: Statements,
-  { outbox, clock }: RidingContext,
+  { outbox, clock }: DeliveryChangeContext,
   calls: readonly Call[],
-): Promise<readonly (RidingResult | HeldUp)[]> {
+): Promise<readonly (DeliveryChangeResult | HeldUp)[]> {
   const rows = await readDeliveries(db, [...new Set(calls.map(({ deliveryId }) => deliveryId))]);
   const found = new Map(rows.map((row) => [row.id, row]));
   const now = new Date(clock.now());
-  const changes = new Map<string, StandingChange>();
+  const changes = new Map<string, DeliveryStateChange>();
   const messages: MessageAbout[] = [];
 
-  const results = calls.map(({ deliveryId, decide }): RidingResult => {
+  const results = calls.map(({ deliveryId, decide }): DeliveryChangeResult => {
     const change = changes.get(deliveryId);
     const row = change?.after ?? found.get(deliveryId);
     if (row === undefined) return { kind: "refused", code: "NOT_FOUND" };
@@ -128,7 +130,7 @@ async function carryOut(
   });
   if (changes.size === 0) return results;
 
-  const changed = await changeStandings(db, [...changes.values()], (ids) => outbox.insertAbout(messages, ids));
+  const changed = await changeDeliveryStates(db, [...changes.values()], (ids) => outbox.insertAbout(messages, ids));
   return results.map((result, index) => {
     const { deliveryId } = calls[index] as Call;
     const isHeldUp = changes.has(deliveryId) && !changed.has(deliveryId);

@@ -1,7 +1,7 @@
 import { DeliveryCompleted } from "@shop/contracts/messages/delivery";
 import { outgoing } from "@shop/messaging/outgoing";
-import { complete } from "../domain/riding.ts";
-import type { ChangeDelivery, RidingResult } from "./change-delivery.ts";
+import { complete } from "../domain/delivery-lifecycle.ts";
+import type { ChangeDelivery, DeliveryChangeResult } from "./change-delivery.ts";
 
 export interface Completion {
   readonly deliveryId: string;
@@ -13,7 +13,7 @@ export interface Completion {
 export function completeDelivery(
   change: ChangeDelivery,
   { deliveryId, riderId, traceparent }: Completion,
-): Promise<RidingResult> {
+): Promise<DeliveryChangeResult> {
   return change({
     deliveryId,
     decide: (delivery, now) => complete(delivery, riderId, now),

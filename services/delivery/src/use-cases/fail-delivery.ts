@@ -1,7 +1,7 @@
 import { DeliveryFailed } from "@shop/contracts/messages/delivery";
 import { outgoing } from "@shop/messaging/outgoing";
-import { fail } from "../domain/riding.ts";
-import type { ChangeDelivery, RidingResult } from "./change-delivery.ts";
+import { fail } from "../domain/delivery-lifecycle.ts";
+import type { ChangeDelivery, DeliveryChangeResult } from "./change-delivery.ts";
 
 export interface Failure {
   readonly deliveryId: string;
@@ -14,7 +14,7 @@ export interface Failure {
 export function failDelivery(
   change: ChangeDelivery,
   { deliveryId, riderId, reason, traceparent }: Failure,
-): Promise<RidingResult> {
+): Promise<DeliveryChangeResult> {
   return change({
     deliveryId,
     decide: (delivery) => fail(delivery, riderId, reason),

@@ -1,5 +1,5 @@
-import { release } from "../domain/riding.ts";
-import type { ChangeDelivery, RidingResult } from "./change-delivery.ts";
+import { release } from "../domain/delivery-lifecycle.ts";
+import type { ChangeDelivery, DeliveryChangeResult } from "./change-delivery.ts";
 
 export interface Release {
   readonly deliveryId: string;
@@ -8,7 +8,10 @@ export interface Release {
 }
 
 /** Gives a claimed delivery back to all riders. */
-export function releaseDelivery(change: ChangeDelivery, { deliveryId, riderId }: Release): Promise<RidingResult> {
+export function releaseDelivery(
+  change: ChangeDelivery,
+  { deliveryId, riderId }: Release,
+): Promise<DeliveryChangeResult> {
   const by = riderId === undefined ? "anyones" : { riderId };
   return change({ deliveryId, decide: (delivery) => release(delivery, by) });
 }

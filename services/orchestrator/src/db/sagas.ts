@@ -40,14 +40,14 @@ export async function listSagas(
   }
   if (status === undefined && step === undefined)
     return withHistory(db, await page(afterId === undefined ? undefined : lt(saga.id, afterId), newestFirst));
-  const ofStanding = (standing: SagaStatus, ofStep: SagaStep) => {
-    const prefix = [[STANDING, standing] as const, [saga.step, ofStep] as const];
+  const ofStatus = (wanted: SagaStatus, ofStep: SagaStep) => {
+    const prefix = [[STANDING, wanted] as const, [saga.step, ofStep] as const];
     const { where, orderBy } = newestWhere(prefix, saga.id, afterId);
     return page(where, orderBy);
   };
   const statuses = status === undefined ? SagaStatus.options : [status];
   const steps = step === undefined ? SagaStep.options : [step];
-  const [first, second, ...others] = statuses.flatMap((one) => steps.map((ofStep) => ofStanding(one, ofStep)));
+  const [first, second, ...others] = statuses.flatMap((one) => steps.map((ofStep) => ofStatus(one, ofStep)));
   if (first === undefined) return [];
   const rows =
     second === undefined

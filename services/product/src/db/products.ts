@@ -8,7 +8,7 @@ import { alongside } from "@shop/database/transaction";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
-import type { Item, Shelf } from "../domain/stock.ts";
+import type { Item, StockLevel } from "../domain/stock.ts";
 import { product } from "./schema.ts";
 
 export type ProductRow = typeof product.$inferSelect;
@@ -68,18 +68,21 @@ export async function listProducts(
   return rows.map(toProduct);
 }
 
-const lockShelfRows = statement<{ id: string; stock: number; is_withdrawn: boolean }, "ids">(
+const lockStockLevelRows = statement<{ id: string; stock: number; is_withdrawn: boolean }, "ids">(
   (value) => sql`
     select id, stock, withdrawn_at is not null as is_withdrawn from product where id = any(${value("ids")}::uuid[])
     order by id for no key update`,
 );
 
 /**
- * Reads the shelves of products, withdrawn ones too, and keeps them from being changed by others until the transaction ends.
+ * Reads the stock levels of products, withdrawn ones too, and keeps them from being changed by others until the transaction ends.
  * They are locked in the order of their ids: so no two transactions wait for each other.
  */
-export async function lockShelves(tx: Transaction, productIds: readonly string[]): Promise<ReadonlyMap<string, Shelf>> {
-  const rows = await lockShelfRows(tx, { ids: uuidsValue(productIds) });
+export async function lockStockLevels(
+  tx: Transaction,
+  productIds: readonly string[],
+): Promise<ReadonlyMap<string, StockLevel>> {
+  const rows = await lockStockLevelRows(tx, { ids: uuidsValue(productIds) });
   return new Map(rows.map(({ id, stock, is_withdrawn }) => [id, { stock, isWithdrawn: is_withdrawn }]));
 }
 
@@ -90,7 +93,7 @@ const moveStock = statement<never, "items" | "ids">(
     where product.id = moved."productId" and product.id = any(${value("ids")}::uuid[])`,
 );
 
-/** Moves stock from locked shelves to orders, or back with negative quantities. The transaction goes on meanwhile. */
+/** Moves stock from locked stock levels to orders, or back with negative quantities. The transaction goes on meanwhile. */
 export function moveToOrders(tx: Transaction, items: readonly Item[]): void {
   if (items.length === 0) return;
   const ids = uuidsValue(items.map(({ productId }) => productId));

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { decideInOrder, isStockInRange, type Shelf, totalsByProduct } from "./stock.ts";
+import { decideInOrder, isStockInRange, type StockLevel, totalsByProduct } from "./stock.ts";
 
-const shelves = (stocks: Readonly<Record<string, number>>, withdrawn: readonly string[] = []) =>
-  new Map<string, Shelf>(
+const stockLevels = (stocks: Readonly<Record<string, number>>, withdrawn: readonly string[] = []) =>
+  new Map<string, StockLevel>(
     Object.entries(stocks).map(([id, stock]) => [id, { stock, isWithdrawn: withdrawn.includes(id) }]),
   );
 const request = (orderId: string, items: Readonly<Record<string, number>>) => ({
@@ -12,10 +12,10 @@ const request = (orderId: string, items: Readonly<Record<string, number>>) => ({
 const words = (decisions: ReturnType<typeof decideInOrder>) =>
   Object.fromEntries([...decisions.byOrder].map(([id, it]) => [id, it.kind === "taken" ? "taken" : it.reason]));
 
-test("when there is enough for everyone, everyone gets theirs and each shelf loses the sum", () => {
+test("when there is enough for everyone, everyone gets theirs and each stock level loses the sum", () => {
   const decisions = decideInOrder(
     [request("1", { tea: 2, jar: 1 }), request("2", { tea: 3 })],
-    shelves({ tea: 5, jar: 9 }),
+    stockLevels({ tea: 5, jar: 9 }),
   );
   expect(words(decisions)).toEqual({ 1: "taken", 2: "taken" });
   expect(decisions.taken).toEqual([
@@ -27,7 +27,7 @@ test("when there is enough for everyone, everyone gets theirs and each shelf los
 test("who comes first is served first, and a smaller order behind a refused one still gets its own", () => {
   const decisions = decideInOrder(
     [request("1", { tea: 3 }), request("2", { tea: 3 }), request("3", { tea: 2 }), request("4", { tea: 1 })],
-    shelves({ tea: 5 }),
+    stockLevels({ tea: 5 }),
   );
   expect(words(decisions)).toEqual({ 1: "taken", 2: "OUT_OF_STOCK", 3: "taken", 4: "OUT_OF_STOCK" });
 });
@@ -35,7 +35,7 @@ test("who comes first is served first, and a smaller order behind a refused one 
 test("an order that lacks one item takes nothing of the others", () => {
   const decisions = decideInOrder(
     [request("1", { tea: 1, jar: 2 }), request("2", { tea: 1 })],
-    shelves({ tea: 1, jar: 1 }),
+    stockLevels({ tea: 1, jar: 1 }),
   );
   expect(words(decisions)).toEqual({ 1: "OUT_OF_STOCK", 2: "taken" });
   expect(decisions.taken).toEqual([{ productId: "tea", quantity: 1 }]);
@@ -44,7 +44,7 @@ test("an order that lacks one item takes nothing of the others", () => {
 test("a product that is unknown or withdrawn is not found, whatever else the order lacks", () => {
   const decisions = decideInOrder(
     [request("1", { tea: 9, gone: 1 }), request("2", { nowhere: 1 })],
-    shelves({ tea: 1, gone: 5 }, ["gone"]),
+    stockLevels({ tea: 1, gone: 5 }, ["gone"]),
   );
   expect(words(decisions)).toEqual({ 1: "PRODUCT_NOT_FOUND", 2: "PRODUCT_NOT_FOUND" });
   expect(decisions.taken).toEqual([]);

@@ -13,7 +13,7 @@ export interface StockRequest {
   readonly items: readonly Item[];
 }
 
-export interface Shelf {
+export interface StockLevel {
   readonly stock: number;
   readonly isWithdrawn: boolean;
 }
@@ -25,13 +25,16 @@ export type StockDecision =
 export interface Decisions {
   /** By order id. */
   readonly byOrder: ReadonlyMap<string, StockDecision>;
-  /** What leaves each shelf in all. */
+  /** What leaves each stock level in all. */
   readonly taken: readonly Item[];
 }
 
 /** Decides requests one after the other: first come, first served, each with all of its items or with none. */
-export function decideInOrder(requests: readonly StockRequest[], shelves: ReadonlyMap<string, Shelf>): Decisions {
-  const left = new Map([...shelves].flatMap(([id, { stock, isWithdrawn }]) => (isWithdrawn ? [] : [[id, stock]])));
+export function decideInOrder(
+  requests: readonly StockRequest[],
+  stockLevels: ReadonlyMap<string, StockLevel>,
+): Decisions {
+  const left = new Map([...stockLevels].flatMap(([id, { stock, isWithdrawn }]) => (isWithdrawn ? [] : [[id, stock]])));
   const byOrder = new Map<string, StockDecision>();
   const granted: Item[] = [];
   for (const { orderId, items } of requests) {

@@ -1,12 +1,12 @@
 import { DecreaseProductCommand, IncreaseProductCommand } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import type { Received } from "@shop/messaging/decode";
-import { lockShelves } from "../db/products.ts";
+import { lockStockLevels } from "../db/products.ts";
 import { productsHeldBy } from "../db/reservations.ts";
 import { totalsByProduct } from "../domain/stock.ts";
 
 /**
- * Locks every shelf that a batch touches, when the batch both takes and gives back. Each of the two locks its own shelves in the order of
+ * Locks every stock level that a batch touches, when the batch both takes and gives back. Each of the two locks its own stock levels in the order of
  * their ids, but one after the other: two replicas with such batches could wait for each other for ever.
  */
 export async function lockMixedBatch(tx: Transaction, messages: readonly Received[]): Promise<void> {
@@ -19,5 +19,5 @@ export async function lockMixedBatch(tx: Transaction, messages: readonly Receive
     tx,
     returning.map(({ data }) => IncreaseProductCommand.data.parse(data).orderId),
   );
-  await lockShelves(tx, [...wanted.map(({ productId }) => productId), ...held]);
+  await lockStockLevels(tx, [...wanted.map(({ productId }) => productId), ...held]);
 }

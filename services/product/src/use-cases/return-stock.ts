@@ -1,5 +1,5 @@
 import type { Transaction } from "@shop/database/connect";
-import { lockShelves, moveToOrders } from "../db/products.ts";
+import { lockStockLevels, moveToOrders } from "../db/products.ts";
 import { claimReservations, returnReservations } from "../db/reservations.ts";
 import { totalsByProduct } from "../domain/stock.ts";
 
@@ -17,7 +17,7 @@ export async function returnStock(tx: Transaction, orderIds: readonly string[], 
   if (held.length === 0) return;
 
   const returned = totalsByProduct(held.flatMap(({ items }) => items));
-  await lockShelves(
+  await lockStockLevels(
     tx,
     returned.map(({ productId }) => productId),
   );

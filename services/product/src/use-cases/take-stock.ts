@@ -1,7 +1,7 @@
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import { ExplainedError } from "@shop/runtime/errors";
-import { lockShelves, moveToOrders } from "../db/products.ts";
+import { lockStockLevels, moveToOrders } from "../db/products.ts";
 import { claimReservations, refuseReservations } from "../db/reservations.ts";
 import { decideInOrder, type StockRequest, totalsByProduct } from "../domain/stock.ts";
 
@@ -24,14 +24,14 @@ export async function takeStock(
   const wanted = requests.map(({ orderId, items }) => ({ orderId, items: totalsByProduct(items) }));
   const claims = wanted.map((request) => ({ ...request, status: "TAKEN" as const }));
   const products = new Set(wanted.flatMap(({ items }) => items.map(({ productId }) => productId)));
-  // One behind the other in one round trip, so also the shelves of orders that have been decided: these are few.
-  const [reservations, shelves] = await Promise.all([
+  // One behind the other in one round trip, so also the stock levels of orders that have been decided: these are few.
+  const [reservations, stockLevels] = await Promise.all([
     claimReservations(tx, claims, now),
-    lockShelves(tx, [...products]),
+    lockStockLevels(tx, [...products]),
   ]);
 
   const undecided = wanted.filter(({ orderId }) => reservations.get(orderId)?.isNew);
-  const { byOrder, taken } = decideInOrder(undecided, shelves);
+  const { byOrder, taken } = decideInOrder(undecided, stockLevels);
   moveToOrders(tx, taken);
   await refuseReservations(
     tx,

@@ -1,5 +1,5 @@
-/** How a delivery stands: a rider can only have completed it or given it up as themselves. */
-export type Standing =
+/** The state of a delivery: a rider can only have completed it or given it up as themselves. */
+export type DeliveryState =
   | { readonly status: "PENDING"; readonly riderId: string | null }
   | { readonly status: "COMPLETE"; readonly riderId: string; readonly completedAt: Date }
   | { readonly status: "FAILED"; readonly riderId: string; readonly failReason: string }
@@ -7,21 +7,21 @@ export type Standing =
 
 export type RiderRefusal = "DELIVERY_ENDED" | "DELIVERY_TAKEN" | "DELIVERY_NOT_YOURS";
 
-/** What comes of a rider's wish: a new standing, none because it stands so already, or a refusal. */
-export type RiderDecision<After extends Standing = Standing> =
+/** What comes of a rider's wish: a new state, none because it has that state already, or a refusal. */
+export type RiderDecision<After extends DeliveryState = DeliveryState> =
   | { readonly kind: "changed"; readonly after: After }
   | { readonly kind: "unchanged" }
   | { readonly kind: "refused"; readonly code: RiderRefusal };
 
-type Pending = Extract<Standing, { status: "PENDING" }>;
-type Complete = Extract<Standing, { status: "COMPLETE" }>;
-type Failed = Extract<Standing, { status: "FAILED" }>;
+type Pending = Extract<DeliveryState, { status: "PENDING" }>;
+type Complete = Extract<DeliveryState, { status: "COMPLETE" }>;
+type Failed = Extract<DeliveryState, { status: "FAILED" }>;
 
 const unchanged = { kind: "unchanged" } as const;
 const refused = (code: RiderRefusal) => ({ kind: "refused", code }) as const;
 
 /** A rider takes a waiting delivery. */
-export function claim(delivery: Standing, riderId: string): RiderDecision<Pending> {
+export function claim(delivery: DeliveryState, riderId: string): RiderDecision<Pending> {
   if (delivery.status !== "PENDING") return refused("DELIVERY_ENDED");
   if (delivery.riderId === riderId) return unchanged;
   if (delivery.riderId !== null) return refused("DELIVERY_TAKEN");
@@ -29,7 +29,7 @@ export function claim(delivery: Standing, riderId: string): RiderDecision<Pendin
 }
 
 /** The rider who has it, or an admin (`anyones`), gives it back to all riders. */
-export function release(delivery: Standing, by: { readonly riderId: string } | "anyones"): RiderDecision<Pending> {
+export function release(delivery: DeliveryState, by: { readonly riderId: string } | "anyones"): RiderDecision<Pending> {
   if (delivery.status !== "PENDING") return refused("DELIVERY_ENDED");
   if (delivery.riderId === null) return unchanged;
   if (by !== "anyones" && by.riderId !== delivery.riderId) return refused("DELIVERY_TAKEN");
@@ -37,7 +37,7 @@ export function release(delivery: Standing, by: { readonly riderId: string } | "
 }
 
 /** The goods are with the customer: by the rider who has it, or by any rider when nobody has claimed it. */
-export function complete(delivery: Standing, riderId: string, now: Date): RiderDecision<Complete> {
+export function complete(delivery: DeliveryState, riderId: string, now: Date): RiderDecision<Complete> {
   switch (delivery.status) {
     case "PENDING":
       if (delivery.riderId !== null && delivery.riderId !== riderId) return refused("DELIVERY_TAKEN");
@@ -51,7 +51,7 @@ export function complete(delivery: Standing, riderId: string, now: Date): RiderD
 }
 
 /** The rider who has it gives it up for good; the first reason stays. */
-export function fail(delivery: Standing, riderId: string, failReason: string): RiderDecision<Failed> {
+export function fail(delivery: DeliveryState, riderId: string, failReason: string): RiderDecision<Failed> {
   switch (delivery.status) {
     case "PENDING":
       if (delivery.riderId === null) return refused("DELIVERY_NOT_YOURS");

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { claim, complete, fail, release, type RiderDecision, type Standing } from "./riding.ts";
+import { claim, complete, type DeliveryState, fail, release, type RiderDecision } from "./delivery-lifecycle.ts";
 
 const mine = "rider-1";
 const now = new Date(0);
-const standings = {
+const deliveryStates = {
   waiting: { status: "PENDING", riderId: null },
   "claimed by me": { status: "PENDING", riderId: mine },
   "claimed by another": { status: "PENDING", riderId: "rider-2" },
@@ -13,13 +13,13 @@ const standings = {
   "failed by another": { status: "FAILED", riderId: "rider-2", failReason: "nobody home" },
   cancelled: { status: "CANCELLED", riderId: null },
   "cancelled after my claim": { status: "CANCELLED", riderId: mine },
-} as const satisfies Record<string, Standing>;
-type Name = keyof typeof standings;
+} as const satisfies Record<string, DeliveryState>;
+type Name = keyof typeof deliveryStates;
 
-/** What comes of a wish for each standing, in a word. */
-function outcomes(wish: (delivery: Standing) => RiderDecision): Record<Name, string> {
-  const words = Object.entries(standings).map(([name, standing]) => {
-    const decision = wish(standing);
+/** What comes of a wish for each state, in a word. */
+function outcomes(wish: (delivery: DeliveryState) => RiderDecision): Record<Name, string> {
+  const words = Object.entries(deliveryStates).map(([name, state]) => {
+    const decision = wish(state);
     return [name, decision.kind === "refused" ? decision.code : decision.kind];
   });
   return Object.fromEntries(words);
@@ -73,7 +73,7 @@ test("a rider completes their own or an unclaimed one, again without effect, and
     "completed by another": "DELIVERY_TAKEN",
   });
   const after = { status: "COMPLETE", riderId: mine, completedAt: now } as const;
-  expect(complete(standings.waiting, mine, now)).toEqual({ kind: "changed", after });
+  expect(complete(deliveryStates.waiting, mine, now)).toEqual({ kind: "changed", after });
 });
 
 test("a rider gives up only what they have claimed, again without effect", () => {
