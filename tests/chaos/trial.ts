@@ -1,4 +1,4 @@
-import { watchLateness } from "@shop/runtime/lateness";
+import { watchEventLoopLag } from "@shop/runtime/event-loop-lag";
 import { eventually } from "@shop/testing/eventually";
 import { EVERYTHING, type Least } from "./fault.ts";
 import { assemble } from "./load/cast.ts";
@@ -81,7 +81,7 @@ export async function trial({
   const [healed, giveUp] = [new AbortController(), new AbortController()];
 
   note("orders come, and harm is done");
-  const lateness = watchLateness();
+  const eventLoopLag = watchEventLoopLag();
   const load = runLoad(cast, { ...usualHabits, ...habits }, seed, healed.signal, giveUp.signal);
   await Bun.sleep(CALM_BEFORE_MS);
   await harm().catch((error: unknown) => {
@@ -94,7 +94,7 @@ export async function trial({
   const patience = setTimeout(() => giveUp.abort(), QUIET_WITHIN_MS);
   failures.push(...(await load));
   clearTimeout(patience);
-  lateness.stop();
+  eventLoopLag.stop();
   const now = await depths();
   const { quietAfterMs, drainedAfterMs, left } = await untilQuiet(now, healedAt, QUIET_WITHIN_MS);
   if (quietAfterMs === undefined) failures.push(...left);
@@ -109,7 +109,7 @@ export async function trial({
   return {
     orders: new Set(journal.flatMap(({ status, orderId }) => (status === 201 ? (orderId ?? []) : []))).size,
     ...{ answers: answersByStatus(journal), problems: problemsByCode(journal), quietAfterMs, failures },
-    callersLateMs: lateness.worstMs(),
+    callersLateMs: eventLoopLag.worstMs(),
     breaches: judge(evidence, rules),
   };
 }

@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { LAYERS, type Layer } from "./lint/layers.ts";
+import { type Layer, LAYERS } from "./lint/layers.ts";
 import plugin from "./lint/plugin.ts";
 import { CODE_TO_LINT } from "./planted-code.ts";
 import { plantRepository } from "./planted.ts";
 import { REPOSITORY, trackedFiles } from "./repository.ts";
 
 /** `path:line` of every report and of every planted breach, by rule. */
-type Places = ReadonlyMap<string, readonly string[]>;
+type ReportedBreaches = ReadonlyMap<string, readonly string[]>;
 
 interface Diagnostic {
   /** `typescript(no-floating-promises)` */
@@ -38,7 +38,7 @@ const rulesTurnedOn = [settings, ...settings.overrides].flatMap(({ rules }) =>
 );
 
 let diagnostics: readonly Diagnostic[];
-let reported: Places;
+let reported: ReportedBreaches;
 
 beforeAll(async () => {
   await using repository = await plantRepository(
@@ -135,7 +135,7 @@ function codeOf(rule: string): string {
   return `${owner}(${name})`;
 }
 
-function placesOf(findings: readonly { readonly rule: string; readonly place: string }[]): Places {
+function placesOf(findings: readonly { readonly rule: string; readonly place: string }[]): ReportedBreaches {
   const places = Map.groupBy(findings, ({ rule }) => rule);
   return new Map([...places].map(([rule, members]) => [rule, members.map(({ place }) => place).toSorted()]));
 }

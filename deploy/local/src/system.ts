@@ -131,19 +131,20 @@ async function placeReplicas({
 }: SystemOptions): Promise<ReadonlyMap<ServiceName, AtLeastOne<Replica>>> {
   const placed = new Map<ServiceName, AtLeastOne<Replica>>();
   for (const name of serviceNames) {
-    const first = ports === "default" ? await fixedPlace(name, environment) : await freePlace(name);
+    const first = ports === "default" ? await fixedReplica(name, environment) : await freeReplica(name);
     const more: Replica[] = [];
-    for (let number = 2; number <= (replicas[name] ?? 1); number += 1) more.push(await freePlace(`${name}-${number}`));
+    for (let number = 2; number <= (replicas[name] ?? 1); number += 1)
+      more.push(await freeReplica(`${name}-${number}`));
     placed.set(name, [first, ...more]);
   }
   return placed;
 }
 
-async function freePlace(name: string): Promise<Replica> {
+async function freeReplica(name: string): Promise<Replica> {
   return placeAt(name, await freePort(), await freePort());
 }
 
-async function fixedPlace(name: ServiceName, environment: SystemOptions["environment"]): Promise<Replica> {
+async function fixedReplica(name: ServiceName, environment: SystemOptions["environment"]): Promise<Replica> {
   const setting = `${name.toUpperCase()}_PORT`;
   const port = Number(environment[setting] || defaultPorts[name]);
   if (!Number.isInteger(port) || port < 1 || port > 65_535 - MANAGEMENT_PORT_OFFSET) {

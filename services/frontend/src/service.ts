@@ -7,7 +7,7 @@ import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
 import { createForward, type Forwarding } from "@shop/http/proxy";
 import { createRouteTable } from "@shop/http/routes";
-import { createStreamPlaces, defaultStreamLimits } from "@shop/http/stream-places";
+import { createStreamPermits, defaultStreamLimits } from "@shop/http/stream-permits";
 import { createUpstreamPool } from "@shop/http/upstream/pool";
 import { healthOf, ownHealth } from "@shop/service/health";
 import type { ProcessParts, ServiceRuntime } from "@shop/service/process";
@@ -52,7 +52,7 @@ export function createFrontend(dependencies: FrontendDependencies): ServiceRunti
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "tell",
     admission,
-    streams: createStreamPlaces({ ...parts, limits: { ...defaultStreamLimits, perProcess: maxEventStreams } }),
+    streams: createStreamPermits({ ...parts, limits: { ...defaultStreamLimits, perProcess: maxEventStreams } }),
   });
   const upstream = createUpstreamPool({ ...parts, name: "gateway", urls: gatewayUrls });
   const cookies = createSessionCookies({ secure });

@@ -6,7 +6,7 @@ import { type AppOptions, createApp } from "@shop/http/app";
 import { createForward } from "@shop/http/proxy";
 import { createUpstreamPool, type UpstreamPool } from "@shop/http/upstream/pool";
 import type { RateLimit } from "@shop/http/rate-limit";
-import { createStreamPlaces, defaultStreamLimits, type StreamLimits } from "@shop/http/stream-places";
+import { createStreamPermits, defaultStreamLimits, type StreamLimits } from "@shop/http/stream-permits";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import { ownHealth } from "@shop/service/health";
 import type { ProcessParts, ServiceRuntime } from "@shop/service/process";
@@ -42,7 +42,7 @@ export function createGateway({
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "refuse",
     admission: createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING }),
-    streams: createStreamPlaces({ ...parts, limits: streamLimits }),
+    streams: createStreamPermits({ ...parts, limits: streamLimits }),
   });
   const pool = (name: ServiceName) => createUpstreamPool({ ...parts, name, urls: urls[name] });
   const upstreams: Readonly<Record<ServiceName, UpstreamPool>> = {

@@ -10,7 +10,7 @@ let lateMs: number;
 beforeEach(() => {
   clock = new ManualClock();
   lateMs = 0;
-  admission = createAdmission({ clock, most: MOST, lateness: { nowMs: () => lateMs } });
+  admission = createAdmission({ clock, most: MOST, eventLoopLag: { nowMs: () => lateMs } });
 });
 
 /** Calls begin to wait until there is no room. @returns how each is answered */

@@ -1,5 +1,5 @@
 import type { Clock } from "@shop/runtime/clock";
-import { type Lateness, watchLateness } from "@shop/runtime/lateness";
+import { type EventLoopLag, watchEventLoopLag } from "@shop/runtime/event-loop-lag";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { problem, type Refused } from "./answer.ts";
@@ -18,7 +18,7 @@ interface AdmissionOptions {
   /** The limit while calls are answered quickly. */
   readonly most: number;
   /** How late this process is: calls that it looks at now have waited as long, unseen. */
-  readonly lateness: Pick<Lateness, "nowMs">;
+  readonly eventLoopLag: Pick<EventLoopLag, "nowMs">;
 }
 
 /** An answer that took longer is none that shows that there is time left; a caller is promised one within 2 s. */
@@ -42,7 +42,7 @@ const FORGET_AFTER_MS = 5_000;
  * answered, and a part of them would be given up after all the work for them was done. The quickest counts, as in CoDel (RFC 8289), so that one
  * service that is slow or away costs the callers of the others nothing. The limit falls by a factor and rises by steps, as TCP's window does (RFC 5681).
  */
-export function createAdmission({ clock, most, lateness }: AdmissionOptions): Admission {
+export function createAdmission({ clock, most, eventLoopLag }: AdmissionOptions): Admission {
   const least = Math.min(LEAST, most);
   let limit = most;
   let waiting = 0;
@@ -65,7 +65,7 @@ export function createAdmission({ clock, most, lateness }: AdmissionOptions): Ad
 
   /** How many may wait in a process that is as late as this one is. */
   function mostWhileLate(nowMs: number): number {
-    const lateMs = lateness.nowMs();
+    const lateMs = eventLoopLag.nowMs();
     if (lateMs < LATE_MS) return most;
     return lateMs > TOO_LATE_MS && isFlood(nowMs) ? 0 : FEW;
   }
@@ -103,7 +103,7 @@ export interface AdmissionControl {
   /** A call begins to wait. @returns what is to be called once when it has been answered, or has not */
   enter(): () => void;
   /** How late this process is, in milliseconds. */
-  latenessMs(): number;
+  eventLoopLagMs(): number;
 }
 
 interface AdmissionControlOptions {
@@ -113,7 +113,7 @@ interface AdmissionControlOptions {
   /** How many calls wait for their answers at once while those are quick. */
   readonly maxWaiting: number;
   /** Of this process, by default. */
-  readonly lateness?: Pick<Lateness, "nowMs"> | undefined;
+  readonly eventLoopLag?: Pick<EventLoopLag, "nowMs"> | undefined;
 }
 
 /** Under a flood there are thousands of refusals a second, and one line says it. */
@@ -125,8 +125,8 @@ const tooBusy = problem("UNAVAILABLE", "There are more calls than can be answere
 
 /** Builds the admission that all routes of a process share. */
 export function createAdmissionControl(options: AdmissionControlOptions): AdmissionControl {
-  const { clock, logger, metrics, maxWaiting, lateness = watchLateness() } = options;
-  const admission = createAdmission({ clock, most: maxWaiting, lateness });
+  const { clock, logger, metrics, maxWaiting, eventLoopLag = watchEventLoopLag() } = options;
+  const admission = createAdmission({ clock, most: maxWaiting, eventLoopLag });
   let saidBusyAtMs = Number.NEGATIVE_INFINITY;
   return {
     hasRoom: () => admission.hasRoom(),
@@ -140,6 +140,6 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
       return tooBusy;
     },
     enter: () => admission.enter(),
-    latenessMs: () => lateness.nowMs(),
+    eventLoopLagMs: () => eventLoopLag.nowMs(),
   };
 }

@@ -8,7 +8,7 @@ import { createLogger } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { done, problem, type Refused } from "./answer.ts";
 import { events, type EventsAnswer, type NoMoreEvents, noMoreEvents } from "./event-stream.ts";
-import { createStreamPlaces } from "./stream-places.ts";
+import { createStreamPermits } from "./stream-permits.ts";
 import { ManualClock } from "@shop/testing/clock";
 import { createApp, type HttpApp } from "./app.ts";
 import { UnavailableError } from "./errors.ts";
@@ -512,7 +512,7 @@ describe("a stream of events", () => {
     app = buildApp({
       clock,
       verifier: { verify: async () => verified() },
-      streams: createStreamPlaces({ limits, metrics }),
+      streams: createStreamPermits({ limits, metrics }),
     });
     app.handleEvents(watchItem, () => {
       handled += 1;
@@ -534,7 +534,7 @@ describe("a stream of events", () => {
     expect((await watch()).status).toBe(200);
   });
 
-  test("takes no place when it is refused, has nothing to tell, fails, comes too late, or is a HEAD", async () => {
+  test("takes no permit when it is refused, has nothing to tell, fails, comes too late, or is a HEAD", async () => {
     for (const other of [
       () => Promise.resolve(problem("NOT_FOUND", "There is none.")),
       () => Promise.resolve(noMoreEvents()),

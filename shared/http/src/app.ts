@@ -10,17 +10,17 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { type Answer, problem, problemResponse, type Refused } from "./answer.ts";
 import { createAuthentication, unauthenticated } from "./authentication.ts";
-import { createBodyRoom } from "./body-room.ts";
+import { createBodyMemoryBudget } from "./body-memory-budget.ts";
 import { BODY_WITHIN_MS, readJsonBody, SlowBodyError } from "./body.ts";
 import { EndpointCall, RequestCall } from "./call.ts";
 import { withDeadline } from "./deadline.ts";
 import { UnavailableError } from "./errors.ts";
-import { EVENT_STREAM, eventStreamBody, type EventsAnswer, type NoMoreEvents } from "./event-stream.ts";
+import { EVENT_STREAM, type EventsAnswer, eventStreamBody, type NoMoreEvents } from "./event-stream.ts";
 import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { requestIdOf, type RequestVariables, type ShopContext, traceparentOf } from "./request-id.ts";
 import { createRouter, createRouteTable, honoPath } from "./routes.ts";
-import { createStreamPlaces, defaultStreamLimits, type StreamPlaces } from "./stream-places.ts";
+import { createStreamPermits, defaultStreamLimits, type StreamPermits } from "./stream-permits.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 import { validatorsOf } from "./validation.ts";
 
@@ -38,7 +38,7 @@ export interface AppOptions {
   /** Whether a fault means that the database (or what else is needed) is away: 503 instead of 500. */
   readonly isUnavailable?: (error: unknown) => boolean;
   /** The event streams that this process may hold open; by default as many as `defaultStreamLimits` says. */
-  readonly streams?: StreamPlaces;
+  readonly streams?: StreamPermits;
   /** How long a body may take from the head of its request, in milliseconds; 10 s by default. */
   readonly bodyWithinMs?: number | undefined;
   /** How long a handler may take before its caller gets a 503, in milliseconds; the contract promises one within 2 s. */
@@ -193,7 +193,7 @@ export function createApp(options: AppOptions): HttpApp {
     };
   }
 
-  const bodies = createBodyRoom();
+  const bodies = createBodyMemoryBudget();
   const readBodyInTime = readJsonBody(bodyWithinMs);
 
   function answerWith<Body extends z.ZodType | undefined, Query extends z.ZodType | undefined, Value>(
@@ -227,20 +227,20 @@ export function createApp(options: AppOptions): HttpApp {
     }
 
     async function answerWithBody(c: ShopContext, principal: Principal | undefined): Promise<Response> {
-      const place = bodies.enter(c.req.raw);
-      if (place === undefined) return problemResponse(c, unavailable);
-      c.req.raw = place.request;
+      const permit = bodies.acquire(c.req.raw);
+      if (permit === undefined) return problemResponse(c, unavailable);
+      c.req.raw = permit.request;
       try {
         return (await readBodyInTime(c)) ?? (await answer(c, principal));
       } finally {
-        place.leave();
+        permit.release();
       }
     }
 
     register(endpoint, endpoint.body === undefined ? answer : answerWithBody);
   }
 
-  let places = options.streams;
+  let permits = options.streams;
 
   /**
    * A stream goes on for as long as its token is good: it ends with it, and within 5 s of the withdrawal of its key. While the keys cannot be fetched it
@@ -261,7 +261,7 @@ export function createApp(options: AppOptions): HttpApp {
       call: EndpointCall<undefined, undefined>,
     ) => Returned<EventsAnswer<z.input<Event>> | NoMoreEvents | Refused>,
   ): void {
-    const streams = (places ??= createStreamPlaces({ limits: defaultStreamLimits, metrics }));
+    const streams = (permits ??= createStreamPermits({ limits: defaultStreamLimits, metrics }));
     const ownerOf = ({ principal, id }: EndpointCall<undefined, undefined>) => ({
       userId: principal.id,
       thing: `${endpoint.name} ${id}`,
@@ -282,16 +282,16 @@ export function createApp(options: AppOptions): HttpApp {
         // `x-accel-buffering` keeps proxies of the nginx family from holding events back.
         const all = { ...headers, "content-type": EVENT_STREAM, "x-accel-buffering": "no" };
         if (c.req.method === "HEAD") return new Response(null, { headers: all });
-        const place = streams.take(ownerOf(call));
-        if (place.kind === "problem") return problemResponse(c, place);
+        const permit = streams.acquire(ownerOf(call));
+        if (permit.kind === "problem") return problemResponse(c, permit);
         // A caller who leaves before the answer is read cancels nothing.
-        c.req.raw.signal.addEventListener("abort", place.leave, { once: true });
-        if (c.req.raw.signal.aborted) place.leave();
+        c.req.raw.signal.addEventListener("abort", permit.release, { once: true });
+        if (c.req.raw.signal.aborted) permit.release();
         const token = bearerToken(c.req.raw.headers) ?? "";
         const body = eventStreamBody(answer.open, clock, {
           endsAtMs: call.principal.expiresAtMs,
           isGranted: () => isGranted(token),
-          onEnd: place.leave,
+          onEnd: permit.release,
         });
         return new Response(body, { headers: all });
       },

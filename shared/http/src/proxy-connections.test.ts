@@ -11,7 +11,7 @@ import { createApp } from "./app.ts";
 import { createManagementApp } from "./management.ts";
 import { createForward } from "./proxy.ts";
 import { type Listening, serve } from "./serve.ts";
-import { createStreamPlaces, defaultStreamLimits } from "./stream-places.ts";
+import { createStreamPermits, defaultStreamLimits } from "./stream-permits.ts";
 import { createUpstreamPool } from "./upstream/pool.ts";
 import { jsonAnswer, listenTcp, type TcpUpstream } from "./testing/tcp-upstream.ts";
 
@@ -43,7 +43,7 @@ function proxyTo(url: string, { clock = systemClock, answerWithinMs = WITHIN_MS 
   const metrics = createMetrics();
   const app = createApp({ service: "gateway", logger, clock, metrics });
   const forward = createForward({
-    streams: createStreamPlaces({ limits: defaultStreamLimits, metrics }),
+    streams: createStreamPermits({ limits: defaultStreamLimits, metrics }),
     admission: createAdmissionControl({ clock, maxWaiting: 1_000, logger, metrics }),
     logger,
     metrics,

@@ -12,7 +12,7 @@ import { createAdmissionControl } from "./admission.ts";
 import { createApp, type HttpApp } from "./app.ts";
 import { MAX_BODY_BYTES } from "./body.ts";
 import { createForward, PASSED_ON } from "./proxy.ts";
-import { createStreamPlaces } from "./stream-places.ts";
+import { createStreamPermits } from "./stream-permits.ts";
 import { createUpstreamPool } from "./upstream/pool.ts";
 
 /** An address that is in no network: answered by the mock alone. */
@@ -37,7 +37,7 @@ beforeEach(() => {
 });
 
 type Limits = Pick<Parameters<typeof createForward>[0], "answerWithinMs"> &
-  Pick<Parameters<typeof createAdmissionControl>[0], "maxWaiting" | "lateness">;
+  Pick<Parameters<typeof createAdmissionControl>[0], "maxWaiting" | "eventLoopLag">;
 
 function createProxyApp(tooLarge: "refuse" | "tell", limits: Partial<Limits> = {}): HttpApp {
   metrics = createMetrics();
@@ -45,7 +45,7 @@ function createProxyApp(tooLarge: "refuse" | "tell", limits: Partial<Limits> = {
   logged = lines;
   const { answerWithinMs, ...waiting } = { answerWithinMs: WITHIN_MS, maxWaiting: 1_000, ...limits };
   const admission = createAdmissionControl({ clock: systemClock, logger, metrics, ...waiting });
-  const streams = createStreamPlaces({ limits: { perProcess: 3, perUser: 2, perThing: 1 }, metrics });
+  const streams = createStreamPermits({ limits: { perProcess: 3, perUser: 2, perThing: 1 }, metrics });
   const forward = createForward({ logger, metrics, tooLarge, answerWithinMs, admission, streams });
   const proxyApp = createApp({ service: "gateway", logger, clock: systemClock, metrics });
   const order = createUpstreamPool({ name: "order", urls: [ORDER], clock: systemClock, logger, metrics });
@@ -302,7 +302,7 @@ describe("a stream of events", () => {
     );
   });
 
-  test("has a place until it ends, breaks off or is left, and one more than allowed is refused without asking the service", async () => {
+  test("has a permit until it ends, breaks off or is left, and one more than allowed is refused without asking the service", async () => {
     const [mine, another, third] = [await watch(), await watch("lee"), await watch("park")];
     expect([mine.status, another.status, third.status, open()]).toEqual([200, 200, 200, 3]);
     const tooMany = await watch();
@@ -323,7 +323,7 @@ describe("a stream of events", () => {
     expect((await watch()).status).toBe(200);
   });
 
-  test("that is refused or cannot be had takes no place, nor does a HEAD", async () => {
+  test("that is refused or cannot be had takes no permit, nor does a HEAD", async () => {
     const answers = [
       () => HttpResponse.error(),
       () => new HttpResponse(null, { status: 204 }),
@@ -339,7 +339,7 @@ describe("a stream of events", () => {
     expect(open()).toBe(0);
   });
 
-  test("whose caller leaves while it is asked for takes no place", async () => {
+  test("whose caller leaves while it is asked for takes no permit", async () => {
     const leaving = new AbortController();
     const asked = Promise.withResolvers<void>();
     upstream.use(
@@ -393,7 +393,7 @@ describe("an upstream", () => {
   });
 
   test("has less time to answer while this process is late, since its callers have waited already", async () => {
-    app = createProxyApp("refuse", { answerWithinMs: SHORT_MS, lateness: { nowMs: () => SHORT_MS - 100 } });
+    app = createProxyApp("refuse", { answerWithinMs: SHORT_MS, eventLoopLag: { nowMs: () => SHORT_MS - 100 } });
     answerWith(async () => {
       await delay("infinite");
       return HttpResponse.json({});

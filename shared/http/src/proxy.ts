@@ -2,14 +2,14 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { AdmissionControl } from "./admission.ts";
 import { problem, problemResponse } from "./answer.ts";
-import { createBodyRoom } from "./body-room.ts";
+import { createBodyMemoryBudget } from "./body-memory-budget.ts";
 import { BODY_WITHIN_MS, MAX_BODY_BYTES, readBounded, withTimeout } from "./body.ts";
 import type { RequestCall } from "./call.ts";
 import { UnavailableError } from "./errors.ts";
 import { isEventStream } from "./event-stream.ts";
-import type { StreamOwner, StreamPlaces } from "./stream-places.ts";
+import type { StreamOwner, StreamPermits } from "./stream-permits.ts";
 import type { Target } from "./upstream/address.ts";
-import { kindOfFailure } from "./upstream/outcome.ts";
+import { failureKindOf } from "./upstream/failure-kind.ts";
 import type { UpstreamPool } from "./upstream/pool.ts";
 import { NoAnswerError, readAnswer } from "./upstream-answer.ts";
 
@@ -50,7 +50,7 @@ interface ForwardOptions {
   /** How long a body may take from the head of its request, in milliseconds; 10 s by default. */
   readonly bodyWithinMs?: number | undefined;
   /** The event streams that this process may pass on at once. */
-  readonly streams: StreamPlaces;
+  readonly streams: StreamPermits;
 }
 
 /** What a call has waited before it was looked at is taken off the time for its answer, but not more than this part. */
@@ -127,7 +127,7 @@ export function createForward(options: ForwardOptions): Forward {
     return response;
   }
 
-  const bodies = createBodyRoom();
+  const bodies = createBodyMemoryBudget();
 
   return (call, forwarding) => {
     // Before anything is done for it, its body read included.
@@ -138,29 +138,29 @@ export function createForward(options: ForwardOptions): Forward {
   };
 
   async function forwardWithBody(call: RequestCall, forwarding: Forwarding): Promise<Response> {
-    const place = bodies.enter(call.c.req.raw);
-    if (place === undefined) return problemResponse(call.c, admission.refuse());
-    call.c.req.raw = place.request;
+    const permit = bodies.acquire(call.c.req.raw);
+    if (permit === undefined) return problemResponse(call.c, admission.refuse());
+    call.c.req.raw = permit.request;
     try {
       return await forward(call, forwarding);
     } finally {
-      place.leave();
+      permit.release();
     }
   }
 
-  /** A stream has a place from before it is asked for until its last byte. */
+  /** A stream has a permit from before it is asked for until its last byte. */
   async function forwardStream(call: RequestCall, forwarding: Forwarding): Promise<Response> {
-    const place = streams.take(forwarding.stream === "unknown" ? undefined : forwarding.stream);
-    if (place.kind === "problem") return problemResponse(call.c, place);
+    const permit = streams.acquire(forwarding.stream === "unknown" ? undefined : forwarding.stream);
+    if (permit.kind === "problem") return problemResponse(call.c, permit);
     // A caller who leaves before the answer is read cancels nothing.
-    call.c.req.raw.signal.addEventListener("abort", place.leave, { once: true });
+    call.c.req.raw.signal.addEventListener("abort", permit.release, { once: true });
     let isOpen = false;
     try {
-      const response = await forward(call, forwarding, place.leave);
+      const response = await forward(call, forwarding, permit.release);
       isOpen = isEventStream(response) && !call.c.req.raw.signal.aborted;
       return response;
     } finally {
-      if (!isOpen) place.leave();
+      if (!isOpen) permit.release();
     }
   }
 
@@ -177,7 +177,7 @@ export function createForward(options: ForwardOptions): Forward {
     raw.signal.addEventListener("abort", leave, { once: true });
     if (raw.signal.aborted) leave();
     let late = false;
-    const takenOffMs = Math.min(admission.latenessMs(), answerWithinMs * MOST_TAKEN_OFF);
+    const takenOffMs = Math.min(admission.eventLoopLagMs(), answerWithinMs * MOST_TAKEN_OFF);
     const leftMs = Math.max(0, Math.round(answerWithinMs - takenOffMs - (forwarding.spentMs ?? 0)));
     const timer = setTimeout(() => {
       late = true;
@@ -246,5 +246,5 @@ function pathAndQuery(url: string): string {
 
 function reasonOf(error: unknown): string {
   if (error instanceof NoAnswerError) return error.explanation;
-  return kindOfFailure(error) === "refused" ? "refuses connections" : "broke off";
+  return failureKindOf(error) === "refused" ? "refuses connections" : "broke off";
 }

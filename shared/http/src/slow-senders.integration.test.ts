@@ -11,8 +11,8 @@ import { createApp } from "./app.ts";
 import { createManagementApp } from "./management.ts";
 import { createForward } from "./proxy.ts";
 import { type Listening, serve } from "./serve.ts";
-import { createStreamPlaces, defaultStreamLimits } from "./stream-places.ts";
-import { listenTcp, jsonAnswer } from "./testing/tcp-upstream.ts";
+import { createStreamPermits, defaultStreamLimits } from "./stream-permits.ts";
+import { jsonAnswer, listenTcp } from "./testing/tcp-upstream.ts";
 import { createUpstreamPool } from "./upstream/pool.ts";
 
 /** Short, so that a test need not wait for the 10 s that a process gives. */
@@ -35,7 +35,7 @@ beforeAll(() => {
   const forward = createForward({
     ...{ logger, metrics, answerWithinMs: 10_000, tooLarge: "refuse", bodyWithinMs: BODY_WITHIN_MS },
     admission: createAdmissionControl({ ...parts, maxWaiting: 10 }),
-    streams: createStreamPlaces({ limits: defaultStreamLimits, metrics }),
+    streams: createStreamPermits({ limits: defaultStreamLimits, metrics }),
   });
   const order = createUpstreamPool({ ...parts, name: "order", urls: [upstream.url] });
   app.raw({ method: "POST", path: "/forwarded", access: "anyone" }, (call) =>

@@ -2,7 +2,7 @@ import type { ParticipantName } from "@shop/contracts/http/dead-letter";
 import type { Topic } from "@shop/contracts/messages/define";
 import { createApp, type HttpApp } from "@shop/http/app";
 import type { Readiness } from "@shop/http/management";
-import { createStreamPlaces, defaultStreamLimits, type StreamLimits } from "@shop/http/stream-places";
+import { createStreamPermits, defaultStreamLimits, type StreamLimits } from "@shop/http/stream-permits";
 import type { TokenVerifier } from "@shop/http/token-verifier";
 import type { Broker } from "@shop/messaging/broker";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
@@ -135,7 +135,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     clock,
     metrics,
     verifier,
-    streams: createStreamPlaces({ limits: dependencies.streamLimits ?? defaultStreamLimits, metrics }),
+    streams: createStreamPermits({ limits: dependencies.streamLimits ?? defaultStreamLimits, metrics }),
     isUnavailable: database.isUnavailable,
   });
   participant.routes(app, context);

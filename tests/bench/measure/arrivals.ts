@@ -1,4 +1,4 @@
-import type { Place } from "../stage/side.ts";
+import type { ArrivalQuery } from "../stage/side.ts";
 import type { Servers } from "../stage/servers.ts";
 
 /** An order's row in the place where it was waited for. */
@@ -23,7 +23,7 @@ const WITHIN_MS = 180_000;
  */
 export async function untilArrived(
   servers: Servers,
-  place: Place,
+  place: ArrivalQuery,
   orderIds: readonly string[],
   lookEveryMs: number,
 ): Promise<ReadonlyMap<string, Arrival>> {

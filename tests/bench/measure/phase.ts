@@ -1,6 +1,6 @@
 import type { Driver } from "../driver/driver.ts";
 import type { Load, Outcome, PlannedRequest } from "../driver/plan.ts";
-import type { Place, Side } from "../stage/side.ts";
+import type { ArrivalQuery, Side } from "../stage/side.ts";
 import {
   batchSizesBetween,
   cpuBetween,
@@ -40,7 +40,7 @@ interface PhaseOptions {
   readonly side: Side;
   readonly load: Load;
   readonly requests: readonly PlannedRequest[];
-  readonly place: Place;
+  readonly place: ArrivalQuery;
   /** The orders whose arrival is waited for, in the order of the requests; those that the answers name by default. */
   readonly orderIds?: readonly string[];
 }

@@ -15,7 +15,7 @@ export interface Side {
   readonly metricsUrls: ReadonlyMap<string, string>;
   /** Requests that place so many orders; half of them carry an idempotency key where the side knows such keys. */
   placeOrders(count: number): Promise<readonly PlannedRequest[]>;
-  readonly deliveries: Place;
+  readonly deliveries: ArrivalQuery;
   /** What the reference lacks: a rider completes the delivery, and the order becomes complete. */
   readonly completion?: Completion;
   /**
@@ -27,7 +27,7 @@ export interface Side {
 }
 
 /** Where an order's row appears when a part of its saga is done. */
-export interface Place {
+export interface ArrivalQuery {
   readonly database: string;
   /**
    * Query with the one parameter `$1`, an array of order ids. It returns `order_id`, `id` and, as `at`, the commit time of the row as it is, in
@@ -39,7 +39,7 @@ export interface Place {
 export interface Completion {
   /** Requests by which a rider completes these deliveries. */
   complete(deliveryIds: readonly string[]): Promise<readonly PlannedRequest[]>;
-  readonly completed: Place;
+  readonly completed: ArrivalQuery;
 }
 
 /** The column `at` of a place: when the transaction that wrote the row as it is committed. */

@@ -164,8 +164,8 @@ async function countAll(tx: Transaction, page: number, signal: AbortSignal): Pro
     first: NO_ID,
     part: (after) => sql`
       with part as (
-        select order_id as place, status, items from reservation where order_id > ${after}::uuid order by order_id limit ${page})
-      select ${lastPlace}, ${partSums(sql`
+        select order_id as cursor, status, items from reservation where order_id > ${after}::uuid order by order_id limit ${page})
+      select ${lastCursor}, ${partSums(sql`
         select item."productId", sum(item.quantity)::float8 as total
         from part, jsonb_to_recordset(items) as item("productId" uuid, quantity int) where status = 'TAKEN' group by 1`)}`,
     next: ({ last }) => last,
@@ -174,8 +174,8 @@ async function countAll(tx: Transaction, page: number, signal: AbortSignal): Pro
     first: "0",
     part: (after) => sql`
       with part as (
-        select id as place, product_id, delta from stock_change where id > ${after}::bigint order by id limit ${page})
-      select ${lastPlace}, ${partSums(sql`
+        select id as cursor, product_id, delta from stock_change where id > ${after}::bigint order by id limit ${page})
+      select ${lastCursor}, ${partSums(sql`
         select product_id as "productId", sum(delta)::float8 as total from part group by 1`)}`,
     next: ({ last }) => last,
   });
@@ -207,7 +207,7 @@ interface SinceOptions {
 
 /** No id comes before it. */
 const NO_ID = "00000000-0000-0000-0000-000000000000";
-const lastPlace = sql`(select part.place::text from part order by part.place desc limit 1) as last`;
+const lastCursor = sql`(select part.cursor::text from part order by part.cursor desc limit 1) as last`;
 
 interface PartRow extends Record<string, unknown> {
   readonly last: string | null;
@@ -216,23 +216,23 @@ interface PartRow extends Record<string, unknown> {
 }
 
 /** Sums up by product what the parts of a table give, until there is none left or `signal` is aborted. */
-async function sumUp<Place>(
+async function sumUp<Cursor>(
   tx: Transaction,
   signal: AbortSignal,
   parts: {
-    readonly first: Place;
-    readonly part: (place: Place) => SQL;
-    readonly next: (row: PartRow, place: Place) => Place | null;
+    readonly first: Cursor;
+    readonly part: (cursor: Cursor) => SQL;
+    readonly next: (row: PartRow, cursor: Cursor) => Cursor | null;
   },
 ): Promise<{ readonly totals: ReadonlyMap<string, number>; readonly rowsRead: number }> {
   const totals = new Map<string, number>();
   let rowsRead = 0;
-  for (let place: Place | null = parts.first; place !== null && !signal.aborted;) {
-    const [row] = await tx.execute<PartRow>(parts.part(place));
+  for (let cursor: Cursor | null = parts.first; cursor !== null && !signal.aborted;) {
+    const [row] = await tx.execute<PartRow>(parts.part(cursor));
     if (row === undefined) break;
     for (const { productId, total } of row.sums ?? []) totals.set(productId, (totals.get(productId) ?? 0) + total);
     rowsRead += row.rows;
-    place = parts.next(row, place);
+    cursor = parts.next(row, cursor);
   }
   return { totals, rowsRead };
 }

@@ -3,9 +3,9 @@ import { UnavailableError } from "@shop/http/errors";
 import { systemClock } from "@shop/runtime/clock";
 import { settled } from "@shop/testing/settled";
 import { type AttemptOutcome, takeLoginTurn } from "./login-turn.ts";
-import { createPasswords, type Passwords, type Place } from "./passwords.ts";
+import { createPasswords, type Passwords, type QueuePosition } from "./passwords.ts";
 
-/** All places are taken, and `waiting` stand in the line of all others, until `open`. */
+/** All slots are taken, and `waiting` stand in the line of all others, until `open`. */
 function busy(waiting: number) {
   const compared: (string | undefined)[] = [];
   const passwords: Passwords = {
@@ -29,7 +29,7 @@ function busy(waiting: number) {
   };
 }
 
-test("with a free place an attempt is made at once, and once, whatever the lane and the outcome", async () => {
+test("with a free slot an attempt is made at once, and once, whatever the lane and the outcome", async () => {
   for (const lane of ["regular", "registered", "other"] as const) {
     for (const outcome of ["right", "wrong", "closed"] as const) {
       const { passwords, compared, open } = busy(-4);
@@ -48,7 +48,7 @@ test("with a free place an attempt is made at once, and once, whatever the lane 
 test("while a flood waits, a right password is answered in its own line and a wrong one not before its turn among all others", async () => {
   const { passwords, compared, open } = busy(10);
   const over: string[] = [];
-  const enter = async (lane: Place["lane"], outcome: AttemptOutcome) => {
+  const enter = async (lane: QueuePosition["lane"], outcome: AttemptOutcome) => {
     await takeLoginTurn(passwords, { lane, name: `${lane} ${outcome}` }, async () => outcome);
     over.push(`${lane} ${outcome}`);
   };

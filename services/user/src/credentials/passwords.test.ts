@@ -3,7 +3,7 @@ import { UnavailableError } from "@shop/http/errors";
 import { systemClock } from "@shop/runtime/clock";
 import { ManualClock } from "@shop/testing/clock";
 import { settled } from "@shop/testing/settled";
-import { createPasswords, type Place } from "./passwords.ts";
+import { createPasswords, type QueuePosition } from "./passwords.ts";
 
 const anybody = { lane: "other", name: "anybody" } as const;
 
@@ -64,7 +64,7 @@ test("a flood in one lane holds up no other: people come first, and each lane ha
   const passwords = createPasswords(systemClock);
   const gate = Promise.withResolvers<void>();
   const begun: string[] = [];
-  const enter = (lane: Place["lane"], count: number) =>
+  const enter = (lane: QueuePosition["lane"], count: number) =>
     Array.from({ length: count }, () =>
       passwords.takeTurn({ lane, name: "anybody" }, async () => {
         begun.push(lane);
@@ -73,7 +73,7 @@ test("a flood in one lane holds up no other: people come first, and each lane ha
     );
   const flood = enter("other", 4 + 64);
   await expect(passwords.takeTurn(anybody, async () => undefined)).rejects.toBeInstanceOf(UnavailableError);
-  expect(passwords.hasFreePlace()).toBe(false);
+  expect(passwords.hasFreeSlot()).toBe(false);
   const people = [...enter("regular", 3), ...enter("registered", 2), ...enter("signUp", 1)];
   gate.resolve();
   await Promise.all([...flood, ...people]);
@@ -83,7 +83,7 @@ test("a flood in one lane holds up no other: people come first, and each lane ha
     ...["regular", "registered"],
     ...["regular", "other"],
   ]);
-  expect(passwords.hasFreePlace()).toBe(true);
+  expect(passwords.hasFreeSlot()).toBe(true);
 });
 
 test("within a lane names take turns, and one with many callers makes room for the others when it is full", async () => {
@@ -108,7 +108,7 @@ test("within a lane names take turns, and one with many callers makes room for t
   expect(turnedAway).toHaveLength(3);
   expect(begun.slice(4, 9)).toEqual(["flood", "one", "two", "flood", "two"]);
   expect(begun).toHaveLength(4 + 64);
-  expect(passwords.hasFreePlace()).toBe(true);
+  expect(passwords.hasFreeSlot()).toBe(true);
 });
 
 test("in a full line of callers with a name each a further one is told to come again, and none of them is turned away", async () => {
@@ -125,11 +125,11 @@ test("in a full line of callers with a name each a further one is told to come a
   expect(new Set(await Promise.all(names))).toEqual(new Set([undefined]));
 });
 
-test("however many people wait, every tenth free place goes to names that do not exist or are guessed at", async () => {
+test("however many people wait, every tenth free slot goes to names that do not exist or are guessed at", async () => {
   const passwords = createPasswords(systemClock);
   const gate = Promise.withResolvers<void>();
   const begun: string[] = [];
-  const enter = (lane: Place["lane"]) =>
+  const enter = (lane: QueuePosition["lane"]) =>
     Array.from({ length: 12 }, () =>
       passwords.takeTurn({ lane, name: "anybody" }, async () => {
         begun.push(lane);

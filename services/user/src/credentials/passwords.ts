@@ -14,13 +14,13 @@ const MAX_WAIT_MS = 1_200;
 export type Lane = "regular" | "registered" | "signUp" | "other";
 const PEOPLE: readonly Lane[] = ["regular", "registered", "signUp"];
 /**
- * How free places go round the lanes; one in which nobody waits is passed over. So a flood in one lane holds up no other, and one of guesses
- * has one place in ten while people wait in all lanes.
+ * How free slots go round the lanes; one in which nobody waits is passed over. So a flood in one lane holds up no other, and one of guesses
+ * has one slot in ten while people wait in all lanes.
  */
 const ROUND: readonly Lane[] = [...PEOPLE, ...PEOPLE, ...PEOPLE, "other"];
 
 /** Where a caller waits: within a lane all names have an equal share, so that one name with many callers holds up no other. */
-export interface Place {
+export interface QueuePosition {
   readonly lane: Lane;
   readonly name: string;
 }
@@ -31,9 +31,9 @@ export interface Passwords {
    * Runs `work` when its turn comes; `hash` and `matches` belong inside.
    * @throws UnavailableError when too many wait in the lane, none of them of a name with more callers than this one, or it waited too long
    */
-  takeTurn<Result>(place: Place, work: () => Promise<Result>): Promise<Result>;
+  takeTurn<Result>(position: QueuePosition, work: () => Promise<Result>): Promise<Result>;
   /** Whether a turn that is asked for at this moment comes at once, in whichever lane. */
-  hasFreePlace(): boolean;
+  hasFreeSlot(): boolean;
   hash(password: string): Promise<string>;
   /** Compares with a hash; without one it takes the same time and is false. */
   matches(password: string, hash: string | undefined): Promise<boolean>;
@@ -42,21 +42,21 @@ export interface Passwords {
 export function createPasswords(clock: Clock): Passwords {
   const lines = { regular: fairLine(), registered: fairLine(), signUp: fairLine(), other: fairLine() };
   let running = 0;
-  /** Where the round goes on when a place becomes free. */
+  /** Where the round goes on when a slot becomes free. */
   let first = 0;
   // The same letters can be typed composed or decomposed, depending on the keyboard and the system.
   const hash = (password: string) => Bun.password.hash(password.normalize("NFC"), ARGON2ID);
   const dummyHash = hash(crypto.randomUUID());
 
-  const hasFreePlace = () => running < AT_ONCE;
+  const hasFreeSlot = () => running < AT_ONCE;
 
-  function turn({ lane, name }: Place): Promise<void> {
-    if (!hasFreePlace()) return lines[lane].wait(name);
+  function turn({ lane, name }: QueuePosition): Promise<void> {
+    if (!hasFreeSlot()) return lines[lane].wait(name);
     running += 1;
     return Promise.resolve();
   }
 
-  /** The place goes to the next lane in which somebody waits, or becomes free. */
+  /** The slot goes to the next lane in which somebody waits, or becomes free. */
   function passOn(): void {
     for (let step = 0; step < ROUND.length; step += 1) {
       const index = (first + step) % ROUND.length;
@@ -69,10 +69,10 @@ export function createPasswords(clock: Clock): Passwords {
   }
 
   return {
-    hasFreePlace,
-    async takeTurn(place, work) {
+    hasFreeSlot,
+    async takeTurn(position, work) {
       const sinceMs = clock.elapsed();
-      await turn(place);
+      await turn(position);
       try {
         if (clock.elapsed() - sinceMs > MAX_WAIT_MS)
           throw new UnavailableError("a password waited too long to be hashed");

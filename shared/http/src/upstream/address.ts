@@ -1,7 +1,7 @@
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import type { Place } from "./places.ts";
+import type { ResolvedAddress } from "./resolver.ts";
 
 /** Why an address gets no calls for a while; `unready`: it says so itself, because it starts, stops or lacks what it needs. */
 export type OutReason = "refused" | "lost" | "silent" | "unready";
@@ -37,7 +37,7 @@ export interface Address extends Target {
 
 interface AddressOptions {
   readonly upstream: string;
-  readonly place: Place;
+  readonly resolved: ResolvedAddress;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -59,9 +59,9 @@ interface Out {
   readonly probeAtMs: number;
 }
 
-export function createAddress({ upstream, place, clock, logger, metrics, onProbation }: AddressOptions): Address {
+export function createAddress({ upstream, resolved, clock, logger, metrics, onProbation }: AddressOptions): Address {
   const session = new Bun.FetchSession();
-  const facts = { upstream, address: place.url };
+  const facts = { upstream, address: resolved.url };
   let out: Out | undefined = onProbation ? { reason: "new", pauseMs: 0, probeAtMs: 0 } : undefined;
   let answeredRequestOfMs = Number.NEGATIVE_INFINITY;
   let probing: Promise<boolean> | undefined;
@@ -84,10 +84,10 @@ export function createAddress({ upstream, place, clock, logger, metrics, onProba
   }
 
   async function ask(): Promise<boolean> {
-    const headers = place.host === undefined ? {} : { host: place.host };
+    const headers = resolved.host === undefined ? {} : { host: resolved.host };
     try {
       // Not there on the public port: it is answered by the first lines of the process, at the cost of nothing.
-      const request = new Request(`${place.url}/livez`, { headers, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+      const request = new Request(`${resolved.url}/livez`, { headers, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
       const sentAtMs = clock.elapsed();
       const response = await fetch(request, { session, proxy: false, redirect: "manual" });
       await response.arrayBuffer();
@@ -101,7 +101,7 @@ export function createAddress({ upstream, place, clock, logger, metrics, onProba
   }
 
   const address: Address = {
-    ...place,
+    ...resolved,
     inFlight: 0,
     fetch: send,
     get isOut() {

@@ -3,8 +3,8 @@ import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { type Address, createAddress, type Target } from "./address.ts";
-import { kindOfFailure } from "./outcome.ts";
-import { createPlaces, type Lookup } from "./places.ts";
+import { failureKindOf } from "./failure-kind.ts";
+import { createResolver, type Lookup } from "./resolver.ts";
 
 /** Sends a request to a target once, and rejects when `signal` is aborted. */
 export type Attempt = (target: Target, signal: AbortSignal) => Promise<Response>;
@@ -59,9 +59,9 @@ const REPEAT_503_WITHIN_MS = 500;
 const [REPEATS_PER_REQUEST, MAX_STORED_REPEATS] = [0.1, 100];
 
 export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup }: UpstreamPoolOptions): UpstreamPool {
-  const places = createPlaces({ name, urls, clock, logger, ...(lookup && { lookup }) });
+  const resolver = createResolver({ name, urls, clock, logger, ...(lookup && { lookup }) });
   let addresses: readonly Address[] = [];
-  let placesUsed: readonly unknown[] | undefined;
+  let addressesUsed: readonly unknown[] | undefined;
   let storedRepeats = MAX_STORED_REPEATS;
   let turn = 0;
 
@@ -75,14 +75,14 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
 
   /** Keeps what is known of addresses that are still there. */
   function adopt(): void {
-    const found = places.current();
-    if (found === placesUsed) return;
-    placesUsed = found;
+    const found = resolver.current();
+    if (found === addressesUsed) return;
+    addressesUsed = found;
     const before = addresses;
     addresses = found.map(
-      (place) =>
-        before.find(({ url, host }) => url === place.url && host === place.host) ??
-        createAddress({ upstream: name, place, clock, logger, metrics, onProbation: found.length > 1 }),
+      (resolved) =>
+        before.find(({ url, host }) => url === resolved.url && host === resolved.host) ??
+        createAddress({ upstream: name, resolved, clock, logger, metrics, onProbation: found.length > 1 }),
     );
     const gone = before.filter((address) => !addresses.includes(address));
     for (const address of gone) address.leave();
@@ -93,12 +93,12 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
 
   /** @returns undefined when there is nothing to wait for */
   function lookedUp(signal: AbortSignal): Promise<void> | undefined {
-    const ageMs = places.ageMs();
+    const ageMs = resolver.ageMs();
     if (ageMs < LOOK_UP_EVERY_MS) {
       adopt();
       return undefined;
     }
-    const refreshed = places.refresh();
+    const refreshed = resolver.refresh();
     if (ageMs < ADDRESSES_GOOD_FOR_MS) return undefined;
     return lookUpAgain(refreshed, signal);
   }
@@ -214,7 +214,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
   function reasonToRepeat(address: Address, error: unknown, { repeatable, signal }: Sending): string | undefined {
     if (signal.aborted) return undefined;
     if (error instanceof SilentError) return "silent";
-    const kind = kindOfFailure(error);
+    const kind = failureKindOf(error);
     if (kind === "other") return undefined;
     if (addresses.length > 1) address.takeOut(kind);
     return kind === "refused" || repeatable ? kind : undefined;
@@ -256,7 +256,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
           const pauseMs = PAUSES_MS[pauses];
           if (pauseMs === undefined) throw failure;
           pauses += 1;
-          const refreshed = places.refresh();
+          const refreshed = resolver.refresh();
           await clock.sleep(pauseMs, signal);
           await lookUpAgain(refreshed, signal);
           if (signal.aborted) throw failure;

@@ -15,7 +15,7 @@ const CONNECTION_LOST = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDO
  * What became of a request that has no answer.
  * @returns `refused`: it was not sent; `lost`: it may have been carried out; `other`: not a matter of the connection
  */
-export function kindOfFailure(error: unknown): "refused" | "lost" | "other" {
+export function failureKindOf(error: unknown): "refused" | "lost" | "other" {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (NOT_CONNECTED.has(code)) return "refused";
   return CONNECTION_LOST.has(code) ? "lost" : "other";

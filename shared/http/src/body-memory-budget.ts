@@ -2,17 +2,17 @@ import { MAX_BODY_BYTES } from "./body.ts";
 import { UnavailableError } from "./errors.ts";
 
 /** A request whose body there is room for. */
-export interface Place {
+export interface BodyPermit {
   /** To be read in place of the one that came. Reading it throws UnavailableError when a body that did not tell its length finds no more room. */
   readonly request: Request;
   /** To be called once, when the body is needed no more. */
-  leave(): void;
+  release(): void;
 }
 
 /** How much memory bodies may take that are on their way or are kept until their calls are answered. */
-export interface BodyRoom {
+export interface BodyMemoryBudget {
   /** @returns undefined when there is no room for a body of this length */
-  enter(request: Request): Place | undefined;
+  acquire(request: Request): BodyPermit | undefined;
 }
 
 /** Up to this size, in bytes, a body costs no more than its connection does, and is let in always. No call of the API needs a larger one. */
@@ -21,10 +21,10 @@ const SMALL_BYTES = 16_384;
 const ROOM_BYTES = 64 * MAX_BODY_BYTES;
 
 /** Builds the room of a process that reads bodies. Whoever begins to send large ones and then stalls fills it, and not the memory. */
-export function createBodyRoom(): BodyRoom {
+export function createBodyMemoryBudget(): BodyMemoryBudget {
   let takenBytes = 0;
 
-  function createPlace() {
+  function createPermit() {
     let ownBytes = 0;
     return {
       /** @param length of the body as far as it is known; what is too long is dropped, not kept */
@@ -36,7 +36,7 @@ export function createBodyRoom(): BodyRoom {
         ownBytes = bytes;
         return true;
       },
-      leave() {
+      release() {
         takenBytes -= ownBytes;
         ownBytes = 0;
       },
@@ -44,17 +44,17 @@ export function createBodyRoom(): BodyRoom {
   }
 
   return {
-    enter(request) {
-      const { take, leave } = createPlace();
+    acquire(request) {
+      const { take, release } = createPermit();
       const declared = request.headers.get("content-length");
       if (declared !== null) {
         // One that is too large is not read.
         const length = Number(declared) > MAX_BODY_BYTES ? 0 : Number(declared);
-        return take(length) ? { request, leave } : undefined;
+        return take(length) ? { request, release } : undefined;
       }
-      if (request.body === null) return { request, leave };
+      if (request.body === null) return { request, release };
       const { url, method, headers, signal } = request;
-      return { request: new Request(url, { method, headers, signal, body: counted(request.body, take) }), leave };
+      return { request: new Request(url, { method, headers, signal, body: counted(request.body, take) }), release };
     },
   };
 }

@@ -20,34 +20,34 @@ export interface StreamOwner {
   readonly thing: string;
 }
 
-export interface StreamPlace {
-  readonly kind: "place";
+export interface StreamPermit {
+  readonly kind: "permit";
   /** To be called when the stream has ended or was not opened; further calls are of no effect. */
-  leave(): void;
+  release(): void;
 }
 
 /** The event streams that a process has open, or is about to open. */
-export interface StreamPlaces {
+export interface StreamPermits {
   /**
    * Why one more stream cannot be opened; undefined when it can be.
    * @param owner undefined where a process does not know who calls: then only the limit of the process counts
    */
   refusalOf(owner: StreamOwner | undefined): Refused | undefined;
-  /** A place for one more stream, or why there is none. */
-  take(owner: StreamOwner | undefined): StreamPlace | Refused;
+  /** A permit for one more stream, or why there is none. */
+  acquire(owner: StreamOwner | undefined): StreamPermit | Refused;
 }
 
-interface StreamPlacesOptions {
+interface StreamPermitsOptions {
   readonly limits: StreamLimits;
   readonly metrics: Metrics;
 }
 
-/** A stream ends when its reader leaves, so a place can become free at any time. */
+/** A stream ends when its reader leaves, so a permit can become free at any time. */
 const [RETRY_USER_AFTER_S, RETRY_PROCESS_AFTER_S] = [5, 1];
 const REFUSED = "event_streams_refused_total";
 
-/** Builds the places of a process. */
-export function createStreamPlaces({ limits, metrics }: StreamPlacesOptions): StreamPlaces {
+/** Builds the stream permits of a process. */
+export function createStreamPermits({ limits, metrics }: StreamPermitsOptions): StreamPermits {
   const { perProcess, perUser, perThing } = limits;
   const open = new Map<string, number>();
   let total = 0;
@@ -82,7 +82,7 @@ export function createStreamPlaces({ limits, metrics }: StreamPlacesOptions): St
 
   return {
     refusalOf,
-    take(owner) {
+    acquire(owner) {
       const refusal = refusalOf(owner);
       if (refusal !== undefined) return refusal;
       const keys = keysOf(owner);
@@ -90,8 +90,8 @@ export function createStreamPlaces({ limits, metrics }: StreamPlacesOptions): St
       for (const key of keys) add(key, 1);
       let isLeft = false;
       return {
-        kind: "place",
-        leave() {
+        kind: "permit",
+        release() {
           if (isLeft) return;
           isLeft = true;
           total -= 1;

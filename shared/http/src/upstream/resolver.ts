@@ -5,7 +5,7 @@ import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 
 /** One way to reach an upstream. */
-export interface Place {
+export interface ResolvedAddress {
   /** The base address to connect to, without a slash at the end. */
   readonly url: string;
   /** What goes into `Host` when `url` has an address in the place of the name. */
@@ -16,16 +16,16 @@ export interface Place {
 export type Lookup = (hostname: string) => Promise<readonly string[]>;
 
 /** Where an upstream can be reached: its URLs, with each name of a host resolved to all of its addresses. */
-export interface Places {
-  /** As of the last time they were looked up; a name that never could be is a place by itself. */
-  current(): readonly Place[];
+export interface Resolver {
+  /** As of the last time they were looked up; a name that never could be counts as one address. */
+  current(): readonly ResolvedAddress[];
   /** Looks the names up again; of one that cannot be resolved now the last known addresses stay. At most one look-up at a time. It never rejects. */
   refresh(): Promise<void>;
   /** How old the last look-up is, in milliseconds; 0 when there is no name to look up. */
   ageMs(): number;
 }
 
-interface PlacesOptions {
+interface ResolverOptions {
   /** Of the upstream, for the log. */
   readonly name: string;
   readonly urls: readonly string[];
@@ -42,13 +42,13 @@ const lookUpAddresses: Lookup = async (hostname) => {
   return (ofKind4.length > 0 ? ofKind4 : found).map(({ address }) => address);
 };
 
-export function createPlaces({ name, urls, clock, logger, lookup = lookUpAddresses }: PlacesOptions): Places {
+export function createResolver({ name, urls, clock, logger, lookup = lookUpAddresses }: ResolverOptions): Resolver {
   const targets = urls.map((url) => new URL(url));
   const named = targets.filter(isResolvable);
   const addresses = new Map<URL, readonly string[]>();
   let lookedUpAtMs = Number.NEGATIVE_INFINITY;
   let refreshing: Promise<void> | undefined;
-  let known = placesOf(targets, addresses);
+  let known = resolvedAddressesOf(targets, addresses);
   let failing = false;
 
   async function lookUp(target: URL): Promise<boolean> {
@@ -73,7 +73,7 @@ export function createPlaces({ name, urls, clock, logger, lookup = lookUpAddress
     const found = await Promise.all(named.map(lookUp));
     failing = found.includes(false);
     lookedUpAtMs = clock.elapsed();
-    known = placesOf(targets, addresses);
+    known = resolvedAddressesOf(targets, addresses);
   }
 
   return {
@@ -94,8 +94,11 @@ function isResolvable({ protocol, hostname }: URL): boolean {
   return protocol === "http:" && isIP(hostname.replace(/^\[|\]$/g, "")) === 0;
 }
 
-function placesOf(targets: readonly URL[], addresses: ReadonlyMap<URL, readonly string[]>): readonly Place[] {
-  return targets.flatMap((target): readonly Place[] => {
+function resolvedAddressesOf(
+  targets: readonly URL[],
+  addresses: ReadonlyMap<URL, readonly string[]>,
+): readonly ResolvedAddress[] {
+  return targets.flatMap((target): readonly ResolvedAddress[] => {
     const found = addresses.get(target);
     if (found === undefined) return [{ url: baseOf(target), host: undefined }];
     return found.map((address) => {

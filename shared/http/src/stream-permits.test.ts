@@ -1,21 +1,21 @@
 import { beforeEach, expect, test } from "bun:test";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
-import { createStreamPlaces, type StreamPlaces } from "./stream-places.ts";
+import { createStreamPermits, type StreamPermits } from "./stream-permits.ts";
 
 let metrics: Metrics;
-let places: StreamPlaces;
+let permits: StreamPermits;
 beforeEach(() => {
   metrics = createMetrics();
-  places = createStreamPlaces({ limits: { perProcess: 9, perUser: 4, perThing: 2 }, metrics });
+  permits = createStreamPermits({ limits: { perProcess: 9, perUser: 4, perThing: 2 }, metrics });
 });
 
-/** Takes places until one is refused. @returns how to leave each, and why no more were given */
+/** Takes permits until one is refused. @returns how to release each, and why no more were given */
 function takeAll(userId: string, thing: (index: number) => string) {
   const leave: (() => void)[] = [];
   for (;;) {
-    const place = places.take({ userId, thing: thing(leave.length) });
-    if (place.kind === "problem") return { leave, refusal: place };
-    leave.push(() => place.leave());
+    const permit = permits.acquire({ userId, thing: thing(leave.length) });
+    if (permit.kind === "problem") return { leave, refusal: permit };
+    leave.push(() => permit.release());
   }
 }
 
@@ -31,13 +31,13 @@ test("a user has so many streams of one order, more of several, and the others h
 });
 
 test("a process holds so many over all users, whether it knows them or not", () => {
-  for (let count = 0; count < 6; count += 1) expect(places.take(undefined).kind).toBe("place");
+  for (let count = 0; count < 6; count += 1) expect(permits.acquire(undefined).kind).toBe("permit");
   const { leave, refusal } = takeAll("kim", String);
   expect([leave.length, refusal.code, refusal.retryAfterSeconds]).toEqual([3, "UNAVAILABLE", 1]);
-  expect(places.refusalOf(undefined)).toMatchObject({ code: "UNAVAILABLE" });
+  expect(permits.refusalOf(undefined)).toMatchObject({ code: "UNAVAILABLE" });
 });
 
-test("a place is free again when its stream has ended, however often that is said", () => {
+test("a permit is free again when its stream has ended, however often that is said", () => {
   const { leave } = takeAll("kim", () => "order 1");
   leave[0]?.();
   leave[0]?.();

@@ -1,5 +1,5 @@
 /** How late a process is with what it has to do, for want of CPU or because it has too much in hand. What comes from outside has waited as long before it is looked at. */
-export interface Lateness {
+export interface EventLoopLag {
   /** Of late, in milliseconds: how much longer than it should the last turn of the event loop took, or takes by now. */
   nowMs(): number;
   /** The longest so far, in milliseconds. */
@@ -10,7 +10,7 @@ export interface Lateness {
 const LOOK_EVERY_MS = 20;
 
 /** Watches this process's event loop, without keeping the process alive. */
-export function watchLateness(): Lateness {
+export function watchEventLoopLag(): EventLoopLag {
   let [lastMs, worstMs] = [0, 0];
   let dueMs = performance.now() + LOOK_EVERY_MS;
   const timer = setInterval(() => {
