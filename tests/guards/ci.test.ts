@@ -49,7 +49,6 @@ async function ci(settings: Readonly<Record<string, string>>, ...rest: readonly 
     env: {
       PATH: [join(folder, "bin"), PATH].join(delimiter),
       CHROMIUM_PATH: "/nowhere/chromium",
-      IMAGE_STANDINS: "",
       IMAGES: images,
       DOCKER_PID_FILE: join(folder, "docker.pid"),
       ...settings,
@@ -59,6 +58,11 @@ async function ci(settings: Readonly<Record<string, string>>, ...rest: readonly 
   });
   const [output, exitCode] = await Promise.all([child.stdout.text(), child.exited]);
   return { exitCode, end: output.trimEnd().split("\n").slice(-3), last: output.trimEnd().split("\n").at(-1) };
+}
+
+/** Whether a line names a folder beside the repository, or one that only some machine has. The folders of images that we use are none. */
+function namesOutside(line: string): boolean {
+  return /(?:^|[\s"'`=(:])\/(?:work|opt|home|root|Users|srv|mnt)\/(?!kafka\b)/.test(line) || /[=-]\.\.\//.test(line);
 }
 
 const ALL_WELL = String.raw`passed 10\nfailed 0\nskipped cluster only when named\nskipped containers only when named\n`;
@@ -164,4 +168,36 @@ test("every check runs in a workflow at GitHub, and workflows name only checks t
     ? all.filter(({ onRequest }) => !onRequest).map(({ name }) => name)
     : [];
   expect([...new Set([...usual, ...named])].toSorted()).toEqual(all.map(({ name }) => name).toSorted());
+});
+
+test("CI and tests name nothing outside of the repository, but by a variable", async () => {
+  const files = (await trackedFiles()).filter(
+    (path) => path.startsWith(".ci/") || path.startsWith(".github/") || /\.test\.tsx?$|\/testing\/|^tests\//.test(path),
+  );
+  expect(files.length).toBeGreaterThan(300);
+  const found = await Promise.all(
+    files.map(async (path) => {
+      const lines = (await Bun.file(join(REPOSITORY, path)).text()).split("\n");
+      return lines.flatMap((line, index) => (namesOutside(line) ? [`${path}:${index + 1}: ${line.trim()}`] : []));
+    }),
+  );
+  expect(found.flat()).toEqual([]);
+});
+
+test("a folder of one machine is seen, and one that every system or image has is not", () => {
+  // Written in parts, so that these lines themselves name nothing.
+  const slash = "/";
+  expect(
+    [
+      `standins=..${slash}shared/tools/build`,
+      `cp ${slash}work/tools/x .`,
+      `join("${slash}opt/tf-plugins")`,
+      `cd ${slash}home/me`,
+    ].map(namesOutside),
+  ).toEqual([true, true, true, true]);
+  expect(
+    ['import "../shared/x.ts"', "/opt/kafka/config", 'join(root, "..", "..")', "/tmp/x", "/usr/bin/chromium"].map(
+      namesOutside,
+    ),
+  ).toEqual([false, false, false, false, false]);
 });
