@@ -16,7 +16,7 @@ async function filesOfTypeChecker(...options: readonly string[]): Promise<readon
 
 test("the type checker looks at every source", async () => {
   const { scripts } = (await Bun.file(join(REPOSITORY, "package.json")).json()) as { scripts: { types: string } };
-  expect(scripts.types).toBe("tsc --noEmit && tsc --noEmit -p services/frontend/src/browser");
+  expect(scripts.types).toEndWith(" && tsc --noEmit && tsc --noEmit -p services/frontend/src/browser");
   const looked = new Set(
     (await Promise.all([filesOfTypeChecker(), filesOfTypeChecker("-p", "services/frontend/src/browser")])).flat(),
   );

@@ -1,19 +1,21 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readArguments } from "./checking/arguments.ts";
 import { type Check, createChecks } from "./checking/checks.ts";
 import { closingLines, type Progress, type Skipped, summaryOf } from "./checking/closing.ts";
+import { testFilesOf } from "./checking/suites.ts";
 import { asFailure, sumOf, type Tally } from "./checking/tally.ts";
 import { leaveOnSignal } from "./leave-on-signal.ts";
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
-const checks = createChecks({
-  root: fileURLToPath(new URL("../../..", import.meta.url)),
-  environment: process.env,
-  say,
-});
-const names = checks.all.map(({ name }) => name);
-const { chosen, unnamed, summaryFile } = whatIsAskedFor();
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const asked = readArguments(process.argv.slice(2), await testFilesOf(root));
+if ("text" in asked) {
+  say(asked.text);
+  process.exit(asked.exitCode);
+}
+const { chosen, unnamed, files, summaryFile } = asked;
+const checks = createChecks({ root, environment: process.env, say, ...(files && { files }) });
 const tallies: Tally[] = [];
 const skipped: Skipped[] = [];
 let stopping = false;
@@ -58,30 +60,6 @@ async function runOne({ name, run }: Check): Promise<void> {
         : `${tally.passed} passed`;
   say(`${name.padEnd(12)} ${seconds.padStart(6)} s  ${outcome}`);
   for (const remark of tally.remarks) say(`${" ".repeat(23)}${remark}`);
-}
-
-interface Asked {
-  readonly chosen: ReadonlySet<string>;
-  /** What runs only when it is named, and was not, though everything was asked for. */
-  readonly unnamed: readonly string[];
-  readonly summaryFile: string | undefined;
-}
-
-/** What `--only` names; by default everything that every machine can run, and what `--with` names besides. */
-function whatIsAskedFor(): Asked {
-  const { values } = parseArgs({
-    options: { only: { type: "string" }, with: { type: "string" }, summary: { type: "string" } },
-  });
-  const named = (list = "") => list.split(",").flatMap((name) => name.trim() || []);
-  const usual = checks.all.filter(({ onRequest }) => !onRequest).map(({ name }) => name);
-  const wanted = [...(values.only === undefined ? usual : named(values.only)), ...named(values.with)];
-  const unknown = wanted.filter((name) => !names.includes(name));
-  if (unknown.length === 0) {
-    const left = values.only === undefined ? names.filter((name) => !wanted.includes(name)) : [];
-    return { chosen: new Set(wanted), unnamed: left, summaryFile: values.summary };
-  }
-  say(`There is no check ${unknown.join(", ")}. There are ${names.join(", ")}.`);
-  process.exit(2);
 }
 
 /** Written whole or not at all, as it is read when this process was killed. */

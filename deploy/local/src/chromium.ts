@@ -12,7 +12,7 @@ const PLAYWRIGHT_PROGRAMS = [
 
 /** What to do on a machine that has no browser for the tests. */
 export const HOW_TO_GET_CHROMIUM =
-  "install Chromium (Debian: apt-get install chromium), or `bunx playwright-core install chromium`, or set CHROMIUM_PATH to one";
+  "install Chromium (Debian: apt-get install chromium), or `bun x playwright-core install chromium`, or set CHROMIUM_PATH to one";
 
 /** The path of a Chromium on this machine: the one that `CHROMIUM_PATH` names, an installed one, or Playwright's; undefined when there is none. */
 export async function findChromium(

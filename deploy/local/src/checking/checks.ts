@@ -10,10 +10,14 @@ import { ProgramRunner } from "./program.ts";
 import { filesOf, sourcesOf, type Suite, SUITES } from "./suites.ts";
 import { asFailure, sumOf, type Tally, tallyOf } from "./tally.ts";
 
-export interface Check {
+/** What can be asked for. */
+export interface CheckName {
   readonly name: string;
   /** Whether it runs only when it is named. */
   readonly onRequest: boolean;
+}
+
+export interface Check extends CheckName {
   run(): Promise<Tally>;
 }
 
@@ -29,6 +33,8 @@ export interface ChecksOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What a person should see while a check runs. */
   readonly say: (line: string) => void;
+  /** Test files, from the root of the repository, which are all that suites run; all of theirs by default. */
+  readonly files?: readonly string[];
 }
 
 interface Tool {
@@ -46,6 +52,12 @@ const TOOLS: readonly Tool[] = [
   { name: "types", script: "types" },
   { name: "unused", script: "unused" },
 ];
+/** Every check, in the order in which they run. */
+export const CHECK_NAMES: readonly CheckName[] = [
+  ...TOOLS.map(({ name }) => ({ name, onRequest: false })),
+  { name: "audit", onRequest: true },
+  ...SUITES.map(({ name, onRequest }) => ({ name, onRequest })),
+];
 /** A tool writes nothing until it is done. */
 const TOOL_TIMEOUT_MS = 600_000;
 const AUDIT_TIMEOUT_MS = 120_000;
@@ -58,7 +70,7 @@ const NO_ANSWER = /^error: POST \S+ - /;
 const HIDES_PASSES = { AGENT: undefined, CLAUDECODE: undefined, REPL_ID: undefined };
 
 /** All that must hold before a change is good. Each tool counts as one test. */
-export function createChecks({ root, environment, say }: ChecksOptions): Checks {
+export function createChecks({ root, environment, say, files: wanted }: ChecksOptions): Checks {
   const programs = new ProgramRunner();
   let servers: Promise<Infrastructure> | undefined;
 
@@ -109,7 +121,7 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
     const missing = suite.needs && (await missingOf(suite.needs, environment));
     if (missing) return { passed: 0, failed: 0, remarks: [`to run it, ${missing.remedy}`], notRun: missing.reason };
     const chromium = suite.needs === "chromium" ? await findChromium(environment) : undefined;
-    const files = await filesOf(suite.name, root);
+    const files = (await filesOf(suite.name, root)).filter((file) => wanted?.includes(file) ?? true);
     const addresses = {
       ...(suite.needsServers && files.length > 0 ? await serverAddresses() : {}),
       ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
@@ -172,12 +184,15 @@ export function createChecks({ root, environment, say }: ChecksOptions): Checks 
     return { TEST_POSTGRES_URL: postgresUrl, TEST_KAFKA_BROKERS: kafkaBrokers };
   }
 
+  function runNamed(name: string): Promise<Tally> {
+    const tool = TOOLS.find((each) => each.name === name);
+    if (tool !== undefined) return runTool(tool);
+    const suite = SUITES.find((each) => each.name === name);
+    return suite === undefined ? runAudit() : runSuite(suite);
+  }
+
   return {
-    all: [
-      ...TOOLS.map((tool) => ({ name: tool.name, onRequest: false, run: () => runTool(tool) })),
-      { name: "audit", onRequest: true, run: runAudit },
-      ...SUITES.map((suite) => ({ name: suite.name, onRequest: suite.onRequest, run: () => runSuite(suite) })),
-    ],
+    all: CHECK_NAMES.map((check) => ({ ...check, run: () => runNamed(check.name) })),
     async stop() {
       await programs.stop();
       // One that failed to start has stopped what it had started, and the check that needed it has failed.

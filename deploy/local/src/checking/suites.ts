@@ -101,8 +101,13 @@ export function suiteOf(path: string): Suite["name"] {
 
 /** The test files of a suite, from the root of the repository. */
 export async function filesOf(suite: Suite["name"], root: string): Promise<readonly string[]> {
-  const files = await find("**/*.test.{ts,tsx}", root);
+  const files = await testFilesOf(root);
   return files.filter((path) => suiteOf(path) === suite).toSorted();
+}
+
+/** Every test file, from the root of the repository. */
+export function testFilesOf(root: string): Promise<readonly string[]> {
+  return find("**/*.test.{ts,tsx}", root);
 }
 
 /** Every source, tests among them, from the root of the repository. */
