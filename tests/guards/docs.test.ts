@@ -5,7 +5,8 @@ import { REPOSITORY, repositoryPaths } from "./repository.ts";
 
 const existing = await repositoryPaths();
 const topLevel = new Set(existing.filter((path) => !path.includes("/")));
-const documents = existing.filter((path) => /^(?:README[^/]*|docs\/.+)\.md$/.test(path));
+/** Every document but those of pull requests, which name no paths. */
+const documents = existing.filter((path) => path.endsWith(".md") && !path.startsWith(".github/"));
 
 function missingPaths(document: string, markdown: string): readonly string[] {
   return namedPaths(document, markdown, topLevel)
