@@ -1,17 +1,12 @@
 import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
 import { runMain, runProcess } from "@shop/service/process";
-import { databaseRules, databaseSettings, processSettings, tokenSettings } from "@shop/service/settings";
+import { databaseRules } from "@shop/service/settings";
+import { userSettings } from "./config.ts";
 import { createUserService } from "./service.ts";
 
-const { TOKEN_ISSUER, TOKEN_AUDIENCE } = tokenSettings;
-
 runMain(() => {
-  const config = loadConfig(
-    { ...processSettings("user"), ...databaseSettings, TOKEN_ISSUER, TOKEN_AUDIENCE },
-    process.env,
-    { rules: databaseRules },
-  );
+  const config = loadConfig(userSettings, process.env, { rules: databaseRules });
   runProcess({
     name: "user",
     settings: config,
@@ -22,6 +17,7 @@ runMain(() => {
         tokenAudience: config.TOKEN_AUDIENCE,
         migrateAtStart: config.MIGRATE_AT_START,
         seedDemoData: config.SEED_DEMO_DATA,
+        auditTrailDays: config.AUDIT_TRAIL_DAYS,
         ids: uuidV7,
         ...parts,
       }),

@@ -28,6 +28,8 @@ interface UserServiceDependencies {
   /** Whether it migrates its database itself; otherwise it waits until someone else has. */
   readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
+  /** How long entries of the audit trail are kept; for ever by default. */
+  readonly auditTrailDays?: number | undefined;
   readonly identity: Identity;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -92,7 +94,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
         await loadSigningKeys(context);
         if (clock.elapsed() - purgedAtMs < HOUSEKEEPING_EVERY_MS) continue;
         purgedAtMs = clock.elapsed();
-        await purge(context);
+        await purge(context, dependencies.auditTrailDays);
       } catch (error) {
         logger.warn("housekeeping failed; it is tried again in ten seconds, or in a minute", { error });
       }

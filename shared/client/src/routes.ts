@@ -167,5 +167,6 @@ export const routes = {
     key: false,
     version: false,
   },
+  listAuditEntries: { method: "GET", path: "/api/audit", takes: "query", stream: false, key: false, version: false },
   getHealth: { method: "GET", path: "/api/health", takes: "nothing", stream: false, key: false, version: false },
 } as const satisfies Readonly<Record<string, Route>>;

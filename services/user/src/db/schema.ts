@@ -2,6 +2,8 @@ import { sql } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
 import { boolean, check, customType, index, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
 
+export { auditEntry } from "@shop/database/audit-trail";
+
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
 const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });

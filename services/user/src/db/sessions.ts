@@ -112,8 +112,10 @@ export async function isUnspent(tx: Transaction, sessionId: string, tokenHash: B
   return found.length > 0;
 }
 
-export async function endSession(tx: Transaction, sessionId: string): Promise<void> {
-  await tx.delete(sessions).where(eq(sessions.id, sessionId));
+/** @returns whose it was; undefined when it had ended before */
+export async function endSession(tx: Transaction, sessionId: string): Promise<string | undefined> {
+  const [ended] = await tx.delete(sessions).where(eq(sessions.id, sessionId)).returning({ userId: sessions.userId });
+  return ended?.userId;
 }
 
 /** The session that has a refresh token's row, if there is one. */

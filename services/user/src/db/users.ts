@@ -1,5 +1,5 @@
 import { eq, inArray } from "drizzle-orm";
-import type { Database } from "@shop/database/connect";
+import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { users } from "./schema.ts";
 
@@ -20,7 +20,7 @@ export async function takenNames(db: Database, usernames: readonly string[]): Pr
 }
 
 /** @returns false when the name is taken; of two that ask at once, one gets it */
-export async function insertUser(db: Database, user: StoredUser): Promise<boolean> {
+export async function insertUser(db: Database | Transaction, user: StoredUser): Promise<boolean> {
   const inserted = await db.insert(users).values(user).onConflictDoNothing().returning({ id: users.id });
   return inserted.length === 1;
 }

@@ -1,4 +1,5 @@
 import type { TokenPair } from "@shop/contracts/http/user";
+import type { AuditOrigin } from "@shop/database/audit-trail";
 import type { Transaction } from "@shop/database/connect";
 import { inTransactionOn } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
@@ -12,6 +13,7 @@ import {
   sessionNamedIn,
   successorOf,
 } from "../credentials/refresh-token.ts";
+import { audit } from "../db/audit.ts";
 import {
   endSession,
   isUnspent,
@@ -41,13 +43,23 @@ const ASKED_AGAIN_WITHIN_MS = 10_000;
  * Exchanges a refresh token for a new pair. One that was spent before is in two hands, one of them a thief's:
  * the whole session ends, for both. Only the same exchange, asked for again shortly after, gives its refresh token again.
  */
-export async function refreshLogin(context: UserContext, presented: Presented): Promise<RefreshResult> {
+export async function refreshLogin(
+  context: UserContext,
+  presented: Presented,
+  origin: AuditOrigin,
+): Promise<RefreshResult> {
   const { db, clock, logger, metrics } = context;
   const presentedHash = hashRefreshToken(presented.refreshToken);
 
   const exchanged = await inTransactionOn(db, presentedHash.toString("hex"), async (tx) => {
     const endReused = async (userId: string, sessionId: string) => {
       await endSession(tx, sessionId);
+      await audit(context, tx, {
+        action: "REFRESH_TOKEN_REUSED",
+        origin,
+        subjectId: userId,
+        after: { endedSession: sessionId },
+      });
       metrics.count("refresh_token_reuse_total");
       logger.warn("a spent refresh token came again: its session is ended", { userId, sessionId });
       return undefined;

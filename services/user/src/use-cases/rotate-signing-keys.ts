@@ -1,6 +1,7 @@
 import { inTransaction } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
 import { createSigningKey } from "../credentials/access-tokens.ts";
+import { audit, bySystem } from "../db/audit.ts";
 import { endAllSessions } from "../db/sessions.ts";
 import { addSigningKey } from "../db/signing-keys.ts";
 import { SHOWN_BEFORE_USE_MS } from "../domain/signing-key-ages.ts";
@@ -21,10 +22,21 @@ export async function rotateSigningKeys(
 ): Promise<void> {
   const key = await createSigningKey(clock, ids);
   const withdrawOthers = reason !== "scheduled";
-  const { withdrawn, sessionsEnded } = await inTransaction(db, async (tx) => ({
-    withdrawn: await addSigningKey(tx, key, { withdrawOthers }),
-    sessionsEnded: reason === "restored" ? await endAllSessions(tx) : 0,
-  }));
+  const { withdrawn, sessionsEnded } = await inTransaction(db, async (tx) => {
+    const done = {
+      withdrawn: await addSigningKey(tx, key, { withdrawOthers }),
+      sessionsEnded: reason === "restored" ? await endAllSessions(tx) : 0,
+    };
+    const after = { reason, kid: key.kid, ...done };
+    await audit({ clock, ids }, tx, {
+      action: "SIGNING_KEY_ROTATED",
+      origin: bySystem,
+      type: "signing-key",
+      subjectId: key.kid,
+      after,
+    });
+    return done;
+  });
   logger.info("a new key of access tokens was made", {
     kid: key.kid,
     signsFrom: new Date(key.createdAt.getTime() + (withdrawOthers ? 0 : SHOWN_BEFORE_USE_MS)).toISOString(),

@@ -1,5 +1,8 @@
 import type { User } from "@shop/contracts/http/user";
+import type { AuditOrigin } from "@shop/database/audit-trail";
+import { inTransaction } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
+import { audit } from "../db/audit.ts";
 import { insertUser, type StoredUser } from "../db/users.ts";
 import { weaknessOf } from "../domain/password-rule.ts";
 
@@ -16,15 +19,21 @@ type SignUpResult =
 
 /** Makes a customer of whoever asks; other roles are never given away here. */
 export async function signUp(
-  { db, passwords, ids, clock }: UserContext,
+  context: UserContext,
   { username, password, displayName = username }: NewUser,
+  origin: AuditOrigin,
 ): Promise<SignUpResult> {
+  const { db, passwords, ids, clock } = context;
   const reason = weaknessOf(password, username);
   if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
   const passwordHash = await passwords.takeTurn({ lane: "signUp", name: username }, () => passwords.hash(password));
   const createdAt = new Date(clock.now());
   const user: StoredUser = { id: ids(), username, displayName, role: "customer", passwordHash, createdAt };
-  const inserted = await insertUser(db, user);
+  const inserted = await inTransaction(db, async (tx) => {
+    if (!(await insertUser(tx, user))) return false;
+    await audit(context, tx, { action: "SIGNED_UP", origin, subjectId: user.id, after: { username, role: user.role } });
+    return true;
+  });
   return inserted ? { kind: "signedUp", user: shownUser(user) } : { kind: "refused", code: "USERNAME_TAKEN" };
 }
 

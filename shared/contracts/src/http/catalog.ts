@@ -1,3 +1,4 @@
+import * as audit from "./audit.ts";
 import * as deadLetter from "./dead-letter.ts";
 import type { Endpoint } from "./define.ts";
 import * as delivery from "./delivery.ts";
@@ -40,6 +41,7 @@ export const endpoints = {
   listDeadLetters: deadLetter.listDeadLetters,
   replayDeadLetter: deadLetter.replayDeadLetter,
   replayDeadLetters: deadLetter.replayDeadLetters,
+  listAuditEntries: audit.listAuditEntries,
   getHealth: health.getHealth,
 } as const;
 

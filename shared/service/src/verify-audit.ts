@@ -1,0 +1,29 @@
+import type { ServiceName } from "@shop/contracts/messages/define";
+import { verifyAuditTrail } from "@shop/database/audit-trail";
+import { ExplainedError } from "@shop/runtime/errors";
+import { runOnce } from "./run-once.ts";
+import type { Participant } from "./participant.ts";
+
+/**
+ * Computes a service's audit trail anew, logs how many entries it has and the hash of the newest one, and leaves with 0; or with 1 when an entry was
+ * changed or removed. That its end was cut off shows when the newest entry is compared with one that was logged before.
+ * @throws ConfigError
+ */
+export function runAuditVerification(
+  { name, migrations }: { readonly name: ServiceName; readonly migrations: Participant["migrations"] },
+  environment: Readonly<Record<string, string | undefined>>,
+): void {
+  runOnce(
+    {
+      ...{ name, migrations, migrates: false },
+      failure: "the audit trail is not as it was written",
+      async work({ db, logger }) {
+        const { entries, head, brokenAt } = await verifyAuditTrail(db);
+        if (brokenAt !== undefined)
+          throw new ExplainedError(`entry ${brokenAt} was changed, or an entry before it was changed or removed`);
+        logger.info("the audit trail is as it was written", { entries, head });
+      },
+    },
+    environment,
+  );
+}
