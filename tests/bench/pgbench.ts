@@ -27,7 +27,7 @@ commit;
   };
 }
 
-/** Takes back what the script above has written. */
+/** Deletes what the script above has written. */
 const TAKE_BACK = String.raw`
 with strangers as (delete from orders where delivery_address = 'Seoul')
 delete from outbox where payload->'data'->>'deliveryAddress' = 'Seoul'`;

@@ -217,7 +217,7 @@ describe("two operators at one product", () => {
     { locale: "ko-KR", viewport: PHONE, edit: "고치기", save: "저장", keep: "내 내용으로 저장하기" },
     { locale: "en-GB", viewport: DESK, edit: "Edit", save: "Save", keep: "Save mine over it" },
   ])(
-    "the second is shown what the first has changed, and undoes no other field of it: $locale",
+    "the second is shown what the first has changed, and reverts no other field of it: $locale",
     async (one) => {
       const { id, name } = await product(5, 2_000);
       const visitor = await operator({ locale: one.locale, viewport: one.viewport });

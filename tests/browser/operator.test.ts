@@ -26,7 +26,7 @@ afterAll(async () => {
   await shop.stop();
 }, 240_000);
 
-test("finds an order, sees its saga as a picture with its messages, and takes it back", async () => {
+test("finds an order, sees its saga as a picture with its messages, and cancels it", async () => {
   const orderId = await waitingOrder(shop, productId);
   const visitor = await browser.visit();
   await visitor.signIn("admin");

@@ -39,7 +39,7 @@ describe("a rider on a phone", () => {
     expect(visitor.complaints).toEqual([]);
   }, 240_000);
 
-  test("reports with a reason what cannot be delivered, and the order is taken back", async () => {
+  test("reports with a reason what cannot be delivered, and the order is cancelled", async () => {
     const orderId = await waitingOrder(shop, productId);
     const visitor = await browser.visit({ viewport: PHONE, hasTouch: true, isMobile: true });
     await visitor.signIn("rider2");

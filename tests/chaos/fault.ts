@@ -44,7 +44,7 @@ export interface Fault {
   readonly least?: Least;
   /** What of the answers breaks a rule of this fault alone. */
   readonly answers?: "no server errors" | "orders are always taken" | "refused early";
-  /** Does harm for one turn and undoes it before it resolves. */
+  /** Does harm for one turn and reverts it before it resolves. */
   strike(stage: Stage, turn: Turn): Promise<void>;
 }
 

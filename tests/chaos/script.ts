@@ -6,7 +6,7 @@ import type { Stage } from "./stage/stage.ts";
 const ON_MS = 5_000;
 const OFF_MS = 5_000;
 /** How many times its length a run goes on until its faults have taken effect often enough. */
-const PATIENCE = 3;
+const GIVE_UP_FACTOR = 3;
 
 /** The harm of a plan: turns of its faults with calm between them, all of it drawn from the seed and written down. */
 export interface Script {
@@ -16,7 +16,7 @@ export interface Script {
   readonly broken: readonly string[];
   readonly planted: ReadonlySet<string>;
   readonly broughtForward: ReadonlySet<string>;
-  /** Resolves when the time is over and all harm is undone; there is one turn at least. */
+  /** Resolves when the time is over and all harm is reverted; there is one turn at least. */
   run(stage: Stage): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
     async run(stage) {
       const startedAt = performance.now();
       const endsAt = startedAt + plan.forMs;
-      const givesUpAt = startedAt + plan.forMs * PATIENCE;
+      const givesUpAt = startedAt + plan.forMs * GIVE_UP_FACTOR;
       let deck: Fault[] = [];
       do {
         // Each has its turn before any has a second one.

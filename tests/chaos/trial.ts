@@ -85,15 +85,17 @@ export async function trial({
   const load = runLoad(cast, { ...usualHabits, ...habits }, seed, healed.signal, giveUp.signal);
   await Bun.sleep(CALM_BEFORE_MS);
   await harm().catch((error: unknown) => {
-    failures.push(`the harm could not be done or undone: ${error instanceof Error ? error.message : String(error)}`);
+    failures.push(
+      `the harm could not be injected or reverted: ${error instanceof Error ? error.message : String(error)}`,
+    );
   });
   healed.abort();
   const healedAt = performance.now();
 
   note("healed; waiting for the last calls and for quiet");
-  const patience = setTimeout(() => giveUp.abort(), QUIET_WITHIN_MS);
+  const giveUpTimer = setTimeout(() => giveUp.abort(), QUIET_WITHIN_MS);
   failures.push(...(await load));
-  clearTimeout(patience);
+  clearTimeout(giveUpTimer);
   eventLoopLag.stop();
   const now = await depths();
   const { quietAfterMs, drainedAfterMs, left } = await untilQuiet(now, healedAt, QUIET_WITHIN_MS);

@@ -3,7 +3,7 @@ import { seeded } from "../support/seeded.ts";
 
 export interface RandomHarmOptions {
   readonly seed: number;
-  /** How long harm is begun. What has been begun is undone after that. */
+  /** How long harm is begun. What has been begun is reverted after that. */
   readonly forMs: number;
   /** Told of each deed as it is done. */
   readonly did: (what: string) => void;
@@ -18,7 +18,7 @@ const DOWN_MS = [0, 8_000] as const;
 const PAUSED_MS = [500, 20_000] as const;
 const CUT_OFF_MS = [500, 15_000] as const;
 
-/** What is done to a container, and undone, as `docker` takes it. */
+/** What is done to a container, and reverted, as `docker` takes it. */
 interface Deed {
   readonly what: string;
   /** How long at least and at most, in milliseconds. */

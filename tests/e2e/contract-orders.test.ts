@@ -288,7 +288,7 @@ describe("a trace that a caller begins", () => {
     ...{ OrderCreated: first, DecreaseProductCommand: first, ProductDecreased: first },
     ...{ CreateDeliveryCommand: first, DeliveryCreated: first },
   };
-  const takenBack = {
+  const compensated = {
     ...{ IncreaseProductCommand: second, ProductIncreased: second },
     ...{ CancelOrderCommand: second, OrderCancelled: second },
   };
@@ -305,7 +305,7 @@ describe("a trace that a caller begins", () => {
     );
   });
 
-  test("goes on in the same way when an order is taken back, whoever wants that", async () => {
+  test("goes on in the same way when an order is cancelled, whoever wants that", async () => {
     const [cancelled, stopped, failed] = await Promise.all([1, 2, 3].map(() => waitingDelivery(within(first))));
     const headers = within(second);
     await send(url, { method: "POST", path: `/api/orders/${cancelled?.orderId}/cancel`, token: customer, headers });
@@ -315,11 +315,11 @@ describe("a trace that a caller begins", () => {
     const json = { reason: "nobody at home" };
     await send(url, { method: "PUT", path: `${failed?.path}/fail`, token: rider, headers, json });
     for (const order of [cancelled, stopped, failed]) await endOf(order?.orderId ?? "");
-    const undelivered = { ...ordered, ...takenBack, CancelDeliveryCommand: second, DeliveryCancelled: second };
+    const undelivered = { ...ordered, ...compensated, CancelDeliveryCommand: second, DeliveryCancelled: second };
     await eventually(async () => {
       expect(await sentAbout(cancelled?.orderId ?? "")).toEqual({ ...undelivered, OrderCancelRequested: second });
       expect(await sentAbout(stopped?.orderId ?? "")).toEqual(undelivered);
-      expect(await sentAbout(failed?.orderId ?? "")).toEqual({ ...ordered, ...takenBack, DeliveryFailed: second });
+      expect(await sentAbout(failed?.orderId ?? "")).toEqual({ ...ordered, ...compensated, DeliveryFailed: second });
     });
   });
 

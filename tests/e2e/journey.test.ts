@@ -53,7 +53,7 @@ describe("the journey, through frontend and gateway", () => {
     expect(order.cancelReason).toBe("OUT_OF_STOCK");
   });
 
-  test("an order that is cancelled while it waits for a rider is taken back: delivery, stock, order", async () => {
+  test("an order that is cancelled while it waits for a rider is compensated: delivery, stock, order", async () => {
     const { orderId, deliveryId } = await waitingOrder();
     await customer.cancelOrder(orderId);
     const order = await orderBecomes(customer, orderId, "status", "CANCELLED");
@@ -64,7 +64,7 @@ describe("the journey, through frontend and gateway", () => {
     await shop.booksBalance();
   });
 
-  test("a delivery that the rider gives up takes the order back", async () => {
+  test("a delivery that the rider gives up cancels the order", async () => {
     const { orderId, deliveryId } = await waitingOrder();
     await rider.claimDelivery(deliveryId);
     await rider.failDelivery(deliveryId, { reason: "nobody at home" });

@@ -43,7 +43,7 @@ async function failedOrders(count: number): Promise<readonly string[]> {
   return orderIds;
 }
 
-test("an operator finds an order, takes it back, follows it to its end and reads its saga", async () => {
+test("an operator finds an order, cancels it, follows it to its end and reads its saga", async () => {
   const orders = await run("orders --limit 1");
   expect([orders.code, orders.out.length, orders.out[1]?.split(/ +/)[0]]).toEqual([0, 2, orderId]);
   expect((await run(`cancel ${orderId}`)).code).toBe(0);

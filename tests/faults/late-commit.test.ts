@@ -32,7 +32,7 @@ function reader(broker: Broker, heard: number[]) {
   return broker.subscribe({ groupId: GROUP, topics: [TOPIC], handle });
 }
 
-test("a commit that had no answer before the partitions were dealt out anew takes nothing back of what their new readers have committed", async () => {
+test("a commit that had no answer before the partitions were dealt out anew reverts nothing of what their new readers have committed", async () => {
   const offsets = async () => {
     const [group] = await admin.fetchOffsets({ groupId: GROUP, topics: [TOPIC] });
     const of = new Map(group?.partitions.map(({ partition, offset }) => [partition, Math.max(0, Number(offset))]));

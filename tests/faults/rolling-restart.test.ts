@@ -18,7 +18,7 @@ import { deliveryAddress, newProduct, startTestSystem, type TestSystem } from ".
 
 /** The default: long enough for the balancer and the pools to notice, and for a machine that stands still for a second. */
 const DRAIN_MS = "2000";
-/** So long that only a call which was lost is given up, and none that is answered slowly; shorter than its caller's patience. */
+/** So long that only a call which was lost is given up, and none that is answered slowly; shorter than its caller's timeout. */
 const UPSTREAM_TIMEOUT_MS = "20000";
 
 let shop: TestSystem;

@@ -11,7 +11,7 @@ export interface Network {
   readonly replicasOf: (service: string) => readonly Replica[];
 }
 
-const PATIENCE_MS = 10_000;
+const WAIT_LIMIT_MS = 10_000;
 
 /** Which service answers which path, as the gateway knows it. */
 const OWNERS = [
@@ -74,7 +74,7 @@ function callService(
       return;
     }
     process.onCrash(() => scheduler.after(0, undefined, "", () => noAnswer("reset")));
-    scheduler.after(PATIENCE_MS, undefined, "", () => noAnswer("no answer"));
+    scheduler.after(WAIT_LIMIT_MS, undefined, "", () => noAnswer("no answer"));
     scheduler.after(mischief.latencyMs(), process, `${request.method} ${path} from ${who}`, () => {
       void answer().then(
         (told) =>

@@ -26,7 +26,7 @@ export interface Plan {
   readonly quietWithinMs: number;
 }
 
-/** Longer than the patience of every step of the saga. */
+/** Longer than the deadline of every step of the saga. */
 const QUIET_WITHIN_MS = 11 * 60_000;
 
 export const FAULT_NAMES: readonly string[] = [...STEP_FAULTS, ...WORLD_FAULTS.map(({ name }) => name)];

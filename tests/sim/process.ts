@@ -43,12 +43,12 @@ export function clockOf(process: Process, scheduler: Scheduler): Clock {
           resolve();
           return;
         }
-        const takeBack = scheduler.after(ms >= 100 ? Math.max(ms, scheduler.leastSleepMs) : ms, process, "", () => {
+        const cancel = scheduler.after(ms >= 100 ? Math.max(ms, scheduler.leastSleepMs) : ms, process, "", () => {
           signal?.removeEventListener("abort", abort);
           resolve();
         });
         const abort = () => {
-          takeBack();
+          cancel();
           resolve();
         };
         signal?.addEventListener("abort", abort, { once: true });

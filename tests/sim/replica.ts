@@ -158,7 +158,7 @@ export class Replica {
     scheduler.after(afterMs, undefined, "", () => kafka.leave(this.participant.name, name));
   }
 
-  /** Freezes it; what waits for it outside loses its patience. */
+  /** Freezes it; what waits for it outside times out. */
   freeze(ms: number): void {
     const life = this.#life;
     if (life === undefined) return;

@@ -78,7 +78,7 @@ export class Scheduler {
     this.trace.push(`${this.#now.toFixed(3)} ${text}`);
   }
 
-  /** Has `act` happen after `ms`, unless its owner has crashed by then. @returns how to take it back */
+  /** Has `act` happen after `ms`, unless its owner has crashed by then. @returns how to cancel it */
   after(ms: number, owner: Owner | undefined, label: string, act: Event["act"]): () => void {
     if (this.#isOutside) {
       this.#problem ??= new NotRepeatable(`"${label}" came up while the scheduler waited for the database`);

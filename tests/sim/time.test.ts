@@ -92,7 +92,7 @@ describe("in simulated time", () => {
       expect(world.scheduler.now).toBeGreaterThan(2 * DAY);
     }));
 
-  test("an order whose stock is never answered for is taken back past its deadline, is stuck while nobody answers that either, and ends when somebody does", () =>
+  test("an order whose stock is never answered for is compensated past its deadline, is stuck while nobody answers that either, and ends when somebody does", () =>
     play(async ({ world, customer, order, saga, letPass }) => {
       const [product] = world.replicasOf("product");
       await product?.stop();

@@ -30,7 +30,7 @@ export interface SteadyLoad {
 }
 
 /** A caller who waits longer than this has been left hanging. */
-const PATIENCE_MS = 30_000;
+const WAIT_LIMIT_MS = 30_000;
 
 /**
  * Callers with a kept connection each, who see every reset: unlike `fetch`, which sends some calls again by itself, this client never does.
@@ -71,7 +71,7 @@ function callOnce(
     {
       method,
       agent,
-      timeout: PATIENCE_MS,
+      timeout: WAIT_LIMIT_MS,
       headers: {
         ...headers,
         ...(bytes === undefined
@@ -87,7 +87,7 @@ function callOnce(
       response.on("error", (error) => resolve({ status: 0, detail: String(error) }));
     },
   );
-  sent.on("timeout", () => sent.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));
+  sent.on("timeout", () => sent.destroy(new Error(`no answer within ${WAIT_LIMIT_MS} ms`)));
   sent.on("error", (error) => resolve({ status: 0, detail: String(error) }));
   sent.end(bytes);
   return promise;

@@ -45,7 +45,7 @@ test("a saga that is stuck for long has one entry for all that it sent again, wi
   const order = newOrder();
   await service.receive(created(order));
   const began = await sagaOf(order);
-  // Ten minutes of patience with the step, then its undo: from there on it is stuck.
+  // The step's deadline of ten minutes, then its compensation: from there on it is stuck.
   for (let minute = 0; minute < 60; minute += 1) await wake();
   const saga = await sagaOf(order);
   expect(saga).toMatchObject({ status: "STUCK", version: began.version, historyCount: saga.history.length });

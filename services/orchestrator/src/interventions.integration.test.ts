@@ -136,14 +136,14 @@ test("a retry at two replicas at once, and its repetitions, ask once", async () 
   expect(await sentAbout(order)).toEqual([DecreaseProductCommand.type]);
 });
 
-test("a cancel takes back what was done, once, for the reason that an admin's cancel of the order has, and names the admin", async () => {
+test("a cancel compensates what was done, once, for the reason that an admin's cancel of the order has, and names the admin", async () => {
   const order = await waiting();
   await sentAbout(order);
   const first = await ask(order, "cancel");
   expect(first.status).toBe(202);
   expect(first.body).toMatchObject({ status: "COMPENSATING", step: "CANCEL_DELIVERY" });
   expect(Saga.parse(first.body).history.at(-1)?.detail).toBe(
-    `CANCELLED_BY_ADMIN: back to CANCEL_DELIVERY, by admin ${admin}`,
+    `CANCELLED_BY_ADMIN: compensate with CANCEL_DELIVERY, by admin ${admin}`,
   );
   expect((await ask(order, "cancel", twin)).status).toBe(202);
   await service.receive(
@@ -152,7 +152,7 @@ test("a cancel takes back what was done, once, for the reason that an admin's ca
   expect(await sentAbout(order)).toEqual([CancelDeliveryCommand.type]);
 });
 
-test("a cancel that races the rider is decided by who was first, and never takes back what was delivered", async () => {
+test("a cancel that races the rider is decided by who was first, and never compensates what was delivered", async () => {
   const orders = await Promise.all(Array.from({ length: 10 }, waiting));
   await service.takeSent();
   await Promise.all([service.receive(...orders.map(delivered)), ...orders.map((order) => ask(order, "cancel", twin))]);

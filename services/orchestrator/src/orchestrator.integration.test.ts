@@ -111,7 +111,7 @@ test("a history is in the order in which it happened, whatever is done to the ti
   expect(history.map(({ message }) => message)).toEqual(["OrderCreated", "ProductDecreased"]);
 });
 
-test("an order that is taken back goes on from each stored step, for the reason and in the trace of the request", async () => {
+test("an order that is compensated goes on from each stored step, for the reason and in the trace of the request", async () => {
   const order = newOrder();
   const { orderId } = order;
   const reason = "CANCELLED_BY_CUSTOMER";
@@ -165,7 +165,7 @@ test("two replicas that hear of the same orders at once begin each saga once and
   expect(all.filter((type) => type === CreateDeliveryCommand.type)).toHaveLength(40);
 });
 
-test("an order and the request to cancel it that come to two replicas at once are one saga, which takes the order back", async () => {
+test("an order and the request to cancel it that come to two replicas at once are one saga, which cancels the order", async () => {
   const orders = Array.from({ length: 40 }, newOrder);
   const cancels = orders.map((order) =>
     outgoing(OrderCancelRequested, order.orderId, { ...order, reason: "CANCELLED_BY_CUSTOMER" }, undefined),
@@ -178,7 +178,7 @@ test("an order and the request to cancel it that come to two replicas at once ar
   await service.takeSent();
 });
 
-test("timers at two replicas ask a silent participant again once per interval, and take the order back at the deadline", async () => {
+test("timers at two replicas ask a silent participant again once per interval, and cancel the order at the deadline", async () => {
   const order = newOrder();
   await service.receive(created(order));
   expect(await types()).toEqual([DecreaseProductCommand.type]);
@@ -203,7 +203,7 @@ test("timers at two replicas ask a silent participant again once per interval, a
   expect(ours).toEqual([DecreaseProductCommand.type, IncreaseProductCommand.type]);
   expect((await sagaOf(order)).history.at(-1)).toMatchObject({
     message: null,
-    detail: "TIMED_OUT: back to INCREASE_PRODUCT",
+    detail: "TIMED_OUT: compensate with INCREASE_PRODUCT",
   });
 });
 

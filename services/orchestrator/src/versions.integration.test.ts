@@ -19,7 +19,7 @@ const version1 = orderSaga;
 const version2: SagaDefinition<OrderSnapshot> = {
   ...orderSaga,
   version: version1.version + 1,
-  undoable: orderSaga.undoable.toReversed(),
+  compensatable: orderSaga.compensatable.toReversed(),
 };
 const oldRelease = sagaVersions([version1]);
 const newRelease = sagaVersions([version1, version2]);

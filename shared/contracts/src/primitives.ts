@@ -86,7 +86,7 @@ export const CancelReason = z.enum([
   "DELIVERY_FAILED",
   "TIMED_OUT",
 ]);
-/** Why an order was taken back. */
+/** Why an order was cancelled. */
 export type CancelReason = z.infer<typeof CancelReason>;
 
 /** By which a call that is sent again is known. */

@@ -32,7 +32,7 @@ interface KeySetOptions {
 const REFRESH_AFTER_MS = 60_000;
 const FETCH_AT_MOST_EVERY_MS = 1_000;
 /** Services that start together wait for each other: until then a user service that does not answer yet is nothing to tell an operator of. */
-const START_PATIENCE_MS = 30_000;
+const START_GRACE_MS = 30_000;
 /** A caller waits for it, and is to have an answer within 2 s. */
 const FETCH_TIMEOUT_MS = 1_200;
 
@@ -66,7 +66,7 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       if (withdrawn) onWithdrawn();
     } catch (error) {
       failed = true;
-      const isStarting = keys === undefined && clock.elapsed() - startedAtMs < START_PATIENCE_MS;
+      const isStarting = keys === undefined && clock.elapsed() - startedAtMs < START_GRACE_MS;
       logger[isStarting ? "debug" : "warn"](
         "the keys of access tokens could not be fetched; the last known ones stay, if there are any",
         { url, error },

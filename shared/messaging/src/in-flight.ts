@@ -92,7 +92,7 @@ const higher = (one: string, other: string) => (BigInt(other) > BigInt(one) ? ot
 /**
  * A row per process, written when it starts and deleted when it stops, on a session that carries the process's id: a row without its session is a
  * crash. While the service has such a row of the last ten minutes, every process of it writes down what is in flight before a handler begins: where
- * a batch's messages lie, and the message when it is only one. Nothing takes a mark back; what it names and is in the inbox, or with the dead letters,
+ * a batch's messages lie, and the message when it is only one. Nothing removes a mark; what it names and is in the inbox, or with the dead letters,
  * was handled. It is written without waiting for the disk, since a process that crashes loses nothing by that.
  */
 export function createInFlightMarker({

@@ -62,7 +62,7 @@ const RESTART_PAUSE_MS = 200;
  */
 const MARK_WITHIN_MS = 100;
 /** How long a stop goes on publishing, in milliseconds: other replicas may commit faster than the outbox empties. */
-const STOP_PATIENCE_MS = 2_000;
+const STOP_TIMEOUT_MS = 2_000;
 const NOTHING: Published = { ids: [], ends: [] };
 const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
 
@@ -258,7 +258,7 @@ export function createRelay(options: RelayOptions): Relay {
       done ??= run();
     },
     async stop() {
-      leaveAt = clock.elapsed() + STOP_PATIENCE_MS;
+      leaveAt = clock.elapsed() + STOP_TIMEOUT_MS;
       stopping.abort();
       wakeHere();
       await done;

@@ -12,7 +12,7 @@ import { type DeadLetterRow, holdingLetters, letterById, openLetters, SETTLED } 
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
 import { lockKeys, nextTryAt } from "./held-keys.ts";
-import { POISON_AFTER_CRASHES, type InFlightMarker } from "./in-flight.ts";
+import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 import { deadLetter } from "./schema.ts";
 
@@ -84,14 +84,14 @@ class DryRun<Result> extends ExplainedError {
   readonly result: Result;
 
   constructor(result: Result) {
-    super("a dry run is taken back");
+    super("a dry run is rolled back");
     this.result = result;
   }
 }
 
 /**
  * Handles dead letters again, by this service's own handlers and through its inbox: so each is applied once, whatever else
- * delivers the same message. What cannot be handled this time either stays a dead letter. A dry run does all of it and takes it back.
+ * delivers the same message. What cannot be handled this time either stays a dead letter. A dry run does all of it and rolls it back.
  * Its calls throw when the database is away; then nothing has happened.
  */
 export function createReplay({ db, handlers, outbox, marker, onCommitted, onHandled, clock }: ReplayOptions): Replay {
@@ -116,7 +116,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     const { message } = decoded;
     if (!handlers.types.has(message.type)) return { outcome: "NOT_HANDLED", detail: null };
     try {
-      // A transaction within: what a handler has done before it failed is taken back.
+      // A savepoint: what a handler has done before it failed is rolled back.
       return { outcome: await inSavepoint(tx, (inner) => apply(inner, message)), detail: null };
     } catch (error) {
       if (isTransient(error) && !isStatementTimeout(error)) throw error;
@@ -191,7 +191,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     return letters[0]?.cause === "PROCESS_KILLED" && !dares ? [] : settleAll(tx, letters);
   }
 
-  /** Runs it in a transaction that a dry run takes back; tells of what was applied when it was not. */
+  /** Runs it in a transaction that a dry run rolls back; tells of what was applied when it was not. */
   async function inRun(dryRun: boolean, work: (tx: Transaction) => Promise<readonly Tried[]>) {
     const tried = await inTransaction(db, async (tx) => {
       // What waits for a lock is tried again at the next look; the other keys are not to wait with it.

@@ -4,7 +4,7 @@ import type { Link } from "../stage/link.ts";
 import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
 
 /** How long a moment is waited for: a replica that has nothing to do just now may never come to it. */
-const PATIENCE_MS = 2_000;
+const WAIT_LIMIT_MS = 2_000;
 /** What PostgreSQL says when a transaction has been committed: the type of the message, its length, and the tag. */
 const COMMITTED = Buffer.from("C\0\0\0\x0bCOMMIT\0", "latin1");
 /** How the session by which a relay holds its lock introduces itself to PostgreSQL. */
@@ -95,7 +95,7 @@ async function killAt(stage: Stage, turn: Turn, service: ParticipantName, moment
       unwatch();
     });
   }
-  const waitsUntil = performance.now() + PATIENCE_MS;
+  const waitsUntil = performance.now() + WAIT_LIMIT_MS;
   while (struck === undefined && performance.now() < waitsUntil) await Bun.sleep(10);
   unwatch();
   const replica = await struck;

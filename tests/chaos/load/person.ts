@@ -25,7 +25,7 @@ export interface Told {
 export type Answered = Told & Pick<Entry, "problem" | "retryAfter">;
 
 /** Longer than any answer may take: who waits longer has none. */
-const PATIENCE_MS = 30_000;
+const WAIT_LIMIT_MS = 30_000;
 
 /** @param write told of each call when it has been answered, or has not */
 export function person(name: string, baseUrl: string, token: string, write: (entry: Entry) => void): Person {
@@ -34,7 +34,7 @@ export function person(name: string, baseUrl: string, token: string, write: (ent
       method,
       headers: headersOf(token, json, key),
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(WAIT_LIMIT_MS),
     });
   return writtenDown(name, call, write, () => performance.timeOrigin + performance.now());
 }

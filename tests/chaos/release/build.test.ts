@@ -19,7 +19,7 @@ const VERSIONS = `
   const command = messagesByType.get("DecreaseProductCommand");
   console.log(JSON.stringify({
     sagas: orderSagaVersions.known,
-    steps: orderSagaVersions.newest.undoable.map(({ name }) => name),
+    steps: orderSagaVersions.newest.compensatable.map(({ name }) => name),
     sends: command.version,
     reads: command.alsoReads.map(({ version }) => version),
     knows: messagesByType.has("ProductPacked"),

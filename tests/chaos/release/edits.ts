@@ -85,7 +85,7 @@ export const releaseAfterNext: readonly Edit[] = [
 export const orderSagaV2 = defineSaga<OrderSnapshot>({
   ...orderSaga,
   version: 2,
-  undoable: orderSaga.undoable.flatMap((step) => (step.name === "DECREASE_PRODUCT" ? [step, packing] : [step])),
+  compensatable: orderSaga.compensatable.flatMap((step) => (step.name === "DECREASE_PRODUCT" ? [step, packing] : [step])),
 });
 
 /** \`ALREADY_RETURNED\` comes only`,
@@ -94,16 +94,16 @@ export const orderSagaV2 = defineSaga<OrderSnapshot>({
     file: "services/orchestrator/src/sagas/order.saga.ts",
     from: `/**
  * The saga of an order:`,
-    to: `const packing: UndoableStep<OrderSnapshot> = {
+    to: `const packing: CompensatableStep<OrderSnapshot> = {
   name: "PACK_PRODUCT",
   send: command(PackProductCommand, ({ orderId }) => ({ orderId })),
-  answers: [when(ProductPacked, done)],
-  patience: answer,
-  undo: {
+  replies: [when(ProductPacked, done)],
+  retryPolicy: replyPolicy,
+  compensation: {
     name: "UNPACK_PRODUCT",
     send: command(UnpackProductCommand, ({ orderId }) => ({ orderId })),
-    answers: [when(ProductUnpacked, done)],
-    patience: answer,
+    replies: [when(ProductUnpacked, done)],
+    retryPolicy: replyPolicy,
   },
 };
 
@@ -127,7 +127,7 @@ export const orderSagaV2 = defineSaga<OrderSnapshot>({
   when,
 }`,
     to: `  tooLate,
-  type UndoableStep,
+  type CompensatableStep,
   when,
 }`,
   },

@@ -26,7 +26,7 @@ export const RULES = {
   I5: "one order's messages are published and applied in order",
   I6: "a state row exactly where its outbox row",
   I7: "30 s after the heal nothing is unsent, nobody lags, dead letters hold only what was planted",
-  I8: "a 2xx is never taken back",
+  I8: "a 2xx is never revoked",
 } as const;
 export type Rule = keyof typeof RULES;
 export const ALL_RULES = Object.keys(RULES) as readonly Rule[];
@@ -140,7 +140,7 @@ function transitions({ ledgers, journal }: Evidence): readonly Breach[] {
     for (const { txid, what, key, before, after } of rows) {
       if (before === null) begun.set(`${what} ${key}`, txid);
       const step = `${before ?? "-"} ${after ?? "-"}`;
-      // Stock is claimed before it is known whether there is enough: that is undone where it was done, and never seen.
+      // Stock is claimed before it is known whether there is enough: that is reverted where it was done, and never seen.
       const isUnclaimed = step === "TAKEN REFUSED" && begun.get(`${what} ${key}`) === txid;
       if (LEGAL[what] && !LEGAL[what].includes(step) && !isUnclaimed)
         breaches.push({ rule: "I4", orderId: key, text: `${what}: ${step.replace(" ", " → ")}` });

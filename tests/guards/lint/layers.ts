@@ -111,7 +111,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "domain/",
     files: /^services\/[^/]+\/src\/domain\//,
-    modules: ["./domain/", "shared/contracts/src/patience.ts"],
+    modules: ["./domain/", "shared/contracts/src/step-deadline.ts"],
     types: shared("contracts"),
     packages: [],
   },
@@ -127,7 +127,7 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: "the saga's rules",
-    files: /^services\/[^/]+\/src\/(?:sagas\/|saga\/(?:advance|definition|stall|state|versions)\.ts$)/,
+    files: /^services\/[^/]+\/src\/(?:sagas\/|saga\/(?:advance|definition|mark-stuck|state|versions)\.ts$)/,
     modules: [
       "./saga/",
       "./sagas/",

@@ -22,29 +22,31 @@ test(`an order comes to a rightful end, whatever is late, lost or repeated, and 
   expect(firstWrong()).toBeUndefined();
 });
 
-const [takeStock, createDelivery] = orderSaga.undoable;
-if (takeStock === undefined || createDelivery === undefined)
-  throw new Error("the saga has two steps that can be undone");
+const [takeStock, createDelivery] = orderSaga.compensatable;
+if (takeStock === undefined || createDelivery === undefined) throw new Error("the saga has two compensatable steps");
 
 const BROKEN: readonly (readonly [string, SagaDefinition<OrderSnapshot>, RegExp])[] = [
   [
     "goes on cancelling after the rider was first",
     {
       ...orderSaga,
-      undoable: [
+      compensatable: [
         takeStock,
         {
           ...createDelivery,
-          undo: { ...createDelivery.undo, answers: [when(DeliveryCancelled, done), when(DeliveryCompleted, done)] },
+          compensation: {
+            ...createDelivery.compensation,
+            replies: [when(DeliveryCancelled, done), when(DeliveryCompleted, done)],
+          },
         },
       ],
     },
     /do not agree/,
   ],
-  ["takes no stock", { ...orderSaga, undoable: [createDelivery] }, /do not agree|come to rest/],
+  ["takes no stock", { ...orderSaga, compensatable: [createDelivery] }, /do not agree|come to rest/],
   [
     "takes a refusal for a success",
-    { ...orderSaga, undoable: [{ ...takeStock, answers: [when(ProductDecreased, done)] }, createDelivery] },
+    { ...orderSaga, compensatable: [{ ...takeStock, replies: [when(ProductDecreased, done)] }, createDelivery] },
     /do not agree/,
   ],
   [

@@ -10,7 +10,7 @@ import { seeded } from "../../support/seeded.ts";
 import { type Message, Participants } from "./participants.ts";
 
 const EVENTS: ReadonlySet<Topic> = new Set(["order.events", "product.events", "delivery.events"]);
-const UNDOING: ReadonlySet<string> = new Set([
+const COMPENSATIONS: ReadonlySet<string> = new Set([
   CancelDeliveryCommand.type,
   IncreaseProductCommand.type,
   CancelOrderCommand.type,
@@ -61,11 +61,11 @@ class Play {
     if (drawn < 0.2) this.#send(...participants.requestCancel());
     else if (drawn < 0.6) this.#send(...participants.ride(this.#random() < 0.7 ? "COMPLETE" : "FAILED"));
     else if (drawn < 0.75 && participants.order === "PENDING") this.#send(participants.tell());
-    else if (drawn < 0.85) this.#apply({ kind: "admin", asks: "retry", by: "admin", traceparent: TRACEPARENT });
-    else if (drawn < 0.9) this.#apply({ kind: "admin", asks: "cancel", by: "admin", traceparent: TRACEPARENT });
+    else if (drawn < 0.85) this.#apply({ kind: "admin", request: "retry", by: "admin", traceparent: TRACEPARENT });
+    else if (drawn < 0.9) this.#apply({ kind: "admin", request: "cancel", by: "admin", traceparent: TRACEPARENT });
   }
 
-  /** Time passes: a little, until the saga's timer, or for so long that every patience ends. */
+  /** Time passes: a little, until the saga's timer, or for so long that every deadline has passed. */
   #leap(): void {
     const drawn = this.#random();
     if (drawn < 0.4) this.#now += this.#random() * 10_000;
@@ -104,8 +104,8 @@ class Play {
     if (hasEnded(state) && state.nextAttemptAt !== null) this.#wrong("a saga that has ended waits for something");
     const isPast = this.#definition.retriable.some(({ name }) => name === before?.step);
     for (const { definition, data } of send) {
-      if (isPast && UNDOING.has(definition.type)) this.#wrong(`${definition.type} was sent behind the pivot`);
-      if (state.status === "RUNNING" && UNDOING.has(definition.type))
+      if (isPast && COMPENSATIONS.has(definition.type)) this.#wrong(`${definition.type} was sent behind the pivot`);
+      if (state.status === "RUNNING" && COMPENSATIONS.has(definition.type))
         this.#wrong(`${definition.type} was sent on the way forward`);
       this.#send({ type: definition.type, topic: definition.topic, data });
     }

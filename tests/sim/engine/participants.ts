@@ -43,7 +43,7 @@ const snapshot: OrderSnapshot = {
   items: [{ productId: deliveryId, quantity: 1 }],
 };
 
-/** What the participants know of one order, as their services keep it: each says the same again when it is asked again, and remembers an undo that came first. */
+/** What the participants know of one order, as their services keep it: each says the same again when it is asked again, and remembers a compensation that came first. */
 export class Participants {
   order: "PENDING" | "COMPLETE" | "CANCELLED" = "PENDING";
   isCancelRequested = false;

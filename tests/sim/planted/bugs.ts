@@ -75,7 +75,7 @@ export const BUGS: readonly Bug[] = [
     rules: ["I7"],
   },
   {
-    name: "an undo that comes first leaves no tombstone",
+    name: "a compensation that comes first leaves no tombstone",
     file: "services/product/src/db/reservations.ts",
     found: "  return new Map(rows.map((row) => [row.orderId, row]));",
     replaced:
@@ -166,7 +166,7 @@ export const BUGS: readonly Bug[] = [
     rules: ["I1"],
   },
   {
-    name: "a cancel takes a delivery back that has been completed",
+    name: "a cancel reverts a delivery that has been completed",
     file: "services/delivery/src/db/deliveries.ts",
     found: "(case delivery.status when 'PENDING' then 'CANCELLED' else delivery.status end)",
     replaced: "(case delivery.status when 'FAILED' then delivery.status else 'CANCELLED' end)",
@@ -193,10 +193,10 @@ export const BUGS: readonly Bug[] = [
     rules: ["I2", "I4", "I6", "I7", "I8"],
   },
   {
-    name: "a step that nobody has answered is not undone when its time is over",
+    name: "an unanswered step is not compensated at its deadline",
     file: "services/orchestrator/src/saga/advance.ts",
-    found: 'change.turnRound("TIMED_OUT");',
-    replaced: 'change.undoBefore(change.forwardIndex(), "TIMED_OUT");',
+    found: 'change.compensate("TIMED_OUT");',
+    replaced: 'change.compensateBefore(change.forwardIndex(), "TIMED_OUT");',
     faults: ["a service away for minutes"],
     habits: { contended: 0, cancelled: 0, raced: 0, orders: 12, ordersPerSecond: 4 },
     rules: ["I1", "I2"],

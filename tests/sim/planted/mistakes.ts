@@ -104,9 +104,9 @@ export const MISTAKES: readonly Mistake[] = [
     replaced: "const rows = messages.map((message) => toOutboxRow(message, ids, clock)).toReversed();",
   },
   {
-    name: "saga: what the pivot waits for is not undone",
+    name: "saga: what the pivot waits for is not compensated",
     file: "services/orchestrator/src/saga/advance.ts",
-    found: "const position = Math.min(index, this.definition.undoable.length) - 1;",
+    found: "const position = Math.min(index, this.definition.compensatable.length) - 1;",
     replaced: "const position = index - 1;",
   },
   {
@@ -118,19 +118,20 @@ export const MISTAKES: readonly Mistake[] = [
   {
     name: "saga: a cancel is taken behind the pivot",
     file: "services/orchestrator/src/saga/advance.ts",
-    found: "  if (change.canTurnRound()) change.turnRound(reason);",
-    replaced: '  if (change.state.status === "RUNNING") change.turnRound(reason);',
+    found: "  if (change.canCompensate()) change.compensate(reason);",
+    replaced: '  if (change.state.status === "RUNNING") change.compensate(reason);',
   },
   {
     name: "saga: the timer is not armed again",
     file: "services/orchestrator/src/saga/advance.ts",
-    found: "stuckSince, nextAttemptAt: this.now + backoffMs(step.patience, attempts) };",
+    found: "stuckSince, nextAttemptAt: this.now + backoffMs(step.retryPolicy, attempts) };",
     replaced: "stuckSince, nextAttemptAt: null };",
   },
   {
     name: "saga: a cancel that comes before its order begins it as usual",
     file: "services/orchestrator/src/saga/advance.ts",
-    found: "if (isCancel) change.undoBefore(0, definition.cancels.reason(event.data));\n  else change.enterForward(0);",
+    found:
+      "if (isCancel) change.compensateBefore(0, definition.cancels.reason(event.data));\n  else change.enterForward(0);",
     replaced: "change.enterForward(0);",
   },
   {

@@ -190,7 +190,7 @@ export class Connection {
     if (session) this.#around.store.giveBack(session);
   }
 
-  /** The connection breaks: what is under way is taken back, its locks are released. */
+  /** The connection breaks: what is under way is rolled back, its locks are released. */
   async lose(): Promise<void> {
     if (this.#isLost) return;
     this.#isLost = true;

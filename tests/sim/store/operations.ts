@@ -20,7 +20,7 @@ type BlockersOf = (pids: readonly number[]) => Promise<ReadonlyMap<number, reado
 type OthersHold = (pid: number) => boolean;
 
 /** How long a statement may take before the server is asked whether it waits for a lock, in real milliseconds. */
-const PATIENCE_MS = 3;
+const WAIT_LIMIT_MS = 3;
 
 /**
  * The statements that one database works on. All but one wait for locks: whoever holds those has the next turn of the scheduler,
@@ -74,9 +74,9 @@ export class Operations {
         await Promise.all(open.map(({ settled }) => settled));
         break;
       }
-      const patience = Promise.withResolvers<void>();
-      const timer = setTimeout(patience.resolve, PATIENCE_MS);
-      await Promise.race([...open.map(({ settled }) => settled), patience.promise]);
+      const expired = Promise.withResolvers<void>();
+      const timer = setTimeout(expired.resolve, WAIT_LIMIT_MS);
+      await Promise.race([...open.map(({ settled }) => settled), expired.promise]);
       clearTimeout(timer);
       if (open.some(({ outcome }) => outcome !== undefined)) continue;
       if (await this.#allWait(open)) break;

@@ -41,7 +41,7 @@ const SETTINGS = {
   deadlock_timeout: "50ms",
 };
 
-/** One service's database: real PostgreSQL, whose connections the simulation hands out and takes back. It is emptied before each run. */
+/** One service's database: real PostgreSQL, whose connections the simulation lends out. It is emptied before each run. */
 export class Store {
   readonly service: ServiceName;
   readonly database: TestDatabase;

@@ -6,7 +6,7 @@ import { startGuarded } from "../guarded-process.ts";
 import { PrintedTests } from "./printed-tests.ts";
 import { tallyOf } from "./tally.ts";
 
-/** Test files for a `bun test` of its own. The functions that leave a test out are put together here, as the linter takes their names for the deed. */
+/** Test files for a `bun test` of its own. The functions that leave a test out are put together here, as the linter takes their names for the step. */
 const leaveOut = (how: string): string => `test.${how}("left out", () => {});`;
 const FILES: Readonly<Record<string, string>> = {
   "good.test.ts": `test("a <name> & \\"more\\"", () => {}); describe("in", () => { test.each([1, 2])("%i", () => {}); });`,

@@ -123,7 +123,7 @@ export const deadLetterCommands: readonly Command[] = [
     name: "replay",
     takes: "LETTER [--dry-run]",
     summary:
-      "Handles a message again, through the inbox: at most once; then those that wait behind it. --dry-run does all of it and takes it back.",
+      "Handles a message again, through the inbox: at most once; then those that wait behind it. --dry-run does all of it and rolls it back.",
     example: "replay 0193b3c8-0000-7000-8000-000000000003 --dry-run",
     async *run(shop, given) {
       const dryRun = given.flags.has("dry-run");

@@ -72,7 +72,7 @@ export const sagaCommands: readonly Command[] = [
   {
     name: "take-back",
     takes: "SAGA",
-    summary: "Takes back what a saga has done and cancels its order, unless it has been delivered.",
+    summary: "Compensates a saga and cancels its order, unless it has been delivered.",
     example: "take-back 0193b3c8-0000-7000-8000-000000000002",
     async *run(shop, given) {
       yield sagaRow(await shop.cancelSaga(idOf(given, "saga")));

@@ -10,7 +10,7 @@ export interface Failure {
   readonly traceparent: string;
 }
 
-/** The delivery cannot be made; the saga takes the order back. */
+/** The delivery cannot be made; the saga cancels the order. */
 export function failDelivery(
   change: ChangeDelivery,
   { deliveryId, riderId, reason, traceparent }: Failure,

@@ -81,7 +81,7 @@ export function useSession(listener: SessionListener): Session {
   }, []);
 
   /** Somebody else may be there now: what is known of the last one is shown no more until that is known. */
-  const askAnew = useCallback(() => {
+  const refetch = useCallback(() => {
     depart(undefined);
     setSettled(false);
     void ask();
@@ -99,7 +99,7 @@ export function useSession(listener: SessionListener): Session {
     tabs.current = channel;
     channel.addEventListener("message", ({ data }: MessageEvent<News>) => {
       if (data.userId === undefined) settle(undefined);
-      else if (data.userId !== knownId.current) askAnew();
+      else if (data.userId !== knownId.current) refetch();
     });
     if (isSettled) keepOnlyOf(undefined);
     else void ask();
@@ -127,7 +127,7 @@ export function useSession(listener: SessionListener): Session {
         return person;
       } catch (error) {
         // They are logged in, so who was there before is not.
-        askAnew();
+        refetch();
         throw error;
       }
     },

@@ -77,7 +77,7 @@ describe("a disagreement is told in a sentence:", () => {
       "the delivery is PENDING",
     ],
     [
-      "what was delivered and taken back",
+      "what was delivered and then cancelled",
       cancelled,
       { ...order("CANCELLED", "DELIVERY_FAILED"), ...delivery("COMPLETE") },
       "the delivery is COMPLETE",

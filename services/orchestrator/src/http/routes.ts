@@ -45,9 +45,10 @@ export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: Saga
   });
 
   const intervention =
-    (asks: AdminRequest) => async (call: Pick<RequestCall, "principal" | "traceparent"> & { readonly id: string }) => {
+    (request: AdminRequest) =>
+    async (call: Pick<RequestCall, "principal" | "traceparent"> & { readonly id: string }) => {
       const { principal, id, traceparent } = call;
-      const result = await intervene(context, versions, { sagaId: id, asks, by: principal.id, traceparent });
+      const result = await intervene(context, versions, { sagaId: id, request, by: principal.id, traceparent });
       if (result.kind === "refused")
         return result.code === "NOT_FOUND" ? notFound() : problem(result.code, result.detail);
       const saga = await findSaga(db, id);

@@ -2,8 +2,16 @@ import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { CancelReason } from "@shop/contracts/primitives";
 import { backoffMs } from "@shop/runtime/backoff";
 import { ExplainedError } from "@shop/runtime/errors";
-import type { Answer, Command, Outcome, Patience, RetriableStep, SagaDefinition, UndoableStep } from "./definition.ts";
-import { type HistoryEntry, hasEnded, type SagaState } from "./state.ts";
+import type {
+  Command,
+  CompensatableStep,
+  Outcome,
+  Reply,
+  RetriableStep,
+  RetryPolicy,
+  SagaDefinition,
+} from "./definition.ts";
+import { hasEnded, type HistoryEntry, type SagaState } from "./state.ts";
 
 /** What can happen to a saga: a message came, or the time that it waits until, or an admin steps in. */
 export type SagaEvent =
@@ -16,13 +24,13 @@ export type SagaEvent =
   | { readonly kind: "timer" }
   | {
       readonly kind: "admin";
-      readonly asks: AdminRequest;
+      readonly request: AdminRequest;
       /** The admin's id, for the history. */
       readonly by: string;
       readonly traceparent: string;
     };
 
-/** `retry`: ask the current step again now, as if for the first time. `cancel`: take the order back, if no rider was first. */
+/** `retry`: ask the current step again now, as if for the first time. `cancel`: compensate, if no rider was first. */
 export type AdminRequest = "retry" | "cancel";
 
 export interface CommandToSend {
@@ -47,8 +55,8 @@ export interface Beginning {
  * The saga engine: what follows from an event, as a pure function of the definition, the saga's state and the time.
  *
  * Forward, an answer finishes its step and all steps before it, since a participant can only answer what was asked. A refusal, a deadline
- * before the pivot, or a request to cancel turns the saga round: the steps begun so far are undone in reverse, then it is cancelled.
- * A step whose answer never came is undone too; its participant remembers the undo and refuses the step if it comes later.
+ * before the pivot, or a request to cancel starts compensation: the steps begun so far are compensated in reverse order, then the order is cancelled.
+ * A step without a reply is compensated too; its participant remembers the compensation and refuses the step if it arrives later.
  * @param state undefined when no saga of this order is known
  * @param now milliseconds since the epoch
  */
@@ -63,11 +71,11 @@ export function advance<Data>(
   if (hasEnded(state)) return null;
   const change = new Change(definition, state, event, now);
   if (event.kind === "timer") onTimer(change);
-  else if (event.kind === "admin") onAdmin(change, event.asks);
+  else if (event.kind === "admin") onAdmin(change, event.request);
   else if (event.type === definition.cancels.definition.type)
     onCancelRequest(change, definition.cancels.reason(event.data));
-  else if (state.status === "RUNNING") onAnswerForward(change, event);
-  else onAnswerBackward(change, event);
+  else if (state.status === "RUNNING") onReplyForward(change, event);
+  else onReplyWhileCompensating(change, event);
   return change.result();
 }
 
@@ -87,7 +95,7 @@ function begin<Data>(
   now: number,
   { id, orderId }: Beginning,
 ): Advanced<Data> | null {
-  const first = definition.undoable[0];
+  const first = definition.compensatable[0];
   const isCancel = event.type === definition.cancels.definition.type;
   if (first === undefined || (event.type !== definition.begins.type && !isCancel)) return null;
   const blank: SagaState<Data> = {
@@ -108,8 +116,8 @@ function begin<Data>(
     revision: 0,
   };
   const change = new Change(definition, blank, event, now);
-  // A cancel that comes before its order finds nothing to undo, and the order that comes later finds the saga.
-  if (isCancel) change.undoBefore(0, definition.cancels.reason(event.data));
+  // A cancel that comes before its order finds nothing to compensate, and the order that comes later finds the saga.
+  if (isCancel) change.compensateBefore(0, definition.cancels.reason(event.data));
   else change.enterForward(0);
   return change.result();
 }
@@ -118,60 +126,62 @@ function onTimer<Data>(change: Change<Data>): void {
   const { state, now } = change;
   if (state.nextAttemptAt === null || now < state.nextAttemptAt) return;
   const pastDeadline = state.deadline !== null && now >= state.deadline;
-  if (pastDeadline && change.canTurnRound()) change.turnRound("TIMED_OUT");
-  else change.askAgain(pastDeadline);
+  if (pastDeadline && change.canCompensate()) change.compensate("TIMED_OUT");
+  else change.retry(pastDeadline);
 }
 
-/** A saga that is being taken back already is not cancelled twice; but one that is stuck on its way back is asked for again. */
-function onAdmin<Data>(change: Change<Data>, asks: AdminRequest): void {
-  if (asks === "retry") change.askAnew();
-  else if (change.canTurnRound()) change.turnRound("CANCELLED_BY_ADMIN");
-  else if (change.state.status === "COMPENSATING" && change.state.stuckSince !== null) change.askAnew();
+/** A saga that is compensating is not cancelled twice; one that is stuck while compensating is retried. */
+function onAdmin<Data>(change: Change<Data>, request: AdminRequest): void {
+  if (request === "retry") change.retryNow();
+  else if (change.canCompensate()) change.compensate("CANCELLED_BY_ADMIN");
+  else if (change.state.status === "COMPENSATING" && change.state.stuckSince !== null) change.retryNow();
 }
 
 function onCancelRequest<Data>(change: Change<Data>, reason: CancelReason): void {
-  if (change.canTurnRound()) change.turnRound(reason);
+  if (change.canCompensate()) change.compensate(reason);
 }
 
-function onAnswerForward<Data>(change: Change<Data>, event: MessageEvent): void {
+function onReplyForward<Data>(change: Change<Data>, event: MessageEvent): void {
   for (let index = change.forwardIndex(); index < change.forward.length; index += 1) {
-    const answer = find(change.forward[index]?.answers, event.type);
-    if (answer === undefined) continue;
-    const outcome = answer.decide(event.data);
-    if (outcome.kind === "refused") change.undoBefore(index, outcome.reason, event);
+    const reply = find(change.forward[index]?.replies, event.type);
+    if (reply === undefined) continue;
+    const outcome = reply.decide(event.data);
+    if (outcome.kind === "refused") change.compensateBefore(index, outcome.reason, event);
     else change.enterForward(index + 1);
     return;
   }
-  const isUndone = change.definition.undoable.some(
-    ({ undo }) => find(undo.answers, event.type)?.decide(event.data).kind === "done",
+  const isCompensated = change.definition.compensatable.some(
+    ({ compensation }) => find(compensation.replies, event.type)?.decide(event.data).kind === "done",
   );
-  // It has been taken back before, and was then set back to an older state, such as that of a backup.
-  if (isUndone && change.canTurnRound()) change.turnRound("TIMED_OUT", event);
-  else if (change.forward.some(({ answers }) => find(answers, event.type)?.decide(event.data).kind === "done"))
-    change.hearAgain();
+  // It was compensated before and then restored to an older state, such as a backup.
+  if (isCompensated && change.canCompensate()) change.compensate("TIMED_OUT", event);
+  else if (change.forward.some(({ replies }) => find(replies, event.type)?.decide(event.data).kind === "done"))
+    change.onRepeatedReply();
 }
 
-function onAnswerBackward<Data>(change: Change<Data>, event: MessageEvent): void {
+function onReplyWhileCompensating<Data>(change: Change<Data>, event: MessageEvent): void {
   if (change.state.step === change.definition.cancelled.name) {
-    const answer = find(change.definition.cancelled.answers, event.type);
-    if (answer) change.endCancelled(answer.decide(event.data));
+    const reply = find(change.definition.cancelled.replies, event.type);
+    if (reply) change.endCancelled(reply.decide(event.data));
     return;
   }
-  const index = change.definition.undoable.findIndex(({ undo }) => undo.name === change.state.step);
-  const answer = find(change.definition.undoable[index]?.undo.answers, event.type);
-  if (answer === undefined) return;
-  if (answer.decide(event.data).kind === "tooLate") change.enterForward(change.pivotIndex + 1);
-  else change.undoBefore(index, reasonOf(change.state), event);
+  const index = change.definition.compensatable.findIndex(
+    ({ compensation }) => compensation.name === change.state.step,
+  );
+  const reply = find(change.definition.compensatable[index]?.compensation.replies, event.type);
+  if (reply === undefined) return;
+  if (reply.decide(event.data).kind === "tooLate") change.enterForward(change.pivotIndex + 1);
+  else change.compensateBefore(index, reasonOf(change.state), event);
 }
 
-/** A saga that goes back has a reason. */
+/** A compensating saga has a reason. */
 function reasonOf({ id, reason }: Pick<SagaState<unknown>, "id" | "reason">): CancelReason {
-  if (reason === null) throw new ExplainedError(`saga ${id} is taken back without a reason`);
+  if (reason === null) throw new ExplainedError(`saga ${id} is compensated without a reason`);
   return reason;
 }
 
-function find(answers: readonly Answer[] | undefined, type: string): Answer | undefined {
-  return answers?.find((answer) => answer.type === type);
+function find(replies: readonly Reply[] | undefined, type: string): Reply | undefined {
+  return replies?.find((reply) => reply.type === type);
 }
 
 /** Two requests to ask again that come within this time, in milliseconds, are one. */
@@ -181,8 +191,8 @@ interface ForwardStep<Data> {
   readonly name: SagaState<Data>["step"];
   readonly send: Command<Data>;
   readonly sendsOnEntering: boolean;
-  readonly answers: readonly Answer[];
-  readonly patience: Patience;
+  readonly replies: readonly Reply[];
+  readonly retryPolicy: RetryPolicy;
 }
 
 /** Collects what one event does to a saga. */
@@ -199,14 +209,14 @@ class Change<Data> {
   readonly #history: HistoryEntry[] = [];
 
   constructor(definition: SagaDefinition<Data>, state: SagaState<Data>, event: SagaEvent, now: number) {
-    const asking = (step: UndoableStep<Data> | RetriableStep<Data>) => ({ ...step, sendsOnEntering: true });
+    const asking = (step: CompensatableStep<Data> | RetriableStep<Data>) => ({ ...step, sendsOnEntering: true });
     this.definition = definition;
     this.forward = [
-      ...definition.undoable.map(asking),
+      ...definition.compensatable.map(asking),
       { ...definition.pivot, send: definition.pivot.remind, sendsOnEntering: false },
       ...definition.retriable.map(asking),
     ];
-    this.pivotIndex = definition.undoable.length;
+    this.pivotIndex = definition.compensatable.length;
     this.state = state;
     this.now = now;
     this.#message = event.kind === "message" ? event.type : null;
@@ -221,7 +231,7 @@ class Change<Data> {
   }
 
   /** Whether it goes forward and has not passed the pivot. */
-  canTurnRound(): boolean {
+  canCompensate(): boolean {
     return this.state.status === "RUNNING" && this.forwardIndex() <= this.pivotIndex;
   }
 
@@ -233,34 +243,39 @@ class Change<Data> {
       this.#enter({ ...this.state, status: "RUNNING", reason: null }, step, step.sendsOnEntering, `on to ${step.name}`);
   }
 
-  /** Goes back from the step that it is in, which may or may not have been done, so that it is undone as well. */
-  turnRound(reason: CancelReason, event?: MessageEvent): void {
-    this.undoBefore(this.forwardIndex() + 1, reason, event);
+  /** Starts compensation, the current step included: it may have been carried out. */
+  compensate(reason: CancelReason, event?: MessageEvent): void {
+    this.compensateBefore(this.forwardIndex() + 1, reason, event);
   }
 
   /**
-   * Goes back: the next to be undone is the step before `index`, or the order is cancelled when there is none left.
-   * An undo that this very message has answered is not asked for.
+   * Compensates the step before `index`, or cancels the order when none is left.
+   * A compensation that this message already confirms is not requested.
    */
-  undoBefore(index: number, reason: CancelReason, event?: MessageEvent): void {
+  compensateBefore(index: number, reason: CancelReason, event?: MessageEvent): void {
     const state = { ...this.state, status: "COMPENSATING" as const, reason };
-    const position = Math.min(index, this.definition.undoable.length) - 1;
-    const undo = this.definition.undoable[position]?.undo;
-    if (undo === undefined) {
-      this.#enter(state, this.definition.cancelled, true, `${reason}: nothing is left to undo`);
-    } else if (event && find(undo.answers, event.type)?.decide(event.data).kind === "done") {
-      this.undoBefore(position, reason, event);
+    const position = Math.min(index, this.definition.compensatable.length) - 1;
+    const compensation = this.definition.compensatable[position]?.compensation;
+    if (compensation === undefined) {
+      this.#enter(state, this.definition.cancelled, true, `${reason}: nothing is left to compensate`);
+    } else if (event && find(compensation.replies, event.type)?.decide(event.data).kind === "done") {
+      this.compensateBefore(position, reason, event);
     } else {
-      this.#enter(state, undo, true, `${reason}: back to ${undo.name}`);
+      this.#enter(state, compensation, true, `${reason}: compensate with ${compensation.name}`);
     }
   }
 
   /** Sends the step's command once more. Past the deadline the saga is stuck: shown to an operator, and still asking. */
-  askAgain(pastDeadline: boolean): void {
+  retry(pastDeadline: boolean): void {
     const step = this.#current();
     const stuckSince = this.state.stuckSince ?? (pastDeadline ? this.now : null);
     const attempts = this.state.attempts + 1;
-    this.state = { ...this.state, attempts, stuckSince, nextAttemptAt: this.now + backoffMs(step.patience, attempts) };
+    this.state = {
+      ...this.state,
+      attempts,
+      stuckSince,
+      nextAttemptAt: this.now + backoffMs(step.retryPolicy, attempts),
+    };
     this.#ask(step.send);
     this.#note(
       stuckSince === null ? `no answer: asked again, attempt ${attempts}` : `stuck: asked again, attempt ${attempts}`,
@@ -269,9 +284,9 @@ class Change<Data> {
   }
 
   /** Sends the step's command at once and lets its attempts and its deadline begin anew. Asked for twice in a moment it is sent once. */
-  askAnew(): void {
+  retryNow(): void {
     const step = this.#current();
-    const { firstMs, deadlineMs } = step.patience;
+    const { firstMs, deadlineMs } = step.retryPolicy;
     const { attempts, nextAttemptAt, stuckSince } = this.state;
     const askedAt = nextAttemptAt === null ? 0 : nextAttemptAt - firstMs;
     if (attempts === 1 && stuckSince === null && askedAt > this.now - MOMENT_MS) return;
@@ -290,7 +305,7 @@ class Change<Data> {
    * A step that is done was answered once more, as a reminder at the pivot is. Nothing but that ends being stuck there: what the pivot itself
    * waits for may take days.
    */
-  hearAgain(): void {
+  onRepeatedReply(): void {
     if (this.forwardIndex() !== this.pivotIndex || this.state.stuckSince === null) return;
     this.state = { ...this.state, stuckSince: null };
     this.#note("answered: it waits on");
@@ -315,11 +330,11 @@ class Change<Data> {
 
   #enter(
     state: SagaState<Data>,
-    step: Pick<ForwardStep<Data>, "name" | "send" | "patience">,
+    step: Pick<ForwardStep<Data>, "name" | "send" | "retryPolicy">,
     sends: boolean,
     detail: string,
   ): void {
-    const { firstMs, deadlineMs } = step.patience;
+    const { firstMs, deadlineMs } = step.retryPolicy;
     this.state = {
       ...state,
       step: step.name,
@@ -332,9 +347,9 @@ class Change<Data> {
     this.#note(detail);
   }
 
-  #current(): Pick<ForwardStep<Data>, "send" | "patience"> {
-    const { undoable, cancelled } = this.definition;
-    const all = [...this.forward, ...undoable.map(({ undo }) => undo), cancelled];
+  #current(): Pick<ForwardStep<Data>, "send" | "retryPolicy"> {
+    const { compensatable, cancelled } = this.definition;
+    const all = [...this.forward, ...compensatable.map(({ compensation }) => compensation), cancelled];
     const step = all.find(({ name }) => name === this.state.step);
     if (step === undefined) throw this.#unknownStep();
     return step;

@@ -6,7 +6,7 @@ import { ExplainedError } from "@shop/runtime/errors";
 /** What a command's data follows from. */
 interface Known<Data> {
   readonly data: Data;
-  /** Why the saga is taken back; null while it goes forward. */
+  /** Why the saga is compensated; null while it goes forward. */
   readonly reason: CancelReason | null;
 }
 
@@ -20,51 +20,51 @@ export interface Command<Data> {
 export type Outcome =
   /** The step is done, and with it every step before it. */
   | { readonly kind: "done" }
-  /** The step was not done and will not be: what was done before it is taken back. */
+  /** The step was not done and will not be: the steps before it are compensated. */
   | { readonly kind: "refused"; readonly reason: CancelReason }
-  /** An undo came too late, the pivot has been passed: the saga goes on to its end. */
+  /** A compensation came too late, the pivot has been passed: the saga goes on to its end. */
   | { readonly kind: "tooLate" }
   /** What the saga is about is cancelled, for this reason. */
   | { readonly kind: "cancelled"; readonly reason: CancelReason };
 
-export interface Answer {
+export interface Reply {
   readonly type: string;
   readonly decide: (data: unknown) => Outcome;
 }
 
 /**
  * How long a step waits. The command is sent again after `firstMs`, then after twice that, at most every `maxMs`.
- * After `deadlineMs` a step that can be undone is taken back; one that cannot shows up as stuck, and is still asked for.
+ * After `deadlineMs` a compensatable step is compensated; any other is marked stuck and retried.
  */
-export interface Patience {
+export interface RetryPolicy {
   readonly firstMs: number;
   readonly maxMs: number;
   readonly deadlineMs: number | null;
 }
 
-interface Asking<Data> {
+interface CommandStep<Data> {
   readonly name: SagaStep;
   readonly send: Command<Data>;
-  readonly answers: readonly Answer[];
-  readonly patience: Patience;
+  readonly replies: readonly Reply[];
+  readonly retryPolicy: RetryPolicy;
 }
 
-/** A step after which nothing is lost yet: whoever defines one must say how it is undone. */
-export interface UndoableStep<Data> extends Asking<Data> {
-  readonly undo: Asking<Data>;
+/** A step before the pivot; its definition must name its compensation. */
+export interface CompensatableStep<Data> extends CommandStep<Data> {
+  readonly compensation: CommandStep<Data>;
 }
 
-/** The step that decides. Until it is done the saga can be taken back, afterwards it only goes forward. */
+/** The step that decides. Until it is done the saga can be compensated, afterwards it only goes forward. */
 export interface PivotStep<Data> {
   readonly name: SagaStep;
   /** Asked from time to time while it waits, in case the message it waits for was lost. Entering the step sends nothing. */
   readonly remind: Command<Data>;
-  readonly answers: readonly Answer[];
-  readonly patience: Patience;
+  readonly replies: readonly Reply[];
+  readonly retryPolicy: RetryPolicy;
 }
 
 /** A step that can only be tried until it is done. */
-export type RetriableStep<Data> = Asking<Data>;
+export type RetriableStep<Data> = CommandStep<Data>;
 
 export interface SagaDefinition<Data> {
   readonly name: string;
@@ -73,10 +73,10 @@ export interface SagaDefinition<Data> {
   /** The message that begins a saga, and the one that asks to cancel it; either can be the first. Both give the saga's data. */
   readonly begins: MessageDefinition;
   readonly cancels: { readonly definition: MessageDefinition; readonly reason: (data: unknown) => CancelReason };
-  readonly undoable: readonly UndoableStep<Data>[];
+  readonly compensatable: readonly CompensatableStep<Data>[];
   readonly pivot: PivotStep<Data>;
   readonly retriable: readonly RetriableStep<Data>[];
-  /** What is done when everything has been undone. */
+  /** The command that follows the last compensation. */
   readonly cancelled: RetriableStep<Data>;
 }
 
@@ -93,7 +93,7 @@ export function command<Data, Definition extends MessageDefinition>(
   return { definition, build: ({ data }) => build(data) };
 }
 
-/** The command that ends a saga that was taken back, and says why. */
+/** The command that ends a compensated saga, with the reason. */
 export function commandWithReason<Data, Definition extends MessageDefinition>(
   definition: Definition,
   build: (data: Data, reason: CancelReason) => DataOf<Definition>,
@@ -102,7 +102,7 @@ export function commandWithReason<Data, Definition extends MessageDefinition>(
     definition,
     build: ({ data, reason }) => {
       if (reason === null)
-        throw new ExplainedError(`${definition.type} is sent only by a saga that is taken back, which has a reason`);
+        throw new ExplainedError(`${definition.type} is sent only by a compensating saga, which has a reason`);
       return build(data, reason);
     },
   };
@@ -112,7 +112,7 @@ export function commandWithReason<Data, Definition extends MessageDefinition>(
 export function when<Definition extends MessageDefinition>(
   definition: Definition,
   decide: (data: DataOf<Definition>) => Outcome,
-): Answer {
+): Reply {
   // Messages are parsed with this very definition before they come here.
   return { type: definition.type, decide: decide as (data: unknown) => Outcome };
 }

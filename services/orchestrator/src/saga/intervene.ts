@@ -2,14 +2,14 @@ import { inTransactionOn } from "@shop/database/transaction";
 import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { type AdminRequest, isPastPivot } from "./advance.ts";
-import { SagasInHand } from "./in-hand.ts";
+import { SagaBatch } from "./saga-batch.ts";
 import { hasEnded } from "./state.ts";
 import { lockById, type OrderSagaState } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
 export interface Intervention {
   readonly sagaId: string;
-  readonly asks: AdminRequest;
+  readonly request: AdminRequest;
   /** The admin's id. */
   readonly by: string;
   readonly traceparent: string;
@@ -29,17 +29,17 @@ export type InterventionResult =
 export async function intervene(
   context: ServiceContext,
   versions: SagaVersions,
-  { sagaId, asks, by, traceparent }: Intervention,
+  { sagaId, request, by, traceparent }: Intervention,
 ): Promise<InterventionResult> {
   const { db, outbox, wakeRelay } = context;
   const result = await inTransactionOn(db, sagaId, async (tx): Promise<InterventionResult> => {
     const state = await lockById(tx, sagaId);
     if (state === undefined) return { kind: "refused", code: "NOT_FOUND" };
-    const refused = refusalOf(state, asks, versions);
+    const refused = refusalOf(state, request, versions);
     if (refused) return refused;
-    const sagas = new SagasInHand(context, versions, new Map([[state.orderId, state]]));
+    const sagas = new SagaBatch(context, versions, new Map([[state.orderId, state]]));
     try {
-      sagas.apply(state.orderId, { kind: "admin", asks, by, traceparent });
+      sagas.apply(state.orderId, { kind: "admin", request, by, traceparent });
     } catch (error) {
       return cannotGoOn(errorText(error));
     }
@@ -50,13 +50,17 @@ export async function intervene(
   return result;
 }
 
-function refusalOf(state: OrderSagaState, asks: AdminRequest, versions: SagaVersions): InterventionResult | undefined {
+function refusalOf(
+  state: OrderSagaState,
+  request: AdminRequest,
+  versions: SagaVersions,
+): InterventionResult | undefined {
   if (hasEnded(state)) return { kind: "refused", code: "SAGA_ENDED", detail: `The saga has ended: ${state.status}.` };
   const definition = versions.find(state.version);
   if (definition === undefined) return cannotGoOn(`its version ${state.version} is not known to this release`);
-  if (asks === "cancel" && isPastPivot(definition, state)) {
+  if (request === "cancel" && isPastPivot(definition, state)) {
     const detail =
-      "The order has been delivered, and a delivery cannot be undone: it can only become COMPLETE. If the saga is stuck, retry it.";
+      "The order has been delivered, and a delivery cannot be reverted: it can only become COMPLETE. If the saga is stuck, retry it.";
     return { kind: "refused", code: "SAGA_PAST_PIVOT", detail };
   }
   return undefined;

@@ -2,7 +2,7 @@ import { inTransaction } from "@shop/database/transaction";
 import type { Received } from "@shop/messaging/decode";
 import { keysOf, type MessageHandlers, Refused } from "@shop/messaging/handlers";
 import type { ServiceContext } from "@shop/service/context";
-import { type RunContext, SagasInHand } from "./in-hand.ts";
+import { type RunContext, SagaBatch } from "./saga-batch.ts";
 import { orderSagaVersions } from "./registry.ts";
 import { lockByOrder, lockDue, lockFreeSagas } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
@@ -13,7 +13,7 @@ export function sagaHandlers(context: RunContext, versions: SagaVersions = order
     types: versions.messageTypes,
     async handle(tx, messages) {
       const orderIds = [...new Set(messages.map(orderIdOf))];
-      const sagas = new SagasInHand(context, versions, await lockByOrder(tx, orderIds));
+      const sagas = new SagaBatch(context, versions, await lockByOrder(tx, orderIds));
       for (const { key, type, data, traceparent } of messages)
         sagas.apply(key, { kind: "message", type, data, traceparent });
       return sagas.save(tx);
@@ -41,7 +41,7 @@ async function wakeDue(context: ServiceContext, versions: SagaVersions): Promise
   const { db, outbox, wakeRelay, clock } = context;
   const woken = await inTransaction(db, async (tx) => {
     const due = await lockDue(tx, versions.known, clock.now(), TIMER_BATCH);
-    const sagas = new SagasInHand(context, versions, new Map(due.map((state) => [state.orderId, state])));
+    const sagas = new SagaBatch(context, versions, new Map(due.map((state) => [state.orderId, state])));
     for (const { orderId } of due) sagas.apply(orderId, { kind: "timer" });
     await outbox.send(tx, await sagas.save(tx));
     return due.length;
@@ -51,7 +51,7 @@ async function wakeDue(context: ServiceContext, versions: SagaVersions): Promise
 }
 
 /**
- * Wakes the sagas whose time has come: asks again, or takes back what is past its deadline. Runs until `signal` is aborted;
+ * Wakes the sagas whose time has come: retries, or compensates past the deadline. Runs until `signal` is aborted;
  * any number of replicas may do so at once.
  */
 export async function runSagaTimers(

@@ -11,16 +11,16 @@ export interface SagaState<Data> {
   readonly definition: string;
   readonly version: number;
   readonly status: SagaDirection;
-  /** The step or undo that is under way, or the last one. */
+  /** The step or compensation that is under way, or the last one. */
   readonly step: SagaStep;
   readonly data: Data;
-  /** Why it is taken back; null while it goes forward. */
+  /** Why it is compensated; null while it goes forward. */
   readonly reason: CancelReason | null;
   /** How often the step's command has been sent. */
   readonly attempts: number;
   /** When the command is to be sent again; null when nothing is awaited any more. */
   readonly nextAttemptAt: number | null;
-  /** When the step's patience ends; null when it never does. */
+  /** When the step's retryPolicy ends; null when it never does. */
   readonly deadline: number | null;
   readonly stuckSince: number | null;
   /** The trace that began it. */

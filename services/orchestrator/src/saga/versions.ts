@@ -25,19 +25,25 @@ export function sagaVersions(definitions: readonly SagaDefinition<OrderSnapshot>
   return {
     known: [...byVersion.keys()],
     newest,
-    messageTypes: new Set(definitions.flatMap(typesHeardBy)),
+    messageTypes: new Set(definitions.flatMap(messageTypesOf)),
     find: (version) => byVersion.get(version),
   };
 }
 
-function typesHeardBy({
+function messageTypesOf({
   begins,
   cancels,
-  undoable,
+  compensatable,
   pivot,
   retriable,
   cancelled,
 }: SagaDefinition<OrderSnapshot>): readonly string[] {
-  const steps = [...undoable, ...undoable.map(({ undo }) => undo), pivot, ...retriable, cancelled];
-  return [begins.type, cancels.definition.type, ...steps.flatMap(({ answers }) => answers.map(({ type }) => type))];
+  const steps = [
+    ...compensatable,
+    ...compensatable.map(({ compensation }) => compensation),
+    pivot,
+    ...retriable,
+    cancelled,
+  ];
+  return [begins.type, cancels.definition.type, ...steps.flatMap(({ replies }) => replies.map(({ type }) => type))];
 }

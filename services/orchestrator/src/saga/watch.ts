@@ -1,7 +1,7 @@
 import { inTransaction } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { countOpenSagas, type OpenSagas } from "../db/sagas.ts";
-import { stall } from "./stall.ts";
+import { markStuck } from "./mark-stuck.ts";
 import { lockAbandoned, save } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
@@ -37,12 +37,12 @@ async function showAbandoned({ db, clock, logger }: ServiceContext, versions: Sa
   const now = clock.now();
   const abandoned = await inTransaction(db, async (tx) => {
     const states = await lockAbandoned(tx, versions.known, now - ABANDONED_AFTER_MS, BATCH);
-    const stalled = states.map((before) => {
+    const stuck = states.map((before) => {
       const problem = `no release that runs knows its version ${before.version}`;
-      const { state, history } = stall(before, null, problem, now);
+      const { state, history } = markStuck(before, null, problem, now);
       return { state, readRevision: before.revision, history };
     });
-    if (stalled.length > 0) await save(tx, stalled, now);
+    if (stuck.length > 0) await save(tx, stuck, now);
     return states;
   });
   for (const { id, orderId, version, step } of abandoned) {

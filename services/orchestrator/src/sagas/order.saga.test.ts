@@ -121,7 +121,7 @@ describe("the order saga", () => {
     expect(saga.lastCommand?.data).toEqual({ orderId, reason: "DELIVERY_FAILED" });
   });
 
-  test("a customer who cancels while the order waits for a rider: delivery, stock and order are taken back, in reverse", () => {
+  test("a customer who cancels while the order waits for a rider: delivery, stock and order are compensated, in reverse order", () => {
     const saga = waitingForRider();
     expect(saga.hears(OrderCancelRequested, cancelRequest)).toEqual([CancelDeliveryCommand.type]);
     expect(saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "SUCCESS" })).toEqual([
@@ -132,14 +132,14 @@ describe("the order saga", () => {
     expect(saga.state).toMatchObject({ status: "CANCELLED", reason: "CANCELLED_BY_CUSTOMER" });
   });
 
-  test("a cancel while stock is being taken undoes the step whose answer is not there yet", () => {
+  test("a cancel while stock is being taken compensates the step whose answer is not there yet", () => {
     const saga = begun();
     expect(saga.hears(OrderCancelRequested, cancelRequest)).toEqual([IncreaseProductCommand.type]);
     expect(saga.hears(ProductDecreased, { orderId, result: "SUCCESS" })).toEqual([]);
     expect(saga.hears(ProductIncreased, { orderId })).toEqual([CancelOrderCommand.type]);
   });
 
-  test("a cancel while the delivery is being created undoes both steps", () => {
+  test("a cancel while the delivery is being created compensates both steps", () => {
     const saga = withStock();
     expect(saga.hears(OrderCancelRequested, cancelRequest)).toEqual([CancelDeliveryCommand.type]);
     expect(saga.hears(DeliveryCreated, { orderId, deliveryId })).toEqual([]);
@@ -223,27 +223,27 @@ describe("the order saga", () => {
 });
 
 describe("a saga that was set back to an older state", () => {
-  const undone = { orderId, deliveryId, result: "SUCCESS" } as const;
+  const cancelledDelivery = { orderId, deliveryId, result: "SUCCESS" } as const;
 
   test.each([
     ["takes its stock", begun],
     ["has its delivery created", withStock],
     ["waits for its rider", waitingForRider],
   ])(
-    "and %s is taken back when it hears that its delivery was cancelled, for the reason that the order has",
+    "and %s is compensated when it hears that its delivery was cancelled, for the reason that the order has",
     (_, at) => {
       const saga = at();
-      expect(saga.hears(DeliveryCancelled, undone)).toEqual([IncreaseProductCommand.type]);
+      expect(saga.hears(DeliveryCancelled, cancelledDelivery)).toEqual([IncreaseProductCommand.type]);
       expect(saga.hears(ProductIncreased, { orderId })).toEqual([CancelOrderCommand.type]);
       saga.hears(OrderCancelled, { orderId, reason: "CANCELLED_BY_ADMIN" });
       expect(saga.state).toMatchObject({ status: "CANCELLED", reason: "CANCELLED_BY_ADMIN", nextAttemptAt: null });
     },
   );
 
-  test("and hears that its stock was given back takes back all that it has begun since", () => {
+  test("and hears that its stock was given back compensates all that it has begun since", () => {
     const saga = withStock();
     expect(saga.hears(ProductIncreased, { orderId })).toEqual([CancelDeliveryCommand.type]);
-    expect(saga.hears(DeliveryCancelled, undone)).toEqual([IncreaseProductCommand.type]);
+    expect(saga.hears(DeliveryCancelled, cancelledDelivery)).toEqual([IncreaseProductCommand.type]);
     expect(begun().hears(ProductIncreased, { orderId })).toEqual([CancelOrderCommand.type]);
   });
 
@@ -254,10 +254,13 @@ describe("a saga that was set back to an older state", () => {
     expect(saga.state).toMatchObject({ status: "CANCELLED", reason: "DELIVERY_FAILED" });
   });
 
-  test("is not taken back once its order was delivered", () => {
+  test("is not compensated once its order was delivered", () => {
     const saga = waitingForRider();
     saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt });
-    expect([saga.hears(DeliveryCancelled, undone), saga.hears(ProductIncreased, { orderId })]).toEqual([[], []]);
+    expect([saga.hears(DeliveryCancelled, cancelledDelivery), saga.hears(ProductIncreased, { orderId })]).toEqual([
+      [],
+      [],
+    ]);
     expect(saga.state).toMatchObject({ status: "RUNNING", step: "COMPLETE_ORDER" });
   });
 });
@@ -272,7 +275,7 @@ describe("a participant that does not answer", () => {
     expect(saga.state?.attempts).toBe(3);
   });
 
-  test("however often it is asked again, the deadline stays where it was, and then the order is taken back", () => {
+  test("however often it is asked again, the deadline stays where it was, and then the order is cancelled", () => {
     const saga = begun();
     const begunAt = saga.now;
     const sent: string[] = [];
@@ -284,7 +287,7 @@ describe("a participant that does not answer", () => {
     expect(saga.now - begunAt).toBeLessThanOrEqual(11 * MINUTE);
   });
 
-  test("past the deadline before the pivot the order is taken back, the unanswered step included", () => {
+  test("past the deadline before the pivot the order is cancelled, the unanswered step included", () => {
     const saga = withStock();
     expect(saga.after(10 * MINUTE)).toEqual([CancelDeliveryCommand.type]);
     saga.hears(DeliveryCancelled, { orderId, deliveryId, result: "SUCCESS" });
@@ -292,7 +295,7 @@ describe("a participant that does not answer", () => {
     expect(saga.lastCommand?.data).toEqual({ orderId, reason: "TIMED_OUT" });
   });
 
-  test("past the deadline of an undo the saga is stuck, still asks, and goes on when it is answered", () => {
+  test("past the deadline of a compensation the saga is stuck, still asks, and goes on when it is answered", () => {
     const saga = begun();
     saga.hears(OrderCancelRequested, cancelRequest);
     expect(saga.after(10 * MINUTE)).toEqual([IncreaseProductCommand.type]);
@@ -302,7 +305,7 @@ describe("a participant that does not answer", () => {
     expect(saga.state?.stuckSince).toBeNull();
   });
 
-  test("past the deadline behind the pivot the saga is stuck and never turns round", () => {
+  test("past the deadline behind the pivot the saga is stuck and never compensates", () => {
     const saga = waitingForRider();
     saga.hears(DeliveryCompleted, { orderId, deliveryId, riderId, completedAt });
     expect(saga.after(60 * MINUTE)).toEqual([CompleteOrderCommand.type]);

@@ -22,7 +22,7 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
-import { STEP_DEADLINE_MS } from "@shop/contracts/patience";
+import { STEP_DEADLINE_MS } from "@shop/contracts/step-deadline";
 import type { CancelReason } from "@shop/contracts/primitives";
 import {
   cancelled,
@@ -31,8 +31,8 @@ import {
   commandWithReason,
   defineSaga,
   done,
-  type Patience,
   refused,
+  type RetryPolicy,
   tooLate,
   when,
 } from "../saga/definition.ts";
@@ -40,15 +40,15 @@ import {
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
-/** A participant that is up answers within milliseconds; one that is down is back within minutes, or the order is taken back. */
-const answer: Patience = { firstMs: 5 * SECOND, maxMs: MINUTE, deadlineMs: STEP_DEADLINE_MS };
+/** A participant that is up answers within milliseconds; one that is down is back within minutes, or the order is cancelled. */
+const replyPolicy: RetryPolicy = { firstMs: 5 * SECOND, maxMs: MINUTE, deadlineMs: STEP_DEADLINE_MS };
 /** A rider may take hours. Asking for the delivery again brings back what the rider did, should its message have been lost. */
-const rider: Patience = { firstMs: 10 * MINUTE, maxMs: 60 * MINUTE, deadlineMs: null };
+const riderPolicy: RetryPolicy = { firstMs: 10 * MINUTE, maxMs: 60 * MINUTE, deadlineMs: null };
 
 /**
  * The saga of an order: take the stock, create the delivery, wait for the rider, complete the order.
  * When the stock falls short, the delivery fails, or the customer cancels before the rider is there,
- * everything that was done is undone in reverse and the order is cancelled.
+ * the completed steps are compensated in reverse order and the order is cancelled.
  */
 export const orderSaga = defineSaga<OrderSnapshot>({
   name: "order",
@@ -56,19 +56,19 @@ export const orderSaga = defineSaga<OrderSnapshot>({
   begins: OrderCreated,
   cancels: cancelRequest(OrderCancelRequested, ({ reason }) => reason),
 
-  undoable: [
+  compensatable: [
     {
       name: "DECREASE_PRODUCT",
       send: command(DecreaseProductCommand, ({ orderId, items }) => ({ orderId, items })),
-      answers: [
+      replies: [
         when(ProductDecreased, (stock) => (stock.result === "SUCCESS" ? done() : refused(cancelReason(stock.reason)))),
       ],
-      patience: answer,
-      undo: {
+      retryPolicy: replyPolicy,
+      compensation: {
         name: "INCREASE_PRODUCT",
         send: command(IncreaseProductCommand, ({ orderId }) => ({ orderId })),
-        answers: [when(ProductIncreased, done)],
-        patience: answer,
+        replies: [when(ProductIncreased, done)],
+        retryPolicy: replyPolicy,
       },
     },
     {
@@ -78,21 +78,21 @@ export const orderSaga = defineSaga<OrderSnapshot>({
         customerId,
         deliveryAddress,
       })),
-      answers: [when(DeliveryCreated, done)],
-      patience: answer,
-      undo: {
+      replies: [when(DeliveryCreated, done)],
+      retryPolicy: replyPolicy,
+      compensation: {
         name: "CANCEL_DELIVERY",
         send: command(CancelDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
           orderId,
           customerId,
           deliveryAddress,
         })),
-        answers: [
+        replies: [
           when(DeliveryCancelled, (delivery) => (delivery.result === "SUCCESS" ? done() : tooLate())),
           when(DeliveryFailed, done),
           when(DeliveryCompleted, tooLate),
         ],
-        patience: answer,
+        retryPolicy: replyPolicy,
       },
     },
   ],
@@ -104,24 +104,24 @@ export const orderSaga = defineSaga<OrderSnapshot>({
       customerId,
       deliveryAddress,
     })),
-    answers: [when(DeliveryCompleted, done), when(DeliveryFailed, () => refused("DELIVERY_FAILED"))],
-    patience: rider,
+    replies: [when(DeliveryCompleted, done), when(DeliveryFailed, () => refused("DELIVERY_FAILED"))],
+    retryPolicy: riderPolicy,
   },
 
   retriable: [
     {
       name: "COMPLETE_ORDER",
       send: command(CompleteOrderCommand, ({ orderId }) => ({ orderId })),
-      answers: [when(OrderCompleted, done)],
-      patience: answer,
+      replies: [when(OrderCompleted, done)],
+      retryPolicy: replyPolicy,
     },
   ],
 
   cancelled: {
     name: "CANCEL_ORDER",
     send: commandWithReason(CancelOrderCommand, ({ orderId }, reason) => ({ orderId, reason })),
-    answers: [when(OrderCancelled, ({ reason }) => cancelled(reason))],
-    patience: answer,
+    replies: [when(OrderCancelled, ({ reason }) => cancelled(reason))],
+    retryPolicy: replyPolicy,
   },
 });
 

@@ -18,7 +18,7 @@ const WALK_PAUSE_MS = 60_000;
 /** Younger changes may still be on their way to the other services, in milliseconds. */
 const REST_MS = 10_000;
 /** A round that has not been answered for this long, in milliseconds, is given up: a service or Kafka is away. */
-const ROUND_PATIENCE_MS = 60_000;
+const ROUND_TIMEOUT_MS = 60_000;
 /** As many orders that were found before as a round asks about again. With fifty items each they take half of a round's. */
 const SUSPECTS = 50;
 
@@ -75,7 +75,7 @@ async function beginNext(
   walks: boolean,
 ): Promise<Begun> {
   const audit = await claimAudit(tx);
-  const isUnderWay = audit?.askedAt && now - audit.askedAt.getTime() < ROUND_PATIENCE_MS;
+  const isUnderWay = audit?.askedAt && now - audit.askedAt.getTime() < ROUND_TIMEOUT_MS;
   if (audit === undefined || isUnderWay) return { questions: [], endsWalk: false };
 
   const again = await suspects(tx, SUSPECTS);

@@ -1,9 +1,9 @@
 import type { OrderProgress, OrderWaiting } from "@shop/contracts/http/order";
-import { STEP_DEADLINE_MS } from "@shop/contracts/patience";
+import { STEP_DEADLINE_MS } from "@shop/contracts/step-deadline";
 
 interface Wait {
   readonly for: string;
-  /** Whether the order is taken back when it takes too long. What is past the rider, or on its way back, is tried until it is done. */
+  /** Whether the order is cancelled when it takes too long. What is past the rider, or compensating, is retried until it is done. */
   readonly ends: boolean;
 }
 
@@ -12,7 +12,7 @@ const waits: Readonly<Record<OrderProgress, Wait | null>> = {
   STOCK_TAKEN: { for: "a delivery to be arranged", ends: true },
   WAITING_FOR_RIDER: { for: "a rider", ends: false },
   DELIVERED: { for: "the order to be closed: it has been delivered", ends: false },
-  CANCELLING: { for: "the order to be taken back, unless a rider was first", ends: false },
+  CANCELLING: { for: "the order to be cancelled, unless a rider was first", ends: false },
   COMPLETE: null,
   CANCELLED: null,
 };

@@ -47,7 +47,7 @@ export const product = pgTable(
 
 /**
  * What each order took from the stock: one row per order, written once and then only turned to RETURNED.
- * A row that is RETURNED without ever having been TAKEN is a tombstone: the order was taken back before its stock was asked for.
+ * A row that is RETURNED without ever having been TAKEN is a tombstone: the order was cancelled before its stock was asked for.
  */
 export const reservation = pgTable(
   "reservation",

@@ -13,7 +13,7 @@ export interface Taking {
 
 /**
  * Takes for each order all of its items or none, first come, first served. An order that was decided before is given the same answer again,
- * and one that was taken back before gets nothing.
+ * and one that was compensated before gets nothing.
  * @returns an answer per request, in their order
  */
 export async function takeStock(

@@ -61,7 +61,7 @@ export async function noteLoginAttempt(
   return noted.length === 1;
 }
 
-/** Takes back one attempt: its password was right. Of several at the same moment any will do, since nothing tells them apart. */
+/** Removes one attempt: its password was right. Of several at the same moment any will do, since nothing tells them apart. */
 export async function forgetLoginAttempt(db: Database, { username, at }: Attempt): Promise<void> {
   const place = sql`array_position(attempted_at, ${at.toISOString()}::timestamptz)`;
   await db.execute(sql`

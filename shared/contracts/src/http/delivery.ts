@@ -86,7 +86,7 @@ export const failDelivery = defineEndpoint({
   service: "delivery",
   method: "PUT",
   path: "/api/deliveries/{id}/fail",
-  summary: "The delivery cannot be made; the order is taken back",
+  summary: "The delivery cannot be made; the order is cancelled",
   access: ["rider"],
   body: z.strictObject({ reason: text(500) }),
   success: { status: 200, schema: Delivery },

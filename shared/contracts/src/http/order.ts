@@ -28,7 +28,7 @@ export const OrderWaiting = z.object({
   for: z.string().meta({ description: "In words, to be read after “waiting for”", examples: ["a rider"] }),
   until: Instant.nullable().meta({
     description:
-      "When the order is taken back if it still waits; null where it waits for as long as it takes. Once it is past, the shop is late, and the order goes on or is taken back as soon as it can be",
+      "When the order is cancelled if it still waits; null where it waits for as long as it takes. Once it is past, the shop is late, and the order goes on or is cancelled as soon as it can be",
   }),
 });
 export type OrderWaiting = z.infer<typeof OrderWaiting>;

@@ -110,8 +110,7 @@ export const cancelSaga = defineEndpoint({
   service: "orchestrator",
   method: "POST",
   path: "/api/sagas/{id}/cancel",
-  summary:
-    "Take the order back unless it has been delivered; one that is being taken back already, and is stuck, is tried again",
+  summary: "Cancel the order unless it has been delivered; one that is compensating and stuck is retried",
   access: ["admin"],
   success: { status: 202, schema: Saga },
   refusals: {

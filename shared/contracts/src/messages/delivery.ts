@@ -38,7 +38,7 @@ export const DeliveryFailed = defineMessage({
   topic: "delivery.events",
   sender: "delivery",
   receivers: ["orchestrator", "order"],
-  summary: "A rider gave up the delivery; the order is taken back.",
+  summary: "A rider gave up the delivery; the order is cancelled.",
   data: ofOneDelivery.extend({ reason: z.string() }),
 });
 

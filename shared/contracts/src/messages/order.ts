@@ -54,7 +54,7 @@ export const CancelOrderCommand = defineMessage({
   topic: "order.commands",
   sender: "orchestrator",
   receivers: ["order"],
-  summary: "All that was done has been taken back: make the order CANCELLED.",
+  summary: "All steps have been compensated: make the order CANCELLED.",
   data: z.object({ orderId: Uuid, reason: CancelReason }),
 });
 

@@ -12,7 +12,7 @@ export const DecreaseProductCommand = defineMessage({
 });
 
 export const DecreaseRefusal = z.enum(["OUT_OF_STOCK", "PRODUCT_NOT_FOUND", "ALREADY_RETURNED"]);
-/** Why stock was not taken. `ALREADY_RETURNED`: the order was taken back before this command came. */
+/** Why stock was not taken. `ALREADY_RETURNED`: the order was cancelled before this command came. */
 export type DecreaseRefusal = z.infer<typeof DecreaseRefusal>;
 
 export const ProductDecreased = defineMessage({

@@ -68,7 +68,7 @@ test("a transaction of another producer that stays open holds up nothing, and it
   await transaction.commit();
   await untilNothingIsLeft();
   const aborted = await producer.transaction();
-  await aborted.send({ topic: prefix + TOPIC, messages: [{ partition: 0, key: "f", value: "taken back" }] });
+  await aborted.send({ topic: prefix + TOPIC, messages: [{ partition: 0, key: "f", value: "aborted" }] });
   await aborted.abort();
   await untilNothingIsLeft();
   await publish("a", "after all");

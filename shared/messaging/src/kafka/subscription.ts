@@ -114,7 +114,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     const work = createWorkQueue({ handle, clock, logger, metrics });
     queue = work;
     let lastSignAt = clock.elapsed();
-    let patienceMs = JOINING_MS;
+    let timeoutMs = JOINING_MS;
     // What ends it is handed over as a value: it may come while the group is still being joined, before anybody waits for it.
     const ended = Promise.withResolvers<Error | undefined>();
     const end = () => ended.resolve(undefined);
@@ -132,13 +132,13 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     });
     consumer.on(consumer.events.REBALANCING, () => {
       lastSignAt = clock.elapsed();
-      patienceMs = JOINING_MS;
+      timeoutMs = JOINING_MS;
     });
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       work.startOver();
       unreadable.clear();
       lastSignAt = clock.elapsed();
-      patienceMs = SILENT_MS;
+      timeoutMs = SILENT_MS;
       healthy = true;
       logger.info("joined the consumer group", { groupId, partitions: payload.memberAssignment });
     });
@@ -146,9 +146,9 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       // While the handlers are behind nothing is fetched.
       if (!work.isEmpty()) lastSignAt = clock.elapsed();
       const silentForMs = clock.elapsed() - lastSignAt;
-      if (silentForMs > patienceMs) ended.resolve(new ExplainedError(`no fetch came back for ${silentForMs} ms`));
+      if (silentForMs > timeoutMs) ended.resolve(new ExplainedError(`no fetch came back for ${silentForMs} ms`));
     }, WATCH_INTERVAL_MS);
-    // One after the other: a commit that is late must not undo the one behind it.
+    // One after the other: a commit that is late must not revert the one behind it.
     let committed = Promise.resolve();
     let commitOnce: CommitOnce | undefined;
     /** Settled when the next fetch may begin: all partitions of a fetch wait together. */

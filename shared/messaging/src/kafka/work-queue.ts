@@ -34,7 +34,7 @@ const PAUSE_PER_HANDLING = 3;
 /** What the pause adds to a message's way at most, in milliseconds. */
 const MAX_FETCH_PAUSE_MS = 100;
 /** How long a stop waits for the batch in hand, in milliseconds; a batch takes some tens. */
-const CLOSE_PATIENCE_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 5_000;
 
 export type WorkQueue = ReturnType<typeof createWorkQueue>;
 
@@ -241,7 +241,7 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
       isClosed = true;
       waiting = [];
       const inHand = pumping;
-      if (inHand) await Promise.race([inHand, clock.sleep(CLOSE_PATIENCE_MS)]);
+      if (inHand) await Promise.race([inHand, clock.sleep(CLOSE_TIMEOUT_MS)]);
       closing.abort();
       await inHand;
     },

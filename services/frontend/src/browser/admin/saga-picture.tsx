@@ -5,7 +5,7 @@ import { Icon } from "../parts/icon.tsx";
 const FORWARD: readonly SagaStep[] = ["DECREASE_PRODUCT", "CREATE_DELIVERY", "WAIT_FOR_RIDER", "COMPLETE_ORDER"];
 const BACK: readonly SagaStep[] = ["CANCEL_DELIVERY", "INCREASE_PRODUCT", "CANCEL_ORDER"];
 
-/** The steps of a saga in a row, and below them the way back of one that takes its order back. */
+/** The steps of a saga in a row, and below them the compensations of one that cancels its order. */
 export function SagaPicture({ saga }: { readonly saga: Saga }) {
   const goesBack = BACK.includes(saga.step) || saga.history.some(({ step }) => BACK.includes(step));
   return (

@@ -91,7 +91,7 @@ function SagaActions({ saga, onDone }: { readonly saga: Saga; onDone(): void }) 
     });
     onDone();
   }
-  async function takeBack(): Promise<void> {
+  async function cancelSaga(): Promise<void> {
     await run(async () => {
       await shop.cancelSaga(saga.id);
       announce(t.cancelAsked);
@@ -115,7 +115,7 @@ function SagaActions({ saga, onDone }: { readonly saga: Saga; onDone(): void }) 
           yes={texts.order.cancelYes}
           no={texts.order.cancelNo}
           isBusy={isBusy}
-          onYes={() => void takeBack()}
+          onYes={() => void cancelSaga()}
           onNo={() => setAsking(false)}
         />
       )}

@@ -3,7 +3,7 @@ import { changedMeanwhile, differences } from "./versions.ts";
 
 const before = { name: "Jar", description: "White", price: 2_000 };
 
-test("what is sent of a product is what its form has changed, so that nothing else is undone", () => {
+test("what is sent of a product is what its form has changed, so that nothing else is reverted", () => {
   expect(differences(before, before)).toEqual({});
   expect(differences(before, { ...before, price: 1 })).toEqual({ price: 1 });
 });

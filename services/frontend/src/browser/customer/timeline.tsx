@@ -17,7 +17,7 @@ export function Timeline({ order, moments }: TimelineProps) {
   const { texts, format } = useApp();
   const atOf = (stage: Stage) => moments.find(({ progress }) => progress === stage)?.at;
   const isTakenBack = order.progress === "CANCELLING" || order.progress === "CANCELLED";
-  // Of an order that is taken back only what it had reached is shown, and then its way back.
+  // Of a cancelled order only what it had reached is shown, and then its compensation.
   const reached = WAY.filter((stage) => atOf(stage) !== undefined && stage !== "COMPLETE");
   const stages: readonly Stage[] = isTakenBack ? [...reached, "CANCELLING", "CANCELLED"] : WAY;
   const now = stages.indexOf(order.progress);

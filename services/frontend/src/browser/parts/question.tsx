@@ -11,7 +11,7 @@ interface QuestionProps {
   onNo(): void;
 }
 
-/** Asks before something that cannot be undone. */
+/** Asks before something that cannot be reverted. */
 export function Question({ title, text, yes, no, isBusy, onYes, onNo }: QuestionProps) {
   const { texts } = useApp();
   return (

@@ -10,7 +10,7 @@ const TRY_AGAIN_MS = 60_000;
  * @param message the type of the message that came; null for a timer
  * @param problem what went wrong, in words
  */
-export function stall<Data>(
+export function markStuck<Data>(
   state: SagaState<Data>,
   message: string | null,
   problem: string,

@@ -3,7 +3,7 @@ import type { Outgoing } from "@shop/messaging/outgoing";
 import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { advance, type Advanced, type CommandToSend, type SagaEvent } from "./advance.ts";
-import { stall } from "./stall.ts";
+import { markStuck } from "./mark-stuck.ts";
 import { hasEnded, type HistoryEntry } from "./state.ts";
 import { type OrderSagaState, type SagaToSave, save } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
@@ -14,7 +14,7 @@ export type RunContext = Pick<ServiceContext, "clock" | "ids" | "logger" | "metr
 const LEFT_TO_OTHERS_MS = 5_000;
 
 /** The sagas of one transaction while events are applied to them. One that an event cannot be applied to does not hold up the others. */
-export class SagasInHand {
+export class SagaBatch {
   readonly #context: RunContext;
   readonly #versions: SagaVersions;
   readonly #now: number;
@@ -48,11 +48,11 @@ export class SagasInHand {
       if (advanced !== null) advanced = { ...advanced, send: advanced.send.map(validated) };
     } catch (error) {
       if (state === undefined || event.kind === "admin") throw error;
-      this.#stall(state, event, error);
+      this.#markStuck(state, event, error);
       return;
     }
     if (advanced !== null) this.#take(orderId, state, event, advanced);
-    else if (state === undefined && event.kind === "message") this.#tellOfUnknown(orderId, event.type);
+    else if (state === undefined && event.kind === "message") this.#reportUnknown(orderId, event.type);
   }
 
   async save(tx: Transaction): Promise<readonly Outgoing[]> {
@@ -88,12 +88,12 @@ export class SagasInHand {
     if (hasEnded(state)) metrics.count("saga_ended_total", { status: state.status });
   }
 
-  #stall(state: OrderSagaState, event: SagaEvent, error: unknown): void {
+  #markStuck(state: OrderSagaState, event: SagaEvent, error: unknown): void {
     const { logger, metrics } = this.#context;
     const problem = errorText(error);
-    const stalled = stall(state, event.kind === "message" ? event.type : null, problem, this.#now);
-    this.#note(stalled.state, stalled.history);
-    metrics.count("saga_stalled_total", { step: state.step });
+    const stuck = markStuck(state, event.kind === "message" ? event.type : null, problem, this.#now);
+    this.#note(stuck.state, stuck.history);
+    metrics.count("saga_marked_stuck_total", { step: state.step });
     if (state.stuckSince === null) {
       logger.warn("a saga is stuck: an event cannot be applied to it; the others go on, and it is tried every minute", {
         orderId: state.orderId,
@@ -107,7 +107,7 @@ export class SagasInHand {
     }
   }
 
-  /** A rolling upgrade, or one that was taken back: another release has begun this saga. It is due soon, so that a release that knows it asks again. */
+  /** A rolling upgrade, or one that was rolled back: another release has begun this saga. It is due soon, so that a release that knows it asks again. */
   #leaveToOthers(state: OrderSagaState, event: SagaEvent): void {
     const { logger, metrics } = this.#context;
     const { orderId, version, revision } = state;
@@ -122,7 +122,7 @@ export class SagasInHand {
     });
   }
 
-  #tellOfUnknown(orderId: string, type: string): void {
+  #reportUnknown(orderId: string, type: string): void {
     const { logger, metrics } = this.#context;
     metrics.count("saga_unknown_total", { type });
     logger.warn("a message about an order whose saga is not known; when the saga begins it asks again", {
