@@ -145,19 +145,15 @@ export const deadLetter = pgTable(
     uniqueIndex("dead_letter_of_message")
       .on(table.messageId)
       .where(sql`${table.cause} in ('REFUSED', 'HANDLER_FAILED', 'PROCESS_KILLED', 'PARKED')`),
-    index("dead_letter_by_cause").on(table.cause, table.id).concurrently(),
+    index("dead_letter_by_cause").on(table.cause, table.id),
     // Its beginning only: a key from outside may be longer than an index takes.
-    index("dead_letter_by_key")
-      .on(sql`left(${table.key}, 64)`, table.cause, table.id)
-      .concurrently(),
+    index("dead_letter_by_key").on(sql`left(${table.key}, 64)`, table.cause, table.id),
     index("dead_letter_open")
       .on(table.id)
-      .where(sql`${table.replayedAt} is null`)
-      .concurrently(),
+      .where(sql`${table.replayedAt} is null`),
     index("dead_letter_settled")
       .on(table.replayedAt)
-      .where(sql`${table.replayedAt} is not null`)
-      .concurrently(),
+      .where(sql`${table.replayedAt} is not null`),
     index("dead_letter_holding")
       .on(table.key, table.seq)
       .where(sql`${table.holds} and ${table.replayedAt} is null`),

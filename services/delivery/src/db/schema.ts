@@ -27,8 +27,8 @@ export const delivery = pgTable(
   },
   (table) => [
     uniqueIndex("delivery_of_order").on(table.orderId),
-    index("delivery_by_status").on(table.status, table.id).concurrently(),
-    index("delivery_of_customer_by_status").on(table.customerId, table.status, table.id).concurrently(),
+    index("delivery_by_status").on(table.status, table.id),
+    index("delivery_of_customer_by_status").on(table.customerId, table.status, table.id),
     check("delivery_status_known", sql`${table.status} in ('PENDING', 'COMPLETE', 'CANCELLED', 'FAILED')`),
     check(
       "delivery_completed_by_a_rider",

@@ -48,9 +48,11 @@ export const saga = pgTable(
     index("saga_due")
       .on(table.nextAttemptAt)
       .where(sql`${table.nextAttemptAt} is not null`),
-    index("saga_by_standing")
-      .on(sql`(case when ${table.stuckSince} is null then ${table.status} else 'STUCK' end)`, table.step, table.id)
-      .concurrently(),
+    index("saga_by_standing").on(
+      sql`(case when ${table.stuckSince} is null then ${table.status} else 'STUCK' end)`,
+      table.step,
+      table.id,
+    ),
     check("saga_data_is_object", sql`jsonb_typeof(${table.data}) = 'object'`),
   ],
 );

@@ -66,7 +66,7 @@ export const reservation = pgTable(
   },
   (table) => [
     // BRIN: rows come in the order of their transactions, an insert maintains nothing but for each megabyte, and an update stays HOT.
-    index("reservation_changed_in").using("brin", table.changedIn).with({ autosummarize: true }).concurrently(),
+    index("reservation_changed_in").using("brin", table.changedIn).with({ autosummarize: true }),
     check("reservation_status_known", sql`${table.status} in ('TAKEN', 'REFUSED', 'RETURNED')`),
     check("reservation_refused_with_reason", sql`(${table.status} = 'REFUSED') = (${table.refusal} is not null)`),
     check("reservation_items_are_array", sql`jsonb_typeof(${table.items}) = 'array'`),
@@ -89,7 +89,7 @@ export const stockChange = pgTable(
   },
   (table) => [
     index("stock_change_of_product").on(table.productId),
-    index("stock_change_made_in").using("brin", table.madeIn).with({ autosummarize: true }).concurrently(),
+    index("stock_change_made_in").using("brin", table.madeIn).with({ autosummarize: true }),
   ],
 );
 

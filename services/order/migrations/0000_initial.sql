@@ -20,7 +20,10 @@ CREATE TABLE "dead_letter" (
 	"payload" "bytea",
 	"headers" jsonb NOT NULL,
 	"failed_at" timestamp with time zone NOT NULL,
-	"replayed_at" timestamp with time zone
+	"replayed_at" timestamp with time zone,
+	"seq" bigint GENERATED ALWAYS AS IDENTITY (sequence name "dead_letter_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"holds" boolean DEFAULT false NOT NULL,
+	"try_again_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "idempotency_key" (
@@ -30,6 +33,16 @@ CREATE TABLE "idempotency_key" (
 	"order_id" uuid NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "idempotency_key_customer_id_key_pk" PRIMARY KEY("customer_id","key")
+);
+--> statement-breakpoint
+CREATE TABLE "in_flight" (
+	"process" text NOT NULL,
+	"retry" boolean DEFAULT false NOT NULL,
+	"ranges" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"message_id" text,
+	"marked_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"crashed_at" timestamp with time zone,
+	CONSTRAINT "in_flight_process_retry_pk" PRIMARY KEY("process","retry")
 );
 --> statement-breakpoint
 CREATE TABLE "inbox" (
@@ -46,12 +59,16 @@ CREATE TABLE "orders" (
 	"progress" text NOT NULL,
 	"cancel_reason" text,
 	"cancel_requested_at" timestamp with time zone,
+	"cancel_request_reason" text,
+	"tell_again_at" timestamp with time zone,
 	"items" json NOT NULL,
 	"total" bigint NOT NULL,
 	"currency" text NOT NULL,
 	"delivery_address" text NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	"updated_at" timestamp with time zone NOT NULL,
+	"changes" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	CONSTRAINT "orders_changes_are_array" CHECK (jsonb_typeof("orders"."changes") = 'array'),
 	CONSTRAINT "orders_items_are_array" CHECK (json_typeof("orders"."items") = 'array'),
 	CONSTRAINT "orders_cancelled_with_reason" CHECK (("orders"."status" = 'CANCELLED') = ("orders"."cancel_reason" is not null))
 );
@@ -68,8 +85,28 @@ CREATE TABLE "outbox" (
 	CONSTRAINT "outbox_payload_is_object" CHECK (json_typeof("outbox"."payload") = 'object')
 );
 --> statement-breakpoint
+CREATE TABLE "outbox_published" (
+	"topic" text NOT NULL,
+	"partition" integer NOT NULL,
+	"end_offset" bigint NOT NULL,
+	CONSTRAINT "outbox_published_topic_partition_pk" PRIMARY KEY("topic","partition")
+);
+--> statement-breakpoint
+CREATE TABLE "outbox_resend" (
+	"topic" text PRIMARY KEY NOT NULL,
+	"next_id" bigint NOT NULL,
+	"last_id" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE UNIQUE INDEX "dead_letter_record" ON "dead_letter" USING btree ("topic","partition","record_offset",md5(coalesce("payload", '')));--> statement-breakpoint
+CREATE UNIQUE INDEX "dead_letter_of_message" ON "dead_letter" USING btree ("message_id") WHERE "dead_letter"."cause" in ('REFUSED', 'HANDLER_FAILED', 'PROCESS_KILLED', 'PARKED');--> statement-breakpoint
+CREATE INDEX "dead_letter_by_cause" ON "dead_letter" USING btree ("cause","id");--> statement-breakpoint
+CREATE INDEX "dead_letter_by_key" ON "dead_letter" USING btree (left("key", 64),"cause","id");--> statement-breakpoint
+CREATE INDEX "dead_letter_open" ON "dead_letter" USING btree ("id") WHERE "dead_letter"."replayed_at" is null;--> statement-breakpoint
+CREATE INDEX "dead_letter_settled" ON "dead_letter" USING btree ("replayed_at") WHERE "dead_letter"."replayed_at" is not null;--> statement-breakpoint
+CREATE INDEX "dead_letter_holding" ON "dead_letter" USING btree ("key","seq") WHERE "dead_letter"."holds" and "dead_letter"."replayed_at" is null;--> statement-breakpoint
 CREATE INDEX "idempotency_key_created_at" ON "idempotency_key" USING brin ("created_at");--> statement-breakpoint
 CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
 CREATE INDEX "orders_of_customer" ON "orders" USING btree ("customer_id","id");--> statement-breakpoint
+CREATE INDEX "orders_unheard" ON "orders" USING btree ("tell_again_at") WHERE "orders"."tell_again_at" is not null;--> statement-breakpoint
 CREATE INDEX "outbox_unsent" ON "outbox" USING btree ("id") WHERE "outbox"."sent_at" is null;

@@ -11,7 +11,10 @@ CREATE TABLE "dead_letter" (
 	"payload" "bytea",
 	"headers" jsonb NOT NULL,
 	"failed_at" timestamp with time zone NOT NULL,
-	"replayed_at" timestamp with time zone
+	"replayed_at" timestamp with time zone,
+	"seq" bigint GENERATED ALWAYS AS IDENTITY (sequence name "dead_letter_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"holds" boolean DEFAULT false NOT NULL,
+	"try_again_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "delivery" (
@@ -28,6 +31,16 @@ CREATE TABLE "delivery" (
 	CONSTRAINT "delivery_status_known" CHECK ("delivery"."status" in ('PENDING', 'COMPLETE', 'CANCELLED', 'FAILED')),
 	CONSTRAINT "delivery_completed_by_a_rider" CHECK (("delivery"."status" = 'COMPLETE') = ("delivery"."completed_at" is not null) and ("delivery"."status" <> 'COMPLETE' or "delivery"."rider_id" is not null)),
 	CONSTRAINT "delivery_failed_with_reason" CHECK (("delivery"."status" = 'FAILED') = ("delivery"."fail_reason" is not null) and ("delivery"."status" <> 'FAILED' or "delivery"."rider_id" is not null))
+);
+--> statement-breakpoint
+CREATE TABLE "in_flight" (
+	"process" text NOT NULL,
+	"retry" boolean DEFAULT false NOT NULL,
+	"ranges" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"message_id" text,
+	"marked_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"crashed_at" timestamp with time zone,
+	CONSTRAINT "in_flight_process_retry_pk" PRIMARY KEY("process","retry")
 );
 --> statement-breakpoint
 CREATE TABLE "inbox" (
@@ -49,9 +62,28 @@ CREATE TABLE "outbox" (
 	CONSTRAINT "outbox_payload_is_object" CHECK (json_typeof("outbox"."payload") = 'object')
 );
 --> statement-breakpoint
+CREATE TABLE "outbox_published" (
+	"topic" text NOT NULL,
+	"partition" integer NOT NULL,
+	"end_offset" bigint NOT NULL,
+	CONSTRAINT "outbox_published_topic_partition_pk" PRIMARY KEY("topic","partition")
+);
+--> statement-breakpoint
+CREATE TABLE "outbox_resend" (
+	"topic" text PRIMARY KEY NOT NULL,
+	"next_id" bigint NOT NULL,
+	"last_id" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE UNIQUE INDEX "dead_letter_record" ON "dead_letter" USING btree ("topic","partition","record_offset",md5(coalesce("payload", '')));--> statement-breakpoint
+CREATE UNIQUE INDEX "dead_letter_of_message" ON "dead_letter" USING btree ("message_id") WHERE "dead_letter"."cause" in ('REFUSED', 'HANDLER_FAILED', 'PROCESS_KILLED', 'PARKED');--> statement-breakpoint
+CREATE INDEX "dead_letter_by_cause" ON "dead_letter" USING btree ("cause","id");--> statement-breakpoint
+CREATE INDEX "dead_letter_by_key" ON "dead_letter" USING btree (left("key", 64),"cause","id");--> statement-breakpoint
+CREATE INDEX "dead_letter_open" ON "dead_letter" USING btree ("id") WHERE "dead_letter"."replayed_at" is null;--> statement-breakpoint
+CREATE INDEX "dead_letter_settled" ON "dead_letter" USING btree ("replayed_at") WHERE "dead_letter"."replayed_at" is not null;--> statement-breakpoint
+CREATE INDEX "dead_letter_holding" ON "dead_letter" USING btree ("key","seq") WHERE "dead_letter"."holds" and "dead_letter"."replayed_at" is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "delivery_of_order" ON "delivery" USING btree ("order_id");--> statement-breakpoint
-CREATE INDEX "delivery_of_customer" ON "delivery" USING btree ("customer_id","id");--> statement-breakpoint
-CREATE INDEX "delivery_waiting" ON "delivery" USING btree ("id") WHERE "delivery"."status" = 'PENDING';--> statement-breakpoint
+CREATE INDEX "delivery_by_status" ON "delivery" USING btree ("status","id");--> statement-breakpoint
+CREATE INDEX "delivery_of_customer_by_status" ON "delivery" USING btree ("customer_id","status","id");--> statement-breakpoint
 CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
 CREATE INDEX "outbox_unsent" ON "outbox" USING btree ("id") WHERE "outbox"."sent_at" is null;

@@ -1,0 +1,125 @@
+CREATE TABLE "audit" (
+	"one" smallint PRIMARY KEY DEFAULT 1 NOT NULL,
+	"before_saga_id" uuid,
+	"audit_id" uuid,
+	"asked_at" timestamp with time zone,
+	"asked" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"told" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"round_finished_at" timestamp with time zone,
+	"walk_finished_at" timestamp with time zone,
+	CONSTRAINT "audit_has_one_row" CHECK ("audit"."one" = 1)
+);
+--> statement-breakpoint
+CREATE TABLE "audit_finding" (
+	"order_id" uuid PRIMARY KEY NOT NULL,
+	"detail" text NOT NULL,
+	"revision" integer NOT NULL,
+	"found_at" timestamp with time zone NOT NULL,
+	"confirmed_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "dead_letter" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"cause" text NOT NULL,
+	"detail" text NOT NULL,
+	"message_id" text,
+	"type" text,
+	"topic" text NOT NULL,
+	"partition" integer NOT NULL,
+	"record_offset" bigint NOT NULL,
+	"key" text,
+	"payload" "bytea",
+	"headers" jsonb NOT NULL,
+	"failed_at" timestamp with time zone NOT NULL,
+	"replayed_at" timestamp with time zone,
+	"seq" bigint GENERATED ALWAYS AS IDENTITY (sequence name "dead_letter_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"holds" boolean DEFAULT false NOT NULL,
+	"try_again_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "in_flight" (
+	"process" text NOT NULL,
+	"retry" boolean DEFAULT false NOT NULL,
+	"ranges" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"message_id" text,
+	"marked_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"crashed_at" timestamp with time zone,
+	CONSTRAINT "in_flight_process_retry_pk" PRIMARY KEY("process","retry")
+);
+--> statement-breakpoint
+CREATE TABLE "inbox" (
+	"message_id" text PRIMARY KEY NOT NULL,
+	"handled_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"tx" text DEFAULT current_setting('transaction_deferrable') NOT NULL,
+	CONSTRAINT "inbox_in_transaction" CHECK ("inbox"."tx" = 'on')
+);
+--> statement-breakpoint
+CREATE TABLE "outbox" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "outbox_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"topic" text NOT NULL,
+	"key" text NOT NULL,
+	"payload" json NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"sent_at" timestamp with time zone,
+	"tx" text DEFAULT current_setting('transaction_deferrable') NOT NULL,
+	CONSTRAINT "outbox_in_transaction" CHECK ("outbox"."tx" = 'on'),
+	CONSTRAINT "outbox_payload_is_object" CHECK (json_typeof("outbox"."payload") = 'object')
+);
+--> statement-breakpoint
+CREATE TABLE "outbox_published" (
+	"topic" text NOT NULL,
+	"partition" integer NOT NULL,
+	"end_offset" bigint NOT NULL,
+	CONSTRAINT "outbox_published_topic_partition_pk" PRIMARY KEY("topic","partition")
+);
+--> statement-breakpoint
+CREATE TABLE "outbox_resend" (
+	"topic" text PRIMARY KEY NOT NULL,
+	"next_id" bigint NOT NULL,
+	"last_id" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "saga" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"order_id" uuid NOT NULL,
+	"definition" text NOT NULL,
+	"version" integer NOT NULL,
+	"status" text NOT NULL,
+	"step" text NOT NULL,
+	"data" jsonb NOT NULL,
+	"reason" text,
+	"attempts" integer NOT NULL,
+	"next_attempt_at" timestamp with time zone,
+	"deadline" timestamp with time zone,
+	"stuck_since" timestamp with time zone,
+	"traceparent" text,
+	"revision" integer NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "saga_order_id_unique" UNIQUE("order_id"),
+	CONSTRAINT "saga_data_is_object" CHECK (jsonb_typeof("saga"."data") = 'object')
+);
+--> statement-breakpoint
+CREATE TABLE "saga_history" (
+	"saga_id" uuid NOT NULL,
+	"seq" bigint NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"step" text NOT NULL,
+	"message" text,
+	"detail" text NOT NULL,
+	"times" integer DEFAULT 1 NOT NULL,
+	"last_at" timestamp with time zone,
+	CONSTRAINT "saga_history_saga_id_seq_pk" PRIMARY KEY("saga_id","seq")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "dead_letter_record" ON "dead_letter" USING btree ("topic","partition","record_offset",md5(coalesce("payload", '')));--> statement-breakpoint
+CREATE UNIQUE INDEX "dead_letter_of_message" ON "dead_letter" USING btree ("message_id") WHERE "dead_letter"."cause" in ('REFUSED', 'HANDLER_FAILED', 'PROCESS_KILLED', 'PARKED');--> statement-breakpoint
+CREATE INDEX "dead_letter_by_cause" ON "dead_letter" USING btree ("cause","id");--> statement-breakpoint
+CREATE INDEX "dead_letter_by_key" ON "dead_letter" USING btree (left("key", 64),"cause","id");--> statement-breakpoint
+CREATE INDEX "dead_letter_open" ON "dead_letter" USING btree ("id") WHERE "dead_letter"."replayed_at" is null;--> statement-breakpoint
+CREATE INDEX "dead_letter_settled" ON "dead_letter" USING btree ("replayed_at") WHERE "dead_letter"."replayed_at" is not null;--> statement-breakpoint
+CREATE INDEX "dead_letter_holding" ON "dead_letter" USING btree ("key","seq") WHERE "dead_letter"."holds" and "dead_letter"."replayed_at" is null;--> statement-breakpoint
+CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
+CREATE INDEX "outbox_unsent" ON "outbox" USING btree ("id") WHERE "outbox"."sent_at" is null;--> statement-breakpoint
+CREATE INDEX "saga_due" ON "saga" USING btree ("next_attempt_at") WHERE "saga"."next_attempt_at" is not null;--> statement-breakpoint
+CREATE INDEX "saga_by_standing" ON "saga" USING btree ((case when "stuck_since" is null then "status" else 'STUCK' end),"step","id");

@@ -1,2 +1,0 @@
-ALTER TABLE "orders" ADD COLUMN "changes" jsonb DEFAULT '[]'::jsonb NOT NULL;--> statement-breakpoint
-ALTER TABLE "orders" ADD CONSTRAINT "orders_changes_are_array" CHECK (jsonb_typeof("orders"."changes") = 'array');

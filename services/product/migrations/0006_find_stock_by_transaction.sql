@@ -1,2 +1,0 @@
-CREATE INDEX CONCURRENTLY "reservation_changed_in" ON "reservation" USING brin ("changed_in") WITH (autosummarize=true);--> statement-breakpoint
-CREATE INDEX CONCURRENTLY "stock_change_made_in" ON "stock_change" USING brin ("made_in") WITH (autosummarize=true);

@@ -1,0 +1,109 @@
+CREATE TABLE "audit_entry" (
+	"seq" bigint PRIMARY KEY NOT NULL,
+	"id" uuid NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"action" text NOT NULL,
+	"actor_id" uuid,
+	"actor_role" text,
+	"subject_type" text NOT NULL,
+	"subject_id" text,
+	"request_id" text,
+	"user_agent" text,
+	"before" jsonb,
+	"after" jsonb,
+	"previous_hash" "bytea" NOT NULL,
+	"hash" "bytea" NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "login_attempts" (
+	"username" text PRIMARY KEY NOT NULL,
+	"attempted_at" timestamp with time zone[] NOT NULL,
+	"newest_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "login_failures" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"username" text NOT NULL,
+	"failed_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "refresh_tokens" (
+	"token_hash" "bytea" PRIMARY KEY NOT NULL,
+	"session_id" uuid NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"spent_at" timestamp with time zone,
+	"successor_seed" "bytea",
+	"is_of_family" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "sessions" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" uuid NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"family_key" "bytea"
+);
+--> statement-breakpoint
+CREATE TABLE "signing_keys" (
+	"kid" text PRIMARY KEY NOT NULL,
+	"private_jwk" jsonb NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "signing_keys_jwk_is_object" CHECK (jsonb_typeof("signing_keys"."private_jwk") = 'object')
+);
+--> statement-breakpoint
+CREATE TABLE "users" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"username" text NOT NULL,
+	"display_name" text NOT NULL,
+	"role" text NOT NULL,
+	"password_hash" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "users_username_unique" UNIQUE("username")
+);
+--> statement-breakpoint
+ALTER TABLE "refresh_tokens" ADD CONSTRAINT "refresh_tokens_session_id_sessions_id_fk" FOREIGN KEY ("session_id") REFERENCES "public"."sessions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "audit_entry_by_id" ON "audit_entry" USING btree ("id");--> statement-breakpoint
+CREATE INDEX "audit_entry_by_action" ON "audit_entry" USING btree ("action","id");--> statement-breakpoint
+CREATE INDEX "audit_entry_by_actor" ON "audit_entry" USING btree ("actor_id","id");--> statement-breakpoint
+CREATE INDEX "audit_entry_by_subject" ON "audit_entry" USING btree ("subject_id","id");--> statement-breakpoint
+CREATE INDEX "login_failures_by_name" ON "login_failures" USING btree ("username","failed_at");--> statement-breakpoint
+CREATE INDEX "refresh_tokens_by_session" ON "refresh_tokens" USING btree ("session_id");--> statement-breakpoint
+CREATE INDEX "sessions_by_user" ON "sessions" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "sessions_by_expiry" ON "sessions" USING btree ("expires_at");--> statement-breakpoint
+CREATE FUNCTION "audit_entry_hash"(entry "audit_entry") RETURNS bytea LANGUAGE sql STABLE AS $$
+	SELECT sha256(entry.previous_hash || convert_to(jsonb_build_array(
+		entry.seq, entry.id, extract(epoch from entry.at)::text, entry.action, entry.actor_id, entry.actor_role,
+		entry.subject_type, entry.subject_id, entry.request_id, entry.user_agent, entry.before, entry.after)::text, 'UTF8'))
+$$;
+--> statement-breakpoint
+CREATE FUNCTION "audit_entry_chain"() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	head record;
+BEGIN
+	-- One transaction at a time appends, until it has ended: so the numbers have no gap, and each entry knows the hash of the one before.
+	PERFORM pg_advisory_xact_lock(5310028);
+	SELECT seq, hash INTO head FROM audit_entry ORDER BY seq DESC LIMIT 1;
+	NEW.seq := coalesce(head.seq, 0) + 1;
+	NEW.previous_hash := coalesce(head.hash, decode(repeat('00', 32), 'hex'));
+	NEW.hash := audit_entry_hash(NEW);
+	RETURN NEW;
+END
+$$;
+--> statement-breakpoint
+CREATE FUNCTION "audit_entry_is_append_only"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'DELETE' THEN
+		IF OLD.at < now() - interval '400 days' THEN
+			RETURN OLD;
+		END IF;
+	END IF;
+	RAISE EXCEPTION 'the audit trail is append-only; entries can be deleted after 400 days' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER "audit_entry_chain" BEFORE INSERT ON "audit_entry" FOR EACH ROW EXECUTE FUNCTION "audit_entry_chain"();
+--> statement-breakpoint
+CREATE TRIGGER "audit_entry_append_only" BEFORE UPDATE OR DELETE ON "audit_entry" FOR EACH ROW EXECUTE FUNCTION "audit_entry_is_append_only"();
+--> statement-breakpoint
+CREATE TRIGGER "audit_entry_no_truncate" BEFORE TRUNCATE ON "audit_entry" FOR EACH STATEMENT EXECUTE FUNCTION "audit_entry_is_append_only"();

@@ -1,1 +1,0 @@
-ALTER TABLE "refresh_tokens" ADD COLUMN "successor_seed" "bytea";
