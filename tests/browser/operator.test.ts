@@ -219,6 +219,8 @@ test("sees on one page how every process is, and which one is away until it is b
   await visitor.signIn("admin");
   await page.getByRole("link", { name: /^Health/ }).click();
   await eventually(async () => expect(await page.locator(".process.good").count()).toBe(7));
+  await publish(shop, "delivery.commands", [{ key: "somebody", value: "{" }]);
+  await page.locator("header .pill.bad", { hasText: "Everything runs, but something needs you" }).waitFor();
   await visitor.picture("operator-health");
   await shop.system.supervisor.kill("delivery", "SIGKILL");
   await page.locator(".process.bad", { hasText: "Delivery" }).getByText("No answer").waitFor();

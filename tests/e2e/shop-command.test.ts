@@ -90,7 +90,8 @@ test("an operator finds a message that could not be handled, reads it, tries it,
   const list = "dead-letters --service product --cause handler_failed";
   const listed = await run(`${list} --json`);
   const [letter] = listed.out.map((line) => JSON.parse(line) as { id: string; key: string });
-  expect([listed.code, letter?.key]).toEqual([0, failedOrder]);
+  expect([listed.code, letter?.key]).toEqual([1, failedOrder]);
+  expect((await run("health")).code).toBe(1);
   expect((await run(list)).out[0]).toMatch(/^LETTER +SERVICE +CAUSE +TYPE +FAILED +HANDLED$/);
   const shown = await run(`dead-letter ${letter?.id}`);
   expect(shown.out.join("\n")).toContain('"type": "DecreaseProductCommand"');
@@ -151,6 +152,8 @@ test("the books are told by their findings, and a part that is away by the code"
   await supervisor.kill("delivery", "SIGKILL");
   const away = await run("dead-letters");
   expect([away.code, away.errors]).toEqual([3, expect.stringContaining("No answer from delivery")]);
+  for (const command of ["lag", "books"])
+    expect(await run(command)).toMatchObject({ code: 3, errors: expect.stringContaining("delivery") });
   const health = await run("health");
   expect([health.code, health.out.find((line) => line.startsWith("delivery"))]).toEqual([
     1,
@@ -162,6 +165,7 @@ test("the books are told by their findings, and a part that is away by the code"
 test("the code tells what went wrong, and a sentence what to do", async () => {
   expect((await run("--help")).out.join("\n")).toContain("Usage: bun run shop");
   expect((await run("nonsense")).code).toBe(2);
+  expect((await run("health --limit 3")).code).toBe(2);
   expect((await run("sagas --status LOST")).errors).toContain("--status is one of RUNNING");
   expect((await run("orders --limit 0")).code).toBe(2);
   expect((await run("dead-letters --cause LOST")).errors).toContain("--cause is one of EMPTY");

@@ -12,14 +12,16 @@ export interface Given {
 export interface Row {
   readonly shown: Readonly<Record<string, string>>;
   readonly whole: object;
-  /** Something is not well: the command leaves with 1. */
+  /** Something is not well: the command ends with the exit code 1. */
   readonly isBad?: boolean;
 }
 
 export interface Command {
   readonly name: string;
-  /** What comes behind the name. */
-  readonly takes: string;
+  /** What comes behind the name, each as `<order>`: all of them have to be given. */
+  readonly words?: readonly string[];
+  /** Its own options: how each is written, as `--limit <n>` or `--dry-run`, and what it means. */
+  readonly options?: Readonly<Record<string, string>>;
   readonly summary: string;
   readonly example: string;
   /** Whether its rows come over time, so that each is shown when it comes. */
@@ -38,6 +40,9 @@ export class IncompleteError extends Error {
 }
 
 const MAX_ROWS = 1_000;
+
+/** An option of commands that list something. */
+export const LIMIT = { "--limit <n>": `how many, from 1 to ${MAX_ROWS.toString()}; 20 by default` } as const;
 
 export function idOf({ words }: Given, of: string): string {
   const [id] = words;

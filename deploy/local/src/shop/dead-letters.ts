@@ -1,6 +1,16 @@
 import { escapeInvisible } from "@shop/client/escape-invisible";
 import type { Shop } from "@shop/client/shop";
-import { type Command, everyItem, type Given, idOf, IncompleteError, oneOf, type Row, UsageError } from "./command.ts";
+import {
+  type Command,
+  everyItem,
+  type Given,
+  idOf,
+  IncompleteError,
+  LIMIT,
+  oneOf,
+  type Row,
+  UsageError,
+} from "./command.ts";
 
 type DeadLetter = Awaited<ReturnType<Shop["listDeadLetters"]>>["items"][number];
 type Replayed = Awaited<ReturnType<Shop["replayDeadLetter"]>>;
@@ -10,6 +20,12 @@ const CAUSES = [
   ...["EMPTY", "NO_KEY", "NOT_JSON", "NOT_A_CLOUD_EVENT", "UNKNOWN_TYPE", "UNKNOWN_VERSION"],
   ...["WRONG_TOPIC", "INVALID_DATA", "REFUSED", "HANDLER_FAILED", "PROCESS_KILLED", "PARKED"],
 ] as readonly DeadLetter["cause"][];
+const FILTERS = {
+  "--service <name>": `one of ${SERVICES.join(", ")}`,
+  "--cause <cause>": `one of ${CAUSES.join(", ")}`,
+  "--key <key>": "of the message: an order's id as a rule",
+} as const;
+const DRY_RUN = { "--dry-run": "does all of it, and rolls it back" } as const;
 /** With these a message is no dead letter any more. */
 const ENDS: readonly Replayed["outcome"][] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
 /** How far back one is looked for by its id. */
@@ -17,6 +33,8 @@ const LOOKED_THROUGH = { limit: "1000" };
 
 /** Messages are whatever anybody wrote: nothing of them may steer the terminal, and each is one line of a table. */
 const inOneLine = (text: string) => escapeInvisible(text).replaceAll(/\s+/g, " ");
+
+const isOpen = ({ replayedAt }: DeadLetter) => replayedAt === null;
 
 const letterRow = (letter: DeadLetter): Row => ({
   shown: {
@@ -28,6 +46,7 @@ const letterRow = (letter: DeadLetter): Row => ({
     HANDLED: letter.replayedAt ?? "",
   },
   whole: letter,
+  isBad: isOpen(letter),
 });
 
 function* factsOf(letter: DeadLetter): Generator<Row> {
@@ -91,14 +110,13 @@ async function* letters(shop: Shop, options: Given["options"], isWanted: (letter
     throw new IncompleteError(`No answer from ${[...silent].join(", ")}: what they hold is missing.`);
 }
 
-const isOpen = ({ replayedAt }: DeadLetter) => replayedAt === null;
-
 /** Messages that a service could not handle: to read, to try without effect, to handle. */
 export const deadLetterCommands: readonly Command[] = [
   {
     name: "dead-letters",
-    takes: "[--service NAME] [--cause CAUSE] [--key KEY] [--handled] [--limit N]",
-    summary: `Messages that could not be handled, and such that wait behind one (PARKED); --handled shows those that were handled meanwhile, too. KEY is an order's id as a rule; CAUSE is one of ${CAUSES.join(", ")}.`,
+    options: { ...FILTERS, "--handled": "those that were handled meanwhile, too", ...LIMIT },
+    summary:
+      "Messages that could not be handled, and those that wait behind one (PARKED). Exit code 1 when one is open.",
     example: "dead-letters --service product --cause HANDLER_FAILED",
     async *run(shop, { options, flags }) {
       const isWanted = flags.has("handled") ? () => true : isOpen;
@@ -107,7 +125,7 @@ export const deadLetterCommands: readonly Command[] = [
   },
   {
     name: "dead-letter",
-    takes: "LETTER",
+    words: ["<letter>"],
     summary: "One of them, whole: why, from where, its headers and what it says.",
     example: "dead-letter 0193b3c8-0000-7000-8000-000000000003",
     async *run(shop, given) {
@@ -121,9 +139,9 @@ export const deadLetterCommands: readonly Command[] = [
   },
   {
     name: "replay",
-    takes: "LETTER [--dry-run]",
-    summary:
-      "Handles a message again, through the inbox: at most once; then those that wait behind it. --dry-run does all of it and rolls it back.",
+    words: ["<letter>"],
+    options: DRY_RUN,
+    summary: "Handles a message again, through the inbox: at most once; then those that wait behind it.",
     example: "replay 0193b3c8-0000-7000-8000-000000000003 --dry-run",
     async *run(shop, given) {
       const dryRun = given.flags.has("dry-run");
@@ -132,7 +150,7 @@ export const deadLetterCommands: readonly Command[] = [
   },
   {
     name: "replay-all",
-    takes: "[--service NAME] [--cause CAUSE] [--key KEY] [--dry-run]",
+    options: { ...FILTERS, ...DRY_RUN },
     summary: "Handles all that the filters let through, the oldest first and each key's in their order.",
     example: "replay-all --cause HANDLER_FAILED --dry-run",
     async *run(shop, { options, flags }) {

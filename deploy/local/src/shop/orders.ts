@@ -1,5 +1,5 @@
 import type { Shop } from "@shop/client/shop";
-import { type Command, everyItem, idOf, type Row, UsageError } from "./command.ts";
+import { type Command, everyItem, idOf, LIMIT, type Row, UsageError } from "./command.ts";
 
 type Order = Awaited<ReturnType<Shop["getOrder"]>>;
 
@@ -19,7 +19,7 @@ const orderRow = (order: Order): Row => ({
 export const orderCommands: readonly Command[] = [
   {
     name: "orders",
-    takes: "[--limit N]",
+    options: LIMIT,
     summary: "The newest orders.",
     example: "orders --limit 5",
     async *run(shop, { options }) {
@@ -28,8 +28,9 @@ export const orderCommands: readonly Command[] = [
   },
   {
     name: "watch",
-    takes: "ORDER [--after N]",
-    summary: "Follows an order until it has ended; --after 0 tells all that has happened so far.",
+    words: ["<order>"],
+    options: { "--after <n>": "tells what came after this event; 0: all that has happened so far" },
+    summary: "Follows an order until it has ended.",
     streams: true,
     example: "watch 0193b3c8-0000-7000-8000-000000000001 --after 0",
     async *run(shop, given) {
@@ -54,7 +55,7 @@ export const orderCommands: readonly Command[] = [
   },
   {
     name: "cancel",
-    takes: "ORDER",
+    words: ["<order>"],
     summary: "Asks to cancel an order; a rider who was first wins.",
     example: "cancel 0193b3c8-0000-7000-8000-000000000001",
     async *run(shop, given) {

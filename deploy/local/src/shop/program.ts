@@ -1,34 +1,32 @@
-import { parseArgs } from "node:util";
 import { NoAnswerError, ProblemError } from "@shop/client/problem-error";
 import { connectShop } from "@shop/client/shop";
-import { type Given, IncompleteError, type Row, UsageError } from "./command.ts";
-import { commands } from "./commands.ts";
-import { HELP } from "./help.ts";
+import { IncompleteError, type Row, UsageError } from "./command.ts";
+import { readCommandLine } from "./command-line.ts";
 
 export interface Environment {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Asked for the password's line when the environment has none. */
   readonly readLine: () => Promise<string | undefined>;
+  /** Shows a line. @throws OutputClosedError when nothing reads it any more */
   readonly out: (line: string) => void;
   readonly error: (line: string) => void;
 }
 
 const EXIT = { done: 0, notWell: 1, usage: 2, away: 3 } as const;
 
-const text = { type: "string" } as const;
-const flag = { type: "boolean", default: false } as const;
-const OPTIONS = {
-  ...{ url: text, user: text, json: flag, help: flag },
-  ...{ status: text, order: text, limit: text, after: text, service: text, cause: text, key: text },
-  ...{ handled: flag, "dry-run": flag },
-} as const;
+/** The program that read the output has ended, as `head` does once it has its lines. */
+export class OutputClosedError extends Error {
+  override readonly name = "OutputClosedError";
+}
 
-/** Runs one command line. @returns the code to leave with */
+/** Runs one command line. @returns the exit code */
 export async function runShop(argv: readonly string[], environment: Environment): Promise<number> {
   const { error: complain } = environment;
   try {
     return (await run(argv, environment)) ? EXIT.done : EXIT.notWell;
   } catch (error) {
+    // Whoever ends the reader has seen enough.
+    if (error instanceof OutputClosedError) return EXIT.done;
     if (error instanceof UsageError) complain(`${error.message} See: bun run shop --help`);
     else if (error instanceof ProblemError || error instanceof IncompleteError) complain(error.message);
     else if (error instanceof NoAnswerError) complain(`The shop cannot be reached: ${error.message}. Is --url right?`);
@@ -40,44 +38,23 @@ export async function runShop(argv: readonly string[], environment: Environment)
 
 /** @returns whether all that was shown is well */
 async function run(argv: readonly string[], { environment, readLine, out }: Environment): Promise<boolean> {
-  const { values, positionals } = parse(argv);
-  const [name, ...words] = positionals;
-  if (values.help || name === undefined) {
-    out(HELP.trimEnd());
+  const asked = readCommandLine(argv);
+  if ("help" in asked) {
+    out(asked.help);
     return true;
   }
-  const command = commands.find((each) => each.name === name);
-  if (command === undefined) throw new UsageError(`There is no command ${name}.`);
-
-  const baseUrl = (values.url ?? environment["SHOP_URL"] ?? "http://localhost:8080").replace(/\/$/, "");
+  const { command, given, url, user, json } = asked;
+  const baseUrl = (url ?? environment["SHOP_URL"] ?? "http://localhost:8080").replace(/\/$/, "");
   const password = environment["SHOP_PASSWORD"] ?? (await readLine());
   if (!password) throw new UsageError("A password is needed: SHOP_PASSWORD, or the first line of standard input.");
   const shop = connectShop({ baseUrl });
-  await shop.logIn(values.user ?? environment["SHOP_USER"] ?? "admin", password);
+  await shop.logIn(user ?? environment["SHOP_USER"] ?? "admin", password);
   try {
-    const rows = command.run(shop, given(values, words));
-    return await (values.json ? showJson(rows, out) : showTable(rows, out, command.streams ?? false));
+    const rows = command.run(shop, given);
+    return await (json ? showJson(rows, out) : showTable(rows, out, command.streams ?? false));
   } finally {
     await shop.logOut();
   }
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], allowPositionals: true, options: OPTIONS });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? `${error.message.split(".")[0]}.` : String(error), { cause: error });
-  }
-}
-
-function given(values: Readonly<Record<string, string | boolean | undefined>>, words: readonly string[]): Given {
-  const options: Record<string, string> = {};
-  const flags = new Set<string>();
-  for (const [name, value] of Object.entries(values)) {
-    if (value === true) flags.add(name);
-    else if (typeof value === "string") options[name] = value;
-  }
-  return { words, options, flags };
 }
 
 type Out = (line: string) => void;

@@ -1,5 +1,5 @@
 import type { Shop } from "@shop/client/shop";
-import { type Command, everyItem, type Given, idOf, oneOf, type Row } from "./command.ts";
+import { type Command, everyItem, type Given, idOf, LIMIT, oneOf, type Row } from "./command.ts";
 
 type Saga = Awaited<ReturnType<Shop["getSaga"]>>;
 type HistoryEntry = Awaited<ReturnType<Shop["listSagaHistory"]>>["items"][number];
@@ -14,6 +14,7 @@ const sagaRow = (saga: Saga): Row => ({
     DEADLINE: saga.deadline ?? "",
   },
   whole: saga,
+  isBad: saga.status === "STUCK",
 });
 
 const SAGA_STATUSES = ["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"] as const;
@@ -28,21 +29,25 @@ async function* listSagas(shop: Shop, { options }: Given, status: (typeof SAGA_S
 export const sagaCommands: readonly Command[] = [
   {
     name: "sagas",
-    takes: "[--status STATUS] [--order ORDER] [--limit N]",
-    summary: `The newest sagas. STATUS is one of ${SAGA_STATUSES.join(", ")}.`,
+    options: {
+      "--status <status>": `one of ${SAGA_STATUSES.join(", ")}`,
+      "--order <order>": "the saga of this order",
+      ...LIMIT,
+    },
+    summary: "The newest sagas.",
     example: "sagas --status COMPENSATING",
     run: (shop, given) => listSagas(shop, given, oneOf("status", given.options["status"], SAGA_STATUSES)),
   },
   {
     name: "stuck",
-    takes: "[--limit N]",
+    options: LIMIT,
     summary: "Sagas past their deadline that cannot be given up: somebody must look at what they wait for.",
     example: "stuck",
     run: (shop, given) => listSagas(shop, given, "STUCK"),
   },
   {
     name: "saga",
-    takes: "SAGA",
+    words: ["<saga>"],
     summary: "What happened in a saga, message by message.",
     example: "saga 0193b3c8-0000-7000-8000-000000000002 --json",
     async *run(shop, given) {
@@ -62,7 +67,7 @@ export const sagaCommands: readonly Command[] = [
   },
   {
     name: "retry",
-    takes: "SAGA",
+    words: ["<saga>"],
     summary: "Asks a saga's current step again at once; it is not stuck any more.",
     example: "retry 0193b3c8-0000-7000-8000-000000000002",
     async *run(shop, given) {
@@ -71,7 +76,7 @@ export const sagaCommands: readonly Command[] = [
   },
   {
     name: "take-back",
-    takes: "SAGA",
+    words: ["<saga>"],
     summary: "Compensates a saga and cancels its order, unless it has been delivered.",
     example: "take-back 0193b3c8-0000-7000-8000-000000000002",
     async *run(shop, given) {

@@ -24,7 +24,7 @@ export function HealthPage() {
         <h1>{t.title}</h1>
         {loaded.value === undefined ? null : (
           <>
-            <span class={`pill ${TONES[loaded.value.status]}`}>{t.whole[loaded.value.status]}</span>
+            <Verdict health={loaded.value} />
             <span class="quiet">{t.asOf(format.time(loaded.value.at))}</span>
           </>
         )}
@@ -43,6 +43,15 @@ export function HealthPage() {
       </WhenLoaded>
     </>
   );
+}
+
+/** In a word: what is worst of the processes, or that something waits for an operator though all of them run. */
+function Verdict({ health }: { readonly health: Health }) {
+  const t = useApp().texts.health;
+  const { unwell: _, ...waiting } = needsOf(health);
+  const needsOperator = Object.values(waiting).some((count) => count > 0);
+  if (health.status === "UP" && needsOperator) return <span class="pill bad">{t.attention}</span>;
+  return <span class={`pill ${TONES[health.status]}`}>{t.whole[health.status]}</span>;
 }
 
 function StatusPill({ status }: { readonly status: HealthStatus }) {

@@ -316,6 +316,7 @@ export const en = {
     title: "Health",
     statuses: healthStatuses,
     whole: { UP: "All well", IMPAIRED: "Something is impaired", DOWN: "Something is away" },
+    attention: "Everything runs, but something needs you",
     asOf: (time: string) => `at ${time}`,
     needs: "What needs you",
     needYou: (count: number) => (count === 1 ? "1 needs you" : `${count} need you`),

@@ -251,6 +251,7 @@ export const ko: Texts = {
     title: "상태",
     statuses: { UP: "정상", IMPAIRED: "불안정", DOWN: "응답 없음" },
     whole: { UP: "모두 정상", IMPAIRED: "불안정한 곳이 있음", DOWN: "응답하지 않는 곳이 있음" },
+    attention: "모두 동작하지만 확인이 필요함",
     asOf: (time) => `${time} 기준`,
     needs: "확인이 필요한 것",
     needYou: (count) => `확인할 것 ${count}건`,
