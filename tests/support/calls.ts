@@ -16,6 +16,7 @@ export interface Call {
 export const UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000";
 
 const everyone = ["customer", "rider", "admin"] as const;
+const someone = `/api/users/${UNKNOWN_ID}`;
 const product = `/api/products/${UNKNOWN_ID}`;
 const order = `/api/orders/${UNKNOWN_ID}`;
 const delivery = `/api/deliveries/${UNKNOWN_ID}`;
@@ -32,6 +33,9 @@ export const calls: readonly Call[] = [
   { ...user, method: "POST", path: "/login/refresh", json: { refreshToken: "unknown" } },
   { ...user, method: "POST", path: "/logout", json: { refreshToken: "unknown" } },
   { ...user, method: "GET", path: "/api/users/me", who: everyone, emptyAnswer: 200 },
+  { ...user, method: "GET", path: "/api/users", who: ["admin"], emptyAnswer: 200 },
+  { ...user, method: "GET", path: someone, who: ["admin"], emptyAnswer: 404 },
+  { ...user, method: "PATCH", path: someone, who: ["admin"], json: { disabled: true } },
   { ...user, method: "GET", path: "/.well-known/jwks.json", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: "/api/products", who: "anyone", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: product, who: "anyone", emptyAnswer: 404 },

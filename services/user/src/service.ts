@@ -15,6 +15,7 @@ import type { UserContext } from "./context.ts";
 import { createAccessTokens } from "./credentials/access-tokens.ts";
 import { createGuessesInHand } from "./credentials/guesses-in-hand.ts";
 import { createPasswords } from "./credentials/passwords.ts";
+import { accountRoutes } from "./http/account-routes.ts";
 import { userRoutes } from "./http/routes.ts";
 import { loadSigningKeys, purge } from "./use-cases/housekeeping.ts";
 import { seedDemoUsers } from "./use-cases/seed-demo-users.ts";
@@ -74,6 +75,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
 
   const app = createApp({ service: "user", logger, clock, metrics, verifier, isUnavailable: database.isUnavailable });
   userRoutes(app, context);
+  accountRoutes(app, context);
 
   async function ready(): Promise<Readiness> {
     const answer = await database.check();

@@ -23,6 +23,9 @@ export const routes = {
     key: false,
     version: false,
   },
+  listUsers: { method: "GET", path: "/api/users", takes: "query", stream: false, key: false, version: false },
+  getUser: { method: "GET", path: "/api/users/{id}", takes: "nothing", stream: false, key: false, version: false },
+  changeUser: { method: "PATCH", path: "/api/users/{id}", takes: "body", stream: false, key: false, version: false },
   listProducts: { method: "GET", path: "/api/products", takes: "query", stream: false, key: false, version: false },
   getProduct: {
     method: "GET",

@@ -6,11 +6,16 @@ describe("the route table", () => {
   table.add("GET", "/api/orders/{id}");
   table.add("POST", "/api/orders");
   table.add("ANY", "/login.json");
+  table.add("GET", "/api/orders/mine");
+  table.add("PATCH", "/api/orders/{id}");
 
   test.each([
     ["GET", "/api/orders/1", true],
     ["HEAD", "/api/orders/1", true],
     ["POST", "/api/orders/1", false],
+    ["PATCH", "/api/orders/1", true],
+    ["GET", "/api/orders/mine", true],
+    ["PATCH", "/api/orders/mine", false],
     ["POST", "/api/orders", true],
     ["POST", "/api/orders/", false],
     ["GET", "/api/orders/1/events", false],
@@ -34,7 +39,7 @@ describe("the router", () => {
   const found = (method: string, path: string) => router.match(method, path)[0].map(([handler]) => handler)[0];
 
   test.each([
-    ["GET", "/letters/replay", "one"],
+    ["GET", "/letters/replay", undefined],
     ["POST", "/letters/replay", "replay all"],
     ["POST", "/letters/replay/replay", "replay one"],
     ["GET", "/api/health", "health"],

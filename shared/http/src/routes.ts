@@ -4,7 +4,7 @@ import { RegExpRouter } from "hono/router/reg-exp-router";
 /** The paths that an app knows, to tell an unknown path (404) from a wrong method (405). */
 export interface RouteTable {
   add(method: string, path: string): void;
-  /** The methods of a path in their order of registration, HEAD where there is GET; empty for an unknown path. */
+  /** The methods of a path in their order of registration, HEAD where there is GET; empty for an unknown path. A plain path has its own only. */
   methodsOf(path: string): readonly string[];
   /** Whether a path has this very method. */
   has(method: string, path: string): boolean;
@@ -16,6 +16,12 @@ export function createRouteTable(): RouteTable {
     readonly methods: Set<string>;
     readonly path: string;
   }[] = [];
+  function methodsOf(path: string): readonly string[] {
+    const plain = routes.find((route) => route.path === path);
+    if (plain !== undefined) return [...plain.methods];
+    const methods = routes.filter(({ matches }) => matches(path)).flatMap((route) => [...route.methods]);
+    return [...new Set(methods)];
+  }
   return {
     add(method, path) {
       let route = routes.find((known) => known.path === path);
@@ -26,11 +32,8 @@ export function createRouteTable(): RouteTable {
       route.methods.add(method);
       if (method === "GET") route.methods.add("HEAD");
     },
-    methodsOf(path) {
-      const methods = routes.filter(({ matches }) => matches(path)).flatMap((route) => [...route.methods]);
-      return [...new Set(methods)];
-    },
-    has: (method, path) => routes.some(({ methods, matches }) => methods.has(method) && matches(path)),
+    methodsOf,
+    has: (method, path) => methodsOf(path).includes(method),
   };
 }
 
@@ -49,26 +52,30 @@ export function honoPath(path: string): string {
 
 /**
  * Hono's fastest router for all paths with parameters, and one look-up before it for those without. Together they take what that router alone refuses, a
- * plain path beside one with a parameter in the same place; hono would fall back to one that searches a tree at each call. A plain path wins.
+ * plain path beside one with a parameter in the same place; hono would fall back to one that searches a tree at each call. A plain path wins, also with
+ * a method that it does not have, unless a path that ends in `*` has it.
  */
 export function createRouter<Handler>(): Router<Handler> {
   const plain = new Map<string, Map<string, Handler>>();
-  const others = new RegExpRouter<Handler>();
+  const withParameters = new RegExpRouter<Handler>();
+  const withRest = new RegExpRouter<Handler>();
   return {
     name: "PlainFirstRouter",
     add(method, path, handler) {
-      if (/[:*]/.test(path)) {
-        others.add(method, path, handler);
-        return;
-      }
+      if (path.includes("*")) return withRest.add(method, path, handler);
+      if (path.includes(":")) return withParameters.add(method, path, handler);
       const methods = plain.get(path) ?? new Map<string, Handler>();
       plain.set(path, methods);
       if (!methods.has(method)) methods.set(method, handler);
     },
     match(method, path) {
       const methods = plain.get(path);
-      const handler = methods?.get(method) ?? methods?.get("ALL");
-      return handler === undefined ? others.match(method, path) : [[[handler, {}]]];
+      if (methods === undefined) {
+        const found = withParameters.match(method, path);
+        return found[0].length === 0 ? withRest.match(method, path) : found;
+      }
+      const handler = methods.get(method) ?? methods.get("ALL");
+      return handler === undefined ? withRest.match(method, path) : [[[handler, {}]]];
     },
   };
 }

@@ -1,7 +1,13 @@
 import type { AuditOrigin } from "@shop/database/audit-trail";
 import type { RequestCall } from "@shop/http/call";
 
-/** What an audit trail says of a call that anyone may make. */
+/** What an audit trail says of who makes a call that needs a token. */
+export function auditOrigin(call: RequestCall): AuditOrigin {
+  const { id, role } = call.principal;
+  return { ...anonymousOrigin(call), actor: { id, role } };
+}
+
+/** What an audit trail says of who makes a call that anyone may make. */
 export function anonymousOrigin({ c, requestId }: RequestCall): AuditOrigin {
   return { actor: undefined, requestId, userAgent: c.req.header("user-agent") };
 }

@@ -8,15 +8,28 @@ const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mo
 
 const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
 
-export const users = pgTable("users", {
-  id: uuid("id").primaryKey(),
-  username: text("username").notNull().unique(),
-  displayName: text("display_name").notNull(),
-  role: text("role").$type<Role>().notNull(),
-  /** argon2id in its PHC form: the parameters are in it. */
-  passwordHash: text("password_hash").notNull(),
-  createdAt: instantColumn("created_at").notNull(),
-});
+export const users = pgTable(
+  "users",
+  {
+    id: uuid("id").primaryKey(),
+    username: text("username").notNull().unique(),
+    displayName: text("display_name").notNull(),
+    role: text("role").$type<Role>().notNull(),
+    /** argon2id in its PHC form: the parameters are in it. */
+    passwordHash: text("password_hash").notNull(),
+    createdAt: instantColumn("created_at").notNull(),
+    /** Since when they cannot log in. */
+    disabledAt: instantColumn("disabled_at"),
+  },
+  (table) => [
+    index("users_by_role").on(table.role, table.id),
+    index("users_disabled")
+      .on(table.id)
+      .where(sql`${table.disabledAt} is not null`),
+    // For names that begin with something, whatever the database's collation.
+    index("users_by_prefix").on(table.username.op("text_pattern_ops")),
+  ],
+);
 
 /** One per login: the family of refresh tokens that came from it. Ending it is deleting it, and its tokens go with it. */
 export const sessions = pgTable(

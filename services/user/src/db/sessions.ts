@@ -1,6 +1,7 @@
 import { and, eq, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
 import type { Database, Transaction } from "@shop/database/connect";
+import { ExplainedError } from "@shop/runtime/errors";
 import { refreshTokens, sessions, users } from "./schema.ts";
 
 interface NewToken {
@@ -13,6 +14,7 @@ export interface PresentedToken {
   readonly sessionId: string;
   readonly userId: string;
   readonly role: Role;
+  readonly disabledAt: Date | null;
   readonly expiresAt: Date;
   readonly spentAt: Date | null;
   readonly successorSeed: Buffer | null;
@@ -22,15 +24,36 @@ export interface PresentedToken {
 /** A user's sessions at most. With one more, that which has been unused for the longest ends. */
 const MAX_SESSIONS_PER_USER = 100;
 
-/** Stores a session with its first token, and ends what the user has too many of. */
+/** The user was disabled, or got another password, while the one that they logged in with was compared. */
+export class UserChangedError extends ExplainedError {
+  override readonly name = "UserChangedError";
+  constructor() {
+    super("the user was changed while they logged in");
+  }
+}
+
+interface NewSession {
+  readonly userId: string;
+  /** That of the password which was compared. */
+  readonly passwordHash: string;
+  readonly createdAt: Date;
+  readonly familyKey: Buffer;
+}
+
+/**
+ * Stores a session with its first token, and ends what the user has too many of.
+ * @throws UserChangedError when the user may not have it any more; the transaction has to be rolled back
+ */
 export async function insertSession(
   tx: Transaction,
-  session: { readonly userId: string; readonly createdAt: Date; readonly familyKey: Buffer },
+  { passwordHash, ...session }: NewSession,
   { sessionId, tokenHash, expiresAt }: NewToken,
 ): Promise<void> {
   // One login of a user at a time, so that each sees the sessions of those before it. Sent one behind the other, without waiting in between.
-  await Promise.all([
-    tx.execute(sql`select from users where id = ${session.userId} for no key update`),
+  const [found] = await Promise.all([
+    tx.execute(sql`
+      select from users where id = ${session.userId} and password_hash = ${passwordHash} and disabled_at is null
+      for no key update`),
     tx.insert(sessions).values({ id: sessionId, ...session, expiresAt }),
     tx.insert(refreshTokens).values({ tokenHash, sessionId, expiresAt, isOfFamily: true }),
     tx.execute(sql`
@@ -38,6 +61,7 @@ export async function insertSession(
         select id from sessions where user_id = ${session.userId}
         order by id = ${sessionId} desc, expires_at desc, id desc offset ${MAX_SESSIONS_PER_USER}::int)`),
   ]);
+  if (found.length === 0) throw new UserChangedError();
 }
 
 /**
@@ -46,7 +70,13 @@ export async function insertSession(
  */
 export async function lockPresentedToken(tx: Transaction, tokenHash: Buffer): Promise<PresentedToken | undefined> {
   const [session] = await tx
-    .select({ sessionId: sessions.id, userId: users.id, role: users.role, familyKey: sessions.familyKey })
+    .select({
+      sessionId: sessions.id,
+      userId: users.id,
+      role: users.role,
+      disabledAt: users.disabledAt,
+      familyKey: sessions.familyKey,
+    })
     .from(refreshTokens)
     .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
     .innerJoin(users, eq(users.id, sessions.userId))
@@ -125,6 +155,11 @@ export async function sessionOfToken(tx: Transaction, tokenHash: Buffer): Promis
     .from(refreshTokens)
     .where(eq(refreshTokens.tokenHash, tokenHash));
   return token?.sessionId;
+}
+
+/** Ends all sessions of a user. @returns how many there were */
+export async function endSessionsOf(tx: Transaction, userId: string): Promise<number> {
+  return (await tx.delete(sessions).where(eq(sessions.userId, userId)).returning({ id: sessions.id })).length;
 }
 
 /** Ends the sessions of all users. @returns how many there were */

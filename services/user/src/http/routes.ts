@@ -28,6 +28,8 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
   app.handle(calls.login, async (call) => {
     const result = await logIn(context, call.body, anonymousOrigin(call));
     if (result.kind === "loggedIn") return done(result.tokens);
+    if (result.code === "ACCOUNT_DISABLED")
+      return problem(result.code, "This account is disabled. Ask an admin to enable it.");
     if (result.code === "INVALID_CREDENTIALS") return problem(result.code, "The name or the password is wrong.");
     const retryAfterSeconds = Math.ceil(result.waitMs / 1000);
     return problem(result.code, "Too many failed logins for this name. Sessions that exist go on.", {

@@ -1,14 +1,18 @@
 import type { TokenPair } from "@shop/contracts/http/user";
 import type { AuditOrigin } from "@shop/database/audit-trail";
-import { inTransactionOn } from "@shop/database/transaction";
+import { inTransaction, inTransactionOn } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
 import { hashRefreshToken, newFamilyKey, newRefreshToken } from "../credentials/refresh-token.ts";
 import { audit } from "../db/audit.ts";
-import { insertSession } from "../db/sessions.ts";
+import { findUser } from "../db/users.ts";
+import { insertSession, UserChangedError } from "../db/sessions.ts";
 import { type Credentials, type PasswordRefusal, provePassword } from "./prove-password.ts";
 import { REFRESH_TOKEN_LIFE_MS, tokenPair } from "./token-pair.ts";
 
-type LogInResult = PasswordRefusal | { readonly kind: "loggedIn"; readonly tokens: TokenPair };
+type LogInResult =
+  | PasswordRefusal
+  | { readonly kind: "refused"; readonly code: "ACCOUNT_DISABLED" }
+  | { readonly kind: "loggedIn"; readonly tokens: TokenPair };
 
 /** Opens a session for who has the password. */
 export async function logIn(context: UserContext, credentials: Credentials, origin: AuditOrigin): Promise<LogInResult> {
@@ -16,23 +20,43 @@ export async function logIn(context: UserContext, credentials: Credentials, orig
   const proof = await provePassword(context, credentials, origin);
   if (proof.kind === "refused") return proof;
   const { user } = proof;
+  if (user.disabledAt !== null) return refuseDisabled(context, user.id, origin);
   const [sessionId, familyKey] = [ids(), newFamilyKey()];
   const refreshToken = newRefreshToken({ sessionId, key: familyKey });
   const nowMs = clock.now();
-  const session = { userId: user.id, createdAt: new Date(nowMs), familyKey };
+  const { passwordHash } = user;
+  const session = { userId: user.id, passwordHash, createdAt: new Date(nowMs), familyKey };
   const token = {
     sessionId,
     tokenHash: hashRefreshToken(refreshToken),
     expiresAt: new Date(nowMs + REFRESH_TOKEN_LIFE_MS),
   };
-  await inTransactionOn(db, user.id, async (tx) => {
-    const stored = insertSession(tx, session, token);
-    // Sent behind the session's statements without waiting for their answers.
-    const actor = { id: user.id, role: user.role };
-    await Promise.all([
-      stored,
-      audit(context, tx, { action: "LOGIN_SUCCEEDED", origin: { ...origin, actor }, subjectId: user.id }),
-    ]);
-  });
+  const actor = { id: user.id, role: user.role };
+  const act = { action: "LOGIN_SUCCEEDED", origin: { ...origin, actor }, subjectId: user.id } as const;
+  try {
+    await inTransactionOn(db, user.id, async (tx) => {
+      // All of it is sent without waiting for an answer in between.
+      await Promise.all([insertSession(tx, session, token), audit(context, tx, act)]);
+    });
+  } catch (error) {
+    if (error instanceof UserChangedError) return refuseChanged(context, user.id, origin);
+    throw error;
+  }
   return { kind: "loggedIn", tokens: await tokenPair(context, user, refreshToken) };
+}
+
+/** The password was right when it was compared: it is so no more, or the user was disabled. */
+async function refuseChanged(context: UserContext, userId: string, origin: AuditOrigin): Promise<LogInResult> {
+  const user = await findUser(context.db, userId);
+  if (user !== undefined && user.disabledAt !== null) return refuseDisabled(context, userId, origin);
+  await inTransaction(context.db, (tx) => audit(context, tx, { action: "LOGIN_FAILED", origin, subjectId: userId }));
+  return { kind: "refused", code: "INVALID_CREDENTIALS" };
+}
+
+async function refuseDisabled(context: UserContext, userId: string, origin: AuditOrigin): Promise<LogInResult> {
+  const after = { reason: "ACCOUNT_DISABLED" };
+  await inTransaction(context.db, (tx) =>
+    audit(context, tx, { action: "LOGIN_FAILED", origin, subjectId: userId, after }),
+  );
+  return { kind: "refused", code: "ACCOUNT_DISABLED" };
 }

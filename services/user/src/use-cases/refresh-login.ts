@@ -70,7 +70,7 @@ export async function refreshLogin(
       return spent && endReused(spent.userId, spent.sessionId);
     }
     const now = new Date(clock.now());
-    if (token.expiresAt <= now) return undefined;
+    if (token.expiresAt <= now || token.disabledAt !== null) return undefined;
     const { sessionId, userId, role } = token;
     if (token.spentAt !== null) {
       const refreshToken = await givenBefore(tx, token, presented, now);

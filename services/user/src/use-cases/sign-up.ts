@@ -28,7 +28,7 @@ export async function signUp(
   if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
   const passwordHash = await passwords.takeTurn({ lane: "signUp", name: username }, () => passwords.hash(password));
   const createdAt = new Date(clock.now());
-  const user: StoredUser = { id: ids(), username, displayName, role: "customer", passwordHash, createdAt };
+  const user = { id: ids(), username, displayName, role: "customer" as const, passwordHash, createdAt };
   const inserted = await inTransaction(db, async (tx) => {
     if (!(await insertUser(tx, user))) return false;
     await audit(context, tx, { action: "SIGNED_UP", origin, subjectId: user.id, after: { username, role: user.role } });
@@ -38,6 +38,6 @@ export async function signUp(
 }
 
 /** A user as others may see them: without the password's hash. */
-export function shownUser({ id, username, displayName, role, createdAt }: StoredUser): User {
+export function shownUser({ id, username, displayName, role, createdAt }: Pick<StoredUser, keyof User>): User {
   return { id, username, displayName, role, createdAt: createdAt.toISOString() };
 }

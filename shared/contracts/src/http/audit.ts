@@ -5,7 +5,15 @@ import { pageOf, pageQuery } from "./page.ts";
 
 /** What is written to an audit trail, by the service that does it. */
 export const AuditAction = z
-  .enum(["SIGNED_UP", "LOGIN_SUCCEEDED", "LOGIN_FAILED", "LOGGED_OUT", "REFRESH_TOKEN_REUSED", "SIGNING_KEY_ROTATED"])
+  .enum([
+    "SIGNED_UP",
+    "LOGIN_SUCCEEDED",
+    "LOGIN_FAILED",
+    "LOGGED_OUT",
+    "REFRESH_TOKEN_REUSED",
+    "USER_CHANGED",
+    "SIGNING_KEY_ROTATED",
+  ])
   .meta({ description: "What was done" });
 export type AuditAction = z.infer<typeof AuditAction>;
 

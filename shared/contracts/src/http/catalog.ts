@@ -1,3 +1,4 @@
+import * as account from "./account.ts";
 import * as audit from "./audit.ts";
 import * as deadLetter from "./dead-letter.ts";
 import type { Endpoint } from "./define.ts";
@@ -16,6 +17,9 @@ export const endpoints = {
   logout: user.logout,
   getMe: user.getMe,
   getKeys: user.getKeys,
+  listUsers: account.listUsers,
+  getUser: account.getUser,
+  changeUser: account.changeUser,
   listProducts: product.listProducts,
   getProduct: product.getProduct,
   createProduct: product.createProduct,

@@ -56,6 +56,7 @@ export const login = defineEndpoint({
   success: { status: 200, schema: TokenPair },
   refusals: {
     INVALID_CREDENTIALS: "Wrong name or password",
+    ACCOUNT_DISABLED: "The password is right, but an admin has disabled the user",
     TOO_MANY_FAILED_LOGINS: "Ten failures for this name within a minute",
   },
 });

@@ -22,6 +22,8 @@ const problems: Record<ProblemCode, string> = {
   UNKNOWN_PRODUCT: "Something in your cart is not on sale any more.",
   IDEMPOTENCY_KEY_REUSED:
     "An order from this cart was already placed, with other contents. Look at your orders before you place another.",
+  ACCOUNT_DISABLED: "This account is disabled. Ask the shop to enable it.",
+  LAST_ADMIN: "This is the last admin. Make another one first.",
   USERNAME_TAKEN: "This name is taken. Choose another.",
   PRICE_CHANGED: "A price has changed. Nothing was ordered.",
   VERSION_MISMATCH: "Somebody else has changed this meanwhile. Nothing was changed.",

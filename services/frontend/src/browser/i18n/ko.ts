@@ -32,6 +32,8 @@ export const ko: Texts = {
     UNKNOWN_PRODUCT: "장바구니에 더 이상 팔지 않는 상품이 있습니다.",
     IDEMPOTENCY_KEY_REUSED:
       "이 장바구니의 주문이 다른 내용으로 이미 들어갔습니다. 새로 주문하기 전에 내 주문을 확인해 주세요.",
+    ACCOUNT_DISABLED: "사용이 중지된 계정입니다. 상점에 문의해 주세요.",
+    LAST_ADMIN: "마지막 관리자입니다. 먼저 다른 관리자를 정해 주세요.",
     USERNAME_TAKEN: "이미 쓰고 있는 아이디입니다. 다른 아이디를 골라 주세요.",
     PRICE_CHANGED: "가격이 바뀌었습니다. 주문은 접수되지 않았습니다.",
     VERSION_MISMATCH: "그사이 다른 사람이 내용을 바꾸었습니다. 아무것도 변경하지 않았습니다.",

@@ -1,0 +1,33 @@
+import * as calls from "@shop/contracts/http/account";
+import { toPage } from "@shop/contracts/http/page";
+import { done, problem } from "@shop/http/answer";
+import type { HttpApp } from "@shop/http/app";
+import { auditOrigin } from "@shop/service/audit-origin";
+import type { UserContext } from "../context.ts";
+import { findUser, listUsers } from "../db/users.ts";
+import { changeUser, shownAccount } from "../use-cases/change-user.ts";
+
+const refusals = {
+  NOT_FOUND: "There is no such user.",
+  FORBIDDEN: "You are not an admin any more. Log in again.",
+  LAST_ADMIN: "This is the last admin: make another one first.",
+} as const;
+
+/** What admins do with the accounts of others. */
+export function accountRoutes(app: HttpApp, context: UserContext): void {
+  app.handle(calls.listUsers, async ({ query: { limit, cursor, disabled, ...filter }, signal }) => {
+    const wanted = { ...filter, ...(disabled && { disabled: disabled === "true" }), afterId: cursor, limit: limit + 1 };
+    const rows = await listUsers(context.read(signal), wanted);
+    return done(toPage(rows.map(shownAccount), limit));
+  });
+
+  app.handle(calls.getUser, async ({ id, signal }) => {
+    const user = await findUser(context.read(signal), id);
+    return user ? done(shownAccount(user)) : problem("NOT_FOUND", refusals.NOT_FOUND);
+  });
+
+  app.handle(calls.changeUser, async (call) => {
+    const result = await changeUser(context, call.id, call.body, auditOrigin(call));
+    return result.kind === "changed" ? done(result.user) : problem(result.code, refusals[result.code]);
+  });
+}
