@@ -141,7 +141,7 @@ test("what a message says cannot steer the terminal, and one that stays a dead l
   });
 }, 180_000);
 
-test("the books are told by their findings, and a part that is away by the code", async () => {
+test("the books are told by their findings, a part that is away by the code, and an order that waits for it names it", async () => {
   await eventually(async () => {
     const { code, out } = await run("books --json");
     const found = out.map((line) => JSON.parse(line) as { finding: string; count: number });
@@ -150,6 +150,17 @@ test("the books are told by their findings, and a part that is away by the code"
   });
   const { supervisor } = shop.system;
   await supervisor.kill("delivery", "SIGKILL");
+  const { id: waiting } = await placeOrder(await shop.logIn("customer"), await newProduct(shop, 1), 1);
+  const explained = await eventually(async () => {
+    const { code, out } = await run(`why ${waiting}`);
+    expect([code, out.find((line) => line.startsWith("verdict"))]).toEqual([
+      0,
+      expect.stringMatching(/ SERVICE_DOWN$/),
+    ]);
+    return out.join("\n");
+  });
+  expect(explained).toContain("It waits for delivery to answer CreateDeliveryCommand since ");
+  expect(explained).toContain("An operator can start delivery.");
   const away = await run("dead-letters");
   expect([away.code, away.errors]).toEqual([3, expect.stringContaining("No answer from delivery")]);
   for (const command of ["lag", "books"])

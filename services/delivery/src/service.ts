@@ -1,4 +1,5 @@
 import type { Participant } from "@shop/service/participant";
+import { knowsOrder } from "./db/knows-order.ts";
 import { deliveryRoutes } from "./http/routes.ts";
 import { deliveryHandlers } from "./messages/handlers.ts";
 
@@ -9,4 +10,5 @@ export const deliveryService: Participant = {
   topics: ["delivery.commands"],
   handlers: deliveryHandlers,
   routes: deliveryRoutes,
+  knows: knowsOrder,
 };

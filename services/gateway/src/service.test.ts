@@ -225,6 +225,45 @@ describe("dead letters", () => {
   });
 });
 
+describe("an order's explanation", () => {
+  const id = "01939e6a-7c00-7000-8000-000000000009";
+  const saga = {
+    ...{ id, status: "RUNNING", step: "DECREASE_PRODUCT", version: 1, reason: null, attempts: 2, history: [] },
+    ...{ enteredAt: "2026-11-23T04:00:00.000Z", awaits: { service: "product", command: "DecreaseProductCommand" } },
+    ...{ nextAttemptAt: "2026-11-23T04:00:15.000Z", deadline: null, stuckSince: null, isKnownVersion: true },
+  };
+  const part = (service: string, knows: object = {}) =>
+    HttpResponse.json({
+      services: [{ ...knows, service, status: "ANSWERED", problems: [], unsent: 0, lag: 0, deadLetters: [] }],
+    });
+  const why = async () => {
+    const response = await call(`/api/orders/${id}/why`, { headers: { authorization: await tokenOf("admin") } });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+
+  test("is drawn from what each service knows, and names the one that does not answer", async () => {
+    upstream.use(
+      http.get(`${urls.order[0]}/*`, () => part("order")),
+      http.get(`${urls.product[0]}/*`, () => HttpResponse.error()),
+      http.get(`${urls.delivery[0]}/*`, () => part("delivery")),
+      http.get(`${urls.orchestrator[0]}/*`, () => part("orchestrator", { saga })),
+    );
+    expect(await why()).toMatchObject({
+      status: 200,
+      body: { verdict: "SERVICE_DOWN", service: "product", message: "DecreaseProductCommand" },
+    });
+  });
+
+  test("is 404 when every service says that it does not know the order, and 503 while one does not answer", async () => {
+    const names = ["order", "product", "delivery", "orchestrator"] as const;
+    upstream.use(...names.map((name) => http.get(`${urls[name][0]}/*`, () => part(name))));
+    expect((await why()).status).toBe(404);
+    upstream.use(http.get(`${urls.order[0]}/*`, () => HttpResponse.error()));
+    await clock.advance(1_000);
+    expect((await why()).status).toBe(503);
+  });
+});
+
 describe("the health", () => {
   const healthOf = (service: string, status = "UP") =>
     HttpResponse.json({ status, at: "", services: [{ service, status, findings: [] }] });

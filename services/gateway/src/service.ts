@@ -12,6 +12,7 @@ import { ownHealth } from "@shop/service/health";
 import type { ProcessParts, ServiceRuntime } from "@shop/service/process";
 import { createAskEach } from "./ask.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
+import { explainOrderRoute } from "./explain-order.ts";
 import { healthRoute } from "./health.ts";
 
 interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit"> {
@@ -78,6 +79,7 @@ export function createGateway({
   const askEach = createAskEach(forward, upstreams);
   const own = () => ownHealth({ service: "gateway", ready, ...parts });
   deadLetterRoutes(app, askEach);
+  explainOrderRoute(app, askEach, parts.clock);
   healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });
 
   docsRoutes(app);

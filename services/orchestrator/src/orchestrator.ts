@@ -1,5 +1,6 @@
 import { combineHandlers } from "@shop/messaging/handlers";
 import type { Participant } from "@shop/service/participant";
+import { knowsOrder } from "./saga/knows-order.ts";
 import { sagaRoutes } from "./http/routes.ts";
 import { auditHandlers } from "./messages/audit-handlers.ts";
 import { runSagaTimers, sagaHandlers } from "./saga/run.ts";
@@ -14,6 +15,7 @@ export function createOrchestrator(versions: SagaVersions): Participant {
     migrations: `${import.meta.dir}/../migrations`,
     topics: ["order.events", "product.events", "delivery.events"],
     handlers: (context) => combineHandlers(sagaHandlers(context, versions), auditHandlers(context)),
+    knows: (read, orderId) => knowsOrder(read, orderId, versions),
     routes: (app, context) => sagaRoutes(app, context, versions),
     findings: { STUCK_SAGAS: "sagas_stuck", DRIFTING_ORDERS: "books_drift_orders" },
     background: [

@@ -1,4 +1,5 @@
 import type { Participant } from "@shop/service/participant";
+import { knowsOrder } from "./db/knows-order.ts";
 import { orderRoutes } from "./http/routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
 import { askForCatalogueUntilFilled, catalogueReadiness } from "./use-cases/ask-for-catalogue.ts";
@@ -12,6 +13,7 @@ export const orderService: Participant = {
   topics: ["order.commands", "product.events", "delivery.events"],
   handlers: orderHandlers,
   routes: orderRoutes,
+  knows: knowsOrder,
   readiness: { name: "catalogue", check: catalogueReadiness },
   background: [askForCatalogueUntilFilled, purgeIdempotencyKeys, tellAgain],
 };

@@ -1,4 +1,5 @@
 import type { Participant } from "@shop/service/participant";
+import { knowsOrder } from "./db/knows-order.ts";
 import { productRoutes } from "./http/routes.ts";
 import { productHandlers } from "./messages/handlers.ts";
 import { auditStock } from "./use-cases/audit-stock.ts";
@@ -11,6 +12,7 @@ export const productService: Participant = {
   topics: ["product.commands"],
   handlers: productHandlers,
   routes: productRoutes,
+  knows: knowsOrder,
   findings: { DRIFTING_PRODUCTS: "books_drift_products" },
   background: [auditStock],
   seedDemoData: seedDemoProducts,

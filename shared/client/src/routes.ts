@@ -122,6 +122,14 @@ export const routes = {
   },
   listSagas: { method: "GET", path: "/api/sagas", takes: "query", stream: false, key: false, version: false },
   getSaga: { method: "GET", path: "/api/sagas/{id}", takes: "nothing", stream: false, key: false, version: false },
+  getSagaPicture: {
+    method: "GET",
+    path: "/api/sagas/{id}/picture",
+    takes: "nothing",
+    stream: false,
+    key: false,
+    version: false,
+  },
   listSagaHistory: {
     method: "GET",
     path: "/api/sagas/{id}/history",
@@ -141,6 +149,14 @@ export const routes = {
   cancelSaga: {
     method: "POST",
     path: "/api/sagas/{id}/cancel",
+    takes: "nothing",
+    stream: false,
+    key: false,
+    version: false,
+  },
+  explainOrder: {
+    method: "GET",
+    path: "/api/orders/{id}/why",
     takes: "nothing",
     stream: false,
     key: false,

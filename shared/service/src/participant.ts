@@ -17,6 +17,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { explainOrderRoute, type KnowsOrder, knowsNothing } from "./explain-order-route.ts";
 import { type Findings, healthRoute } from "./health.ts";
 import { withTimeout } from "./with-timeout.ts";
 import { ownDatabase } from "./own-database.ts";
@@ -40,6 +41,8 @@ export interface Participant {
   readonly handlers: (context: ServiceContext) => MessageHandlers;
   readonly routes: (app: HttpApp, context: ServiceContext) => void;
   readonly background?: readonly BackgroundWork[];
+  /** What it tells an operator of an order: read for one call, never for messages. */
+  readonly knows?: KnowsOrder;
   readonly readiness?: ReadinessCheck;
   /** What it watches for beside its readiness, by the gauge that its background work shows. */
   readonly findings?: Findings;
@@ -82,6 +85,7 @@ export interface RunningParticipant {
 /** Builds a service from its parts. Nothing is opened before `start`. */
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
   const { name, migrations, topics, background = [], readiness, findings: own = {} } = participant;
+  const { knows = knowsNothing } = participant;
   const findings: Findings = {
     ...own,
     DEFERRED_MESSAGES: "messages_deferred",
@@ -166,6 +170,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
       checks: { ...needed, kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" },
     };
   }
+  explainOrderRoute(app, { service: name, read, clock, knows, ready, messaging });
   healthRoute(app, { service: name, identity, clock, ready, messaging, findings, metrics });
 
   return {

@@ -3,11 +3,13 @@ import { deadLetterCommands } from "./dead-letters.ts";
 import { healthCommands } from "./health.ts";
 import { orderCommands } from "./orders.ts";
 import { sagaCommands } from "./sagas.ts";
+import { whyCommands } from "./why.ts";
 
 /** What an operator can do, in the order in which the help tells it. */
 export const commands: readonly Command[] = [
   ...healthCommands,
   ...orderCommands,
+  ...whyCommands,
   ...sagaCommands,
   ...deadLetterCommands,
 ];

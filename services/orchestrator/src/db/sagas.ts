@@ -58,7 +58,7 @@ export async function listSagas(
   return withHistory(db, rows);
 }
 
-const statusOf = ({ status, stuckSince }: Pick<typeof saga.$inferSelect, "status" | "stuckSince">): SagaStatus =>
+export const statusOf = ({ status, stuckSince }: Pick<typeof saga.$inferSelect, "status" | "stuckSince">): SagaStatus =>
   stuckSince === null ? status : "STUCK";
 
 /** The status that an admin sees, as `saga_by_standing` has it. */

@@ -4,6 +4,7 @@ import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import type { ServiceContext } from "@shop/service/context";
+import { findPicture } from "../saga/knows-order.ts";
 import { findSaga, listHistory, listSagas } from "../db/sagas.ts";
 import type { AdminRequest } from "../saga/advance.ts";
 import { intervene } from "../saga/intervene.ts";
@@ -30,6 +31,11 @@ export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: Saga
   app.handle(calls.getSaga, async ({ id, signal }) => {
     const saga = await findSaga(context.read(signal), id);
     return saga ? done(saga) : notFound();
+  });
+
+  app.handle(calls.getSagaPicture, async ({ id, signal }) => {
+    const picture = await findPicture(context.read(signal), id, versions);
+    return picture ? done(picture) : notFound();
   });
 
   app.handle(calls.listSagaHistory, async ({ id, query: { limit, cursor }, signal }) => {

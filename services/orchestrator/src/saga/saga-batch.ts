@@ -1,3 +1,4 @@
+import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { Transaction } from "@shop/database/connect";
 import type { Outgoing } from "@shop/messaging/outgoing";
 import { errorText } from "@shop/runtime/errors";
@@ -76,16 +77,36 @@ export class SagaBatch {
     const causedBy = (event.kind === "timer" ? undefined : event.traceparent) ?? state.traceparent ?? undefined;
     for (const { definition, data } of send)
       this.#outgoing.push({ definition, key: orderId, data, causedBy, isValidated: true });
+    if (event.kind === "timer" && before?.step === state.step) {
+      for (const { definition } of send) this.#logResend(state, definition);
+    }
     if (state.stuckSince !== null && before?.stuckSince === null) {
       logger.warn("a saga is stuck: its participant has not answered within the deadline; it keeps asking", {
         orderId,
         sagaId: state.id,
         step: state.step,
+        service: send[0]?.definition.receivers[0],
         attempts: state.attempts,
         remedy: "see that the service of this step runs and what its dead letters say; then POST /api/sagas/{id}/retry",
       });
     }
     if (hasEnded(state)) metrics.count("saga_ended_total", { status: state.status });
+  }
+
+  /** Names the order that waits and the service that owes the answer: a command goes to one service. */
+  #logResend(
+    { id, orderId, step, attempts, stuckSince }: OrderSagaState,
+    { type, receivers }: MessageDefinition,
+  ): void {
+    const [service] = receivers;
+    const text =
+      step === "WAIT_FOR_RIDER"
+        ? "a command was sent again while its saga waits for a rider: it brings back a message that was lost"
+        : "a command was sent again: the service that owes the answer has not answered";
+    this.#context.logger.info(text, {
+      ...{ orderId, sagaId: id, step, command: type, service, attempts, isStuck: stuckSince !== null },
+      remedy: `bun run shop why ${orderId}`,
+    });
   }
 
   #markStuck(state: OrderSagaState, event: SagaEvent, error: unknown): void {

@@ -9,6 +9,8 @@ import { nextTellingMs, TELL_AGAIN_MS } from "../domain/telling.ts";
 
 const INTERVAL_MS = 5_000;
 const BATCH = 500;
+/** As many orders are named in the log line of a batch. */
+const NAMED = 20;
 /** Messages that wait in the outbox for longer than this, in milliseconds, say that the broker is away: what is told once more would only wait behind them. */
 const BEHIND_MS = 10_000;
 
@@ -46,13 +48,21 @@ async function tellUnheard(context: ServiceContext, wasBehind: boolean): Promise
     }));
     await setTellAgainAt(tx, next);
     await outbox.send(tx, unheard.map(messageOf));
-    return unheard.length;
+    return unheard;
   });
-  if (told === "behind" || told === 0) return told;
+  if (told === "behind") return told;
+  if (told === 0) return 0;
   wakeRelay();
-  metrics.count("orders_told_again_total", {}, told);
-  logger.info("told the saga again of orders that it shows no sign of having heard of", { orders: told });
-  return told;
+  metrics.count("orders_told_again_total", {}, told.length);
+  logger.info(
+    "orders made no progress: the saga is told of them again, in case the message was lost; the orchestrator's log names the service that owes it an answer",
+    {
+      orders: told.length,
+      orderIds: told.slice(0, NAMED).map(({ id }) => id),
+      remedy: `bun run shop why ${told[0]?.id}`,
+    },
+  );
+  return told.length;
 }
 
 async function isBehind(tx: Transaction): Promise<boolean> {

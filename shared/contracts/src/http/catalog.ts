@@ -8,6 +8,7 @@ import * as order from "./order.ts";
 import * as product from "./product.ts";
 import * as saga from "./saga.ts";
 import * as user from "./user.ts";
+import * as why from "./why.ts";
 
 /** Every call of the public API, by its name. */
 export const endpoints = {
@@ -39,9 +40,11 @@ export const endpoints = {
   failDelivery: delivery.failDelivery,
   listSagas: saga.listSagas,
   getSaga: saga.getSaga,
+  getSagaPicture: saga.getSagaPicture,
   listSagaHistory: saga.listSagaHistory,
   retrySaga: saga.retrySaga,
   cancelSaga: saga.cancelSaga,
+  explainOrder: why.explainOrder,
   listDeadLetters: deadLetter.listDeadLetters,
   replayDeadLetter: deadLetter.replayDeadLetter,
   replayDeadLetters: deadLetter.replayDeadLetters,

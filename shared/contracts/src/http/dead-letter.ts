@@ -5,7 +5,7 @@ import { Cursor, pageOf, pageQuery } from "./page.ts";
 
 /** The services that take part in the messaging: each keeps the messages that it could not handle. */
 export const participants = ["order", "product", "delivery", "orchestrator"] as const;
-const ParticipantName = z.enum(participants);
+export const ParticipantName = z.enum(participants);
 export type ParticipantName = z.infer<typeof ParticipantName>;
 
 /** Why a message is a dead letter. Behind HANDLER_FAILED and PROCESS_KILLED the later messages of the same key wait: they are PARKED. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Instant, Uuid } from "../primitives.ts";
+import { CancelReason, Instant, Uuid } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
 import { IdFilter, pageOf, pageQuery } from "./page.ts";
 
@@ -87,6 +87,53 @@ export const listSagaHistory = defineEndpoint({
   access: ["admin"],
   query: pageQuery({}),
   success: { status: 200, schema: pageOf(SagaHistoryEntry) },
+  refusals: { NOT_FOUND: "Unknown" },
+});
+
+export const SagaPictureStep = z.object({
+  name: SagaStep,
+  kind: z.enum(["COMPENSATABLE", "PIVOT", "RETRIABLE", "COMPENSATION", "CANCELLATION"]),
+  service: z.string().meta({ description: "Who answers its command", examples: ["product"] }),
+  command: z.string().meta({ examples: ["DecreaseProductCommand"] }),
+  answers: z.array(z.string()).meta({ description: "The messages that can end it", examples: [["ProductDecreased"]] }),
+  compensation: SagaStep.nullable().meta({ description: "The step that compensates it" }),
+  firstRetryMs: z.int().meta({ examples: [5_000] }),
+  maxRetryMs: z.int().meta({ description: "The longest pause between two retries", examples: [60_000] }),
+  deadlineMs: z
+    .int()
+    .nullable()
+    .meta({ description: "How long it is retried before it is given up", examples: [600_000] }),
+  state: z.enum(["AHEAD", "CURRENT", "STUCK", "PAST"]),
+  enteredAt: Instant.nullable(),
+  leftAt: Instant.nullable(),
+  retries: z.int().meta({ description: "How often its command was sent again", examples: [0] }),
+  messages: z
+    .array(z.string())
+    .meta({ description: "The messages that came in it, or led to it", examples: [["OrderCreated"]] }),
+});
+export type SagaPictureStep = z.infer<typeof SagaPictureStep>;
+
+export const SagaPicture = z
+  .object({
+    sagaId: Uuid,
+    version: z.int().meta({ examples: [1] }),
+    isKnownVersion: z.boolean().meta({ description: "Whether this release has the definition; without it no steps" }),
+    reason: CancelReason.nullable().meta({ description: "Why it compensates, or has been cancelled" }),
+    nextAttemptAt: Instant.nullable(),
+    forward: z.array(SagaPictureStep),
+    backward: z.array(SagaPictureStep).meta({ description: "The compensations in the order in which they run" }),
+  })
+  .meta({ id: "SagaPicture" });
+export type SagaPicture = z.infer<typeof SagaPicture>;
+
+export const getSagaPicture = defineEndpoint({
+  name: "getSagaPicture",
+  service: "orchestrator",
+  method: "GET",
+  path: "/api/sagas/{id}/picture",
+  summary: "The steps of a saga by its definition, with what happened in each: times, retries, messages, compensation",
+  access: ["admin"],
+  success: { status: 200, schema: SagaPicture },
   refusals: { NOT_FOUND: "Unknown" },
 });
 

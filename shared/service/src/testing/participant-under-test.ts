@@ -7,6 +7,7 @@ import { inTransaction } from "@shop/database/transaction";
 import { createApp, type HttpApp } from "@shop/http/app";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER } from "@shop/http/testing/tokens";
 import { createTokenVerifier } from "@shop/http/token-verifier";
+import { readBacklog } from "@shop/messaging/backlog";
 import type { BrokerRecord } from "@shop/messaging/broker";
 import { createDeadLetters } from "@shop/messaging/dead-letters";
 import { createInbox } from "@shop/messaging/inbox";
@@ -22,6 +23,7 @@ import { capturedLogger, type LogLine } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
 import type { ServiceContext } from "../context.ts";
 import { deadLetterRoutes } from "../dead-letter-routes.ts";
+import { explainOrderRoute, knowsNothing } from "../explain-order-route.ts";
 import type { Participant } from "../participant.ts";
 
 export interface Sent {
@@ -96,6 +98,12 @@ export async function participantUnderTest(
   };
   const replay = createReplay({ db, handlers, outbox, onCommitted: wakeRelay, onHandled: tellAll, clock });
   deadLetterRoutes(app, { service: participant.name, read, replay, logger });
+  explainOrderRoute(app, {
+    ...{ service: participant.name, read, clock, knows: participant.knows ?? knowsNothing },
+    ready: async () => ({ ready: true, checks: {} }),
+    // There is no broker.
+    messaging: { backlog: (atMost) => readBacklog(db, atMost), lag: async () => 0 },
+  });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const handle = createInbox({
     db,
