@@ -18,7 +18,7 @@ function metricsIn(expressions: readonly string[]): readonly string[] {
   const words = expressions.flatMap(
     (expression) => expression.replace(/"[^"]*"|\[[^\]]*\]/g, "").match(/[a-z_]+/g) ?? [],
   );
-  return words.filter((word) => !WORDS.has(word));
+  return words.filter((word) => !WORDS.has(word)).map((word) => word.replace(/_(count|sum|bucket)$/, ""));
 }
 
 test("the alerts and the dashboard ask for metrics that processes show", async () => {

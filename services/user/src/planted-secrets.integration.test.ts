@@ -36,7 +36,7 @@ afterAll(async () => {
   await database.drop();
 });
 afterEach(async () => {
-  const written = { lines, problems, metrics: metrics.expose(), ready: await service.ready() };
+  const written = { lines, problems, metrics: await metrics.expose(), ready: await service.ready() };
   expect(
     foundSecrets(
       written,

@@ -127,11 +127,15 @@ const tooBusy = problem("UNAVAILABLE", "There are more calls than can be answere
 export function createAdmissionControl(options: AdmissionControlOptions): AdmissionControl {
   const { clock, logger, metrics, maxWaiting, eventLoopLag = watchEventLoopLag() } = options;
   const admission = createAdmission({ clock, most: maxWaiting, eventLoopLag });
+  const refused = metrics.counter({
+    name: "http_refused_as_busy_total",
+    help: "Calls that were refused with 503 since too many wait already",
+  });
   let saidBusyAtMs = Number.NEGATIVE_INFINITY;
   return {
     hasRoom: () => admission.hasRoom(),
     refuse() {
-      metrics.count("http_refused_as_busy_total");
+      refused.inc({});
       if (clock.elapsed() - saidBusyAtMs > SAY_BUSY_EVERY_MS) {
         saidBusyAtMs = clock.elapsed();
         const { limit } = admission;

@@ -87,6 +87,12 @@ beforeEach(() => {
   app = buildApp({});
 });
 
+/** The series of a metric, without its name. */
+async function shown(name: string): Promise<readonly string[]> {
+  const series = (await metrics.expose()).split("\n").filter((line) => line.startsWith(`${name}{`));
+  return series.map((line) => line.slice(name.length)).toSorted();
+}
+
 function buildApp(options: Partial<Parameters<typeof createApp>[0]>): HttpApp {
   const built = createApp({
     service: "order",
@@ -618,21 +624,42 @@ describe("faults", () => {
     expect(lines.filter((line) => line.includes(OTHERS_TOKEN))).toEqual([]);
   });
 
-  test("every answer of a known call is counted by its path and status, refusals and faults too", async () => {
-    for (const path of ["/items", "/items/1", `/items/${ITEM_ID}`, "/failing", "/me"]) await app.request(path);
-    expect(
-      metrics
-        .expose()
-        .split("\n")
-        .filter((line) => line.startsWith("http_requests_total"))
-        .toSorted(),
-    ).toEqual([
-      'http_requests_total{method="GET",path="/failing",status="500"} 1',
-      'http_requests_total{method="GET",path="/items",status="200"} 1',
-      'http_requests_total{method="GET",path="/items/{id}",status="200"} 1',
-      'http_requests_total{method="GET",path="/items/{id}",status="404"} 1',
-      'http_requests_total{method="GET",path="/me",status="401"} 1',
+  test("every answer is measured by its route and status: refusals, faults, and calls of no route too", async () => {
+    const paths = ["/items", "/items/1", `/items/${ITEM_ID}`, "/failing", "/me", "/nothing", "/nothing/else"];
+    for (const path of paths) await app.request(path);
+    expect(await shown("http_request_duration_seconds_count")).toEqual([
+      '{method="GET",route="/failing",status="500"} 1',
+      '{method="GET",route="/items",status="200"} 1',
+      '{method="GET",route="/items/{id}",status="200"} 1',
+      '{method="GET",route="/items/{id}",status="404"} 1',
+      '{method="GET",route="/me",status="401"} 1',
+      '{method="GET",route="none",status="404"} 2',
     ]);
+  });
+
+  test("errors of the server are shown as 0 before the first, and one whose caller has left is none", async () => {
+    const none = ["500", "502", "503", "504"].map((status) => `{status="${status}"} 0`);
+    expect(await shown("http_server_errors_total")).toEqual(none);
+    await app.request("/failing", { signal: AbortSignal.abort() });
+    expect(await shown("http_server_errors_total")).toEqual(none);
+    expect(await shown("http_request_duration_seconds_count")).toEqual([
+      '{method="GET",route="/failing",status="499"} 1',
+    ]);
+    await app.request("/failing");
+    expect(await shown("http_server_errors_total")).toContain('{status="500"} 1');
+  });
+
+  test("no path and no method that a caller makes up makes a series of its own", async () => {
+    const series = async () => (await shown("http_request_duration_seconds_count")).length;
+    app.raw({ method: "ANY", path: "/any/*", access: "anyone" }, () => new Response());
+    for (const method of ["PROPFIND", "MADEUP"])
+      for (const path of ["/nothing", "/any/thing"]) await app.request(path, { method });
+    const before = await series();
+    for (let index = 0; index < 50; index += 1) {
+      await app.request(`/any/${index}?q=${index}`, { method: `M${index}` });
+      await app.request(`/nothing/${index}`, { method: `M${index}` });
+    }
+    expect(await series()).toBe(before);
   });
 
   test.each([

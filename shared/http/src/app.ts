@@ -18,6 +18,7 @@ import { UnavailableError } from "./errors.ts";
 import { EVENT_STREAM, type EventsAnswer, eventStreamBody, type NoMoreEvents } from "./event-stream.ts";
 import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import { createRequestMetrics } from "./request-metrics.ts";
 import { requestIdOf, type RequestVariables, type ShopContext, traceparentOf } from "./request-id.ts";
 import { createRouter, createRouteTable, honoPath } from "./routes.ts";
 import { createStreamPermits, defaultStreamLimits, type StreamPermits } from "./stream-permits.ts";
@@ -101,6 +102,7 @@ export function createApp(options: AppOptions): HttpApp {
   const hono = new Hono<{ Variables: RequestVariables }>({ router: createRouter() });
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
+  const measured = createRequestMetrics(metrics);
   const isAway = (error: unknown) => error instanceof UnavailableError || isUnavailable(error);
 
   /** The last thing that is done to each answer. */
@@ -121,7 +123,7 @@ export function createApp(options: AppOptions): HttpApp {
       return problemResponse(c, problem("MALFORMED_BODY", "The body is not JSON."));
     }
     if (error instanceof SlowBodyError) {
-      metrics.count("http_slow_bodies_total");
+      measured.slowBody();
       return problemResponse(c, tooSlow);
     }
     const facts = {
@@ -135,7 +137,6 @@ export function createApp(options: AppOptions): HttpApp {
       return problemResponse(c, unavailable);
     }
     if (isAway(error)) {
-      metrics.count("http_unavailable_total");
       // Its stack says nothing about what is away, and under load there are many such lines.
       logger.warn("a request could not be answered: something it needs is away", {
         ...facts,
@@ -143,12 +144,16 @@ export function createApp(options: AppOptions): HttpApp {
       });
       return problemResponse(c, unavailable, error instanceof UnavailableError ? error.headers : {});
     }
-    metrics.count("http_faults_total");
     logger.error("a request failed for a reason that is ours", { ...facts, error });
     return problemResponse(c, internal);
   }
 
-  hono.notFound((c) => finished(answerNowhere(c)));
+  const observeUnmatched = measured.route("none");
+  hono.notFound((c) => {
+    const response = answerNowhere(c);
+    observeUnmatched(c.req.raw, response.status, 0);
+    return finished(response);
+  });
   hono.onError((error, c) => finished(answerFault(error, c)));
 
   /**
@@ -161,36 +166,26 @@ export function createApp(options: AppOptions): HttpApp {
   ): void {
     routes.add(method, path);
     const authenticate = authentication(access);
-    const count = countOf(path);
+    const observe = measured.route(path);
     const handler: Handler = async (c) => {
+      const begunAt = clock.elapsed();
       let response: Response;
+      measured.inFlight += 1;
       try {
         const caller = await authenticate(c);
         response = caller instanceof Response ? caller : await answer(c, caller);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
         response = answerFault(error, c);
+      } finally {
+        measured.inFlight -= 1;
       }
       response = withRequestId(response, requestIdOf(c));
       if (c.req.method === "HEAD") await tellLength(response);
-      count(c.req.method, response.status);
+      observe(c.req.raw, response.status, (clock.elapsed() - begunAt) / 1_000);
       return finished(response);
     };
     hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], handler);
-  }
-
-  /** Counts the requests of a path by method and status. */
-  function countOf(path: string): (method: string, status: number) => void {
-    const counters = new Map<string, () => void>();
-    return (method, status) => {
-      const key = `${method} ${status}`;
-      let count = counters.get(key);
-      if (count === undefined) {
-        count = metrics.counter("http_requests_total", { method, path, status: String(status) });
-        counters.set(key, count);
-      }
-      count();
-    };
   }
 
   const bodies = createBodyMemoryBudget();

@@ -15,7 +15,7 @@ interface ManagementOptions {
 
 /**
  * The app of the management port, which is never published: `/livez` (the process runs), `/readyz` (it can work, else 503)
- * and `/metrics` (Prometheus text format).
+ * and `/metrics` (Prometheus' text format, or OpenMetrics for who asks for it).
  */
 export function createManagementApp({ ready, metrics }: ManagementOptions): Hono {
   const app = new Hono();
@@ -24,6 +24,9 @@ export function createManagementApp({ ready, metrics }: ManagementOptions): Hono
     const readiness = await ready();
     return c.json(readiness, readiness.ready ? 200 : 503);
   });
-  app.get("/metrics", (c) => c.body(metrics.expose(), 200, { "content-type": "text/plain; version=0.0.4" }));
+  app.get("/metrics", async (c) => {
+    const { contentType, text } = await metrics.exposeAs(c.req.header("accept"));
+    return c.body(text, 200, { "content-type": contentType });
+  });
   return app;
 }

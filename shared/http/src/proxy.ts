@@ -1,5 +1,5 @@
 import type { Logger } from "@shop/runtime/logger";
-import type { Metrics } from "@shop/runtime/metrics";
+import { CONFIGURED, type Metrics } from "@shop/runtime/metrics";
 import type { AdmissionControl } from "./admission.ts";
 import { problem, problemResponse } from "./answer.ts";
 import { createBodyMemoryBudget } from "./body-memory-budget.ts";
@@ -91,6 +91,12 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
 export function createForward(options: ForwardOptions): Forward {
   const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, admission, streams, bodyWithinMs } = options;
 
+  const failures = metrics.counter({
+    name: "http_upstream_failures_total",
+    help: "Calls that an upstream did not answer, or whose answer broke off",
+    labels: { upstream: CONFIGURED },
+  });
+
   /** One try: the answer of the upstream, once it is known to be one. */
   async function send(
     call: RequestCall,
@@ -104,7 +110,7 @@ export function createForward(options: ForwardOptions): Forward {
     const { upstream, method = raw.method } = forwarding;
     const onBroken = (error: unknown) => {
       if (raw.signal.aborted) return;
-      metrics.count("http_upstream_failures_total", { upstream: upstream.name });
+      failures.inc({ upstream: upstream.name });
       logger.warn("an upstream broke off within its answer; so did the answer to the caller", {
         upstream: upstream.name,
         requestId: call.requestId,
@@ -194,7 +200,7 @@ export function createForward(options: ForwardOptions): Forward {
       // Ends what may still come of the answer.
       leaving.abort();
       const reason = late ? `did not answer within ${leftMs} ms` : reasonOf(error);
-      if (!raw.signal.aborted) metrics.count("http_upstream_failures_total", { upstream: upstream.name });
+      if (!raw.signal.aborted) failures.inc({ upstream: upstream.name });
       throw new UnavailableError(`${upstream.name} ${reason}`, { cause: error });
     } finally {
       answered();

@@ -107,7 +107,7 @@ describe("a body that comes byte by byte", () => {
       expect(text()).toStartWith("HTTP/1.1 408");
     }
     expect(lines.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
-    expect(metrics.expose()).toMatch(/http_slow_bodies_total \d+/);
+    expect(await metrics.expose()).toMatch(/http_slow_bodies_total \d+/);
   });
 });
 

@@ -37,12 +37,12 @@ test("a process holds so many over all users, whether it knows them or not", () 
   expect(permits.refusalOf(undefined)).toMatchObject({ code: "UNAVAILABLE" });
 });
 
-test("a permit is free again when its stream has ended, however often that is said", () => {
+test("a permit is free again when its stream has ended, however often that is said", async () => {
   const { leave } = takeAll("kim", () => "order 1");
   leave[0]?.();
   leave[0]?.();
   expect(takeAll("kim", () => "order 1").leave).toHaveLength(1);
   expect(metrics.read("event_streams")).toBe(2);
-  expect(metrics.expose()).toContain('event_streams_refused_total{limit="thing"} 2');
-  expect(metrics.expose()).toContain('event_streams_refused_total{limit="process"} 0');
+  expect(await metrics.expose()).toContain('event_streams_refused_total{limit="thing"} 2');
+  expect(await metrics.expose()).toContain('event_streams_refused_total{limit="process"} 0');
 });

@@ -44,15 +44,18 @@ interface StreamPermitsOptions {
 
 /** A stream ends when its reader leaves, so a permit can become free at any time. */
 const [RETRY_USER_AFTER_S, RETRY_PROCESS_AFTER_S] = [5, 1];
-const REFUSED = "event_streams_refused_total";
 
 /** Builds the stream permits of a process. */
 export function createStreamPermits({ limits, metrics }: StreamPermitsOptions): StreamPermits {
   const { perProcess, perUser, perThing } = limits;
   const open = new Map<string, number>();
   let total = 0;
-  metrics.gauge("event_streams", "Event streams that are open", () => total);
-  for (const limit of ["process", "user", "thing"]) metrics.count(REFUSED, { limit }, 0);
+  metrics.gauge({ name: "event_streams", help: "Event streams that are open" }, () => total);
+  const refused = metrics.counter({
+    name: "event_streams_refused_total",
+    help: "Event streams that were refused, by the limit that was reached",
+    labels: { limit: ["process", "user", "thing"] },
+  });
 
   const countOf = (key: string) => open.get(key) ?? 0;
   function add(key: string, change: 1 | -1): void {
@@ -66,15 +69,15 @@ export function createStreamPermits({ limits, metrics }: StreamPermitsOptions): 
   function refusalOf(owner: StreamOwner | undefined): Refused | undefined {
     const [userKey = "", thingKey = ""] = keysOf(owner);
     if (countOf(thingKey) >= perThing) {
-      metrics.count(REFUSED, { limit: "thing" });
+      refused.inc({ limit: "thing" });
       return tooMany(`You have ${perThing} event streams of this open already. Close one, or share one.`);
     }
     if (countOf(userKey) >= perUser) {
-      metrics.count(REFUSED, { limit: "user" });
+      refused.inc({ limit: "user" });
       return tooMany(`You have ${perUser} event streams open already. Close one.`);
     }
     if (total < perProcess) return undefined;
-    metrics.count(REFUSED, { limit: "process" });
+    refused.inc({ limit: "process" });
     return problem("UNAVAILABLE", "As many event streams are open here as can be. Try again.", {
       retryAfterSeconds: RETRY_PROCESS_AFTER_S,
     });

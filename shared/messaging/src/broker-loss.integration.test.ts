@@ -165,7 +165,9 @@ test("a partition that ends before what was acknowledged has lost its tail: what
   await db.execute(sql`update outbox_published set end_offset = end_offset + 1 where partition = 2`);
   const next = await start();
   await untilApplied(keys.length * 3);
-  await eventually(() => expect(next.metrics.expose()).toContain(`outbox_published_total ${keys.length * 3}`));
+  await eventually(async () =>
+    expect(await next.metrics.expose()).toContain(`outbox_published_total ${keys.length * 3}`),
+  );
   expect(noticed(next)).toHaveLength(1);
   await next.send(keys, [4]);
   await untilApplied(keys.length * 4);
@@ -182,7 +184,7 @@ test("nothing is sent again by a relay that begins to lead while the broker has 
   const next = await start();
   await next.send(keys, [2]);
   await untilApplied(keys.length * 2);
-  expect(next.metrics.expose()).toContain(`outbox_published_total ${keys.length}`);
+  expect(await next.metrics.expose()).toContain(`outbox_published_total ${keys.length}`);
   expect(noticed(next)).toHaveLength(0);
 }, 120_000);
 

@@ -1,3 +1,4 @@
+import { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import { messagesByType } from "@shop/contracts/messages/catalog";
 import type { Database, Transaction } from "@shop/database/connect";
 import { isLockTimeout, isTransient } from "@shop/database/errors";
@@ -44,6 +45,12 @@ interface DeadLettersOptions {
 const HOLDING: readonly string[] = ["HANDLER_FAILED", "PROCESS_KILLED", "PARKED"];
 
 export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLettersOptions): DeadLetters {
+  const deadTotal = metrics.counter({
+    name: "messages_dead_total",
+    help: "Messages that could not be handled and became dead letters",
+    labels: { cause: DeadLetterCause.options },
+  });
+
   function rowOf({ cause, detail, messageId, type, record }: Undecodable): typeof deadLetter.$inferInsert {
     const { topic, partition, offset, key, value, headers } = record;
     return {
@@ -86,7 +93,7 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
       if (outcome === "kept") {
         const { cause, detail, record } = letter;
         const { topic, partition, offset } = record;
-        metrics.count("messages_dead_total", { cause });
+        deadTotal.inc({ cause });
         logger.error("a message cannot be handled and was put with the dead letters; the others go on", {
           ...{ cause, detail: detail.slice(0, 500), ...ownNames(letter), topic, partition, offset },
         });

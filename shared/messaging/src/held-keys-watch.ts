@@ -1,3 +1,4 @@
+import { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import type { Database } from "@shop/database/connect";
 import { type Clock, instant } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
@@ -26,10 +27,13 @@ export async function watchHeldKeys(
   signal: AbortSignal,
   { db, replay, clock, logger, metrics }: WatchOptions,
 ): Promise<void> {
-  let open: readonly Sample[] = [];
+  let open: readonly Sample<"cause">[] = [];
   metrics.gauge(
-    "dead_letters_open",
-    "Messages that could not be handled, or wait behind such a one, by cause",
+    {
+      name: "dead_letters_open",
+      help: "Messages that could not be handled, or wait behind such a one, and are not settled",
+      labels: { cause: DeadLetterCause.options },
+    },
     () => open,
   );
 

@@ -117,6 +117,21 @@ export function createInbox({
   logger,
   metrics,
 }: InboxOptions) {
+  const handledTotal = metrics
+    .counter({ name: "messages_handled_total", help: "Messages whose effects are committed, repeated ones among them" })
+    .child({});
+  const duplicateTotal = metrics
+    .counter({ name: "messages_duplicate_total", help: "Messages that had been handled before and changed nothing" })
+    .child({});
+  const parkedTotal = metrics.counter({
+    name: "messages_parked_total",
+    help: "Messages that wait behind an earlier one of their key that could not be handled",
+  });
+  const retriesTotal = metrics.counter({
+    name: "messages_retries_total",
+    help: "Times that messages were tried again: the database was away, or a handler failed",
+    labels: { reason: ["database", "handler"] },
+  });
   /** Until when batches look for locked rows before they begin, by `clock.elapsed()`. */
   let carefulUntil = Number.NEGATIVE_INFINITY;
   const deferredBefore = new WeakSet<BrokerRecord>();
@@ -144,10 +159,10 @@ export function createInbox({
     // Replicas that want the same row meet now and then; a row that was locked at the last try as well is held for long.
     if (locked.some(({ record }) => deferredBefore.has(record))) beCareful();
     deferral.locked(locked);
-    metrics.count("messages_duplicate_total", {}, messages.length - handled - parked.length);
-    metrics.count("messages_handled_total", {}, messages.length - parked.length);
+    duplicateTotal(messages.length - handled - parked.length);
+    handledTotal(messages.length - parked.length);
     for (const { id, type, key } of parked) {
-      metrics.count("messages_parked_total");
+      parkedTotal.inc({});
       logger.warn("a message waits: an earlier one of the same key could not be handled", { messageId: id, type, key });
     }
     if (sent > 0) onCommitted();
@@ -211,6 +226,7 @@ export function createInbox({
               error,
             });
           }
+          retriesTotal.inc({ reason: "database" });
           await clock.sleep(backoffMs(TRANSIENT_BACKOFF, attempt), signal);
           continue;
         }
@@ -229,6 +245,7 @@ export function createInbox({
           attempt: failures,
           error,
         });
+        retriesTotal.inc({ reason: "handler" });
         await clock.sleep(backoffMs(FAILURE_BACKOFF, failures), signal);
       }
     }

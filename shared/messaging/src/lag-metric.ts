@@ -15,7 +15,10 @@ interface LagMetricOptions {
 /** Shows as a metric how many messages wait for the service; each replica shows those of all. Runs until `signal` is aborted. */
 export async function watchLag(signal: AbortSignal, { lag, clock, logger, metrics }: LagMetricOptions): Promise<void> {
   let messages = 0;
-  metrics.gauge("consumer_lag_messages", "How many messages the service has not handled yet", () => messages);
+  metrics.gauge(
+    { name: "consumer_lag_messages", help: "Messages that the service has not handled yet" },
+    () => messages,
+  );
   // Kafka may take long to answer when it is away, and a stop does not wait for it.
   const aborted = new Promise<undefined>((resolve) => {
     signal.addEventListener("abort", () => resolve(undefined), { once: true });

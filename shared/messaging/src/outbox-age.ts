@@ -20,7 +20,10 @@ export async function watchOutboxAge(
   { db, clock, logger, metrics }: OutboxAgeOptions,
 ): Promise<void> {
   let seconds = 0;
-  metrics.gauge("outbox_oldest_unsent_seconds", "How long the oldest message waits to be published", () => seconds);
+  metrics.gauge(
+    { name: "outbox_oldest_unsent_seconds", help: "How long the oldest message waits to be published" },
+    () => seconds,
+  );
   while (!signal.aborted) {
     try {
       const [row] = await db.execute<{ seconds: number }>(sql`select ${OLDEST_UNSENT_SECONDS} as seconds`);

@@ -197,7 +197,7 @@ test("what time or a deployment has mended goes on by itself, in order", async (
     await clock.advance(2_000);
     expect(lines.at(-1)?.message).toContain("still cannot be handled");
   });
-  expect(metrics.expose()).toContain('dead_letters_open{cause="PARKED"} 2');
+  expect(await metrics.expose()).toContain('dead_letters_open{cause="PARKED"} 2');
   expect(metrics.read("dead_letters_open")).toBe(3);
   faults.clear();
   await eventually(async () => {

@@ -186,12 +186,12 @@ test("what is in flight is not marked until a process crashes, and within second
   const send = () => sender.send(upTo(12).map(key), [1]);
   const marked = () => db.execute(sql`select from in_flight where ranges <> '[]' and crashed_at is null`);
   const runs = () => db.execute(sql`select from in_flight where crashed_at is null`);
-  const handledBy = (node: Node) => node.metrics.expose().match(/^messages_handled_total (\d+)$/m)?.[1] ?? "0";
+  const handledBy = async (node: Node) => /^messages_handled_total (\d+)$/m.exec(await node.metrics.expose())?.[1];
   // Keys of every partition: each of the two handles some.
   await eventually(
     async () => {
       await send();
-      expect(Number(handledBy(stays))).toBeGreaterThan(0);
+      expect(Number(await handledBy(stays))).toBeGreaterThan(0);
       expect((await effectsByKey(db)).size).toBe(12);
       expect(await runs()).toHaveLength(3);
     },

@@ -79,7 +79,7 @@ async function untilSent(key: string, wake: () => void): Promise<void> {
 }
 
 const sends = async (wake: () => void) => untilSent(await commit(), wake);
-const publishedCount = () => Number(/^outbox_published_total (\d+)$/m.exec(metrics.expose())?.[1] ?? 0);
+const publishedCount = async () => Number(/^outbox_published_total (\d+)$/m.exec(await metrics.expose())?.[1]);
 const lostSessions = () => lines.filter(({ message }) => message.startsWith("the relay lost its database session"));
 const wakeAll = () => relays.forEach((relay) => relay.wake());
 
@@ -103,7 +103,7 @@ test("a row that another session has locked is published once, and later ones le
   });
   await other.end();
   await untilSent(locked, wakeAll);
-  expect(publishedCount()).toBe(4);
+  expect(await publishedCount()).toBe(4);
   expect(lostSessions()).toEqual([]);
 }, 120_000);
 
@@ -133,6 +133,6 @@ for (const lock of [
     });
     await other.end();
     await untilSent(key, wakeAll);
-    expect(publishedCount()).toBe(2);
+    expect(await publishedCount()).toBe(2);
     expect(lostSessions()).toEqual([]);
   }, 120_000);

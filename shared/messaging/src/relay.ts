@@ -2,11 +2,11 @@ import type { Database } from "@shop/database/connect";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
-import type { Metrics } from "@shop/runtime/metrics";
+import { BATCH_SIZES, type Metrics, STAGE_SECONDS } from "@shop/runtime/metrics";
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Acknowledgement, Broker } from "./broker.ts";
 import type { PendingRow, Published, RelaySession } from "./relay-session.ts";
-import { createResending, type Resending } from "./resending.ts";
+import { brokerDataLost, createResending, type Resending } from "./resending.ts";
 
 export interface PublishingLimits {
   /** How many rows are published at once, 1,000 by default. */
@@ -76,6 +76,14 @@ function firstThatFit(rows: readonly PendingRow[], mostBytes: number): readonly 
   return fitting === -1 ? rows : rows.slice(0, Math.max(1, fitting));
 }
 
+const MADE_AT = /"time":"([^"]+)"/;
+
+/** How old a message is by its own `time`, which stands in front of its data: the outbox keeps it letter by letter. */
+function secondsSinceMade({ payload }: PendingRow, clock: Clock): number {
+  const madeAt = Date.parse(MADE_AT.exec(payload)?.[1] ?? "");
+  return Number.isNaN(madeAt) ? 0 : Math.max(0, (clock.now() - madeAt) / 1_000);
+}
+
 /**
  * Publishes the outbox. Of all replicas one at a time is active: the one whose session holds the advisory lock.
  *
@@ -86,6 +94,32 @@ function firstThatFit(rows: readonly PendingRow[], mostBytes: number): readonly 
 export function createRelay(options: RelayOptions): Relay {
   const { openSession, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
   const { batch = BATCH, batchBytes = BATCH_BYTES } = options;
+  const publishedTotal = metrics
+    .counter({ name: "outbox_published_total", help: "Messages that the broker has acknowledged" })
+    .child({});
+  const publishFailures = metrics.counter({
+    name: "outbox_publish_failures_total",
+    help: "Publications that the broker did not take; they are tried again",
+  });
+  const publishSeconds = metrics
+    .histogram(
+      { name: "outbox_publish_duration_seconds", help: "Time from a publication to the broker's acknowledgement" },
+      STAGE_SECONDS,
+    )
+    .child({});
+  const publishedBatches = metrics
+    .histogram({ name: "outbox_publish_batch_messages", help: "Messages of one publication" }, BATCH_SIZES)
+    .child({});
+  const waited = metrics
+    .histogram(
+      {
+        name: "outbox_wait_seconds",
+        help: "Time from a message's creation to the broker's acknowledgement, of the first message of each publication",
+      },
+      STAGE_SECONDS,
+    )
+    .child({});
+  metrics.counter(brokerDataLost);
   const stopping = new AbortController();
   let done: Promise<void> | undefined;
   let leaveAt = Infinity;
@@ -131,11 +165,15 @@ export function createRelay(options: RelayOptions): Relay {
     for (let attempt = 1; session.holds(); attempt += 1) {
       try {
         if (resending.isUnsure() && (await resending.look())) return undefined;
+        const sentAt = clock.elapsed();
         const acknowledgements = await broker.publish(records);
-        metrics.count("outbox_published_total", {}, rows.length);
+        publishedTotal(rows.length);
+        publishedBatches(rows.length);
+        publishSeconds((clock.elapsed() - sentAt) / 1_000);
         return acknowledgements;
       } catch (error) {
         resending.doubt();
+        publishFailures.inc({});
         // A first refusal is an everyday thing, such as a partition whose leader has just changed.
         if (attempt === 2 || attempt % 10 === 0) {
           logger.warn("the broker does not take messages now; they wait in the outbox", {
@@ -198,6 +236,8 @@ export function createRelay(options: RelayOptions): Relay {
       if (rows.length > 0) {
         const acknowledgements = await publish(leading, rows);
         if (acknowledgements !== undefined) {
+          const [first] = rows;
+          if (first !== undefined) waited(secondsSinceMade(first, clock));
           await resending.note(acknowledgements);
           published = { ids: rows.map(({ id }) => id), ends: acknowledgements };
           // All that was committed before the read has been read, and who commits wakes.

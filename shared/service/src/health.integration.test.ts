@@ -67,7 +67,7 @@ async function start(brokers: readonly string[], release: Promise<void> = Promis
         ),
       routes: (_app, given) => {
         context = given;
-        given.metrics.gauge("odd_products", "Products that are odd", () => 3);
+        given.metrics.gauge({ name: "odd_products", help: "Products that are odd" }, () => 3);
       },
       findings: { DRIFTING_PRODUCTS: "odd_products", STUCK_SAGAS: "nobody_looks" },
     },

@@ -8,6 +8,7 @@ import { errorTextWithStack } from "@shop/runtime/errors";
 import type { Identity } from "@shop/runtime/identity";
 import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
+import { showProcess } from "@shop/runtime/process-metrics";
 import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
 
 /** What a process is, once it has been runtime. */
@@ -61,6 +62,7 @@ export function runProcess({ name, settings, build }: ProcessOptions): void {
     instance: `${hostname()}/${process.pid}`,
     startedAt: instant(clock),
   };
+  showProcess(metrics, identity);
   const runtime = build({ identity, clock, logger, metrics });
   const managementApp = createManagementApp({ ready: () => runtime.ready(), metrics });
   const listening = serve({

@@ -2,7 +2,7 @@ import type { ConsumerCounts } from "./consumer.ts";
 
 /** The numbers of batches and records under the names that the product's services use. */
 function metricsOf({ batches, records }: ConsumerCounts): string {
-  return `consumer_batches_total ${batches}\nconsumer_records_total ${records}\n`;
+  return `consumer_batch_records_count ${batches}\nconsumer_batch_records_sum ${records}\n`;
 }
 
 /**

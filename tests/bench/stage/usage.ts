@@ -105,7 +105,7 @@ export async function readHandled({ metricsUrls }: Side): Promise<ReadonlyMap<st
         (sum, [, value]) => sum + Number(value),
         0,
       );
-    handled.set(name, { batches: total("consumer_batches_total"), records: total("consumer_records_total") });
+    handled.set(name, { batches: total("consumer_batch_records_count"), records: total("consumer_batch_records_sum") });
   }
   return handled;
 }

@@ -69,7 +69,12 @@ export const LAYERS: readonly Layer[] = [
     types: shared("contracts"),
     packages: ["zod"],
   },
-  { name: "shared/runtime", files: /^shared\/runtime\//, modules: ["./"], packages: ["zod", ...PLATFORM] },
+  {
+    name: "shared/runtime",
+    files: /^shared\/runtime\//,
+    modules: ["./"],
+    packages: ["prom-client", "zod", ...PLATFORM],
+  },
   {
     name: "shared/database",
     files: /^shared\/database\//,

@@ -2,6 +2,7 @@ import { inTransaction } from "@shop/database/transaction";
 import type { Received } from "@shop/messaging/decode";
 import { keysOf, type MessageHandlers, Refused } from "@shop/messaging/handlers";
 import type { ServiceContext } from "@shop/service/context";
+import { sagaMetricsOf } from "./metrics.ts";
 import { type RunContext, SagaBatch } from "./saga-batch.ts";
 import { orderSagaVersions } from "./registry.ts";
 import { lockByOrder, lockDue, lockFreeSagas } from "./store.ts";
@@ -9,6 +10,7 @@ import type { SagaVersions } from "./versions.ts";
 
 /** Applies messages to the sagas of their orders: one read, one write, however many messages came together. */
 export function sagaHandlers(context: RunContext, versions: SagaVersions = orderSagaVersions): MessageHandlers {
+  sagaMetricsOf(context.metrics);
   return {
     types: versions.messageTypes,
     async handle(tx, messages) {

@@ -4,7 +4,9 @@ import type { Outgoing } from "@shop/messaging/outgoing";
 import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { advance, type Advanced, type CommandToSend, type SagaEvent } from "./advance.ts";
+import type { SagaDefinition } from "./definition.ts";
 import { markStuck } from "./mark-stuck.ts";
+import { type SagaMetrics, sagaMetricsOf } from "./metrics.ts";
 import { hasEnded, type HistoryEntry } from "./state.ts";
 import { type OrderSagaState, type SagaToSave, save } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
@@ -17,6 +19,7 @@ const LEFT_TO_OTHERS_MS = 5_000;
 /** The sagas of one transaction while events are applied to them. One that an event cannot be applied to does not hold up the others. */
 export class SagaBatch {
   readonly #context: RunContext;
+  readonly #metrics: SagaMetrics;
   readonly #versions: SagaVersions;
   readonly #now: number;
   readonly #states: Map<string, OrderSagaState>;
@@ -27,6 +30,7 @@ export class SagaBatch {
   /** @param states by order id, as they were read and locked */
   constructor(context: RunContext, versions: SagaVersions, states: ReadonlyMap<string, OrderSagaState>) {
     this.#context = context;
+    this.#metrics = sagaMetricsOf(context.metrics);
     this.#versions = versions;
     this.#now = context.clock.now();
     this.#states = new Map(states);
@@ -52,7 +56,7 @@ export class SagaBatch {
       this.#markStuck(state, event, error);
       return;
     }
-    if (advanced !== null) this.#take(orderId, state, event, advanced);
+    if (advanced !== null) this.#take(orderId, state, event, advanced, definition);
     else if (state === undefined && event.kind === "message") this.#reportUnknown(orderId, event.type);
   }
 
@@ -71,9 +75,11 @@ export class SagaBatch {
     before: OrderSagaState | undefined,
     event: SagaEvent,
     { state, send, history }: Advanced<OrderSagaState["data"]>,
+    saga: SagaDefinition<OrderSagaState["data"]>,
   ): void {
-    const { logger, metrics } = this.#context;
+    const { logger } = this.#context;
     this.#note(state, history);
+    this.#metrics.advanced(saga, before, state, event.kind, this.#now);
     const causedBy = (event.kind === "timer" ? undefined : event.traceparent) ?? state.traceparent ?? undefined;
     for (const { definition, data } of send)
       this.#outgoing.push({ definition, key: orderId, data, causedBy, isValidated: true });
@@ -90,7 +96,6 @@ export class SagaBatch {
         remedy: "see that the service of this step runs and what its dead letters say; then POST /api/sagas/{id}/retry",
       });
     }
-    if (hasEnded(state)) metrics.count("saga_ended_total", { status: state.status });
   }
 
   /** Names the order that waits and the service that owes the answer: a command goes to one service. */
@@ -110,12 +115,12 @@ export class SagaBatch {
   }
 
   #markStuck(state: OrderSagaState, event: SagaEvent, error: unknown): void {
-    const { logger, metrics } = this.#context;
+    const { logger } = this.#context;
     const problem = errorText(error);
     const stuck = markStuck(state, event.kind === "message" ? event.type : null, problem, this.#now);
     this.#note(stuck.state, stuck.history);
-    metrics.count("saga_marked_stuck_total", { step: state.step });
     if (state.stuckSince === null) {
+      this.#metrics.stuck(state.step);
       logger.warn("a saga is stuck: an event cannot be applied to it; the others go on, and it is tried every minute", {
         orderId: state.orderId,
         sagaId: state.id,
@@ -130,12 +135,12 @@ export class SagaBatch {
 
   /** A rolling upgrade, or one that was rolled back: another release has begun this saga. It is due soon, so that a release that knows it asks again. */
   #leaveToOthers(state: OrderSagaState, event: SagaEvent): void {
-    const { logger, metrics } = this.#context;
+    const { logger } = this.#context;
     const { orderId, version, revision } = state;
     const soon = this.#now + LEFT_TO_OTHERS_MS;
     if (state.nextAttemptAt === null || state.nextAttemptAt > soon)
       this.#note({ ...state, nextAttemptAt: soon, revision: revision + 1 }, []);
-    metrics.count("saga_of_other_release_total");
+    this.#metrics.ofOtherRelease();
     logger.warn("a message for a saga that another release began; a release that knows its version asks again", {
       orderId,
       version,
@@ -144,9 +149,8 @@ export class SagaBatch {
   }
 
   #reportUnknown(orderId: string, type: string): void {
-    const { logger, metrics } = this.#context;
-    metrics.count("saga_unknown_total", { type });
-    logger.warn("a message about an order whose saga is not known; when the saga begins it asks again", {
+    this.#metrics.unknown(type);
+    this.#context.logger.warn("a message about an order whose saga is not known; when the saga begins it asks again", {
       orderId,
       type,
     });

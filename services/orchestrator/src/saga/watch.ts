@@ -2,6 +2,7 @@ import { inTransaction } from "@shop/database/transaction";
 import type { ServiceContext } from "@shop/service/context";
 import { countOpenSagas, type OpenSagas } from "../db/sagas.ts";
 import { markStuck } from "./mark-stuck.ts";
+import { sagaMetricsOf } from "./metrics.ts";
 import { lockAbandoned, save } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
@@ -10,16 +11,21 @@ const INTERVAL_MS = 15_000;
 /** A saga that is overdue for this long, in milliseconds, has no release that goes on with it: timers look every 500 ms. */
 const ABANDONED_AFTER_MS = 60_000;
 const BATCH = 200;
+const OPEN = ["RUNNING", "COMPENSATING", "STUCK"] as const;
 
 /** Counts the sagas that have not ended for the metrics, and shows those that no running release goes on with as stuck. Runs until `signal` is aborted. */
 export async function watchSagas(context: ServiceContext, signal: AbortSignal, versions: SagaVersions): Promise<void> {
   const { db, clock, logger, metrics } = context;
   let open: OpenSagas = { byStatus: { RUNNING: 0, COMPENSATING: 0, STUCK: 0 }, oldestStuckSince: null };
-  metrics.gauge("sagas", "Sagas that have not ended, by status", () =>
+  metrics.gauge({ name: "sagas", help: "Sagas that have not ended", labels: { status: OPEN } }, () =>
     Object.entries(open.byStatus).map(([status, value]) => ({ labels: { status }, value })),
   );
-  metrics.gauge("sagas_stuck", "Sagas that wait for an operator", () => open.byStatus.STUCK);
-  metrics.gauge("sagas_stuck_oldest_seconds", "How long the saga that is stuck the longest has been so", () =>
+  metrics.gauge({ name: "sagas_stuck", help: "Sagas that wait for an operator" }, () => open.byStatus.STUCK);
+  const oldest = {
+    name: "sagas_stuck_oldest_seconds",
+    help: "How long the saga that is stuck the longest has been so",
+  };
+  metrics.gauge(oldest, () =>
     open.oldestStuckSince === null ? 0 : Math.max(0, (clock.now() - open.oldestStuckSince) / 1_000),
   );
   while (!signal.aborted) {
@@ -33,7 +39,7 @@ export async function watchSagas(context: ServiceContext, signal: AbortSignal, v
   }
 }
 
-async function showAbandoned({ db, clock, logger }: ServiceContext, versions: SagaVersions): Promise<void> {
+async function showAbandoned({ db, clock, logger, metrics }: ServiceContext, versions: SagaVersions): Promise<void> {
   const now = clock.now();
   const abandoned = await inTransaction(db, async (tx) => {
     const states = await lockAbandoned(tx, versions.known, now - ABANDONED_AFTER_MS, BATCH);
@@ -46,6 +52,7 @@ async function showAbandoned({ db, clock, logger }: ServiceContext, versions: Sa
     return states;
   });
   for (const { id, orderId, version, step } of abandoned) {
+    sagaMetricsOf(metrics).stuck(step);
     logger.warn("a saga is stuck: no release that runs knows its version; it waits for the one that does", {
       orderId,
       sagaId: id,

@@ -9,6 +9,7 @@ import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
+import { auditedTotal } from "./hear-books.ts";
 import { beginRound, claimAudit, countFindings, finishedAt, suspects, walk } from "../db/audits.ts";
 
 /** The pause between two rounds, in milliseconds: with 500 orders in each, eight million orders a day are audited. */
@@ -28,18 +29,23 @@ const SUSPECTS = 50;
  */
 export async function auditBooks(context: ServiceContext, signal: AbortSignal): Promise<void> {
   const { db, outbox, wakeRelay, clock, logger, metrics } = context;
+  metrics.counter(auditedTotal);
   let drifting = 0;
-  metrics.gauge("books_drift_orders", "Orders on which the services do not agree", () => drifting);
+  metrics.gauge({ name: "books_drift_orders", help: "Orders on which the services do not agree" }, () => drifting);
   let finished: Awaited<ReturnType<typeof finishedAt>> = { round: null, walk: null };
   const seconds = (at: Date | null) => (at?.getTime() ?? 0) / 1_000;
   metrics.gauge(
-    "books_audit_last_finished_timestamp_seconds",
-    "When the audit of the books last finished a walk over all sagas; 0 before the first",
+    {
+      name: "books_audit_last_finished_timestamp_seconds",
+      help: "When the audit of the books last finished a walk over all sagas; 0 before the first",
+    },
     () => seconds(finished.walk),
   );
   metrics.gauge(
-    "books_audit_round_last_finished_timestamp_seconds",
-    "When all services last answered a round of the audit of the books; 0 before the first",
+    {
+      name: "books_audit_round_last_finished_timestamp_seconds",
+      help: "When all services last answered a round of the audit of the books; 0 before the first",
+    },
     () => seconds(finished.round),
   );
   let walkAgainAt = 0;

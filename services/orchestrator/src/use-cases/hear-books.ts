@@ -3,6 +3,11 @@ import type { ServiceContext } from "@shop/service/context";
 import { addTold, endRound, forgetFindings, noteFindings, unchanged } from "../db/audits.ts";
 import { type BooksTold, disagreements } from "../domain/books.ts";
 
+export const auditedTotal = {
+  name: "books_audited_orders_total",
+  help: "Orders whose books were compared over all services",
+};
+
 /**
  * Takes what one service told of a round of the audit. With the last of them the books are compared: an order on which the services do not
  * agree is asked about again in the next round, and reported when nothing has changed by then.
@@ -31,7 +36,7 @@ export async function hearBooks(
   );
   await endRound(tx, new Date(clock.now()));
 
-  metrics.count("books_audited_orders_total", {}, asked.length);
+  metrics.counter(auditedTotal).inc({}, asked.length);
   for (const { orderId, detail } of confirmed)
     logger.error("the books do not balance: the services do not agree on an order", { orderId, detail });
   for (const orderId of settled) logger.info("the services agree on an order again", { orderId });

@@ -19,7 +19,8 @@ const BEHIND_MS = 10_000;
  * message after it had acknowledged it. A saga that knows already is not changed by it. Runs until `signal` is aborted; replicas may do so at once.
  */
 export async function tellAgain(context: ServiceContext, signal: AbortSignal): Promise<void> {
-  const { clock, logger } = context;
+  const { clock, logger, metrics } = context;
+  metrics.counter(toldAgainTotal);
   let behindAt: number | undefined;
   while (!signal.aborted) {
     try {
@@ -32,6 +33,11 @@ export async function tellAgain(context: ServiceContext, signal: AbortSignal): P
     await clock.sleep(INTERVAL_MS, signal);
   }
 }
+
+const toldAgainTotal = {
+  name: "orders_told_again_total",
+  help: "Orders whose message was sent to the saga once more, since it shows no sign of it",
+};
 
 /** @returns how many it told, or that the outbox is behind */
 async function tellUnheard(context: ServiceContext, wasBehind: boolean): Promise<number | "behind"> {
@@ -53,7 +59,7 @@ async function tellUnheard(context: ServiceContext, wasBehind: boolean): Promise
   if (told === "behind") return told;
   if (told === 0) return 0;
   wakeRelay();
-  metrics.count("orders_told_again_total", {}, told.length);
+  metrics.counter(toldAgainTotal).inc({}, told.length);
   logger.info(
     "orders made no progress: the saga is told of them again, in case the message was lost; the orchestrator's log names the service that owes it an answer",
     {

@@ -47,7 +47,7 @@ export function watchOrders({
   let watchers = 0;
   let running = false;
   let wake = new AbortController();
-  metrics.gauge("order_watchers", "Event streams of orders that are open", () => watchers);
+  metrics.gauge({ name: "order_watchers", help: "Event streams of orders that are open" }, () => watchers);
 
   /** Tells what is new in a row to one watcher. */
   function tell(row: OrderRow, watching: Watching): void {

@@ -15,11 +15,16 @@ export async function auditStock(
   signal: AbortSignal,
 ): Promise<void> {
   let found: readonly Imbalance[] = [];
-  metrics.gauge("books_drift_products", "Products whose stock is not explained by their books", () => found.length);
+  metrics.gauge(
+    { name: "books_drift_products", help: "Products whose stock is not explained by their books" },
+    () => found.length,
+  );
   let finishedAt = 0;
   metrics.gauge(
-    "stock_audit_last_finished_timestamp_seconds",
-    "When this process last finished an audit of the stock; 0 before the first",
+    {
+      name: "stock_audit_last_finished_timestamp_seconds",
+      help: "When this process last finished an audit of the stock; 0 before the first",
+    },
     () => finishedAt / 1_000,
   );
   while (!signal.aborted) {

@@ -39,6 +39,11 @@ const refused = { kind: "refused", code: "INVALID_REFRESH_TOKEN" } as const;
 /** How long the same exchange may be asked for again: longer than a call and its second try take together. */
 const ASKED_AGAIN_WITHIN_MS = 10_000;
 
+const reuseTotal = {
+  name: "refresh_token_reuse_total",
+  help: "Spent refresh tokens that came again, each of which ended its session",
+};
+
 /**
  * Exchanges a refresh token for a new pair. One that was spent before is in two hands, one of them a thief's:
  * the whole session ends, for both. Only the same exchange, asked for again shortly after, gives its refresh token again.
@@ -60,7 +65,7 @@ export async function refreshLogin(
         subjectId: userId,
         after: { endedSession: sessionId },
       });
-      metrics.count("refresh_token_reuse_total");
+      metrics.counter(reuseTotal).inc({});
       logger.warn("a spent refresh token came again: its session is ended", { userId, sessionId });
       return undefined;
     };

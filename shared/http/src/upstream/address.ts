@@ -1,6 +1,6 @@
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
-import type { Metrics } from "@shop/runtime/metrics";
+import { CONFIGURED, type Metrics } from "@shop/runtime/metrics";
 import type { ResolvedAddress } from "./resolver.ts";
 
 /** Why an address gets no calls for a while; `unready`: it says so itself, because it starts, stops or lacks what it needs. */
@@ -59,7 +59,15 @@ interface Out {
   readonly probeAtMs: number;
 }
 
+/** How often an address of an upstream has been taken out of use. */
+const takenOutTotal = {
+  name: "http_upstream_taken_out_total",
+  help: "Times that an address of an upstream was taken out of use until it answers again",
+  labels: { upstream: CONFIGURED, reason: ["refused", "lost", "silent", "unready"] },
+} as const;
+
 export function createAddress({ upstream, resolved, clock, logger, metrics, onProbation }: AddressOptions): Address {
+  const takenOut = metrics.counter(takenOutTotal);
   const session = new Bun.FetchSession();
   const facts = { upstream, address: resolved.url };
   let out: Out | undefined = onProbation ? { reason: "new", pauseMs: 0, probeAtMs: 0 } : undefined;
@@ -115,7 +123,7 @@ export function createAddress({ upstream, resolved, clock, logger, metrics, onPr
       if (out !== undefined) return;
       const pauseMs = reason === "lost" ? 0 : FIRST_PAUSE_MS;
       out = { reason, pauseMs, probeAtMs: clock.elapsed() + pauseMs };
-      metrics.count("http_upstream_taken_out_total", { upstream, reason });
+      takenOut.inc({ upstream, reason });
       const log = reason === "unready" ? logger.info : logger.warn;
       log("an address of an upstream is avoided until it answers again", { ...facts, reason });
       address.probeWhenDue();

@@ -193,8 +193,8 @@ describe("under load, with two replicas and an address where nobody listens", ()
     load = startLoad();
     await answersMore(load, replicas[0]);
     replicas[0].signal("SIGSTOP");
-    await eventually(() =>
-      expect(metrics.expose()).toContain('http_upstream_taken_out_total{upstream="order",reason="silent"} 1'),
+    await eventually(async () =>
+      expect(await metrics.expose()).toContain('http_upstream_taken_out_total{upstream="order",reason="silent"} 1'),
     );
     await answersMore(load, replicas[1]);
     replicas[0].signal("SIGCONT");

@@ -1,7 +1,7 @@
 import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
-import type { Metrics } from "@shop/runtime/metrics";
+import { CONFIGURED, type Metrics } from "@shop/runtime/metrics";
 import { type Address, createAddress, type Target } from "./address.ts";
 import { failureKindOf } from "./failure-kind.ts";
 import { createResolver, type Lookup } from "./resolver.ts";
@@ -65,7 +65,17 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
   let storedRepeats = MAX_STORED_REPEATS;
   let turn = 0;
 
-  metrics.gauge("http_upstream_addresses", "Addresses of upstreams, by whether they get calls now.", () => {
+  const repeats = metrics.counter({
+    name: "http_upstream_repeats_total",
+    help: "Calls that were sent to an upstream once more",
+    labels: { upstream: CONFIGURED, reason: ["refused", "lost", "silent", "unavailable"] },
+  });
+  const addressesGauge = {
+    name: "http_upstream_addresses",
+    help: "Addresses of upstreams, by whether they get calls now",
+    labels: { upstream: CONFIGURED, state: ["in", "out"] },
+  } as const;
+  metrics.gauge(addressesGauge, () => {
     const out = addresses.filter(({ isOut }) => isOut).length;
     return [
       { labels: { upstream: name, state: "in" }, value: addresses.length - out },
@@ -271,7 +281,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
             : attemptWatched(address, attempt, sending, mayEndAsSilent));
           if (!mayRepeat503(address, response, startedAtMs, tried, repeatable)) return response;
           unavailable = response;
-          metrics.count("http_upstream_repeats_total", { upstream: name, reason: "unavailable" });
+          repeats.inc({ upstream: name, reason: "unavailable" });
         } catch (error) {
           const reason = reasonToRepeat(address, error, sending);
           if (reason === "lost") lost += 1;
@@ -281,7 +291,7 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
             throw error;
           }
           failure = error;
-          metrics.count("http_upstream_repeats_total", { upstream: name, reason });
+          repeats.inc({ upstream: name, reason });
         }
       }
     },

@@ -60,20 +60,30 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   let healthy = false;
   let queue: WorkQueue | undefined;
   metrics.gauge(
-    "messages_deferred",
-    "Messages that wait for a lock which another transaction holds, with the later ones of their keys",
+    {
+      name: "messages_deferred",
+      help: "Messages that wait for a lock which another transaction holds, with the later ones of their keys",
+    },
     () => queue?.deferred().records ?? 0,
   );
   metrics.gauge(
-    "messages_deferred_oldest_seconds",
-    "How long the message that waits longest for a lock has done so",
+    {
+      name: "messages_deferred_oldest_seconds",
+      help: "How long the message that waits longest for a lock has done so",
+    },
     () => queue?.deferred().oldestSeconds ?? 0,
   );
+  const rebuilt = metrics.counter({
+    name: "consumer_rebuilt_total",
+    help: "Times that the Kafka consumer ended and another one took its place",
+  });
   /** Partitions, by name, whose next batch cannot be unpacked, such as `order.events:3`. */
   const unreadable = new Set<string>();
   metrics.gauge(
-    "consumer_unreadable_partitions",
-    "Partitions that stand still because their next batch of records cannot be unpacked",
+    {
+      name: "consumer_unreadable_partitions",
+      help: "Partitions that stand still because their next batch of records cannot be unpacked",
+    },
     () => unreadable.size,
   );
   const done = run();
@@ -91,7 +101,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         }
       }
       healthy = false;
-      metrics.count("consumer_rebuilt_total");
+      rebuilt.inc({});
       if (!stopping.signal.aborted) await clock.sleep(backoffMs(REBUILD_BACKOFF, attempt), stopping.signal);
     }
   }

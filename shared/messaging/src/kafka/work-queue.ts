@@ -1,7 +1,7 @@
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
-import type { Metrics } from "@shop/runtime/metrics";
+import { BATCH_SIZES, type Metrics, STAGE_SECONDS } from "@shop/runtime/metrics";
 import type { BrokerRecord, SubscribeOptions } from "../broker.ts";
 import { createDeferredRecords, type DeferredState } from "./deferred-records.ts";
 
@@ -53,6 +53,12 @@ const nameOf = ({ topic, partition }: Pick<BrokerRecord, "topic" | "partition">)
  * in its partition is not committed.
  */
 export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX_BATCH }: WorkQueueOptions) {
+  const batchRecords = metrics
+    .histogram({ name: "consumer_batch_records", help: "Records that one handler call has handled" }, BATCH_SIZES)
+    .child({});
+  const batchSeconds = metrics
+    .histogram({ name: "consumer_batch_duration_seconds", help: "Time that one handler call took" }, STAGE_SECONDS)
+    .child({});
   const closing = new AbortController();
   let isClosed = false;
   let waiting: readonly BrokerRecord[] = [];
@@ -108,6 +114,7 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
    */
   async function handOver(batch: readonly BrokerRecord[]): Promise<readonly BrokerRecord[] | "failed" | "outdated"> {
     const batchGeneration = generation;
+    const begunAt = clock.elapsed();
     let left: readonly BrokerRecord[];
     try {
       left = (await handle(batch, closing.signal)) ?? [];
@@ -116,8 +123,8 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
       logger.error("a batch of messages could not be handled; trying again", { records: batch.length, error });
       return batchGeneration === generation ? "failed" : "outdated";
     }
-    metrics.count("consumer_batches_total");
-    metrics.count("consumer_records_total", {}, batch.length - left.length);
+    batchRecords(batch.length - left.length);
+    batchSeconds((clock.elapsed() - begunAt) / 1_000);
     return batchGeneration === generation ? left : "outdated";
   }
 

@@ -89,7 +89,7 @@ export async function plantedParticipant(participant: Participant): Promise<Plan
     async found() {
       const details = await rows("select detail as text from dead_letter");
       const history = participant.name === "orchestrator" ? await rows("select detail as text from saga_history") : [];
-      const metrics = service.context.metrics.expose();
+      const metrics = await service.context.metrics.expose();
       return foundSecrets({ lines: service.lines, problems, details, history, metrics });
     },
     deadLetters: async () => (await rows("select id::text as text from dead_letter")).length,
