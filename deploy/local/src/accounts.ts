@@ -168,7 +168,7 @@ function judge(
 ): readonly string[] {
   const findings: string[] = [];
   const wrong = (what: string) => findings.push(`order ${order.id} is ${order.status}, but ${what}`);
-  // More than once when the saga had to be told again.
+  // More than once when the message was republished.
   if (created === 0) wrong("its OrderCreated does not stand in the outbox");
   if (saga === undefined) wrong("it has no saga");
   else if (saga.stuck) wrong(`its saga is stuck at ${saga.step}`);

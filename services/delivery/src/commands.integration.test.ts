@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { Delivery } from "@shop/contracts/http/delivery";
-import { DeliveriesTold, TellDeliveriesCommand } from "@shop/contracts/messages/audit";
+import { DeliveriesReported, ReportDeliveriesCommand } from "@shop/contracts/messages/audit";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { recordOf, sent } from "@shop/service/testing/participant-under-test";
 import {
   asRider,
   cancel,
-  cancelRefused,
   cancelled,
+  cancelRefused,
   completed,
   create,
   created,
@@ -154,7 +154,7 @@ describe("cancelling a delivery", () => {
   });
 });
 
-test("the audit is told how the deliveries of orders stand, and of no others", async () => {
+test("an audit report has the status of the deliveries asked for, and of no others", async () => {
   const { service } = replicas();
   const [waiting, taken, unknown] = [uuidV7(), uuidV7(), uuidV7()];
   await service.receive(create(waiting), create(taken));
@@ -162,10 +162,10 @@ test("the audit is told how the deliveries of orders stand, and of no others", a
   await service.takeSent();
   const auditId = uuidV7();
   const question = { auditId, orderIds: [waiting, taken, unknown] };
-  await service.receive(outgoing(TellDeliveriesCommand, auditId, question, undefined));
+  await service.receive(outgoing(ReportDeliveriesCommand, auditId, question, undefined));
   const [answer] = await service.takeSent();
-  const { deliveries } = DeliveriesTold.data.parse(answer?.data);
-  expect(answer).toEqual(sent(DeliveriesTold, auditId, { auditId, deliveries }));
+  const { deliveries } = DeliveriesReported.data.parse(answer?.data);
+  expect(answer).toEqual(sent(DeliveriesReported, auditId, { auditId, deliveries }));
   expect(new Map(deliveries.map(({ orderId, status }) => [orderId, status]))).toEqual(
     new Map([
       [waiting, "PENDING"],

@@ -4,7 +4,7 @@ CREATE TABLE "audit" (
 	"audit_id" uuid,
 	"asked_at" timestamp with time zone,
 	"asked" jsonb DEFAULT '[]'::jsonb NOT NULL,
-	"told" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"reported" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"round_finished_at" timestamp with time zone,
 	"walk_finished_at" timestamp with time zone,
 	CONSTRAINT "audit_has_one_row" CHECK ("audit"."one" = 1)

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { DeliveriesTold, OrdersTold, ReservationsTold, TellOrdersCommand } from "@shop/contracts/messages/audit";
+import {
+  DeliveriesReported,
+  OrdersReported,
+  ReportOrdersCommand,
+  ReservationsReported,
+} from "@shop/contracts/messages/audit";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import { outgoing } from "@shop/messaging/outgoing";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
@@ -43,8 +48,8 @@ async function look(): Promise<Question | undefined> {
   await eventually(() => expect(service.clock.sleeperCount).toBe(1));
   await service.clock.advance(5_000);
   await eventually(() => expect(service.clock.sleeperCount).toBe(1));
-  const sent = (await service.takeSent()).find(({ type }) => type === TellOrdersCommand.type);
-  return sent && TellOrdersCommand.data.parse(sent.data);
+  const sent = (await service.takeSent()).find(({ type }) => type === ReportOrdersCommand.type);
+  return sent && ReportOrdersCommand.data.parse(sent.data);
 }
 
 /** The next question within `ms`. */
@@ -65,19 +70,19 @@ async function answer(
   const told = { auditId };
   await service.receive(
     outgoing(
-      OrdersTold,
+      OrdersReported,
       auditId,
       { ...told, orders: orders.map(({ orderId }) => ({ orderId, status: "PENDING" as const, cancelReason: null })) },
       undefined,
     ),
     outgoing(
-      DeliveriesTold,
+      DeliveriesReported,
       auditId,
       { ...told, deliveries: orders.map(({ orderId }) => ({ orderId, status: "PENDING" as const })) },
       undefined,
     ),
   );
-  await service.receive(outgoing(ReservationsTold, auditId, { ...told, reservations: [...holding] }, undefined));
+  await service.receive(outgoing(ReservationsReported, auditId, { ...told, reservations: [...holding] }, undefined));
 }
 
 const drift = () => service.context.metrics.read("books_drift_orders");
@@ -119,7 +124,7 @@ test("an order on which the services do not agree is reported once, by its id, a
   expect(drift()).toBe(0);
 }, 120_000);
 
-test("a round that nobody answers is asked again, and what is told of it late is ignored", async () => {
+test("an unanswered audit round is asked again, and its late reports are ignored", async () => {
   const unanswered = await question(65_000);
   expect(unanswered.orderIds).toHaveLength(2);
   expect(await look()).toBeUndefined();

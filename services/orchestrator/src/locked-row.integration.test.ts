@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { OrdersTold } from "@shop/contracts/messages/audit";
+import { OrdersReported } from "@shop/contracts/messages/audit";
 import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { OrderCreated } from "@shop/contracts/messages/order";
 import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
@@ -49,17 +49,17 @@ test("while a saga is locked it waits, others begin and go on", async () => {
   });
 }, 300_000);
 
-test("while the audit's round is locked what is told of it waits, and sagas go on", async () => {
+test("while the audit's round is locked its reports wait, and sagas go on", async () => {
   const auditId = uuidV7();
   const { db } = atHand.context;
   await db.execute(sql`insert into audit (audit_id, asked_at) values (${auditId}, now())`);
   await expectOthersGoOn(service, {
     lock: sql`select from audit where audit_id = ${auditId} for update`,
-    held: [outgoing(OrdersTold, auditId, { auditId, orders: [] }, undefined)],
+    held: [outgoing(OrdersReported, auditId, { auditId, orders: [] }, undefined)],
     free: Array.from({ length: 10 }, () => created(newOrder())),
     leadsTo,
   });
-  expect(await db.execute(sql`select told ? 'orders' as heard from audit`)).toMatchObject([{ heard: true }]);
+  expect(await db.execute(sql`select reported ? 'orders' as heard from audit`)).toMatchObject([{ heard: true }]);
 }, 300_000);
 
 test("while a saga is locked calls that retry it leave the connections to the others, and succeed when they are repeated afterwards", async () => {

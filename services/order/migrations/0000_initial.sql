@@ -60,7 +60,7 @@ CREATE TABLE "orders" (
 	"cancel_reason" text,
 	"cancel_requested_at" timestamp with time zone,
 	"cancel_request_reason" text,
-	"tell_again_at" timestamp with time zone,
+	"republish_at" timestamp with time zone,
 	"items" json NOT NULL,
 	"total" bigint NOT NULL,
 	"currency" text NOT NULL,
@@ -108,5 +108,5 @@ CREATE INDEX "dead_letter_holding" ON "dead_letter" USING btree ("key","seq") WH
 CREATE INDEX "idempotency_key_created_at" ON "idempotency_key" USING brin ("created_at");--> statement-breakpoint
 CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
 CREATE INDEX "orders_of_customer" ON "orders" USING btree ("customer_id","id");--> statement-breakpoint
-CREATE INDEX "orders_unheard" ON "orders" USING btree ("tell_again_at") WHERE "orders"."tell_again_at" is not null;--> statement-breakpoint
+CREATE INDEX "orders_to_republish" ON "orders" USING btree ("republish_at") WHERE "orders"."republish_at" is not null;--> statement-breakpoint
 CREATE INDEX "outbox_unsent" ON "outbox" USING btree ("id") WHERE "outbox"."sent_at" is null;

@@ -78,7 +78,7 @@ test("while an order is locked it waits, others are ended", async () => {
   });
 }, 300_000);
 
-test("while a product of the catalogue is locked its news waits, and orders are ended", async () => {
+test("while a product of the catalogue is locked its changes wait, and orders are ended", async () => {
   await expectOthersGoOn(service, {
     lock: sql`select from catalogue where product_id = ${tea} for update`,
     held: [changed(2)],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Order } from "@shop/contracts/http/order";
-import { OrdersTold, TellOrdersCommand } from "@shop/contracts/messages/audit";
+import { OrdersReported, ReportOrdersCommand } from "@shop/contracts/messages/audit";
 import { DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
 import {
   CancelOrderCommand,
@@ -348,7 +348,7 @@ describe("reading orders", () => {
 });
 
 describe("cancelling", () => {
-  test("is taken once and told to the saga once, and asked again it is taken again", async () => {
+  test("is taken once and published once, and asked again it is taken again", async () => {
     const order = await placed();
     const first = await call("POST", `/api/orders/${order.id}/cancel`);
     expect(first.status).toBe(202);
@@ -444,23 +444,23 @@ describe("the saga's commands", () => {
   });
 });
 
-test("the audit is told how orders stand, and of no others", async () => {
+test("an audit report has the status of the orders asked for, and of no others", async () => {
   const [pending, taken] = [await placed(), await placed()];
   const reason = "TIMED_OUT";
   await service.receive(outgoing(CancelOrderCommand, taken.id, { orderId: taken.id, reason }, undefined));
   await service.takeSent();
   const auditId = uuidV7();
   const question = { auditId, orderIds: [pending.id, taken.id, uuidV7()] };
-  await service.receive(outgoing(TellOrdersCommand, auditId, question, undefined));
+  await service.receive(outgoing(ReportOrdersCommand, auditId, question, undefined));
   const [answer] = await service.takeSent();
-  const { orders } = OrdersTold.data.parse(answer?.data);
-  expect(answer).toEqual(sent(OrdersTold, auditId, { auditId, orders }));
+  const { orders } = OrdersReported.data.parse(answer?.data);
+  expect(answer).toEqual(sent(OrdersReported, auditId, { auditId, orders }));
   expect(orders).toHaveLength(2);
   expect(orders).toContainEqual({ orderId: pending.id, status: "PENDING", cancelReason: null });
   expect(orders).toContainEqual({ orderId: taken.id, status: "CANCELLED", cancelReason: reason });
 });
 
-test("replicas that hear commands and news of the same orders, crossed over, never wait for each other in a circle", async () => {
+test("replicas that handle commands and progress events of the same orders in crossed order never deadlock", async () => {
   const deadlocks = async () => {
     const rows = await service.context.db.execute<{ n: string }>(
       sql`select deadlocks as n from pg_stat_database where datname = current_database()`,
@@ -484,7 +484,7 @@ test("replicas that hear commands and news of the same orders, crossed over, nev
   expect(await deadlocks()).toBe(before);
 });
 
-test("progress follows the news in whatever order they come, and never goes backwards", async () => {
+test("progress follows the events in whatever order they come, and never goes backwards", async () => {
   const { id: orderId } = await placed();
   const deliveryId = uuidV7();
   await service.receive(outgoing(DeliveryCreated, orderId, { orderId, deliveryId }, undefined));

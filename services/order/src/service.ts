@@ -2,9 +2,9 @@ import type { Participant } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { orderRoutes } from "./http/routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
-import { askForCatalogueUntilFilled, catalogueReadiness } from "./use-cases/ask-for-catalogue.ts";
+import { catalogueReadiness, requestCatalogueUntilFilled } from "./use-cases/request-catalogue.ts";
 import { purgeIdempotencyKeys } from "./use-cases/purge-idempotency-keys.ts";
-import { tellAgain } from "./use-cases/tell-again.ts";
+import { republishOrders } from "./use-cases/republish-orders.ts";
 
 /** The order service: takes orders, tells of them, and ends them when the saga says so. */
 export const orderService: Participant = {
@@ -15,5 +15,5 @@ export const orderService: Participant = {
   routes: orderRoutes,
   knows: knowsOrder,
   readiness: { name: "catalogue", check: catalogueReadiness },
-  background: [askForCatalogueUntilFilled, purgeIdempotencyKeys, tellAgain],
+  background: [requestCatalogueUntilFilled, purgeIdempotencyKeys, republishOrders],
 };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { ReservationsTold, TellReservationsCommand } from "@shop/contracts/messages/audit";
+import { ReportReservationsCommand, ReservationsReported } from "@shop/contracts/messages/audit";
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import {
   DecreaseProductCommand,
@@ -272,9 +272,9 @@ describe("the audit", () => {
     await service.takeSent();
     const auditId = uuidV7();
     const question = { auditId, orderIds: [buyer, returner, refusedOne, stranger] };
-    await service.receive(outgoing(TellReservationsCommand, auditId, question, traceparent));
+    await service.receive(outgoing(ReportReservationsCommand, auditId, question, traceparent));
     const reservations = [{ orderId: buyer, items: [{ productId: tea, quantity: 2 }] }];
-    expect(await service.takeSent()).toEqual([sent(ReservationsTold, auditId, { auditId, reservations })]);
+    expect(await service.takeSent()).toEqual([sent(ReservationsReported, auditId, { auditId, reservations })]);
   });
 
   test("names a product whose stock was changed behind the books, and one that nobody holds what is taken of, until they are put right", async () => {

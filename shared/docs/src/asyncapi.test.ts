@@ -26,7 +26,7 @@ test("each service sends and receives what the contract says", () => {
     "OrderCancelRequested",
     "OrderCompleted",
     "OrderCancelled",
-    "OrdersTold",
+    "OrdersReported",
   ]);
   expect(typesOf("order.receive.product.events")).toContain("ProductChanged");
   expect(typesOf("orchestrator.receive.product.events")).not.toContain("ProductChanged");

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { TellOrdersCommand } from "@shop/contracts/messages/audit";
+import { ReportOrdersCommand } from "@shop/contracts/messages/audit";
 import { openClient } from "@shop/database/client";
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { postgresDriver as driver } from "@shop/database/driver";
@@ -52,7 +52,7 @@ afterEach(async () => {
 /** Commits a message. @returns its key */
 async function commit(): Promise<string> {
   const key = ids();
-  const message = outgoing(TellOrdersCommand, key, { auditId: key, orderIds: [ids()] }, undefined);
+  const message = outgoing(ReportOrdersCommand, key, { auditId: key, orderIds: [ids()] }, undefined);
   await inTransaction(db, (tx) => createOutbox({ ids, clock }).send(tx, [message]));
   return key;
 }

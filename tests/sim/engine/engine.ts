@@ -122,7 +122,7 @@ class Play {
       const next = queue?.shift();
       if (next) this.#deliver(next);
       else if (this.#isAtRest()) return;
-      else if (this.#saga === undefined || this.#isUnheard()) this.#send(this.#participants.tell());
+      else if (this.#saga === undefined || this.#isUnconfirmed()) this.#send(this.#participants.tell());
       else {
         this.#now = Math.max(this.#now, this.#saga.nextAttemptAt ?? this.#now);
         this.#apply({ kind: "timer" });
@@ -132,7 +132,7 @@ class Play {
   }
 
   /** The order service tells of an order, or of a request to cancel it, until it sees that the saga has heard. */
-  #isUnheard(): boolean {
+  #isUnconfirmed(): boolean {
     return (
       this.#participants.isCancelRequested &&
       this.#saga?.step === this.#definition.pivot.name &&

@@ -57,7 +57,7 @@ export class Participants {
     this.#hasStock = hasStock;
   }
 
-  /** The order's news: that it exists, or that its customer wants to cancel it. */
+  /** The order service's message: that the order exists, or that its customer wants to cancel it. */
   tell(): Message {
     return this.isCancelRequested
       ? message(OrderCancelRequested, { ...snapshot, reason: "CANCELLED_BY_CUSTOMER" })

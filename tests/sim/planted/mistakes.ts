@@ -207,8 +207,8 @@ export const MISTAKES: readonly Mistake[] = [
     replaced: "if (row === undefined)",
   },
   {
-    name: "order: news are noted of orders that have ended",
-    file: "services/order/src/use-cases/note-progress.ts",
+    name: "order: progress is updated on orders that have ended",
+    file: "services/order/src/use-cases/update-progress.ts",
     found: " and status = 'PENDING'\n",
     replaced: "\n",
   },

@@ -1,4 +1,4 @@
-import { DeliveriesTold, TellDeliveriesCommand } from "@shop/contracts/messages/audit";
+import { DeliveriesReported, ReportDeliveriesCommand } from "@shop/contracts/messages/audit";
 import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
@@ -30,10 +30,10 @@ export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">)
       return messages.map(({ data, traceparent }) => answerToCancel(known(deliveries, data.orderId), traceparent));
     }),
 
-    on(TellDeliveriesCommand, (tx, messages) =>
+    on(ReportDeliveriesCommand, (tx, messages) =>
       Promise.all(
         messages.map(async ({ key, data: { auditId, orderIds }, traceparent }) =>
-          outgoing(DeliveriesTold, key, { auditId, deliveries: await statusesOf(tx, orderIds) }, traceparent),
+          outgoing(DeliveriesReported, key, { auditId, deliveries: await statusesOf(tx, orderIds) }, traceparent),
         ),
       ),
     ),

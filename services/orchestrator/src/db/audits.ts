@@ -2,7 +2,7 @@ import type { Database, Transaction } from "@shop/database/connect";
 import { jsonRows, uuidArray } from "@shop/database/rows";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { count, desc, eq, inArray, isNotNull, lt, or, sql } from "drizzle-orm";
-import type { AskedSaga, BooksTold } from "../domain/books.ts";
+import type { AskedSaga, AuditReports } from "../domain/books.ts";
 import { audit, auditFinding, saga } from "./schema.ts";
 
 export type AuditRow = typeof audit.$inferSelect;
@@ -30,25 +30,25 @@ export interface NewRound {
 }
 
 export async function beginRound(tx: Transaction, { asked, ...round }: NewRound): Promise<void> {
-  await tx.update(audit).set({ ...round, asked: [...asked], told: {} });
+  await tx.update(audit).set({ ...round, asked: [...asked], reported: {} });
 }
 
-/** Adds what a service told. @returns the round with all that is told by now, locked; undefined when it is over already */
-export async function addTold(
+/** Adds the report of one service. @returns the round with all reports so far, locked; undefined when it is over already */
+export async function addReport(
   tx: Transaction,
   auditId: string,
-  told: Partial<BooksTold>,
+  reported: Partial<AuditReports>,
 ): Promise<AuditRow | undefined> {
   const [row] = await tx
     .update(audit)
-    .set({ told: sql`${audit.told} || ${JSON.stringify(told)}::jsonb` })
+    .set({ reported: sql`${audit.reported} || ${JSON.stringify(reported)}::jsonb` })
     .where(eq(audit.auditId, auditId))
     .returning();
   return row;
 }
 
 export async function endRound(tx: Transaction, now: Date): Promise<void> {
-  await tx.update(audit).set({ auditId: null, askedAt: null, asked: [], told: {}, roundFinishedAt: now });
+  await tx.update(audit).set({ auditId: null, askedAt: null, asked: [], reported: {}, roundFinishedAt: now });
 }
 
 /** When the audit last finished a round, and a walk over all sagas, at whichever replica; null before the first. */
@@ -111,7 +111,7 @@ export async function unchanged(tx: Transaction, asked: readonly AskedSaga[]): P
   return asked.filter(({ orderId, revision }) => revisionOf.get(orderId) === revision);
 }
 
-export interface Finding {
+export interface AuditFinding {
   readonly orderId: string;
   readonly revision: number;
   readonly detail: string;
@@ -121,13 +121,13 @@ export interface Finding {
  * Notes findings. One that was noted before, of the same revision of its saga, is confirmed.
  * @returns those that were confirmed just now
  */
-export async function noteFindings(
+export async function recordFindings(
   tx: Transaction,
-  findings: readonly Finding[],
+  findings: readonly AuditFinding[],
   now: Date,
-): Promise<readonly Finding[]> {
+): Promise<readonly AuditFinding[]> {
   if (findings.length === 0) return [];
-  const rows = await tx.execute<Finding & { isNews: boolean } & Record<string, unknown>>(sql`
+  const rows = await tx.execute<AuditFinding & { isNew: boolean } & Record<string, unknown>>(sql`
     insert into audit_finding as known (order_id, detail, revision, found_at)
     select "orderId", detail, revision, ${now.toISOString()}
     from json_to_recordset(${jsonRows(findings)}) as r("orderId" uuid, detail text, revision int)
@@ -136,8 +136,8 @@ export async function noteFindings(
       revision = excluded.revision,
       found_at = excluded.found_at,
       confirmed_at = case when known.revision = excluded.revision then coalesce(known.confirmed_at, excluded.found_at) end
-    returning order_id as "orderId", detail, revision, confirmed_at = found_at as "isNews"`);
-  return rows.filter(({ isNews }) => isNews);
+    returning order_id as "orderId", detail, revision, confirmed_at = found_at as "isNew"`);
+  return rows.filter(({ isNew }) => isNew);
 }
 
 /** Forgets the findings about orders on which the services agree. @returns those that had been confirmed */

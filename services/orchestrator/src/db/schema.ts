@@ -15,7 +15,7 @@ import {
   timestamp,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { AskedSaga, BooksTold } from "../domain/books.ts";
+import type { AskedSaga, AuditReports } from "../domain/books.ts";
 import type { SagaDirection } from "../saga/state.ts";
 
 export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxResend } from "@shop/messaging/schema";
@@ -86,7 +86,7 @@ export const audit = pgTable(
     auditId: uuid("audit_id"),
     askedAt: instantColumn("asked_at"),
     asked: jsonb("asked").$type<AskedSaga[]>().notNull().default([]),
-    told: jsonb("told").$type<Partial<BooksTold>>().notNull().default({}),
+    reported: jsonb("reported").$type<Partial<AuditReports>>().notNull().default({}),
     /** When the last round was finished, and the last walk over all sagas. */
     roundFinishedAt: instantColumn("round_finished_at"),
     walkFinishedAt: instantColumn("walk_finished_at"),

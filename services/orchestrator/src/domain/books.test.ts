@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type AskedSaga, type BooksTold, disagreements } from "./books.ts";
+import { type AskedSaga, type AuditReports, disagreements } from "./books.ts";
 
 const orderId = "01939e6a-7c00-7000-8000-000000000001";
 const items = [{ productId: "01939e6a-7c00-7000-8000-000000000010", quantity: 2 }];
@@ -11,14 +11,14 @@ const order = (status: "PENDING" | "COMPLETE" | "CANCELLED", cancelReason: Asked
   orders: [{ orderId, status, cancelReason }],
 });
 const held = { reservations: [{ orderId, items }] };
-const delivery = (status: BooksTold["deliveries"][number]["status"]) => ({ deliveries: [{ orderId, status }] });
-const nothing: BooksTold = { orders: [], reservations: [], deliveries: [] };
+const delivery = (status: AuditReports["deliveries"][number]["status"]) => ({ deliveries: [{ orderId, status }] });
+const nothing: AuditReports = { orders: [], reservations: [], deliveries: [] };
 
-const found = (saga: AskedSaga, told: Partial<BooksTold>) =>
+const found = (saga: AskedSaga, told: Partial<AuditReports>) =>
   disagreements([saga], { ...nothing, ...told }).get(orderId);
 
 describe("services that agree on an order are not reported:", () => {
-  test.each<[string, AskedSaga, Partial<BooksTold>]>([
+  test.each<[string, AskedSaga, Partial<AuditReports>]>([
     ["complete", complete, { ...order("COMPLETE"), ...held, ...delivery("COMPLETE") }],
     ["waiting for a rider", waiting, { ...order("PENDING"), ...held, ...delivery("PENDING") }],
     ["cancelled before its delivery", cancelled, order("CANCELLED", "DELIVERY_FAILED")],
@@ -33,7 +33,7 @@ describe("services that agree on an order are not reported:", () => {
 });
 
 describe("a disagreement is told in a sentence:", () => {
-  test.each<[string, AskedSaga, Partial<BooksTold>, string]>([
+  test.each<[string, AskedSaga, Partial<AuditReports>, string]>([
     [
       "an order that nobody knows",
       complete,

@@ -12,8 +12,8 @@ export interface AskedSaga {
   readonly items: readonly ItemToTake[];
 }
 
-/** What the other services told of the orders of one round. An order that is not named is not known there, or holds nothing. */
-export interface BooksTold {
+/** What the other services reported of the orders of one round. An order that is not named is not known there, or holds nothing. */
+export interface AuditReports {
   readonly orders: readonly {
     readonly orderId: string;
     readonly status: OrderStatus;
@@ -24,13 +24,13 @@ export interface BooksTold {
 }
 
 /**
- * Compares sagas with what the other services told of their orders.
+ * Compares sagas with what the other services reported of their orders.
  * @returns by order id, what does not agree, as one sentence; orders on which all agree are not in it
  */
-export function disagreements(asked: readonly AskedSaga[], told: BooksTold): ReadonlyMap<string, string> {
-  const orderOf = byOrder(told.orders);
-  const reservationOf = byOrder(told.reservations);
-  const deliveryOf = byOrder(told.deliveries);
+export function disagreements(asked: readonly AskedSaga[], reported: AuditReports): ReadonlyMap<string, string> {
+  const orderOf = byOrder(reported.orders);
+  const reservationOf = byOrder(reported.reservations);
+  const deliveryOf = byOrder(reported.deliveries);
   const result = new Map<string, string>();
   for (const saga of asked) {
     const { orderId } = saga;
@@ -42,9 +42,9 @@ export function disagreements(asked: readonly AskedSaga[], told: BooksTold): Rea
 
 function judge(
   { rest, reason, items }: AskedSaga,
-  order: BooksTold["orders"][number] | undefined,
-  reservation: BooksTold["reservations"][number] | undefined,
-  delivery: BooksTold["deliveries"][number] | undefined,
+  order: AuditReports["orders"][number] | undefined,
+  reservation: AuditReports["reservations"][number] | undefined,
+  delivery: AuditReports["deliveries"][number] | undefined,
 ): readonly string[] {
   const wrong: string[] = [];
   const expected = rest === "WAITING_FOR_RIDER" ? "PENDING" : rest;

@@ -1,22 +1,24 @@
-import { DeliveriesTold, OrdersTold, ReservationsTold } from "@shop/contracts/messages/audit";
+import { DeliveriesReported, OrdersReported, ReservationsReported } from "@shop/contracts/messages/audit";
 import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/handlers";
 import type { ServiceContext } from "@shop/service/context";
 import { lockFreeRounds } from "../db/audits.ts";
-import { hearBooks } from "../use-cases/hear-books.ts";
+import { recordAuditReport } from "../use-cases/record-audit-report.ts";
 
-/** What the other services tell of orders whose books are audited. */
+/** Reports of the other services on audited orders. */
 export function auditHandlers(context: Pick<ServiceContext, "clock" | "logger" | "metrics">): MessageHandlers {
   const handlers = byType(
-    on(OrdersTold, async (tx, messages) => {
-      for (const { data } of messages) await hearBooks(tx, context, data.auditId, { orders: data.orders });
+    on(OrdersReported, async (tx, messages) => {
+      for (const { data } of messages) await recordAuditReport(tx, context, data.auditId, { orders: data.orders });
       return [];
     }),
-    on(ReservationsTold, async (tx, messages) => {
-      for (const { data } of messages) await hearBooks(tx, context, data.auditId, { reservations: data.reservations });
+    on(ReservationsReported, async (tx, messages) => {
+      for (const { data } of messages)
+        await recordAuditReport(tx, context, data.auditId, { reservations: data.reservations });
       return [];
     }),
-    on(DeliveriesTold, async (tx, messages) => {
-      for (const { data } of messages) await hearBooks(tx, context, data.auditId, { deliveries: data.deliveries });
+    on(DeliveriesReported, async (tx, messages) => {
+      for (const { data } of messages)
+        await recordAuditReport(tx, context, data.auditId, { deliveries: data.deliveries });
       return [];
     }),
   );

@@ -1,15 +1,15 @@
 import {
   AUDIT_ROUND,
   AUDIT_ROUND_ITEMS,
-  TellDeliveriesCommand,
-  TellOrdersCommand,
-  TellReservationsCommand,
+  ReportDeliveriesCommand,
+  ReportOrdersCommand,
+  ReportReservationsCommand,
 } from "@shop/contracts/messages/audit";
 import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
-import { auditedTotal } from "./hear-books.ts";
+import { auditedTotal } from "./record-audit-report.ts";
 import { beginRound, claimAudit, countFindings, finishedAt, suspects, walk } from "../db/audits.ts";
 
 /** The pause between two rounds, in milliseconds: with 500 orders in each, eight million orders a day are audited. */
@@ -25,7 +25,7 @@ const SUSPECTS = 50;
 
 /**
  * Audits the books for as long as the process runs: asks the other services, round after round, how they see orders whose sagas have come to
- * rest. What they tell is compared by `hearBooks`. Of all replicas one at a time begins a round; nothing but the audit's own row is locked.
+ * rest. `recordAuditReport` compares their reports. Of all replicas one at a time begins a round; nothing but the audit's own row is locked.
  */
 export async function auditBooks(context: ServiceContext, signal: AbortSignal): Promise<void> {
   const { db, outbox, wakeRelay, clock, logger, metrics } = context;
@@ -106,7 +106,7 @@ async function beginNext(
   });
   if (auditId === null) return { questions: [], endsWalk };
   const question = { auditId, orderIds: asked.map(({ orderId }) => orderId) };
-  const questions = [TellOrdersCommand, TellReservationsCommand, TellDeliveriesCommand].map((definition) =>
+  const questions = [ReportOrdersCommand, ReportReservationsCommand, ReportDeliveriesCommand].map((definition) =>
     outgoing(definition, auditId, question, undefined),
   );
   return { questions, endsWalk };

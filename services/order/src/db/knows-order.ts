@@ -12,7 +12,7 @@ export async function knowsOrder(read: ReadDatabase, orderId: string): Promise<O
       ...{ status, progress, cancelReason },
       createdAt: row.createdAt.toISOString(),
       cancelRequestedAt: row.cancelRequestedAt?.toISOString() ?? null,
-      republishAt: row.tellAgainAt?.toISOString() ?? null,
+      republishAt: row.republishAt?.toISOString() ?? null,
       milestones: changes.map(({ type, at }) => ({ type, at: new Date(at).toISOString() })),
     },
   };

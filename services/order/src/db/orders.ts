@@ -7,7 +7,7 @@ import { jsonValue, statement } from "@shop/database/statement";
 import { alongside } from "@shop/database/transaction";
 import { jsonRows, newestWhere, uuidArray } from "@shop/database/rows";
 import { and, desc, eq, lt, lte, type Placeholder, type SQL, sql } from "drizzle-orm";
-import { TELL_AGAIN_MS } from "../domain/telling.ts";
+import { REPUBLISH_AFTER_MS } from "../domain/republishing.ts";
 import { waitingOf } from "../domain/waiting.ts";
 import { orders } from "./schema.ts";
 
@@ -19,9 +19,9 @@ export const lockFreeOrders = (tx: Transaction, orderIds: readonly string[]): Pr
 
 const insertRows = statement<never, "placed">(
   (value) => sql`
-    insert into orders (id, customer_id, status, progress, items, total, currency, delivery_address, created_at, updated_at, tell_again_at)
+    insert into orders (id, customer_id, status, progress, items, total, currency, delivery_address, created_at, updated_at, republish_at)
     select id, "customerId", status, progress, items, total, currency, "deliveryAddress", "createdAt", "updatedAt",
-      "createdAt" + ${sql.raw(String(TELL_AGAIN_MS))} * interval '1 millisecond'
+      "createdAt" + ${sql.raw(String(REPUBLISH_AFTER_MS))} * interval '1 millisecond'
     from json_to_recordset(${value("placed")}::json) as r(
       id uuid, "customerId" uuid, status text, progress text, items json, total bigint, currency text,
       "deliveryAddress" text, "createdAt" timestamptz, "updatedAt" timestamptz)`,
@@ -37,24 +37,24 @@ export async function lockOrders(tx: Transaction, orderIds: readonly string[]): 
   await tx.execute(sql`select from orders where id = any(${uuidArray(orderIds)}) order by id for update`);
 }
 
-/** Orders of which the saga is to be told again by now, locked, without those that another replica tells of. */
-export async function lockUnheard(tx: Transaction, now: Date, limit: number): Promise<readonly OrderRow[]> {
+/** Orders whose message is due to be republished, locked; those that another replica has locked are skipped. */
+export async function lockOrdersToRepublish(tx: Transaction, now: Date, limit: number): Promise<readonly OrderRow[]> {
   return tx
     .select()
     .from(orders)
-    .where(lte(orders.tellAgainAt, now))
-    .orderBy(orders.tellAgainAt)
+    .where(lte(orders.republishAt, now))
+    .orderBy(orders.republishAt)
     .limit(limit)
     .for("update", { skipLocked: true });
 }
 
-export async function setTellAgainAt(
+export async function setRepublishAt(
   tx: Transaction,
-  times: readonly { readonly id: string; readonly tellAgainAt: Date }[],
+  times: readonly { readonly id: string; readonly republishAt: Date }[],
 ): Promise<void> {
   await tx.execute(sql`
-    update orders set tell_again_at = r."tellAgainAt"
-    from json_to_recordset(${jsonRows(times)}) as r(id uuid, "tellAgainAt" timestamptz)
+    update orders set republish_at = r."republishAt"
+    from json_to_recordset(${jsonRows(times)}) as r(id uuid, "republishAt" timestamptz)
     where orders.id = r.id and orders.id = any(${uuidArray(times.map(({ id }) => id))})`);
 }
 
@@ -137,7 +137,7 @@ export function toOrder(row: Pick<OrderRow, ShownColumn>): Order {
   };
 }
 
-/** What the saga is told of an order. */
+/** The data of an order that the saga receives. */
 export function toSnapshot({
   id,
   customerId,

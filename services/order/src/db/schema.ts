@@ -38,8 +38,8 @@ export const orders = pgTable(
     cancelRequestedAt: instantColumn("cancel_requested_at"),
     /** The reason that the request to cancel gives; null when there was none. */
     cancelRequestReason: text("cancel_request_reason").$type<CancelReason>(),
-    /** When the saga is told of the order, or of the request to cancel it, once more; null when it has shown that it heard. */
-    tellAgainAt: instantColumn("tell_again_at"),
+    /** When the order, or the request to cancel it, is republished; null once the saga has shown progress. */
+    republishAt: instantColumn("republish_at"),
     /** `json`, not `jsonb`: an answer that is given again has its fields in the same order. */
     items: json("items").$type<OrderItem[]>().notNull(),
     total: bigint("total", { mode: "number" }).notNull(),
@@ -58,9 +58,9 @@ export const orders = pgTable(
   },
   (table) => [
     index("orders_of_customer").on(table.customerId, table.id),
-    index("orders_unheard")
-      .on(table.tellAgainAt)
-      .where(sql`${table.tellAgainAt} is not null`),
+    index("orders_to_republish")
+      .on(table.republishAt)
+      .where(sql`${table.republishAt} is not null`),
     check("orders_changes_are_array", sql`jsonb_typeof(${table.changes}) = 'array'`),
     check("orders_items_are_array", sql`json_typeof(${table.items}) = 'array'`),
     check("orders_cancelled_with_reason", sql`(${table.status} = 'CANCELLED') = (${table.cancelReason} is not null)`),

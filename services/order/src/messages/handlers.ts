@@ -1,4 +1,4 @@
-import { OrdersTold, TellOrdersCommand } from "@shop/contracts/messages/audit";
+import { OrdersReported, ReportOrdersCommand } from "@shop/contracts/messages/audit";
 import {
   CancelOrderCommand,
   CompleteOrderCommand,
@@ -13,13 +13,13 @@ import type { ServiceContext } from "@shop/service/context";
 import { lockFreeEntries, updateCatalogue } from "../db/catalogue.ts";
 import { lockFreeOrders, statusesOf } from "../db/orders.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
-import { noteProgress } from "../use-cases/note-progress.ts";
+import { updateProgress } from "../use-cases/update-progress.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
-import { milestoneTold, news } from "./progress-news.ts";
+import { milestoneOf, progressEvents } from "./progress-events.ts";
 
 const isCatalogue = ({ type }: Received) => type === ProductChanged.type;
 
-/** What the order service does with messages: the saga's two commands, the catalogue's changes, news for the customer, and the audit's question. */
+/** What the order service does with messages: the saga's two commands, the catalogue's changes, progress events, and the audit's question. */
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {
   const now = () => new Date(clock.now());
 
@@ -56,20 +56,20 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
       return [];
     }),
 
-    on(TellOrdersCommand, (tx, messages) =>
+    on(ReportOrdersCommand, (tx, messages) =>
       Promise.all(
         messages.map(async ({ key, data: { auditId, orderIds }, traceparent }) =>
-          outgoing(OrdersTold, key, { auditId, orders: await statusesOf(tx, orderIds) }, traceparent),
+          outgoing(OrdersReported, key, { auditId, orders: await statusesOf(tx, orderIds) }, traceparent),
         ),
       ),
     ),
 
-    onAny(news, (tx, messages) => {
+    onAny(progressEvents, (tx, messages) => {
       const told = messages.flatMap((message) => {
-        const milestone = milestoneTold(message);
+        const milestone = milestoneOf(message);
         return milestone === undefined ? [] : [{ orderId: message.key, milestone }];
       });
-      if (told.length > 0) noteProgress(tx, told, now());
+      if (told.length > 0) updateProgress(tx, told, now());
       return Promise.resolve([]);
     }),
   );

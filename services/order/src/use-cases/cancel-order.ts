@@ -8,7 +8,7 @@ import { changesWith, reachedMilestone, toOrder, toSnapshot } from "../db/orders
 import { orders } from "../db/schema.ts";
 import { decideCancel } from "../domain/cancelling.ts";
 import { isAhead } from "../domain/milestones.ts";
-import { TELL_AGAIN_MS } from "../domain/telling.ts";
+import { REPUBLISH_AFTER_MS } from "../domain/republishing.ts";
 
 export interface CancelRequest {
   readonly orderId: string;
@@ -36,14 +36,14 @@ export async function cancelOrder(
 
     const now = new Date(clock.now());
     // An order that is further already, such as DELIVERED, does not go back to CANCELLING: the saga will tell.
-    const isNews = isAhead("CANCELLING", reachedMilestone(row));
+    const isAdvance = isAhead("CANCELLING", reachedMilestone(row));
     const reason = customerId === undefined ? "CANCELLED_BY_ADMIN" : "CANCELLED_BY_CUSTOMER";
-    const tellAgainAt = new Date(now.getTime() + TELL_AGAIN_MS);
-    const request = { cancelRequestedAt: now, cancelRequestReason: reason, tellAgainAt } as const;
-    const change = { ...request, updatedAt: now, ...(isNews ? ({ progress: "CANCELLING" } as const) : {}) };
+    const republishAt = new Date(now.getTime() + REPUBLISH_AFTER_MS);
+    const request = { cancelRequestedAt: now, cancelRequestReason: reason, republishAt } as const;
+    const change = { ...request, updatedAt: now, ...(isAdvance ? ({ progress: "CANCELLING" } as const) : {}) };
     await tx
       .update(orders)
-      .set({ ...change, ...(isNews ? { changes: changesWith(sql`'CANCELLING'::text`, now.toISOString()) } : {}) })
+      .set({ ...change, ...(isAdvance ? { changes: changesWith(sql`'CANCELLING'::text`, now.toISOString()) } : {}) })
       .where(eq(orders.id, orderId));
     await outbox.send(tx, [outgoing(OrderCancelRequested, orderId, { ...toSnapshot(row), reason }, traceparent)]);
     return { kind: "requested", order: toOrder({ ...row, ...change }) };

@@ -20,7 +20,7 @@ const lockStatuses = statement<{ id: string; status: OrderStatus; cancel_reason:
 
 const endRows = statement<never, "status" | "endings" | "ids" | "now">(
   (value) => sql`
-    update orders set status = ${value("status")}, progress = ${value("status")}, cancel_reason = r.reason, tell_again_at = null,
+    update orders set status = ${value("status")}, progress = ${value("status")}, cancel_reason = r.reason, republish_at = null,
       updated_at = ${value("now")}::timestamptz, changes = ${changesWith(sql`${value("status")}::text`, value("now"))}
     from json_to_recordset(${value("endings")}::json) as r("orderId" uuid, reason text)
     where orders.id = r."orderId" and orders.id = any(${value("ids")}::uuid[])`,

@@ -1,4 +1,4 @@
-import { ReservationsTold, TellReservationsCommand } from "@shop/contracts/messages/audit";
+import { ReportReservationsCommand, ReservationsReported } from "@shop/contracts/messages/audit";
 import {
   AnnounceProductsCommand,
   DecreaseProductCommand,
@@ -50,10 +50,10 @@ export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox"
 
     on(AnnounceProductsCommand, (tx, messages) => announceProducts(tx, outbox, messages[0]?.traceparent)),
 
-    on(TellReservationsCommand, (tx, messages) =>
+    on(ReportReservationsCommand, (tx, messages) =>
       Promise.all(
         messages.map(async ({ key, data: { auditId, orderIds }, traceparent }) =>
-          outgoing(ReservationsTold, key, { auditId, reservations: await heldByOrders(tx, orderIds) }, traceparent),
+          outgoing(ReservationsReported, key, { auditId, reservations: await heldByOrders(tx, orderIds) }, traceparent),
         ),
       ),
     ),

@@ -4,24 +4,24 @@ import { OrderStatus } from "../http/order.ts";
 import { CancelReason, ItemToTake, Uuid } from "../primitives.ts";
 import { defineMessage } from "./define.ts";
 
-/** As many orders as one round of the audit asks about at most. */
+/** Maximum orders per audit round. */
 export const AUDIT_ROUND = 500;
-/** As many items as they have together at most: told in about 75 characters each they take half of what Kafka takes in a record. */
+/** Maximum items of these orders in total: at about 75 characters each they take half of the largest Kafka record. */
 export const AUDIT_ROUND_ITEMS = 5_000;
 
-const AskedOrders = z.object({ auditId: Uuid, orderIds: z.array(Uuid).min(1).max(AUDIT_ROUND) });
+const AuditQuestion = z.object({ auditId: Uuid, orderIds: z.array(Uuid).min(1).max(AUDIT_ROUND) });
 
-export const TellOrdersCommand = defineMessage({
-  type: "TellOrdersCommand",
+export const ReportOrdersCommand = defineMessage({
+  type: "ReportOrdersCommand",
   topic: "order.commands",
   sender: "orchestrator",
   receivers: ["order"],
-  summary: "The books are audited: tell how these orders stand.",
-  data: AskedOrders,
+  summary: "Audit: report the status of these orders.",
+  data: AuditQuestion,
 });
 
-export const OrdersTold = defineMessage({
-  type: "OrdersTold",
+export const OrdersReported = defineMessage({
+  type: "OrdersReported",
   topic: "order.events",
   sender: "order",
   receivers: ["orchestrator"],
@@ -32,17 +32,17 @@ export const OrdersTold = defineMessage({
   }),
 });
 
-export const TellReservationsCommand = defineMessage({
-  type: "TellReservationsCommand",
+export const ReportReservationsCommand = defineMessage({
+  type: "ReportReservationsCommand",
   topic: "product.commands",
   sender: "orchestrator",
   receivers: ["product"],
-  summary: "The books are audited: tell what stock these orders hold.",
-  data: AskedOrders,
+  summary: "Audit: report the stock that these orders hold.",
+  data: AuditQuestion,
 });
 
-export const ReservationsTold = defineMessage({
-  type: "ReservationsTold",
+export const ReservationsReported = defineMessage({
+  type: "ReservationsReported",
   topic: "product.events",
   sender: "product",
   receivers: ["orchestrator"],
@@ -53,17 +53,17 @@ export const ReservationsTold = defineMessage({
   }),
 });
 
-export const TellDeliveriesCommand = defineMessage({
-  type: "TellDeliveriesCommand",
+export const ReportDeliveriesCommand = defineMessage({
+  type: "ReportDeliveriesCommand",
   topic: "delivery.commands",
   sender: "orchestrator",
   receivers: ["delivery"],
-  summary: "The books are audited: tell how the deliveries of these orders stand.",
-  data: AskedOrders,
+  summary: "Audit: report the status of the deliveries of these orders.",
+  data: AuditQuestion,
 });
 
-export const DeliveriesTold = defineMessage({
-  type: "DeliveriesTold",
+export const DeliveriesReported = defineMessage({
+  type: "DeliveriesReported",
   topic: "delivery.events",
   sender: "delivery",
   receivers: ["orchestrator"],

@@ -24,12 +24,12 @@ export const allMessages: readonly MessageDefinition[] = [
   delivery.DeliveryFailed,
   delivery.CancelDeliveryCommand,
   delivery.DeliveryCancelled,
-  audit.TellOrdersCommand,
-  audit.OrdersTold,
-  audit.TellReservationsCommand,
-  audit.ReservationsTold,
-  audit.TellDeliveriesCommand,
-  audit.DeliveriesTold,
+  audit.ReportOrdersCommand,
+  audit.OrdersReported,
+  audit.ReportReservationsCommand,
+  audit.ReservationsReported,
+  audit.ReportDeliveriesCommand,
+  audit.DeliveriesReported,
 ];
 
 export const messagesByType: ReadonlyMap<string, MessageDefinition> = new Map(

@@ -1,7 +1,7 @@
 import type { Transaction } from "@shop/database/connect";
 import type { ServiceContext } from "@shop/service/context";
-import { addTold, endRound, forgetFindings, noteFindings, unchanged } from "../db/audits.ts";
-import { type BooksTold, disagreements } from "../domain/books.ts";
+import { addReport, endRound, forgetFindings, recordFindings, unchanged } from "../db/audits.ts";
+import { type AuditReports, disagreements } from "../domain/books.ts";
 
 export const auditedTotal = {
   name: "books_audited_orders_total",
@@ -9,18 +9,18 @@ export const auditedTotal = {
 };
 
 /**
- * Takes what one service told of a round of the audit. With the last of them the books are compared: an order on which the services do not
+ * Takes what one service reported of a round of the audit. With the last of them the books are compared: an order on which the services do not
  * agree is asked about again in the next round, and reported when nothing has changed by then.
  */
-export async function hearBooks(
+export async function recordAuditReport(
   tx: Transaction,
   { clock, logger, metrics }: Pick<ServiceContext, "clock" | "logger" | "metrics">,
   auditId: string,
-  news: Partial<BooksTold>,
+  report: Partial<AuditReports>,
 ): Promise<void> {
-  const round = await addTold(tx, auditId, news);
+  const round = await addReport(tx, auditId, report);
   if (round === undefined) return;
-  const { orders, reservations, deliveries } = round.told;
+  const { orders, reservations, deliveries } = round.reported;
   if (orders === undefined || reservations === undefined || deliveries === undefined) return;
 
   const asked = await unchanged(tx, round.asked);
@@ -29,7 +29,7 @@ export async function hearBooks(
     const detail = found.get(orderId);
     return detail === undefined ? [] : [{ orderId, revision, detail }];
   });
-  const confirmed = await noteFindings(tx, findings, new Date(clock.now()));
+  const confirmed = await recordFindings(tx, findings, new Date(clock.now()));
   const settled = await forgetFindings(
     tx,
     asked.filter(({ orderId }) => !found.has(orderId)).map(({ orderId }) => orderId),

@@ -8,8 +8,8 @@ import {
 import { ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
 import { ExplainedError } from "@shop/runtime/errors";
 
-/** The messages of the others by which a customer can be told how far an order is. */
-export const news = [
+/** Events of the other services that move the progress shown to the customer. */
+export const progressEvents = [
   ProductDecreased,
   ProductIncreased,
   DeliveryCreated,
@@ -18,8 +18,8 @@ export const news = [
   DeliveryCancelled,
 ] as const;
 
-/** What a message says of its order; undefined when it says nothing new, as when the rider was before a cancel. */
-export function milestoneTold({
+/** The milestone that an event reaches; undefined when it reaches none, as when the rider completed before a cancel. */
+export function milestoneOf({
   type,
   data,
 }: {
@@ -40,6 +40,6 @@ export function milestoneTold({
     case DeliveryCancelled.type:
       return DeliveryCancelled.data.parse(data).result === "SUCCESS" ? "DELIVERY_CANCELLED" : undefined;
     default:
-      throw new ExplainedError(`${type} tells nothing of an order's progress`);
+      throw new ExplainedError(`${type} is no progress event`);
   }
 }

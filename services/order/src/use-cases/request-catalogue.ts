@@ -21,7 +21,7 @@ export async function catalogueReadiness({ db }: Pick<ServiceContext, "db">): Pr
 }
 
 /** While this service's copy of the catalogue is empty, asks for all products to be announced again. Runs until it is not, or `signal` is aborted. */
-export async function askForCatalogueUntilFilled(context: ServiceContext, signal: AbortSignal): Promise<void> {
+export async function requestCatalogueUntilFilled(context: ServiceContext, signal: AbortSignal): Promise<void> {
   const { db, outbox, wakeRelay, clock, logger } = context;
   for (let attempt = 1; !signal.aborted; attempt += 1) {
     try {

@@ -9,7 +9,7 @@ import type { ParticipantUnderTest } from "@shop/service/testing/participant-und
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { customer, ordersUnderTest } from "./testing/orders-under-test.ts";
-import { tellAgain } from "./use-cases/tell-again.ts";
+import { republishOrders } from "./use-cases/republish-orders.ts";
 
 const orders = ordersUnderTest();
 let service: ParticipantUnderTest;
@@ -23,15 +23,15 @@ const placed = () => orders().placed();
 async function toldAfter(ms: number, orderId: string) {
   for (const { clock } of [service, twin]) await clock.advance(ms);
   const stopping = new AbortController();
-  const telling = [service, twin].map(({ context }) => tellAgain(context, stopping.signal));
+  const republishing = [service, twin].map(({ context }) => republishOrders(context, stopping.signal));
   await eventually(() => expect([service.clock.sleeperCount, twin.clock.sleeperCount]).toEqual([1, 1]));
   stopping.abort();
-  await Promise.all(telling);
+  await Promise.all(republishing);
   return (await service.takeSent()).filter(({ key }) => key === orderId);
 }
 const stockTaken = (orderId: string) => outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);
 
-test("an order that the saga shows no sign of is told again, the same, after ever longer pauses, by one replica", async () => {
+test("an order on which the saga shows no progress is republished unchanged, with backoff, by one replica", async () => {
   const id = await placed();
   const [first] = await service.takeSent();
   expect(await toldAfter(29_000, id)).toEqual([]);
@@ -50,7 +50,7 @@ test.each([
   ["customer", customer, "CANCELLED_BY_CUSTOMER"],
   ["admin", uuidV7(), "CANCELLED_BY_ADMIN"],
 ] as const)(
-  "a request to cancel, of role %s, is told again, with its reason, until the order is on its way back",
+  "a request to cancel, of role %s, is republished with its reason until the order is compensating",
   async (role, who, reason) => {
     const id = await placed();
     await service.receive(stockTaken(id));
@@ -66,7 +66,7 @@ test.each([
   },
 );
 
-test("an order that has ended is told of no more, even when no news of it had come", async () => {
+test("an order that has ended is not republished, even when no progress event had come", async () => {
   const id = await placed();
   await service.takeSent();
   await service.receive(outgoing(CancelOrderCommand, id, { orderId: id, reason: "OUT_OF_STOCK" }, undefined));
@@ -74,7 +74,7 @@ test("an order that has ended is told of no more, even when no news of it had co
   expect(await toldAfter(3_600_000, id)).toEqual([]);
 });
 
-test("while messages wait in the outbox because the broker is away nothing is told again", async () => {
+test("while messages wait in the outbox because the broker is unavailable nothing is republished", async () => {
   const id = await placed();
   await service.takeSent();
   const { db } = service.context;
@@ -84,7 +84,7 @@ test("while messages wait in the outbox because the broker is away nothing is to
   expect(await toldAfter(60_000, id)).toHaveLength(1);
 });
 
-test("when the broker is back the saga has half a minute to hear what had waited before it is told again", async () => {
+test("when the broker is back the saga has half a minute to handle the backlog before anything is republished", async () => {
   const id = await placed();
   await service.takeSent();
   const { context, clock } = service;
@@ -94,7 +94,7 @@ test("when the broker is back the saga has half a minute to hear what had waited
       update outbox set created_at = now() - interval '1 minute', sent_at = case when key <> ${id} then now() end`),
   );
   const stopping = new AbortController();
-  const telling = tellAgain(context, stopping.signal);
+  const republishing = republishOrders(context, stopping.signal);
   const looked = () => eventually(() => expect(clock.sleeperCount).toBe(1));
   const lookFor = async (ms: number) => {
     for (let passedMs = 0; passedMs < ms; passedMs += 5_000) {
@@ -108,5 +108,5 @@ test("when the broker is back the saga has half a minute to hear what had waited
   expect(await lookFor(25_000)).toEqual([]);
   expect(await lookFor(10_000)).toHaveLength(1);
   stopping.abort();
-  await telling;
+  await republishing;
 });
