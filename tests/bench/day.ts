@@ -86,12 +86,12 @@ async function age(system: System): Promise<void> {
 async function run(system: System): Promise<void> {
   // A program that goes on for so long meets a 503 now and then, and asks again.
   const as = (name: string) => eventually(() => enter(system.frontendUrl, name, undefined, { attempts: 8 }));
-  const people = [await as("customer"), await as("customer2")] as const;
+  const customers = [await as("customer"), await as("customer2")] as const;
   const rider = await as("rider");
   const admin = await as("admin");
   const product = { name: "Of a day", price: 1_000, currency: "KRW", stock: 1_000_000 } as const;
   const { id: productId } = await admin.createProduct(product);
-  await until("the catalogue", () => areOrderable(people[0], [productId]), Boolean);
+  await until("the catalogue", () => areOrderable(customers[0], [productId]), Boolean);
   const code = await codeOfToday();
   /** After each part. */
   const [waited, resident]: [string[], string[]] = [[], []];
@@ -99,7 +99,7 @@ async function run(system: System): Promise<void> {
   for (let part = 1; part <= parts; part += 1) {
     const startedAt = performance.now();
     const waits = await atMost(inFlight, Array.from({ length: Math.round(orders / parts) }), (_, worker) =>
-      oneOrder(people[worker % 2 === 0 ? 0 : 1], rider, productId, (number += 1)),
+      oneOrder(customers[worker % 2 === 0 ? 0 : 1], rider, productId, (number += 1)),
     );
     const perSecond = Math.round((waits.length * 1_000) / (performance.now() - startedAt));
     const at = (below: number) => Math.round(percentile(waits, below));

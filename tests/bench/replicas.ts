@@ -50,11 +50,11 @@ async function run(): Promise<void> {
   await project.compose("build");
   await scaleTo(1, "2");
   // A busy host may answer with 503 at first.
-  const people = await eventually(() => customers(project.url, inFlight), { deadlineMs: 120_000, pauseMs: 1_000 });
+  const shoppers = await eventually(() => customers(project.url, inFlight), { deadlineMs: 120_000, pauseMs: 1_000 });
   const admin = await enter(project.url, "admin");
   const product = { name: "Load", price: 1_000, currency: "KRW", stock: 1_000_000 } as const;
   const productIds = await atMost(4, Array.from({ length: 100 }), async () => (await admin.createProduct(product)).id);
-  const [anyone] = people;
+  const [anyone] = shoppers;
   if (anyone === undefined) throw new Error("--in-flight is 1 or more");
   await until(
     "the catalogue",
@@ -71,7 +71,10 @@ async function run(): Promise<void> {
     const startedAt = performance.now();
     await atMost(inFlight, Array.from({ length: count }), async (_, worker) => {
       const items = [{ productId: productIds[worker % productIds.length] ?? "", quantity: 1 }];
-      await people[worker % people.length]?.createOrder({ items, deliveryAddress: "1 Sejong-daero, Jung-gu, Seoul" });
+      await shoppers[worker % shoppers.length]?.createOrder({
+        items,
+        deliveryAddress: "1 Sejong-daero, Jung-gu, Seoul",
+      });
     });
     const all = async () =>
       (await deliveries()) >= before + count || Promise.reject(new Error("deliveries are missing"));

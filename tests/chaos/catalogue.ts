@@ -37,7 +37,7 @@ export const catalogue: readonly Fault[] = [
   ...[lockedRow, idleTransaction, strangersInKafka, recompressed, choresUnderLoad, greedy],
 ].toSorted((one, other) => one.number - other.number);
 
-/** @param forMs how long orders come and harm is done; a longer run must have more effects */
+/** @param forMs how long orders come and faults are injected; a longer run must have more effects */
 export function planOf(fault: Fault, seed: number, forMs: number): Plan {
   const { number, name, rules, needs, full } = fault;
   const leastEffects = Math.max(1, Math.floor((full.effects * forMs) / full.forMs));

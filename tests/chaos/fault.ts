@@ -9,7 +9,7 @@ export interface Least {
   readonly cancelled: number;
 }
 
-/** One kind of harm, by its number in the list of faults. */
+/** One kind of fault, by its number in the list. */
 export interface Fault {
   readonly number: number;
   /** A word or two. */
@@ -44,7 +44,7 @@ export interface Fault {
   readonly least?: Least;
   /** What of the answers breaks a rule of this fault alone. */
   readonly answers?: "no server errors" | "orders are always taken" | "refused early";
-  /** Does harm for one turn and reverts it before it resolves. */
+  /** Injects the fault for one turn and reverts it before it resolves. */
   strike(stage: Stage, turn: Turn): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export interface Turn {
   /** Writes down what broke a promise of the system that only this fault looks at. */
   broke(what: string): void;
   /** A record of the harness that must become a dead letter of each of its readers. */
-  planted(place: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
+  injected(place: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
   /** A message that the harness has brought before those that went before it. */
   broughtForward(messageId: string): void;
 }

@@ -10,7 +10,7 @@ export interface Run {
   readonly option: string;
   readonly rules: readonly Rule[];
   readonly seed: number;
-  /** How long orders come and harm is done. */
+  /** How long orders come and faults are injected. */
   readonly forMs: number;
 }
 

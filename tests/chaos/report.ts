@@ -19,7 +19,7 @@ export function commandFor({ option, seed, forMs }: Run): string {
 
 const BREACHES_SHOWN = 20;
 
-/** An outcome in lines for a person. */
+/** An outcome in lines for a loadClient. */
 export function describe(outcome: Outcome, folder: string): readonly string[] {
   if (outcome.kind === "not run") return [`NOT RUN: ${outcome.why}`];
   const { of, result, tookMs } = outcome;
@@ -41,7 +41,7 @@ export function describe(outcome: Outcome, folder: string): readonly string[] {
   ];
 }
 
-/** The catalogue in lines for a person. */
+/** The catalogue in lines for a loadClient. */
 export function listOf(faults: readonly Fault[]): readonly string[] {
   return faults.map(
     ({ number, name, what, rules, mixes, full }) =>

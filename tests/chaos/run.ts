@@ -11,7 +11,7 @@ export interface Result extends Verdict {
   readonly deeds: readonly string[];
 }
 
-/** Starts a system, lets people use it while harm is done, and judges what is left when it has come to rest. */
+/** Starts a system, lets clients use it while faults are injected, and judges what is left when it has come to rest. */
 export async function runPlan(plan: Plan, folder: string, note: (text: string) => void): Promise<Result> {
   const { journal, write, save } = createRecords();
   const failures: string[] = [];
@@ -25,7 +25,7 @@ export async function runPlan(plan: Plan, folder: string, note: (text: string) =
     const verdict = await trial({
       url: stage.system.frontendUrl,
       depths: () => Promise.resolve(stage),
-      harm: () => script.run(stage),
+      injectFaults: () => script.run(stage),
       deeds: script,
       ...{ seed: plan.seed, rules: plan.rules, journal },
       mayAnswer: plan.faults.flatMap((fault) => fault.mayAnswer ?? []),

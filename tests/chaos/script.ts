@@ -8,15 +8,15 @@ const OFF_MS = 5_000;
 /** How many times its length a run goes on until its faults have taken effect often enough. */
 const GIVE_UP_FACTOR = 3;
 
-/** The harm of a plan: turns of its faults with calm between them, all of it drawn from the seed and written down. */
+/** The faults of a plan: turns of its faults with calm between them, all of it drawn from the seed and written down. */
 export interface Script {
   readonly deeds: readonly string[];
   /** How often faults have taken effect. */
   effects(): number;
   readonly broken: readonly string[];
-  readonly planted: ReadonlySet<string>;
+  readonly injected: ReadonlySet<string>;
   readonly broughtForward: ReadonlySet<string>;
-  /** Resolves when the time is over and all harm is reverted; there is one turn at least. */
+  /** Resolves when the time is over and all faults are reverted; there is one turn at least. */
   run(stage: Stage): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
   const deeds: string[] = [];
   let effects = 0;
   const broken: string[] = [];
-  const planted = new Set<string>();
+  const injected = new Set<string>();
   const broughtForward = new Set<string>();
   const pick = <Item>(items: readonly Item[]) => items[Math.floor(random() * items.length)] as Item;
 
@@ -46,13 +46,13 @@ export function createScript(plan: Plan, write: (text: string) => void): Script 
         write(what);
         broken.push(what);
       },
-      planted: (place) => void planted.add(placeOf(place)),
+      injected: (place) => void injected.add(placeOf(place)),
       broughtForward: (messageId) => void broughtForward.add(messageId),
     };
   }
 
   return {
-    ...{ deeds, broken, planted, broughtForward },
+    ...{ deeds, broken, injected, broughtForward },
     effects: () => effects,
     async run(stage) {
       const startedAt = performance.now();

@@ -1,9 +1,9 @@
 import { watchEventLoopLag } from "@shop/runtime/event-loop-lag";
 import { eventually } from "@shop/testing/eventually";
 import { EVERYTHING, type Least } from "./fault.ts";
-import { assemble } from "./load/cast.ts";
+import { assemble } from "./load/actors.ts";
 import { answersByStatus, type Entry, problemsByCode } from "./load/journal.ts";
-import { type Cast, type Habits, runLoad, usualHabits } from "./load/load.ts";
+import { type Actors, type Habits, runLoad, usualHabits } from "./load/load.ts";
 import { type Deeds, type Depths, gather } from "./rules/evidence.ts";
 import { type Breach, judge, type Rule } from "./rules/rules.ts";
 import { untilQuiet } from "./stage/quiet.ts";
@@ -13,18 +13,18 @@ export interface TrialOptions {
   /** Asked when all is healed: where the databases and the broker are may have changed by then. */
   readonly depths: () => Promise<Depths>;
   /** Everything in the system is up again when it resolves. */
-  readonly harm: () => Promise<void>;
+  readonly injectFaults: () => Promise<void>;
   /** Records of the harness' own among the system's, if there are any. */
-  readonly deeds?: Pick<Deeds, "planted" | "broughtForward">;
+  readonly deeds?: Pick<Deeds, "injected" | "broughtForward">;
   /** Repeats what every trial with this seed asks for. */
   readonly seed: number;
   readonly habits?: Partial<Habits>;
   /** Of the products that are ordered. */
   readonly stocks?: readonly number[];
   readonly rules?: readonly Rule[];
-  /** Statuses that any call may be answered with by this harm. */
+  /** Statuses that any call may be answered with by these faults. */
   readonly mayAnswer?: readonly number[];
-  /** Whether orders may time out by this harm. */
+  /** Whether orders may time out by these faults. */
   readonly mayTimeOut?: boolean;
   /** What must have been done at least for the run to say anything. */
   readonly least?: Least;
@@ -58,12 +58,12 @@ const CALM_BEFORE_MS = 2_000;
 const LAST_ORDERS = 5;
 const NONE: ReadonlySet<string> = new Set();
 
-/** People order, cancel and deliver while harm is done; when all has come to rest, what is left is judged. */
+/** Clients order, cancel and deliver while faults are injected; when all has come to rest, what is left is judged. */
 export async function trial({
   url,
   depths,
-  harm,
-  deeds = { planted: NONE, broughtForward: NONE },
+  injectFaults,
+  deeds = { injected: NONE, broughtForward: NONE },
   seed,
   habits = {},
   stocks = STOCKS,
@@ -77,16 +77,16 @@ export async function trial({
   const failures: string[] = [];
   // A busy host may answer with 503 what nobody may ask for twice, such as a new product.
   const assembled = () => assemble(url, stocks, (entry) => journal.push(entry));
-  const cast = await eventually(assembled, { deadlineMs: 90_000, pauseMs: 1_000 });
+  const actors = await eventually(assembled, { deadlineMs: 90_000, pauseMs: 1_000 });
   const [healed, giveUp] = [new AbortController(), new AbortController()];
 
-  note("orders come, and harm is done");
+  note("orders come, and faults are injected");
   const eventLoopLag = watchEventLoopLag();
-  const load = runLoad(cast, { ...usualHabits, ...habits }, seed, healed.signal, giveUp.signal);
+  const load = runLoad(actors, { ...usualHabits, ...habits }, seed, healed.signal, giveUp.signal);
   await Bun.sleep(CALM_BEFORE_MS);
-  await harm().catch((error: unknown) => {
+  await injectFaults().catch((error: unknown) => {
     failures.push(
-      `the harm could not be injected or reverted: ${error instanceof Error ? error.message : String(error)}`,
+      `the faults could not be injected or reverted: ${error instanceof Error ? error.message : String(error)}`,
     );
   });
   healed.abort();
@@ -100,7 +100,7 @@ export async function trial({
   const now = await depths();
   const { quietAfterMs, drainedAfterMs, left } = await untilQuiet(now, healedAt, QUIET_WITHIN_MS);
   if (quietAfterMs === undefined) failures.push(...left);
-  failures.push(...(await serveLastOrders(cast, seed, journal)));
+  failures.push(...(await serveLastOrders(actors, seed, journal)));
   await untilQuiet(now, performance.now(), QUIET_WITHIN_MS);
 
   failures.push(...tooLittle(journal, least));
@@ -133,11 +133,11 @@ function tooLittle(journal: readonly Entry[], least: Least): readonly string[] {
 }
 
 /** Some further orders, all of which are delivered. @returns a sentence when they were not all served */
-async function serveLastOrders(cast: Cast, seed: number, journal: readonly Entry[]): Promise<readonly string[]> {
+async function serveLastOrders(actors: Actors, seed: number, journal: readonly Entry[]): Promise<readonly string[]> {
   const before = journal.length;
   const habits = { ...usualHabits, completed: 1, cancelled: 0, failed: 0, raced: 0, orders: LAST_ORDERS };
   const giveUp = AbortSignal.timeout(QUIET_WITHIN_MS);
-  const ofPlenty = { ...cast, productIds: [cast.plenty] };
+  const ofPlenty = { ...actors, productIds: [actors.plenty] };
   const missed = await runLoad(ofPlenty, habits, seed + 1_000_000, new AbortController().signal, giveUp);
   const completed = journal.slice(before).filter(({ call, status }) => call.endsWith("/complete") && status === 200);
   const served = new Set(completed.map(({ orderId }) => orderId));

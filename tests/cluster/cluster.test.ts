@@ -10,7 +10,7 @@ import { composedTrial } from "../support/composed-trial.ts";
 
 /** What it takes to notice that a broker or a replica is gone, … */
 const NOTICED_WITHIN_MS = 10_000;
-/** … and to go on, in the time that an order took before any harm, on this machine. */
+/** … and to go on, in the time that an order took before any fault, on this machine. */
 const GOES_ON_WITHIN_ORDERS = 10;
 const BROKERS = ["kafka", "kafka-2", "kafka-3"];
 const SERVICES = ["order", "product", "delivery", "orchestrator", "user", "gateway", "frontend"];
@@ -22,7 +22,7 @@ const project = composeProject({
 });
 let customer: Shop;
 let productId: string;
-/** The longest of a few orders before any harm, in milliseconds. */
+/** The longest of a few orders before any fault, in milliseconds. */
 let usualMs = 0;
 
 beforeAll(async () => {
@@ -66,7 +66,7 @@ test("each broker in turn, then a replica of each service, is killed under load:
   const late: string[] = [];
   const journal: Entry[] = [];
   const verdict = await composedTrial(project, {
-    async harm() {
+    async injectFaults() {
       for (const broker of BROKERS) late.push(await killed(broker));
       for (const service of SERVICES) late.push(await killed(service, 2));
     },

@@ -6,9 +6,9 @@ import { createRecords } from "../chaos/records.ts";
 import type { Result } from "../chaos/run.ts";
 import { composedTrial } from "../support/composed-trial.ts";
 import { composeProject, docker } from "../support/compose-project.ts";
-import { randomHarmToContainers } from "./random-harm.ts";
+import { injectRandomContainerFaults } from "./random-faults.ts";
 
-/** Random harm to the containers of compose.yaml. */
+/** Random faults in the containers of compose.yaml. */
 export function onContainers(seed: number, forMs: number): Run {
   return { title: "containers", option: "--containers", rules: EVERYTHING, seed, forMs };
 }
@@ -17,7 +17,7 @@ export function onContainers(seed: number, forMs: number): Run {
 const HABITS = { ordersPerSecond: 8, inFlight: 24 };
 
 /**
- * Composes a system of its own, lets people use it while harm is done to its containers, judges what is left when it has come to rest, and takes it
+ * Composes a system of its own, lets clients use it while faults are injected into its containers, judges what is left when it has come to rest, and takes it
  * down again, with its volumes.
  * @throws SetupError when there is no Docker engine
  */
@@ -40,8 +40,8 @@ export async function runOnContainers(
       write(what);
       deeds.push(what);
     };
-    const harm = () => randomHarmToContainers(project, { seed, forMs, did });
-    return { ...(await composedTrial(project, { harm, seed, habits: HABITS, journal, note })), deeds };
+    const injectFaults = () => injectRandomContainerFaults(project, { seed, forMs, did });
+    return { ...(await composedTrial(project, { injectFaults, seed, habits: HABITS, journal, note })), deeds };
   } finally {
     await save(folder, await project.compose("logs", "--no-color", "--timestamps"));
     await project.compose("down", "--volumes", "--timeout", "15");

@@ -5,9 +5,9 @@ import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
 import { depthsOf } from "../support/composed-depths.ts";
 import { type ComposedShop, openComposedShop } from "../support/composed-shop.ts";
-import { type Container, composeProject, docker, serviceOf } from "../support/compose-project.ts";
+import { composeProject, type Container, docker, serviceOf } from "../support/compose-project.ts";
 import { composedTrial } from "../support/composed-trial.ts";
-import { harmToContainers } from "./harm.ts";
+import { injectContainerFaults } from "./faults.ts";
 
 const project = composeProject({
   name: "order-delivery-test",
@@ -148,7 +148,7 @@ test("what a slow health check leaves behind does not end the sessions of a data
 
 test("containers killed, paused, cut off from their database and scaled under load: every rule is kept", async () => {
   const verdict = await composedTrial(project, {
-    harm: () => harmToContainers(project),
+    injectFaults: () => injectContainerFaults(project),
     seed: 1,
     habits: { ordersPerSecond: 8, inFlight: 16 },
   });

@@ -138,8 +138,10 @@ describe("races", () => {
 
   test("of a thousand orders at once for the last twenty items twenty are served and the rest are cancelled", async () => {
     const scarce = await newProduct(shop, 20);
-    const people = await Promise.all(Array.from({ length: 10 }, () => shop.newCustomer()));
-    await Promise.all(Array.from({ length: 1_000 }, (_, index) => placeOrder(people[index % 10] as Shop, scarce, 1)));
+    const customers = await Promise.all(Array.from({ length: 10 }, () => shop.newCustomer()));
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) => placeOrder(customers[index % 10] as Shop, scarce, 1)),
+    );
     const books = await shop.booksBalance();
     expect(books.products.find(({ id }) => id === scarce)).toMatchObject({ stock: 0, ordered: 20 });
   }, 180_000);

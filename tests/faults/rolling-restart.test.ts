@@ -216,12 +216,12 @@ describe("under load from all sides, while the keys of tokens are rotated", () =
   );
 
   test("calls were refused as late no more often while processes stopped than before, as this machine goes", () => {
-    const harmed = stretchOf(stopsFrom.atMs, theLoad().called.slice(stopsFrom.call));
+    const faulted = stretchOf(stopsFrom.atMs, theLoad().called.slice(stopsFrom.call));
     expect(stops.length).toBeGreaterThanOrEqual(2 * serviceNames.length);
     process.stdout.write(
-      `late: ${baseline.late.length} in ${baseline.calls} calls before, ${harmed.late.length} in ${harmed.calls} while processes stopped\n`,
+      `late: ${baseline.late.length} in ${baseline.calls} calls before, ${faulted.late.length} in ${faulted.calls} while processes stopped\n`,
     );
-    expect(excessOver(baseline, harmed, stops)).toEqual([]);
+    expect(excessOver(baseline, faulted, stops)).toEqual([]);
   });
 
   test("two minutes after it was made the new key signs, and no token has been refused", async () => {

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { plantRepository } from "./planted.ts";
+import { seedRepository } from "./seeded-repository.ts";
 
 const lineOf = (columns: number): string => `export const a = "${"x".repeat(columns - 24)}" + b;\n`;
 
 test("the formatter reports quotes, semicolons, indentation and lines over 120 columns, and leaves prose alone", async () => {
-  await using repository = await plantRepository([".oxfmtrc.json"], {
+  await using repository = await seedRepository([".oxfmtrc.json"], {
     "shared/runtime/src/indentation.ts": "export function a() {\n    return 1;\n}\n",
     "shared/runtime/src/line.ts": lineOf(121),
     "shared/runtime/src/quotes.ts": "export const a = 'b';\n",

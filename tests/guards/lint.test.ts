@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type Layer, LAYERS } from "./lint/layers.ts";
 import plugin from "./lint/plugin.ts";
-import { CODE_TO_LINT } from "./planted-code.ts";
-import { plantRepository } from "./planted.ts";
+import { CODE_TO_LINT } from "./seeded-code.ts";
+import { seedRepository } from "./seeded-repository.ts";
 import { REPOSITORY, trackedFiles } from "./repository.ts";
 
-/** `path:line` of every report and of every planted breach, by rule. */
+/** `path:line` of every report and of every seeded breach, by rule. */
 type ReportedBreaches = ReadonlyMap<string, readonly string[]>;
 
 interface Diagnostic {
@@ -31,7 +31,7 @@ const breaches = Object.entries(CODE_TO_LINT).flatMap(([path, code]) =>
     return rule === undefined ? [] : [{ rule, place: `${path}:${index + 1}`, text }];
   }),
 );
-const planted = placesOf(breaches);
+const seeded = placesOf(breaches);
 const settings = Bun.JSONC.parse(await Bun.file(join(REPOSITORY, ".oxlintrc.json")).text()) as Settings;
 const rulesTurnedOn = [settings, ...settings.overrides].flatMap(({ rules }) =>
   Object.entries(rules).filter(([, setting]) => setting !== "off"),
@@ -41,10 +41,7 @@ let diagnostics: readonly Diagnostic[];
 let reported: ReportedBreaches;
 
 beforeAll(async () => {
-  await using repository = await plantRepository(
-    [".oxlintrc.json", "tsconfig.json", "tests/guards/lint"],
-    CODE_TO_LINT,
-  );
+  await using repository = await seedRepository([".oxlintrc.json", "tsconfig.json", "tests/guards/lint"], CODE_TO_LINT);
   const folders = ["services", "shared", "deploy", "tests/e2e", "tests/sim"];
   const { exitCode, output } = await repository.run("oxlint/bin/oxlint", "--format=json", ...folders);
   expect(exitCode).toBe(1);
@@ -54,25 +51,25 @@ beforeAll(async () => {
   );
 });
 
-test.each([...planted])("lint reports each breach of %s", (rule, places) => {
+test.each([...seeded])("lint reports each breach of %s", (rule, places) => {
   expect(reported.get(rule)).toEqual(places);
 });
 
 test("lint reports nothing else", () => {
-  expect([...reported.keys()].toSorted()).toEqual([...planted.keys()].toSorted());
+  expect([...reported.keys()].toSorted()).toEqual([...seeded.keys()].toSorted());
 });
 
-describe("a breach is planted in tests/guards/planted-code.ts", () => {
+describe("a breach is seeded in tests/guards/seeded-code.ts", () => {
   test("of every rule that .oxlintrc.json turns on by name", () => {
     expect(rulesTurnedOn.length).toBeGreaterThan(20);
-    expect(rulesTurnedOn.map(([name]) => codeOf(name)).filter((code) => !planted.has(code))).toEqual([]);
+    expect(rulesTurnedOn.map(([name]) => codeOf(name)).filter((code) => !seeded.has(code))).toEqual([]);
   });
 
   test("of every rule of the repository's own, and each is turned on", () => {
     const names = Object.keys(plugin.rules).map((name) => `${plugin.meta.name}/${name}`);
     const turnedOn = new Set(rulesTurnedOn.map(([name]) => name));
     expect(names.length).toBeGreaterThan(4);
-    expect(names.filter((name) => !turnedOn.has(name) || !planted.has(codeOf(name)))).toEqual([]);
+    expect(names.filter((name) => !turnedOn.has(name) || !seeded.has(codeOf(name)))).toEqual([]);
   });
 
   test("of every property that tests may not use", () => {
@@ -119,7 +116,7 @@ describe("the table of layers", () => {
   });
 });
 
-/** What planted files of a layer were refused: paths of modules of ours, and names of packages. */
+/** What seeded files of a layer were refused: paths of modules of ours, and names of packages. */
 function refusedTo(layer: Layer): readonly string[] {
   return diagnostics
     .filter(({ code, filename }) => code === "shop(import-layers)" && layerOf(filename) === layer)

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { plantRepository } from "./planted.ts";
+import { seedRepository } from "./seeded-repository.ts";
 import { REPOSITORY } from "./repository.ts";
 
 /** A line that ends in `// FLAG CODE` is an error of that code, and is none without that flag of tsconfig.json. */
@@ -59,7 +59,7 @@ const EXPECTED = CARELESS.split("\n").flatMap((text, index) => {
 const NO_CHECKS = new Set(["noEmit", "allowImportingTsExtensions", "isolatedModules", "skipLibCheck"]);
 
 test("the type checker reports a wrong type and each carelessness that strictness is for", async () => {
-  await using repository = await plantRepository(["tsconfig.json"], {
+  await using repository = await seedRepository(["tsconfig.json"], {
     "shared/runtime/src/careless.ts": CARELESS,
     "shared/runtime/src/options.ts": OPTIONS,
   });
@@ -72,12 +72,12 @@ test("the type checker reports a wrong type and each carelessness that strictnes
   expect(exitCode).not.toBe(0);
 });
 
-test("a carelessness is planted for every check that tsconfig.json turns on", async () => {
+test("a carelessness is seeded for every check that tsconfig.json turns on", async () => {
   const { compilerOptions } = Bun.JSONC.parse(await Bun.file(join(REPOSITORY, "tsconfig.json")).text()) as {
     readonly compilerOptions: Readonly<Record<string, unknown>>;
   };
   const checks = Object.keys(compilerOptions).filter((name) => compilerOptions[name] === true && !NO_CHECKS.has(name));
   expect(checks.length).toBeGreaterThan(8);
-  const planted = new Set(EXPECTED.map(({ flag }) => flag));
-  expect(checks.filter((name) => !planted.has(name))).toEqual([]);
+  const seeded = new Set(EXPECTED.map(({ flag }) => flag));
+  expect(checks.filter((name) => !seeded.has(name))).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { plantRepository } from "./planted.ts";
+import { seedRepository } from "./seeded-repository.ts";
 
 const FILES = {
-  "package.json": JSON.stringify({ name: "planted", private: true, workspaces: ["services/*"] }),
+  "package.json": JSON.stringify({ name: "seeded", private: true, workspaces: ["services/*"] }),
   "tsconfig.json": JSON.stringify({
     compilerOptions: { module: "preserve", allowImportingTsExtensions: true, noEmit: true },
   }),
@@ -52,7 +52,7 @@ interface Report {
 }
 
 async function findings(...options: readonly string[]): Promise<readonly string[]> {
-  await using repository = await plantRepository(["knip.json"], FILES);
+  await using repository = await seedRepository(["knip.json"], FILES);
   const { exitCode, output } = await repository.run("knip/bin/knip.js", "--reporter=json", ...options);
   expect(exitCode).toBe(1);
   const { issues }: Report = JSON.parse(output);

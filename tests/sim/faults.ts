@@ -3,7 +3,7 @@ import { placeOf } from "../chaos/rules/evidence.ts";
 import { atFirstTries, atKeys } from "./failing-handlers.ts";
 import type { World } from "./world.ts";
 
-/** Harm that comes to the system from time to time, beside what befalls single steps. */
+/** Faults that strike the system from time to time, beside those of single steps. */
 export interface WorldFault {
   readonly name: string;
   /** The part of the runs that it is in, unless it is the usual one. */
@@ -177,17 +177,17 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
   {
     name: "poison messages",
     ...{ part: 0.2, everyMs: 4_000 },
-    strike: (world) => world.poisons.plant(anyService(world)),
+    strike: (world) => world.poisons.inject(anyService(world)),
   },
   {
     name: "duplicates",
     everyMs: 300,
-    strike({ scheduler, kafka, planted }) {
+    strike({ scheduler, kafka, injected }) {
       // After a loss relays are the only ones who write, or what others fill a partition with would hide it.
       if (kafka.wipes > 0) return;
       // A copy of what has come just now may stand in one batch with it.
       const record = scheduler.pick(scheduler.chance(0.5) ? kafka.recent : kafka.records());
-      if (record === undefined || planted.has(placeOf(kafka.inHistory(record)))) return;
+      if (record === undefined || injected.has(placeOf(kafka.inHistory(record)))) return;
       kafka.appendRaw(record.topic, record.partition, record.key, record.value);
       scheduler.note(`a copy of ${placeOf(record)} comes behind it`);
     },
@@ -214,18 +214,18 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
   {
     name: "unreadable records",
     everyMs: 1_500,
-    strike({ scheduler, kafka, planted }) {
+    strike({ scheduler, kafka, injected }) {
       if (kafka.wipes > 0) return;
       const topic = scheduler.pick(topics) ?? "order.events";
       const partition = kafka.partitionOf(String(scheduler.random()));
       const record = kafka.appendRaw(topic, partition, "unreadable", scheduler.pick(UNREADABLE) ?? null);
-      planted.add(placeOf(kafka.inHistory(record)));
+      injected.add(placeOf(kafka.inHistory(record)));
       scheduler.note(`an unreadable record is at ${placeOf(record)}`);
     },
   },
   {
     name: "a service away for minutes",
-    // Minutes take as long to play as many seconds of harm.
+    // Minutes take as long to play as many seconds of faults.
     ...{ part: 0.1, everyMs: 3_000 },
     async strike(world) {
       const { scheduler } = world;
@@ -256,7 +256,7 @@ export const WORLD_FAULTS: readonly WorldFault[] = [
 ];
 
 /** Has the faults come, each on its own, until it is told to end. @returns how to tell it */
-export function doHarm(world: World, faults: readonly WorldFault[]): () => void {
+export function injectFaults(world: World, faults: readonly WorldFault[]): () => void {
   const { scheduler } = world;
   let isOver = false;
   const next = (fault: WorldFault) => {

@@ -1,5 +1,5 @@
-import type { Person, Told } from "../chaos/load/person.ts";
-import type { Cast } from "../chaos/load/load.ts";
+import type { LoadClient, Told } from "../chaos/load/client.ts";
+import type { Actors } from "../chaos/load/load.ts";
 import type { Breach } from "../chaos/rules/rules.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -11,9 +11,9 @@ const MOST = 1_000;
 
 /**
  * When all has come to rest: orders for all that is left of each product but the first, which must have it, and then for one more, which must not.
- * A limit that is one off shows nowhere else while people order by chance.
+ * A limit that is one off shows nowhere else while clients order by chance.
  */
-export async function lastOrders(scheduler: Scheduler, { customers, productIds }: Cast): Promise<readonly Breach[]> {
+export async function lastOrders(scheduler: Scheduler, { customers, productIds }: Actors): Promise<readonly Breach[]> {
   const [customer] = customers;
   if (customer === undefined) return [];
   const breaches: Breach[] = [];
@@ -35,13 +35,13 @@ export async function lastOrders(scheduler: Scheduler, { customers, productIds }
 }
 
 /** @returns undefined when it has been withdrawn */
-async function stockOf(customer: Person, productId: string): Promise<number | undefined> {
+async function stockOf(customer: LoadClient, productId: string): Promise<number | undefined> {
   const { body, status } = await customer.call("GET", `/api/products/${productId}`, { expects: [200, 404] });
   return status === 200 ? Number(body["stock"]) : undefined;
 }
 
 /** @returns why the order was cancelled, or how far it has come */
-async function buy(scheduler: Scheduler, customer: Person, productId: string, quantity: number): Promise<string> {
+async function buy(scheduler: Scheduler, customer: LoadClient, productId: string, quantity: number): Promise<string> {
   const json = { items: [{ productId, quantity }], deliveryAddress: `the last ${quantity} of ${productId}` };
   const key = `last-${productId}-${quantity}-${scheduler.now}`;
   const { body, status } = await customer.call("POST", "/api/orders", { json, key });

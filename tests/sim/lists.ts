@@ -1,4 +1,4 @@
-import type { Person, Told } from "../chaos/load/person.ts";
+import type { LoadClient, Told } from "../chaos/load/client.ts";
 import type { Breach } from "../chaos/rules/rules.ts";
 
 /** Few, so that there are several pages. */
@@ -10,7 +10,7 @@ interface Item {
 }
 
 /** A list of the API read page by page. @returns undefined when a page was not answered */
-async function readAll(reader: Person, path: string): Promise<readonly string[] | undefined> {
+async function readAll(reader: LoadClient, path: string): Promise<readonly string[] | undefined> {
   const ids: string[] = [];
   let cursor = "";
   for (let page = 0; page < MOST_PAGES; page += 1) {
@@ -29,7 +29,11 @@ async function readAll(reader: Person, path: string): Promise<readonly string[] 
  * I8: a list read page by page has each row that its reader may see once, and no other.
  * @param expected their ids
  */
-export async function judgeList(reader: Person, path: string, expected: readonly string[]): Promise<readonly Breach[]> {
+export async function judgeList(
+  reader: LoadClient,
+  path: string,
+  expected: readonly string[],
+): Promise<readonly Breach[]> {
   const ids = await readAll(reader, path);
   if (ids?.toSorted().join() === expected.toSorted().join()) return [];
   const shown =

@@ -1,7 +1,7 @@
 import { type Habits, usualHabits } from "../chaos/load/load.ts";
 import { seeded } from "../support/seeded.ts";
 import { WORLD_FAULTS, type WorldFault } from "./faults.ts";
-import { STEP_FAULTS, type StepFault } from "./trouble.ts";
+import { STEP_FAULTS, type StepFault } from "./fault-rates.ts";
 import type { Limits } from "./limits.ts";
 
 /** What is done in a run. */
@@ -20,8 +20,8 @@ export interface Plan {
   readonly stocks: readonly [plenty: number, ...others: number[]];
   /** Whether the work that services do beside requests and messages is left out, so that nothing makes good what a message did not bring about. */
   readonly withoutBackground: boolean;
-  /** For how long harm is done, in simulated milliseconds. */
-  readonly harmMs: number;
+  /** For how long faults are injected, in simulated milliseconds. */
+  readonly faultsForMs: number;
   /** How long it may take until all has come to rest after that, in simulated milliseconds. */
   readonly quietWithinMs: number;
 }
@@ -33,7 +33,7 @@ export const FAULT_NAMES: readonly string[] = [...STEP_FAULTS, ...WORLD_FAULTS.m
 
 /** Each fault is in two runs of five: what all of them together would hide, few of them show. */
 const PART_OF_FAULTS = 0.4;
-const MORE_HARM_MS = 5_000;
+const MORE_FAULTS_MS = 5_000;
 /** A service that comes back after minutes finds sagas that only their timers end, and not every loss in a topic of two writers is noticed. */
 const NEEDING_BACKGROUND = ["a service away for minutes", "lost data of the broker"];
 const WITHOUT_BACKGROUND_PART = 0.3;
@@ -42,7 +42,7 @@ const WATCHED_PART = 0.4;
 const WATCHED = 3;
 
 /**
- * The plan of a seed: which faults there are, how often, and what people do.
+ * The plan of a seed: which faults there are, how often, and what clients do.
  * @param chosen the names of the faults, in place of those that the seed would draw
  */
 export function planOf(seed: number, chosen?: readonly string[]): Plan {
@@ -70,7 +70,7 @@ export function planOf(seed: number, chosen?: readonly string[]): Plan {
     intensity: between(0.5, 3),
     worldFaults: WORLD_FAULTS.filter(({ name }) => faults.has(name)),
     // A message that has failed is tried again after five seconds, and is to fail then, too.
-    harmMs: between(5_000, 10_000) + (faults.has("failing handlers") ? MORE_HARM_MS : 0),
+    faultsForMs: between(5_000, 10_000) + (faults.has("failing handlers") ? MORE_FAULTS_MS : 0),
     quietWithinMs: QUIET_WITHIN_MS,
   };
   const limit = (part: number, low: number, high: number) => {
@@ -91,7 +91,7 @@ export function planOf(seed: number, chosen?: readonly string[]): Plan {
   };
 }
 
-/** The faults of a plan, for a person. */
+/** The faults of a plan, for a loadClient. */
 export const faultsOf = ({ stepFaults, worldFaults }: Plan): readonly string[] => [
   ...stepFaults,
   ...worldFaults.map(({ name }) => name),

@@ -32,7 +32,7 @@ export class Poisons {
   }
 
   /** Has one of the messages that a service handles next be poison, unless there was one before. */
-  plant(service: ServiceName): void {
+  inject(service: ServiceName): void {
     if (this.#all.some((poison) => poison.service === service)) return;
     this.#all.push({ service, messageId: undefined, crashes: 0, isCured: false });
     this.#scheduler.note(`one of the next messages of ${service} is poison`);

@@ -7,7 +7,7 @@ import { createParticipant, type Participant, type RunningParticipant } from "@s
 import { simulatedBroker } from "./broker/broker.ts";
 import type { Kafka } from "./broker/kafka.ts";
 import type { Limits } from "./limits.ts";
-import type { Mischief } from "./mischief.ts";
+import type { FaultInjector } from "./fault-injector.ts";
 import type { Poisons } from "./poison.ts";
 import { clockOf, Process, seededIds } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -18,7 +18,7 @@ import type { Store } from "./store/store.ts";
 export interface RunEnvironment {
   readonly scheduler: Scheduler;
   readonly kafka: Kafka;
-  readonly mischief: Mischief;
+  readonly injector: FaultInjector;
   readonly poisons: Poisons;
   readonly limits: Limits;
 }
@@ -73,7 +73,7 @@ export class Replica {
   }
 
   start(): void {
-    const { scheduler, kafka, mischief, poisons, limits } = this.#around;
+    const { scheduler, kafka, injector, poisons, limits } = this.#around;
     this.#isMeantToRun = true;
     this.#lives += 1;
     const process = new Process(`${this.name}.${this.#lives}`);
@@ -81,7 +81,7 @@ export class Replica {
     const clock = clockOf(process, scheduler);
     const crash = () => this.crash();
     const database = simulatedDatabase({
-      ...{ process, store: this.#store, scheduler, mischief, crash },
+      ...{ process, store: this.#store, scheduler, injector, crash },
       connections: limits.connections,
     });
     const logger = createLogger({
@@ -89,7 +89,7 @@ export class Replica {
       write: (line) => scheduler.note(`${process.name}: says ${describe(line)}`),
     });
     const metrics = createMetrics();
-    const around = { process, kafka, scheduler, mischief, crash, clock, logger, metrics };
+    const around = { process, kafka, scheduler, injector, crash, clock, logger, metrics };
     const broker = simulatedBroker({ ...around, maxBatch: limits.handled });
     const running = createParticipant(poisons.within(this.participant, process, crash), {
       ...{ databaseUrl: "postgres://simulated", driver: database.driver, broker, verifier, clock, logger, metrics },

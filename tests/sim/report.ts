@@ -23,7 +23,7 @@ export class Judged {
   }
 }
 
-/** A verdict in lines for a person: the rules that were broken, the last steps that had to do with their orders, and how to see it again. */
+/** A verdict in lines for a loadClient: the rules that were broken, the last steps that had to do with their orders, and how to see it again. */
 export function describe({ seed, breaches, trace, orders, tookMs }: Verdict): readonly string[] {
   const rules = [...new Set(breaches.map(({ rule }) => rule))].toSorted();
   const about = new Set(breaches.flatMap(({ orderId }) => (orderId === undefined ? [] : [orderId.slice(-6)])));

@@ -26,7 +26,7 @@ describe("the simulation", () => {
       const { judged, trace } = await simulate(stores, planOf(seed, ["lost data of the broker"]));
       return { judged, isLost: trace.some((line) => line.includes("the broker has lost all that it had")) };
     };
-    // Whether it strikes while harm is done is left to the seed.
+    // Whether it strikes while faults are injected is left to the seed.
     const found = new Map<boolean, readonly string[]>();
     for (let seed = 1; found.size < 2 && seed <= 12; seed += 1) {
       const { isLost, judged } = await judgedBy(seed);

@@ -1,12 +1,12 @@
-import { type Cast, runLoad } from "../chaos/load/load.ts";
+import { type Actors, runLoad } from "../chaos/load/load.ts";
 import { ALL_RULES, type Breach, judge, type Rule } from "../chaos/rules/rules.ts";
-import { doHarm } from "./faults.ts";
-import { replayLetter, simulatedPerson } from "./people.ts";
+import { injectFaults } from "./faults.ts";
+import { replayLetter, simulatedClient } from "./clients.ts";
 import type { Plan } from "./plan.ts";
 import { isPlaced } from "../chaos/rules/promises.ts";
 import { lastOrders } from "./last-orders.ts";
 import { judgeList } from "./lists.ts";
-import { keepShop } from "./shopkeeper.ts";
+import { churnCatalogue } from "./catalogue-churn.ts";
 import { type Stores, World } from "./world.ts";
 
 export interface Verdict {
@@ -76,22 +76,25 @@ interface Rest {
   readonly atRest: readonly Breach[];
 }
 
-async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFaults, stocks }: Plan): Promise<Rest> {
-  const { scheduler, trouble } = world;
+async function play(
+  world: World,
+  { seed, habits, faultsForMs, quietWithinMs, worldFaults, stocks }: Plan,
+): Promise<Rest> {
+  const { scheduler, injector } = world;
   for (const replica of world.replicas) replica.start();
-  const cast = await assemble(world, stocks);
+  const actors = await assemble(world, stocks);
   const giveUp = new AbortController();
-  const harmDone = new AbortController();
-  const shop = keepShop(scheduler, cast.admin, cast.productIds, harmDone.signal);
-  const customers = runLoad(cast, habits, seed, harmDone.signal, giveUp.signal, (ms) =>
+  const faultsDone = new AbortController();
+  const shop = churnCatalogue(scheduler, actors.admin, actors.productIds, faultsDone.signal);
+  const customers = runLoad(actors, habits, seed, faultsDone.signal, giveUp.signal, (ms) =>
     scheduler.sleep(ms >= 100 ? Math.max(ms, scheduler.leastSleepMs) : ms),
   );
   const load = Promise.all([customers, shop]).then(([unanswered]) => unanswered);
-  trouble.begin();
-  const endHarm = doHarm(world, worldFaults);
-  await scheduler.sleep(harmMs);
-  endHarm();
-  harmDone.abort();
+  injector.begin();
+  const endFaults = injectFaults(world, worldFaults);
+  await scheduler.sleep(faultsForMs);
+  endFaults();
+  faultsDone.abort();
   await untilPoisonIsFound(world);
   world.heal();
   await world.untilAllAreBack();
@@ -104,9 +107,9 @@ async function play(world: World, { seed, habits, harmMs, quietWithinMs, worldFa
   const poisonFound = await operator;
   const unanswered = await load;
   // Where clocks are wrong an order may time out.
-  const last = drainedAfterMs === undefined || world.mayTimeOut ? [] : await lastOrders(scheduler, cast);
+  const last = drainedAfterMs === undefined || world.mayTimeOut ? [] : await lastOrders(scheduler, actors);
   if (last.length === 0) await untilQuiet(world, scheduler.now + quietWithinMs, load);
-  const lists = drainedAfterMs === undefined ? [] : await judgeLists(world, cast);
+  const lists = drainedAfterMs === undefined ? [] : await judgeLists(world, actors);
   const toldBefore = scheduler.now + TOLD_WITHIN_MS;
   const untold = () => scheduler.look(() => world.watchers.judge(world.stores.of("order").monitor));
   while (scheduler.now < toldBefore && (await untold()).length > 0) await scheduler.sleep(LOOK_MS);
@@ -128,12 +131,12 @@ async function untilPoisonIsFound(world: World): Promise<void> {
 
 /** An admin who replays what became a dead letter as poison, until told to stop. @returns the ids of those messages */
 async function replayPoison(world: World, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const { scheduler, trouble: mischief, replicasOf } = world;
+  const { scheduler, injector, replicasOf } = world;
   const found = new Set((await world.poisonLetters(false)).map(({ messageId }) => messageId));
   while (!signal.aborted) {
     for (const { service, id, messageId } of await world.poisonLetters(true)) {
       found.add(messageId);
-      await replayLetter({ scheduler, mischief, replicasOf }, service, id);
+      await replayLetter({ scheduler, injector, replicasOf }, service, id);
     }
     await scheduler.sleep(REPLAY_PAUSE_MS);
   }
@@ -159,7 +162,7 @@ async function untilQuiet(world: World, until: number, load: Promise<unknown>): 
 /** What the lists show of all that there is. */
 async function judgeLists(
   { scheduler, stores }: World,
-  { admin, customers, riders }: Cast,
+  { admin, customers, riders }: Actors,
 ): Promise<readonly Breach[]> {
   const idsOf = async (service: "order" | "delivery" | "orchestrator", rows: string) => {
     const found = await scheduler.look(async () =>
@@ -188,15 +191,18 @@ const idOf = (tail: string) => `00000000-0000-7000-8000-${tail.padStart(12, "0")
  * Everybody who takes part, and products that can be ordered.
  * @param stocks of each product, the first of which is always enough
  */
-export async function assemble(world: World, stocks: readonly number[]): Promise<Cast & Required<Pick<Cast, "admin">>> {
-  const { scheduler, trouble: mischief, replicasOf, journal } = world;
-  const network = { scheduler, mischief, replicasOf };
-  const person = (name: string, role: string, tail: string) =>
-    simulatedPerson(name, { role, id: idOf(tail) }, network, (entry) => {
+export async function assemble(
+  world: World,
+  stocks: readonly number[],
+): Promise<Actors & Required<Pick<Actors, "admin">>> {
+  const { scheduler, injector, replicasOf, journal } = world;
+  const network = { scheduler, injector, replicasOf };
+  const loadClient = (name: string, role: string, tail: string) =>
+    simulatedClient(name, { role, id: idOf(tail) }, network, (entry) => {
       journal.push(entry);
       if (isPlaced(entry) && entry.orderId !== undefined) world.watchers.watch(entry.orderId, `${role} ${idOf(tail)}`);
     });
-  const admin = person("admin", "admin", "a1");
+  const admin = loadClient("admin", "admin", "a1");
   const productIds: string[] = [];
   for (const [index, stock] of stocks.entries()) {
     const json = { name: `Product ${index}`, price: 1_000, currency: "KRW", stock };
@@ -214,8 +220,10 @@ export async function assemble(world: World, stocks: readonly number[]): Promise
   }
   return {
     admin,
-    customers: CUSTOMER_TAILS.map((tail, index) => person(`customer${index === 0 ? "" : index + 1}`, "customer", tail)),
-    riders: [person("rider", "rider", "d1"), person("rider2", "rider", "d2")],
+    customers: CUSTOMER_TAILS.map((tail, index) =>
+      loadClient(`customer${index === 0 ? "" : index + 1}`, "customer", tail),
+    ),
+    riders: [loadClient("rider", "rider", "d1"), loadClient("rider2", "rider", "d2")],
     productIds,
     plenty: productIds[0] ?? "",
   };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Person } from "../chaos/load/person.ts";
+import type { LoadClient } from "../chaos/load/client.ts";
 import { assemble } from "./simulate.ts";
-import { simulatedPerson } from "./people.ts";
+import { simulatedClient } from "./clients.ts";
 import { Stores, World } from "./world.ts";
 
 setDefaultTimeout(240_000);
@@ -31,16 +31,16 @@ async function play(scenario: (shop: Awaited<ReturnType<typeof open>>) => Promis
 }
 
 async function open(world: World) {
-  const { scheduler, trouble: mischief, replicasOf } = world;
+  const { scheduler, injector, replicasOf } = world;
   for (const replica of world.replicas) replica.start();
   const { customers, riders, plenty } = await assemble(world, [1_000]);
   scheduler.leastSleepMs = LEAST_SLEEP_MS.usually;
   const [customer] = customers;
   if (customer === undefined) throw new Error("there is no customer");
-  const admin = simulatedPerson(
+  const admin = simulatedClient(
     "admin",
     { role: "admin", id: "00000000-0000-7000-8000-0000000000a1" },
-    { scheduler, mischief, replicasOf },
+    { scheduler, injector, replicasOf },
     () => undefined,
   );
   return {
@@ -69,7 +69,7 @@ async function open(world: World) {
   };
 }
 
-async function stateOf(customer: Person, orderId: string) {
+async function stateOf(customer: LoadClient, orderId: string) {
   const { body } = await customer.call("GET", `/api/orders/${orderId}`);
   return [body["status"], body["progress"], body["cancelReason"]];
 }

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import type { Breach } from "../chaos/rules/rules.ts";
-import type { Network } from "./people.ts";
+import type { Network } from "./clients.ts";
 
 /** An event of an order, as a watcher was told it. */
 interface Seen {
@@ -74,7 +74,7 @@ export class Watchers {
 
   /** One connection to any of the replicas, until the stream or its process ends. */
   #connect(watched: Watched, token: string): Promise<"ended" | "lost"> {
-    const { scheduler, mischief, replicasOf } = this.#network;
+    const { scheduler, injector, replicasOf } = this.#network;
     const replica = scheduler.pick(replicasOf("order"));
     const process = replica?.process;
     const app = replica?.app;
@@ -89,7 +89,7 @@ export class Watchers {
         ...(last !== undefined && { "last-event-id": String(last) }),
       };
       const path = `/api/orders/${watched.orderId}/events`;
-      scheduler.after(mischief.latencyMs(), process, `a watcher connects behind ${last ?? "nothing"}`, () => {
+      scheduler.after(injector.latencyMs(), process, `a watcher connects behind ${last ?? "nothing"}`, () => {
         void Promise.resolve(app.request(`http://shop.test${path}`, { headers }))
           .then((response) => this.#read(response, watched))
           .then(resolve, lost);

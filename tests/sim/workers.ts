@@ -13,7 +13,7 @@ export interface Told {
   readonly seed: number;
   /** The rules that it was judged by. */
   readonly judged: readonly Rule[];
-  /** What broke a rule, for a person; undefined when every rule held. */
+  /** What broke a rule, for a loadClient; undefined when every rule held. */
   readonly broken: readonly string[] | undefined;
 }
 

@@ -20,7 +20,7 @@ import { type Failing, failingAtTimes } from "./failing-handlers.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Store } from "./store/store.ts";
 import { Watchers } from "./watchers.ts";
-import { type StepFault, Trouble } from "./trouble.ts";
+import { RatedFaultInjector, type StepFault } from "./fault-rates.ts";
 
 const PARTICIPANTS: readonly Participant[] = [orderService, productService, deliveryService, orchestratorService];
 
@@ -89,25 +89,25 @@ export interface WorldOptions {
 export class World {
   readonly scheduler: Scheduler;
   readonly kafka = new Kafka();
-  readonly trouble: Trouble;
+  readonly injector: RatedFaultInjector;
   readonly poisons: Poisons;
   readonly stores: Stores;
   readonly replicas: readonly Replica[];
   readonly journal: Entry[] = [];
   readonly watchers: Watchers;
   /** Where unreadable records were put, by the broker's history. */
-  readonly planted = new Set<string>();
+  readonly injected = new Set<string>();
 
   constructor(stores: Stores, options: WorldOptions) {
     const { seed, replicas, stepFaults, intensity, limits = PRODUCT_LIMITS, withoutBackground = false } = options;
     this.stores = stores;
     this.scheduler = new Scheduler(seed);
-    this.trouble = new Trouble(this.scheduler, stepFaults, intensity);
+    this.injector = new RatedFaultInjector(this.scheduler, stepFaults, intensity);
     this.poisons = new Poisons(this.scheduler);
     const around = {
-      ...{ scheduler: this.scheduler, kafka: this.kafka, mischief: this.trouble, poisons: this.poisons, limits },
+      ...{ scheduler: this.scheduler, kafka: this.kafka, injector: this.injector, poisons: this.poisons, limits },
     };
-    const network = { scheduler: this.scheduler, mischief: this.trouble, replicasOf: this.replicasOf };
+    const network = { scheduler: this.scheduler, injector: this.injector, replicasOf: this.replicasOf };
     this.watchers = new Watchers(network, options.watched ?? 0);
     this.replicas = PARTICIPANTS.map((each) => {
       const participant = failingAtTimes(each, () => this.failing);
@@ -132,9 +132,9 @@ export class World {
   replicasOf = (service: string): readonly Replica[] =>
     this.replicas.filter(({ participant }) => participant.name === service);
 
-  /** Ends what harm lasts. */
+  /** Ends lasting faults. */
   heal(): void {
-    this.trouble.end();
+    this.injector.end();
     this.failing = undefined;
     this.kafka.isAway = this.kafka.isComingBackEmpty;
     for (const store of this.stores.all) store.isAway = false;
@@ -267,16 +267,16 @@ export class World {
    * The unreadable records that the broker still has, and the dead letters but for those of unreadable records that it has lost: of these each
    * service may have set aside some.
    */
-  #plantedAndBuried(letters: Evidence["deadLetters"]): Pick<Evidence, "planted" | "deadLetters"> {
-    const { kafka, planted } = this;
-    if (kafka.wipes === 0) return { planted, deadLetters: letters };
+  #injectedAndDeadLettered(letters: Evidence["deadLetters"]): Pick<Evidence, "injected" | "deadLetters"> {
+    const { kafka, injected } = this;
+    if (kafka.wipes === 0) return { injected, deadLetters: letters };
     const places = new Set(kafka.records().map((record) => placeOf(kafka.inHistory(record))));
-    const atSamePlace = new Set([...planted].map(kafka.placeSinceLoss));
+    const atSamePlace = new Set([...injected].map(kafka.placeSinceLoss));
     const now = letters.map((letter) => kafka.inHistory(letter));
     return {
-      planted: planted.intersection(places),
+      injected: injected.intersection(places),
       deadLetters: now.filter(
-        (letter) => planted.has(placeOf(letter)) || !atSamePlace.has(kafka.placeSinceLoss(placeOf(letter))),
+        (letter) => injected.has(placeOf(letter)) || !atSamePlace.has(kafka.placeSinceLoss(placeOf(letter))),
       ),
     };
   }
@@ -302,11 +302,11 @@ export class World {
       PARTICIPANTS.map(({ name }) => readMessages(name, this.stores.of(name).monitor)),
     );
     const letters = messages.flatMap(({ deadLetters }) => deadLetters);
-    const { planted, deadLetters } = this.#plantedAndBuried(letters);
+    const { injected, deadLetters } = this.#injectedAndDeadLettered(letters);
     return {
       ...{
         journal: this.journal,
-        planted,
+        injected,
         broughtForward: new Set([...this.kafka.late].map(idOf)),
         tooLate: new Set(this.kafka.history().map(placeOf)).difference(this.#onTime),
         drainedAfterMs,

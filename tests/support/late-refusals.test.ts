@@ -40,7 +40,7 @@ describe("late refusals", () => {
     const times = (count: number) => Array.from({ length: count }, (_, index) => lateAt("order", index * 10_000));
     expect(excessOver(stretch([]), stretch(times(3)), [])).toEqual([]);
     expect(excessOver(stretch([]), stretch(times(4)), [])).toEqual([
-      `${KIND}: 4 moments, 0.80 a thousand calls; 0.00 without harm, so at most 3 are the machine's`,
+      `${KIND}: 4 moments, 0.80 a thousand calls; 0.00 without faults, so at most 3 are the machine's`,
     ]);
   });
 

@@ -102,29 +102,29 @@ export function lateAtStop({ process, fromMs, untilMs }: Stop, late: readonly La
 }
 
 /**
- * Compares calls under harm with calls on the same machine without it, in two ways. Of all processes: the moments of each kind, by the number of calls.
+ * Compares calls under faults with calls on the same machine without it, in two ways. Of all processes: the moments of each kind, by the number of calls.
  * Of the processes that are being stopped, which a hanging handler would show at: the moments between signal and end, against as many milliseconds of
  * the same processes in the baseline.
  * @returns a sentence about each excess
  */
-export function excessOver(baseline: Stretch, harmed: Stretch, stops: readonly Stop[]): readonly string[] {
+export function excessOver(baseline: Stretch, faulted: Stretch, stops: readonly Stop[]): readonly string[] {
   const excess: string[] = [];
   const before = moments(baseline.late);
-  const after = moments(harmed.late);
+  const after = moments(faulted.late);
   const perThousand = (count: number, { calls }: Stretch) => ((count * 1_000) / Math.max(1, calls)).toFixed(2);
   for (const kind of new Set(after.map((moment) => moment.kind))) {
     const [was, is] = [before, after].map((all) => all.filter((moment) => moment.kind === kind).length) as [
       number,
       number,
     ];
-    const allowed = (FACTOR * was * harmed.calls) / Math.max(1, baseline.calls) + FEW;
+    const allowed = (FACTOR * was * faulted.calls) / Math.max(1, baseline.calls) + FEW;
     if (is > allowed)
       excess.push(
-        `${kind}: ${is} moments, ${perThousand(is, harmed)} a thousand calls; ${perThousand(was, baseline)} without harm, so at most ${Math.floor(allowed)} are the machine's`,
+        `${kind}: ${is} moments, ${perThousand(is, faulted)} a thousand calls; ${perThousand(was, baseline)} without faults, so at most ${Math.floor(allowed)} are the machine's`,
       );
   }
 
-  const atStops = stops.flatMap((stop) => moments(lateAtStop(stop, harmed.late)));
+  const atStops = stops.flatMap((stop) => moments(lateAtStop(stop, faulted.late)));
   const lasted = Math.max(1, baseline.untilMs - baseline.fromMs);
   const expected = stops
     .map(({ process, fromMs, untilMs }) => {

@@ -14,12 +14,12 @@ export const repeatedPosts: Fault = {
   mixes: false,
   habits: { timesPlaced: 3 },
   async strike(stage, turn) {
-    const harms = [
+    const faults = [
       () => killOne(stage, turn, turn.pick(participants.flatMap((name) => stage.replicasOf(name)))),
       () => postgresKilled.strike(stage, turn),
       () => brokerKilled.strike(stage, turn),
     ];
-    await turn.pick(harms)();
+    await turn.pick(faults)();
   },
 };
 

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
 import type { Fault, Turn } from "../fault.ts";
-import { tokenOf } from "../load/cast.ts";
-import { type Person, person } from "../load/person.ts";
+import { tokenOf } from "../load/actors.ts";
+import { type LoadClient, loadClient } from "../load/client.ts";
 import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
 
 const HOUR_MS = 3_600_000;
@@ -15,8 +15,8 @@ function setClocks({ system, clocks }: Stage, replicas: readonly string[], offse
 }
 
 /** Somebody who logs in now, and whose calls belong to no journal. */
-async function enter({ system }: Stage, name: string, url: string): Promise<Person> {
-  return person(name, url, await tokenOf(system.frontendUrl, name), () => undefined);
+async function enter({ system }: Stage, name: string, url: string): Promise<LoadClient> {
+  return loadClient(name, url, await tokenOf(system.frontendUrl, name), () => undefined);
 }
 
 /** A token of a clock that is off by 2 s must do. */

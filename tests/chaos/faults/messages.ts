@@ -145,13 +145,13 @@ function poisons(orderId: string | undefined): readonly Poison[] {
   ];
 }
 
-async function plant(producer: Producer, topic: Topic, { value, key }: Poison, turn: Turn): Promise<void> {
+async function inject(producer: Producer, topic: Topic, { value, key }: Poison, turn: Turn): Promise<void> {
   const [at] = await producer.send({
     topic,
     messages: [{ key: key === undefined ? crypto.randomUUID() : key, value }],
   });
   if (at?.baseOffset === undefined) throw new Error("Kafka does not say where it put a record");
-  turn.planted({ topic, partition: at.partition, offset: at.baseOffset });
+  turn.injected({ topic, partition: at.partition, offset: at.baseOffset });
 }
 
 export const poison: Fault = {
@@ -176,7 +176,7 @@ export const poison: Fault = {
       while (!turn.over.aborted) {
         const [newest] = await orders<{ id: string }[]>`select id from orders order by id desc limit 1`;
         const one = turn.pick(poisons(newest?.id));
-        await plant(producer, turn.pick(topics), one, turn);
+        await inject(producer, turn.pick(topics), one, turn);
         count += 1;
         await turn.wait(300);
       }

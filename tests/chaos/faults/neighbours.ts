@@ -2,7 +2,7 @@ import { topics } from "@shop/contracts/messages/define";
 import { ConfigResourceTypes } from "kafkajs";
 import postgres from "postgres";
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
-import { tokenOf } from "../load/cast.ts";
+import { tokenOf } from "../load/actors.ts";
 import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
 
 /** A session of the harness' own in the database of a service. */
@@ -135,7 +135,7 @@ export const strangersInKafka: Fault = {
         messages: [{ key: crypto.randomUUID(), value: "of another program" }],
       });
       if (at?.baseOffset === undefined) throw new Error("Kafka does not say where it put a record");
-      turn.planted({ topic, partition: at.partition, offset: at.baseOffset });
+      turn.injected({ topic, partition: at.partition, offset: at.baseOffset });
     }
     turn.did(`a transaction open on ${topics.length} topics`, topics.length);
     const group = turn.pick(participants);

@@ -1,5 +1,5 @@
 import { seeded } from "../../support/seeded.ts";
-import type { Person, Told } from "./person.ts";
+import type { LoadClient, Told } from "./client.ts";
 
 export interface Habits {
   readonly ordersPerSecond: number;
@@ -34,13 +34,13 @@ export const usualHabits: Habits = {
   orders: Number.POSITIVE_INFINITY,
 };
 
-export interface Cast {
-  readonly customers: readonly Person[];
-  readonly riders: readonly [Person, Person];
+export interface Actors {
+  readonly customers: readonly LoadClient[];
+  readonly riders: readonly [LoadClient, LoadClient];
   /** Who intervenes in some of the sagas, if anybody does. */
-  readonly admin?: Person;
+  readonly admin?: LoadClient;
   readonly productIds: readonly string[];
-  /** One of which there is always enough, and which nobody orders while harm is done. */
+  /** One of which there is always enough, and which nobody orders while faults are injected. */
   readonly plenty: string;
 }
 
@@ -53,7 +53,7 @@ export interface Cast {
  * @returns how many things that had to be answered were not, as sentences
  */
 export async function runLoad(
-  cast: Cast,
+  actors: Actors,
   habits: Habits,
   seed: number,
   until: AbortSignal,
@@ -62,7 +62,7 @@ export async function runLoad(
 ): Promise<readonly string[]> {
   const random = seeded(seed);
   const unanswered: string[] = [];
-  const [rider, otherRider] = cast.riders;
+  const [rider, otherRider] = actors.riders;
 
   /** Repeats a call until it is answered for good. 401 is for a moment in which two clocks disagree. */
   async function insist(what: string, call: () => Promise<Told>): Promise<Told | undefined> {
@@ -75,7 +75,7 @@ export async function runLoad(
     return undefined;
   }
 
-  async function deliveryOf(orderId: string, customer: Person): Promise<string | undefined> {
+  async function deliveryOf(orderId: string, customer: LoadClient): Promise<string | undefined> {
     for (let pauseMs = 250; !giveUp.aborted; pauseMs = Math.min(8_000, pauseMs * 2)) {
       const path = `/api/deliveries?orderId=${orderId}`;
       const list = await insist(`the list of deliveries of order ${orderId}`, () =>
@@ -115,7 +115,7 @@ export async function runLoad(
     if (fate === "waits" || fate === "cancelled") return;
     const deliveryId = await deliveryOf(orderId, customer);
     if (deliveryId === undefined) return;
-    const ride = (who: Person, verb: "claim" | "complete" | "fail" | "release") =>
+    const ride = (who: LoadClient, verb: "claim" | "complete" | "fail" | "release") =>
       insist(`the ${verb} of the delivery of order ${orderId}`, () =>
         who.call(
           verb === "release" ? "DELETE" : "PUT",
@@ -151,7 +151,7 @@ export async function runLoad(
 
   /** What must be refused, and what must show one's own orders alone. */
   async function pry(orderId: string, { customer, items, key }: Plan, json: object): Promise<void> {
-    const stranger = cast.customers.find((each) => each !== customer);
+    const stranger = actors.customers.find((each) => each !== customer);
     const other = { ...json, items: items.map((item) => ({ ...item, quantity: item.quantity + 1 })) };
     const notFound = { orderId, expects: [404] };
     if (stranger !== undefined) {
@@ -167,7 +167,7 @@ export async function runLoad(
 
   /** What an admin does to the saga of an order. */
   async function intervene(orderId: string, verb: "retry" | "cancel"): Promise<void> {
-    const { admin } = cast;
+    const { admin } = actors;
     const list = await admin?.call("GET", `/api/sagas?orderId=${orderId}`);
     const [found] = (list?.body["items"] ?? []) as readonly { readonly id: string }[];
     if (admin === undefined || found === undefined) return;
@@ -219,7 +219,7 @@ export async function runLoad(
     const whims = seeded((seed + 1) * WHIMS_APART + count);
     // The first numbers of seeds that are close to each other are, too.
     for (let drawn = 0; drawn < WARM_UP; drawn += 1) whims();
-    const following = oneOrder({ ...planOf(cast, habits, random, `${seed}-${count}`), whims });
+    const following = oneOrder({ ...planOf(actors, habits, random, `${seed}-${count}`), whims });
     inFlight.add(following);
     void following.finally(() => {
       inFlight.delete(following);
@@ -244,13 +244,13 @@ const WARM_UP = 16;
 
 interface Contest {
   readonly orderId: string;
-  readonly ride: (who: Person, verb: "claim" | "complete" | "fail" | "release") => Promise<unknown>;
+  readonly ride: (who: LoadClient, verb: "claim" | "complete" | "fail" | "release") => Promise<unknown>;
   readonly cancel: () => Promise<unknown>;
   readonly whims: () => number;
 }
 
 interface Plan {
-  readonly customer: Person;
+  readonly customer: LoadClient;
   readonly items: readonly { readonly productId: string; readonly quantity: number }[];
   readonly key: string;
   readonly fate: "cancelled" | "completed" | "failed" | "raced" | "contended" | "waits";
@@ -261,7 +261,7 @@ interface Plan {
 
 /** All that is left to chance is drawn here, in a fixed number of draws, so that a seed gives the same plans however the faults fall. */
 function planOf(
-  { customers, productIds }: Cast,
+  { customers, productIds }: Actors,
   habits: Habits,
   random: () => number,
   key: string,

@@ -3,7 +3,7 @@ import { type Accounts, readAccounts } from "@shop/local/accounts";
 import postgres from "postgres";
 import type { Entry } from "../load/journal.ts";
 import { type LedgerRow, readLedger } from "../stage/ledger.ts";
-import { participants, type ParticipantName, type Stage } from "../stage/stage.ts";
+import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
 import { readTopics, type TopicRecord } from "../stage/topics.ts";
 
 export interface OutboxRow {
@@ -41,7 +41,7 @@ export interface Evidence {
   readonly orderOfKey: ReadonlyMap<string, string>;
   readonly journal: readonly Entry[];
   /** Records of the harness' own: unreadable ones, which must become dead letters, … */
-  readonly planted: ReadonlySet<string>;
+  readonly injected: ReadonlySet<string>;
   /** … and ids of messages that it brought forward, so that their order says nothing. */
   readonly broughtForward: ReadonlySet<string>;
   /** Statuses that any call may be answered with by what was done, such as 401 where clocks disagree. */
@@ -58,7 +58,7 @@ export interface Evidence {
 
 export type Deeds = Pick<
   Evidence,
-  "journal" | "planted" | "broughtForward" | "drainedAfterMs" | "drainWithinMs" | "mayAnswer" | "mayTimeOut"
+  "journal" | "injected" | "broughtForward" | "drainedAfterMs" | "drainWithinMs" | "mayAnswer" | "mayTimeOut"
 >;
 
 /** The databases and the broker of a system, past all that is in between. */

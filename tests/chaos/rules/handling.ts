@@ -62,7 +62,7 @@ const HANDLERS: ReadonlyMap<string, readonly ServiceName[]> = new Map([
 ]);
 
 /** I7: what was published since the ledger is kept has been handled by each of its readers, or is one of their dead letters. */
-export function allHandled({ ledgers, records, deadLetters, planted, tooLate }: Evidence): readonly Breach[] {
+export function allHandled({ ledgers, records, deadLetters, injected, tooLate }: Evidence): readonly Breach[] {
   const handled = new Set<string>();
   const seenToBeSent = new Set<string>();
   for (const [service, rows] of ledgers)
@@ -73,8 +73,8 @@ export function allHandled({ ledgers, records, deadLetters, planted, tooLate }: 
   const buried = new Set(deadLetters.map((letter) => `${letter.service} ${placeOf(letter)}`));
   const breaches = new Map<string, Breach>();
   for (const record of records) {
-    // What the harness planted lies in any topic, whatever it pretends to be; whether its readers set it aside is judged apart.
-    if (planted.has(placeOf(record)) || tooLate?.has(placeOf(record))) continue;
+    // What the harness injected lies in any topic, whatever it pretends to be; whether its readers set it aside is judged apart.
+    if (injected.has(placeOf(record)) || tooLate?.has(placeOf(record))) continue;
     const { messageId, type, key } = record;
     // What was sent and handled before the ledger was begun stands in the topics, but not in the ledger.
     if (!seenToBeSent.has(`${type} ${key}`)) continue;

@@ -122,7 +122,7 @@ function good() {
       asked("PUT", "/api/deliveries/{id}/complete", 200, { said: "COMPLETE", riderId: RIDER }),
       asked("GET", "/api/orders/{id}", 200, { said: "COMPLETE" }),
     ],
-    planted: new Set<string>(),
+    injected: new Set<string>(),
     broughtForward: new Set<string>(),
     drainedAfterMs: 500,
     drainWithinMs: 30_000,
@@ -178,10 +178,10 @@ test("an order that ended before the ledger was begun breaks no rule, though its
 test("an unreadable record that pretends to be an OrderCreated is only asked of those who read its topic", () => {
   const evidence = good();
   const at = { topic: "order.commands", partition: 0, offset: "99" };
-  const planted = new Set(["order.commands:0:99"]);
+  const injected = new Set(["order.commands:0:99"]);
   const records = [...evidence.records, { ...at, key: TEA, messageId: "poison", type: "OrderCreated" }];
   const letter = { ...at, service: "order", cause: "UNKNOWN_VERSION", detail: "", key: TEA } as const;
-  expect(judge({ ...evidence, planted, records, deadLetters: [letter] })).toEqual([]);
+  expect(judge({ ...evidence, injected, records, deadLetters: [letter] })).toEqual([]);
 });
 
 describe("each rule is found broken when the evidence is doctored:", () => {
@@ -391,7 +391,7 @@ describe("each rule is found broken when the evidence is doctored:", () => {
     ["I7", "a message is marked as sent and is not in Kafka", () => ({ records: [] })],
     [
       "I7",
-      "a dead letter that nobody planted",
+      "a dead letter that nobody injected",
       () => ({
         deadLetters: [
           {
@@ -406,7 +406,7 @@ describe("each rule is found broken when the evidence is doctored:", () => {
         ],
       }),
     ],
-    ["I7", "a planted record that nobody set aside", () => ({ planted: new Set(["order.commands:0:7"]) })],
+    ["I7", "a injected record that nobody set aside", () => ({ injected: new Set(["order.commands:0:7"]) })],
     ...(
       [
         ["a call is answered with what it may not be", "GET", "/api/orders/{id}", 404, {}],

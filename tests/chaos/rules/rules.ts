@@ -25,7 +25,7 @@ export const RULES = {
   I4: "only legal transitions, none after a terminal state",
   I5: "one order's messages are published and applied in order",
   I6: "a state row exactly where its outbox row",
-  I7: "30 s after the heal nothing is unsent, nobody lags, dead letters hold only what was planted",
+  I7: "30 s after the heal nothing is unsent, nobody lags, dead letters hold only what was injected",
   I8: "a 2xx is never revoked",
 } as const;
 export type Rule = keyof typeof RULES;
@@ -158,14 +158,14 @@ function transitions({ ledgers, journal }: Evidence): readonly Breach[] {
 }
 
 /** I7. What is unsent in the end is said by the books. */
-function drained({ drainedAfterMs, drainWithinMs, deadLetters, planted }: Evidence): readonly Breach[] {
+function drained({ drainedAfterMs, drainWithinMs, deadLetters, injected }: Evidence): readonly Breach[] {
   const breaches: Breach[] = [];
   if (drainedAfterMs === undefined)
     breaches.push({ rule: "I7", text: "messages were still unsent or unread in the end" });
   else if (drainedAfterMs > drainWithinMs)
     breaches.push({ rule: "I7", text: `it took ${Math.round(drainedAfterMs / 1_000)} s until all was sent and read` });
   for (const letter of deadLetters) {
-    if (planted.has(placeOf(letter))) continue;
+    if (injected.has(placeOf(letter))) continue;
     const { service, cause, key, detail } = letter;
     breaches.push({
       rule: "I7",
@@ -173,13 +173,13 @@ function drained({ drainedAfterMs, drainWithinMs, deadLetters, planted }: Eviden
       text: `${service} has a dead letter, ${cause}: ${detail}`,
     });
   }
-  // What is planted in a topic must be set aside by each of its readers.
+  // What is injected in a topic must be set aside by each of its readers.
   const buried = new Set(deadLetters.map((letter) => `${letter.service} ${placeOf(letter)}`));
-  for (const place of planted) {
+  for (const place of injected) {
     const topic = place.slice(0, place.indexOf(":"));
     for (const service of isTopic(topic) ? readers[topic] : []) {
       if (!buried.has(`${service} ${place}`))
-        breaches.push({ rule: "I7", text: `${service} did not set aside what was planted at ${place}` });
+        breaches.push({ rule: "I7", text: `${service} did not set aside what was injected at ${place}` });
     }
   }
   return breaches;

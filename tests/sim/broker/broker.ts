@@ -4,12 +4,12 @@ import { simulatedSubscription } from "./subscription.ts";
 
 /** The broker as one process has it, at the seam where otherwise Kafka's client is. */
 export function simulatedBroker(around: BrokerEnvironment): Broker {
-  const { kafka, scheduler, process, mischief } = around;
+  const { kafka, scheduler, process, injector } = around;
   let wipesSeen = kafka.wipes;
 
   /** As if a record had been published later than those that came after it: what Kafka never does, and readers bear. */
   function isHeldBack(record: RecordToPublish): boolean {
-    const ms = mischief.lateByMs();
+    const ms = injector.lateByMs();
     if (ms === 0) return false;
     kafka.held += 1;
     kafka.late.add(record.value);

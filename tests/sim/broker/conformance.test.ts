@@ -7,7 +7,7 @@ import { eventually } from "@shop/testing/eventually";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { capturedLogger } from "@shop/testing/logger";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Mischief } from "../mischief.ts";
+import type { FaultInjector } from "../fault-injector.ts";
 import { clockOf, Process } from "../process.ts";
 import { Scheduler } from "../scheduler.ts";
 import { simulatedBroker } from "./broker.ts";
@@ -33,7 +33,7 @@ const simulated: Play = async (scenario) => {
   const kafka = new Kafka();
   const { logger } = capturedLogger();
   const metrics = createMetrics();
-  const mischief: Mischief = {
+  const injector: FaultInjector = {
     ...{ fateOf: () => "nothing", lateByMs: () => 0 },
     latencyMs: () => scheduler.between(0.1, 20),
   };
@@ -44,7 +44,7 @@ const simulated: Play = async (scenario) => {
       const process = new Process(`process-${processes}`);
       const clock = clockOf(process, scheduler);
       const crash = () => Promise.resolve();
-      return simulatedBroker({ process, kafka, scheduler, mischief, crash, clock, logger, metrics });
+      return simulatedBroker({ process, kafka, scheduler, injector, crash, clock, logger, metrics });
     },
     async until(condition) {
       const deadline = scheduler.now + 60_000;

@@ -1,7 +1,7 @@
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import type { Asked, Mischief } from "../mischief.ts";
+import type { Asked, FaultInjector } from "../fault-injector.ts";
 import type { Process } from "../process.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Kafka } from "./kafka.ts";
@@ -11,7 +11,7 @@ export interface BrokerEnvironment {
   readonly process: Process;
   readonly kafka: Kafka;
   readonly scheduler: Scheduler;
-  readonly mischief: Mischief;
+  readonly injector: FaultInjector;
   readonly crash: (process: Process) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -25,7 +25,7 @@ const REQUEST_TIMEOUT_MS = 2_000;
 
 /** Has something done by the broker, at some time, and hears what became of it at some later time, or of something else. */
 export function ask<Result>(
-  { process, kafka, scheduler, mischief, crash }: Omit<BrokerEnvironment, "clock" | "logger" | "metrics" | "maxBatch">,
+  { process, kafka, scheduler, injector, crash }: Omit<BrokerEnvironment, "clock" | "logger" | "metrics" | "maxBatch">,
   asked: Asked | undefined,
   label: string,
   perform: (fate: "whole" | "unanswered") => Result,
@@ -33,22 +33,22 @@ export function ask<Result>(
   return new Promise((resolve, reject) => {
     const answer = (ms: number, tell: () => void) => void scheduler.after(ms, process, "", tell);
     const failed = (ms: number) => answer(ms, () => reject(new Error("the broker did not answer")));
-    scheduler.after(mischief.latencyMs(), process, label, () => {
-      const fate = asked === undefined ? "nothing" : mischief.fateOf(process, asked);
+    scheduler.after(injector.latencyMs(), process, label, () => {
+      const fate = asked === undefined ? "nothing" : injector.fateOf(process, asked);
       if (fate === "crash before") return crash(process);
-      if (kafka.isAway || fate === "refused") return failed(kafka.isAway ? REQUEST_TIMEOUT_MS : mischief.latencyMs());
+      if (kafka.isAway || fate === "refused") return failed(kafka.isAway ? REQUEST_TIMEOUT_MS : injector.latencyMs());
       let result: Result;
       try {
         result = perform(fate === "unanswered" ? "unanswered" : "whole");
       } catch (error) {
-        return answer(mischief.latencyMs(), () => reject(error));
+        return answer(injector.latencyMs(), () => reject(error));
       }
       if (fate === "crash after") return crash(process);
       if (fate === "unanswered") {
         scheduler.note(`${process.name}: … done, and not answered`);
         return failed(REQUEST_TIMEOUT_MS);
       }
-      return answer(scheduler.chance(0.5) ? 0 : mischief.latencyMs(), () => resolve(result));
+      return answer(scheduler.chance(0.5) ? 0 : injector.latencyMs(), () => resolve(result));
     });
   });
 }

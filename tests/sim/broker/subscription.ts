@@ -47,7 +47,7 @@ export function simulatedSubscription(
   const failing =
     (work: SubscribeOptions["handle"]): SubscribeOptions["handle"] =>
     async (batch, signal) => {
-      const fate = around.mischief.fateOf(process, "batch");
+      const fate = around.injector.fateOf(process, "batch");
       if (fate === "refused") throw new Error("the handler failed before it began");
       const deferred = await work(batch, signal);
       if (fate === "unanswered") throw new Error("the handler failed when all was done");
@@ -99,7 +99,7 @@ export function simulatedSubscription(
 
   async function nextRecordOr(ms: number): Promise<void> {
     const come = new AbortController();
-    kafka.onNextRecord(() => void scheduler.after(around.mischief.latencyMs(), process, "", () => come.abort()));
+    kafka.onNextRecord(() => void scheduler.after(around.injector.latencyMs(), process, "", () => come.abort()));
     await clock.sleep(ms, AbortSignal.any([come.signal, stopping.signal]));
   }
 

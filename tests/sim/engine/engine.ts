@@ -21,7 +21,7 @@ const HOUR_MS = 3_600_000;
 /** More than any order needs once nothing is lost any more. */
 const STEPS_AT_MOST = 500;
 
-/** Plays one order through the saga engine: messages between it and modelled participants are late, lost and repeated, people do what they like, time leaps. */
+/** Plays one order through the saga engine: messages between it and modelled participants are late, lost and repeated, clients act at random, time leaps. */
 class Play {
   readonly wrongs: string[] = [];
   readonly trace: string[] = [];

@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import type { Asked, Mischief } from "../mischief.ts";
+import type { Asked, FaultInjector } from "../fault-injector.ts";
 import type { Process } from "../process.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Operation } from "./operations.ts";
@@ -10,7 +10,7 @@ export interface Environment {
   readonly process: Process;
   readonly store: Store;
   readonly scheduler: Scheduler;
-  readonly mischief: Mischief;
+  readonly injector: FaultInjector;
   /** Ends the process at this very moment. */
   readonly crash: (process: Process) => Promise<void>;
 }
@@ -83,10 +83,10 @@ export class Connection {
   }
 
   #askNext(asked: Asked, text: string, send: (client: postgres.Sql) => Promise<unknown>): Promise<unknown> {
-    const { process, scheduler, mischief, crash, store } = this.#around;
+    const { process, scheduler, injector, crash, store } = this.#around;
     return new Promise((resolve, reject) => {
       const answer = (tell: () => void) =>
-        void scheduler.after(scheduler.chance(0.5) ? 0 : mischief.latencyMs(), process, "", tell);
+        void scheduler.after(scheduler.chance(0.5) ? 0 : injector.latencyMs(), process, "", tell);
       const closed = () => answer(() => reject(failure("CONNECTION_CLOSED", "write CONNECTION_CLOSED")));
       const turn = async (): Promise<void> => {
         if (asked === "statement" && LOCKS.test(text) && !(await scheduler.outside(store.mayLock(this.#session)))) {
@@ -95,7 +95,7 @@ export class Connection {
         }
         // A statement that is no part of a transaction and writes the outbox commits by itself.
         const commits = asked === "statement" && !this.inTransaction && SENDS.test(text);
-        const fate = mischief.fateOf(process, commits ? "commit" : asked);
+        const fate = injector.fateOf(process, commits ? "commit" : asked);
         if (fate === "crash before") return crash(process);
         if (this.#isLost) return closed();
         if (store.isAway) {
@@ -137,7 +137,7 @@ export class Connection {
         else await store.operations.deliver();
         if (store.operations.isWorking(operation)) this.#waitForLock(session, operation);
       };
-      scheduler.after(mischief.latencyMs(), process, `${store.service} db: ${labelOf(text)}`, turn);
+      scheduler.after(injector.latencyMs(), process, `${store.service} db: ${labelOf(text)}`, turn);
     });
   }
 

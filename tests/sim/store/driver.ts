@@ -46,7 +46,7 @@ function queryOf(send: (wantsArrays: () => boolean) => Promise<unknown>): Query 
 export function simulatedDatabase(
   around: Environment & { readonly connections?: number | undefined },
 ): ProcessDatabase {
-  const { process, store, scheduler, mischief, connections = POOL } = around;
+  const { process, store, scheduler, injector, connections = POOL } = around;
   const pooled = new Set<Connection>();
   const own = new Set<Connection>();
   const endedWhenIdle = new WeakSet<Connection>();
@@ -130,13 +130,13 @@ export function simulatedDatabase(
         ...{ unsafe, begin },
         notify: (channel: string) =>
           new Promise<void>((resolve) => {
-            scheduler.after(mischief.latencyMs(), process, "", () => {
-              store.notify(channel, (listener, hear) => scheduler.after(mischief.latencyMs(), listener, "", hear));
+            scheduler.after(injector.latencyMs(), process, "", () => {
+              store.notify(channel, (listener, hear) => scheduler.after(injector.latencyMs(), listener, "", hear));
               resolve();
             });
           }),
         listen: async (channel: string, hear: () => void) => {
-          await scheduler.sleep(mischief.latencyMs(), process);
+          await scheduler.sleep(injector.latencyMs(), process);
           return { unlisten: store.listen(channel, process, hear) };
         },
         end: () => Promise.resolve(),
@@ -164,7 +164,7 @@ export function simulatedDatabase(
       {
         end: () =>
           new Promise<void>((resolve) => {
-            scheduler.after(mischief.latencyMs(), process, `${store.service} db: ends a session`, async () => {
+            scheduler.after(injector.latencyMs(), process, `${store.service} db: ends a session`, async () => {
               await connection?.lose();
               if (connection) own.delete(connection);
               resolve();
@@ -181,7 +181,7 @@ export function simulatedDatabase(
   return {
     driver: {
       connectDatabase,
-      // Reads have the pool of the rest: what they add to it is a limit, and of the simulated people nobody waits for one.
+      // Reads have the pool of the rest: what they add to it is a limit, and of the simulated clients none waits for one.
       connectReader: () => {
         const db = connectDatabase();
         return { during: () => db, end: () => Promise.resolve() };

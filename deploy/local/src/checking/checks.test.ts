@@ -6,7 +6,7 @@ import { createChecks } from "./checks.ts";
 
 const FILES: Readonly<Record<string, string>> = {
   "package.json": JSON.stringify({
-    name: "planted",
+    name: "seeded",
     scripts: {
       types: "true",
       lint: "echo a breach in main.ts; exit 1",
@@ -16,7 +16,7 @@ const FILES: Readonly<Record<string, string>> = {
   }),
   "bun.lock": JSON.stringify({
     lockfileVersion: 1,
-    workspaces: { "": { name: "planted", dependencies: { zod: "4.6.7" } } },
+    workspaces: { "": { name: "seeded", dependencies: { zod: "4.6.7" } } },
     packages: { zod: ["zod@4.6.7", "", {}, "sha512-"] },
   }),
   "services/order/src/a.test.ts": `import { test } from "bun:test"; test("one", () => {}); test("two", () => {});`,

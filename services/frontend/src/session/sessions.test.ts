@@ -11,7 +11,7 @@ import { createFrontend } from "../service.ts";
 /** An address that is in no network: answered by the mock alone. */
 const GATEWAY = "http://192.0.2.1";
 /** What must be found nowhere. */
-const SECRET = "Planted-secret";
+const SECRET = "Seeded-secret";
 const OURS = { "sec-fetch-site": "same-origin" };
 const upstream = setupServer();
 let clock: ManualClock;
@@ -142,9 +142,7 @@ describe("logging a browser in", () => {
     expect(failed.length).toBeGreaterThanOrEqual(3);
     const texts = await Promise.all(failed.map((response) => response.text()));
     expect(lines.length).toBeGreaterThan(0);
-    expect([...texts, ...lines.map((line) => JSON.stringify(line))].filter((text) => /planted/i.test(text))).toEqual(
-      [],
-    );
+    expect([...texts, ...lines.map((line) => JSON.stringify(line))].filter((text) => /seeded/i.test(text))).toEqual([]);
   });
 
   test.each([

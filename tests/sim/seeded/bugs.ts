@@ -17,7 +17,7 @@ export interface Mistake {
 export interface Bug extends Mistake {
   /** The faults under which it shows. */
   readonly faults: readonly string[];
-  /** What people do more than usual. */
+  /** What clients do more often than usual. */
   readonly habits?: Partial<Habits>;
   /** Any of these is broken by it. */
   readonly rules: readonly Rule[];

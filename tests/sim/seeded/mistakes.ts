@@ -1,7 +1,7 @@
 import type { Mistake } from "./bugs.ts";
 
 /**
- * Subtle mistakes, most of them a lost condition or a wrong operator, for which no faults and no people are chosen: `survey.ts` plays ordinary seeds
+ * Subtle mistakes, most of them a lost condition or a wrong operator, for which no faults and no clients are chosen: `survey.ts` plays ordinary seeds
  * until a rule is broken, and says how many that took.
  */
 export const MISTAKES: readonly Mistake[] = [

@@ -3,27 +3,27 @@ import { CompleteOrderCommand } from "@shop/contracts/messages/order";
 import { ProductChanged } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { plantedParticipant } from "@shop/service/testing/planted-participant";
-import { planted } from "@shop/testing/planted-secrets";
+import { seededParticipant } from "@shop/service/testing/seeded-participant";
+import { seeded } from "@shop/testing/seeded-secrets";
 import { orderService } from "./service.ts";
 
-let order: Awaited<ReturnType<typeof plantedParticipant>>;
+let order: Awaited<ReturnType<typeof seededParticipant>>;
 const [productId, customer] = [uuidV7(), uuidV7()];
 let version = 0;
 const changed = () => {
-  const product = { productId, name: planted("product"), price: 1, currency: "KRW", withdrawn: false } as const;
+  const product = { productId, name: seeded("product"), price: 1, currency: "KRW", withdrawn: false } as const;
   return outgoing(ProductChanged, productId, { ...product, version: (version += 1) }, undefined);
 };
 
 beforeAll(async () => {
-  order = await plantedParticipant(orderService);
+  order = await seededParticipant(orderService);
 }, 120_000);
 afterAll(() => order.close());
 afterEach(async () => expect(await order.found()).toEqual([]));
 
 test("orders and lists of which each statement fails write no address and no key anywhere", async () => {
   await order.service.receive(changed());
-  const deliveryAddress = planted("address");
+  const deliveryAddress = seeded("address");
   const place = () => ({ items: [{ productId, quantity: 1 }], deliveryAddress });
   expect(await order.call("customer", customer, "POST", "/api/orders", place)).toBeGreaterThanOrEqual(4);
   expect(await order.call("customer", customer, "GET", "/api/orders")).toBeGreaterThanOrEqual(2);

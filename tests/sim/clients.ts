@@ -1,13 +1,13 @@
-import { answered, type Answered, headersOf, type Person, writtenDown } from "../chaos/load/person.ts";
+import { answered, type Answered, headersOf, type LoadClient, writtenDown } from "../chaos/load/client.ts";
 import type { Entry } from "../chaos/load/journal.ts";
 import type { Replica } from "./replica.ts";
-import type { Mischief } from "./mischief.ts";
+import type { FaultInjector } from "./fault-injector.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** What people's calls go through. */
+/** What simulated clients call through. */
 export interface Network {
   readonly scheduler: Scheduler;
-  readonly mischief: Mischief;
+  readonly injector: FaultInjector;
   readonly replicasOf: (service: string) => readonly Replica[];
 }
 
@@ -22,12 +22,12 @@ const OWNERS = [
 ] as const;
 
 /** Somebody who calls the system, each time any of the replicas of the service that answers. */
-export function simulatedPerson(
+export function simulatedClient(
   name: string,
   { role, id }: { readonly role: string; readonly id: string },
   network: Network,
   write: (entry: Entry) => void,
-): Person {
+): LoadClient {
   const { scheduler } = network;
   return writtenDown(
     name,
@@ -58,7 +58,7 @@ export function replayLetter(network: Network, service: string, id: string): Pro
 }
 
 function callService(
-  { scheduler, mischief, replicasOf }: Network,
+  { scheduler, injector, replicasOf }: Network,
   service: string,
   path: string,
   request: RequestInit,
@@ -70,15 +70,15 @@ function callService(
     const process = replica?.process;
     const app = replica?.app;
     if (process === undefined || app === undefined) {
-      scheduler.after(mischief.latencyMs(), undefined, "", () => noAnswer("refused"));
+      scheduler.after(injector.latencyMs(), undefined, "", () => noAnswer("refused"));
       return;
     }
     process.onCrash(() => scheduler.after(0, undefined, "", () => noAnswer("reset")));
     scheduler.after(WAIT_LIMIT_MS, undefined, "", () => noAnswer("no answer"));
-    scheduler.after(mischief.latencyMs(), process, `${request.method} ${path} from ${who}`, () => {
+    scheduler.after(injector.latencyMs(), process, `${request.method} ${path} from ${who}`, () => {
       void answer().then(
         (told) =>
-          scheduler.after(mischief.latencyMs(), process, `answers ${request.method} ${path} with ${told.status}`, () =>
+          scheduler.after(injector.latencyMs(), process, `answers ${request.method} ${path} with ${told.status}`, () =>
             resolve(told),
           ),
         (error: unknown) => noAnswer(String(error)),

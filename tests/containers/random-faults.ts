@@ -1,9 +1,9 @@
 import { type ComposeProject, type Container, docker, serviceOf } from "../support/compose-project.ts";
 import { seeded } from "../support/seeded.ts";
 
-export interface RandomHarmOptions {
+export interface RandomFaultOptions {
   readonly seed: number;
-  /** How long harm is begun. What has been begun is reverted after that. */
+  /** How long faults are begun. What has been begun is reverted after that. */
   readonly forMs: number;
   /** Told of each deed as it is done. */
   readonly did: (what: string) => void;
@@ -38,9 +38,9 @@ function called(container: Container): string {
  * the broker and the load balancer. What is killed through the engine stays down, whatever its restart policy: it is started again here.
  * @throws Error when the engine did not do as it was told
  */
-export async function randomHarmToContainers(
+export async function injectRandomContainerFaults(
   project: ComposeProject,
-  { seed, forMs, did }: RandomHarmOptions,
+  { seed, forMs, did }: RandomFaultOptions,
 ): Promise<void> {
   const random = seeded(seed * 31 + 7);
   const between = ([low, high]: readonly [number, number]) => Math.round(low + random() * (high - low));

@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
-import { failingDriver, failingEach, foundSecrets, planted, statementFaults } from "@shop/testing/planted-secrets";
+import { failingDriver, failingEach, foundSecrets, seeded, statementFaults } from "@shop/testing/seeded-secrets";
 import { createUserService } from "./service.ts";
 
 const metrics = createMetrics();
@@ -50,8 +50,8 @@ async function post(path: string, body: object): Promise<Response> {
     method: "POST",
     headers: {
       "content-type": "application/json",
-      "idempotency-key": planted("key"),
-      cookie: `session=${planted("cookie")}`,
+      "idempotency-key": seeded("key"),
+      cookie: `session=${seeded("cookie")}`,
     },
     body: JSON.stringify(body),
   });
@@ -59,9 +59,9 @@ async function post(path: string, body: object): Promise<Response> {
   return response;
 }
 
-const password = planted("password");
+const password = seeded("password");
 let people = 0;
-const newName = () => planted(`n${(people += 1)}`);
+const newName = () => seeded(`n${(people += 1)}`);
 
 async function loggedIn(username: string): Promise<TokenPair | undefined> {
   const response = await post("/login", { username, password });
@@ -75,7 +75,7 @@ test("a sign-up whose statement fails in any way writes no name, password or has
   // It is one statement, so `failingEach` would let few of the faults happen.
   for (const fault of statementFaults) {
     failing.failAt(1, fault);
-    await post("/api/users", { username: newName(), password, displayName: planted("display name") });
+    await post("/api/users", { username: newName(), password, displayName: seeded("display name") });
     expect([fault, failing.hasFailed()]).toEqual([fault, true]);
   }
   failing.failAt(Infinity, "killed");
@@ -90,7 +90,7 @@ test("logins, exchanges and logouts of which each statement fails write no token
   expect((await post("/api/users", { username, password })).status).toBe(201);
   expect(await failingEach(failing, () => loggedIn(username))).toBeGreaterThanOrEqual(6);
   expect(
-    await failingEach(failing, () => post("/login", { username: newName(), password: planted("guess 1") })),
+    await failingEach(failing, () => post("/login", { username: newName(), password: seeded("guess 1") })),
   ).toBeGreaterThanOrEqual(3);
   await failingEach(failing, async () => {
     const pair = await loggedIn(username);
@@ -104,11 +104,11 @@ test("logins, exchanges and logouts of which each statement fails write no token
 }, 120_000);
 
 test("what cannot be parsed, breaks the schema or comes with a bad token is told without what was sent", async () => {
-  const headers = { "content-type": "application/json", authorization: `Bearer ${planted("token")}` };
+  const headers = { "content-type": "application/json", authorization: `Bearer ${seeded("token")}` };
   for (const body of [
-    `{"password": "${planted("a")}`,
-    `{"username": 1, "password": ["${planted("b")}"]}`,
-    `"${planted("c")}"`,
+    `{"password": "${seeded("a")}`,
+    `{"username": 1, "password": ["${seeded("b")}"]}`,
+    `"${seeded("c")}"`,
   ]) {
     const response = await service.app.request("/api/users", { method: "POST", headers, body });
     problems.push(await response.text());

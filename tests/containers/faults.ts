@@ -10,7 +10,7 @@ const BETWEEN_MS = 2_000;
  * What an unkind neighbour does to containers, one thing after another. What is killed through the engine stays down, whatever its restart policy:
  * who killed it starts it again.
  */
-export async function harmToContainers(project: ComposeProject): Promise<void> {
+export async function injectContainerFaults(project: ComposeProject): Promise<void> {
   const killAndStart = async (service: string, downMs = 0) => {
     await docker(["kill", project.nameOf(service)]);
     await Bun.sleep(downMs);

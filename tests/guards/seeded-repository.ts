@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { REPOSITORY } from "./repository.ts";
 
-/** Packages that planted code may import: the tools' own, and what shared/messaging depends on. */
+/** Packages that seeded code may import: the tools' own, and what shared/messaging depends on. */
 const INSTALLED = ["node_modules", "shared/messaging/node_modules"];
 
 /** A small repository in a temporary folder, with this one's settings and packages, for a tool to run on. */
-export interface PlantedRepository extends AsyncDisposable {
+export interface SeededRepository extends AsyncDisposable {
   /** Runs a tool of this repository on it, as `bun run` would. */
   run(
     tool: "oxlint/bin/oxlint" | "oxfmt/bin/oxfmt" | "knip/bin/knip.js" | "typescript/bin/tsc",
@@ -21,13 +21,13 @@ interface ToolRun {
 }
 
 /**
- * @param settings files and folders of this repository that are in the planted one too, by their path
+ * @param settings files and folders of this repository that are in the seeded one too, by their path
  * @param files what else is in it: path to content
  */
-export async function plantRepository(
+export async function seedRepository(
   settings: readonly string[],
   files: Readonly<Record<string, string>>,
-): Promise<PlantedRepository> {
+): Promise<SeededRepository> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "guards-")));
   await linkPackages(folder);
   for (const path of settings) {

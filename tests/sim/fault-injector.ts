@@ -9,7 +9,7 @@ export type Fate = "nothing" | "refused" | "unanswered" | "crash before" | "cras
 export type Asked = "statement" | "begin" | "commit" | "publish" | "commit offsets" | "batch";
 
 /** Who decides what goes wrong. */
-export interface Mischief {
+export interface FaultInjector {
   fateOf(process: Process, asked: Asked): Fate;
   /** By how much a record comes late in its partition, in simulated milliseconds, so that others overtake it; 0 for not at all. */
   lateByMs(): number;

@@ -1,7 +1,7 @@
 import type { Plan } from "../plan.ts";
 import { BUGS } from "./bugs.ts";
 import { MISTAKES } from "./mistakes.ts";
-import { plant } from "./plant.ts";
+import { inject } from "./inject.ts";
 
 /** What a hunt tells on its last line, as JSON. */
 export interface Hunted {
@@ -23,12 +23,12 @@ function patient(plan: Plan): Plan {
   return lasts ? plan : { ...plan, quietWithinMs: ORDINARY_QUIET_WITHIN_MS };
 }
 
-/** `bun hunt.ts NAME SEEDS`: plays seeds from 1 with a bug planted until a rule is broken; ordinary ones for a mistake that is no bug of `BUGS`. */
+/** `bun hunt.ts NAME SEEDS`: plays seeds from 1 with a bug seeded until a rule is broken; ordinary ones for a mistake that is no bug of `BUGS`. */
 async function hunt(name: string, seeds: number): Promise<Hunted> {
   const bug = BUGS.find((each) => each.name === name);
-  const planted = bug ?? MISTAKES.find((each) => each.name === name);
-  if (planted === undefined) throw new Error(`there is no bug ${name}`);
-  plant(planted);
+  const seeded = bug ?? MISTAKES.find((each) => each.name === name);
+  if (seeded === undefined) throw new Error(`there is no bug ${name}`);
+  inject(seeded);
   // From here on the product is loaded, with the bug in it.
   const [{ planFor }, { planOf }, { simulate }, { Stores }] = await Promise.all([
     import("./plan-for.ts"),

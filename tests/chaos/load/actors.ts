@@ -4,8 +4,8 @@ import { areOrderable } from "@shop/local/demo/orderable";
 import { enter } from "@shop/local/demo/enter";
 import { eventually } from "@shop/testing/eventually";
 import type { Entry } from "./journal.ts";
-import type { Cast } from "./load.ts";
-import { person } from "./person.ts";
+import type { Actors } from "./load.ts";
+import { loadClient } from "./client.ts";
 
 const CUSTOMERS = ["customer", "customer2"];
 const RIDERS = ["rider", "rider2"] as const;
@@ -15,9 +15,9 @@ export async function assemble(
   frontendUrl: string,
   stocks: readonly number[],
   write: (entry: Entry) => void,
-): Promise<Cast> {
-  const castAs = async (name: string) =>
-    person(name, frontendUrl, await insisting(() => tokenOf(frontendUrl, name)), write);
+): Promise<Actors> {
+  const actorFor = async (name: string) =>
+    loadClient(name, frontendUrl, await insisting(() => tokenOf(frontendUrl, name)), write);
   const admin = await insisting(() => enter(frontendUrl, "admin"));
   const productIds: string[] = [];
   for (const stock of stocks) productIds.push(await insisting(() => newProduct(admin, stock)));
@@ -31,8 +31,8 @@ export async function assemble(
     { deadlineMs: 90_000, pauseMs: 200 },
   );
   return {
-    customers: await Promise.all(CUSTOMERS.map(castAs)),
-    riders: [await castAs(RIDERS[0]), await castAs(RIDERS[1])],
+    customers: await Promise.all(CUSTOMERS.map(actorFor)),
+    riders: [await actorFor(RIDERS[0]), await actorFor(RIDERS[1])],
     ...{ productIds, plenty },
   };
 }

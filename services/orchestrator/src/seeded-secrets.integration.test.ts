@@ -1,16 +1,16 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { uuidV7 } from "@shop/runtime/ids";
-import { plantedParticipant } from "@shop/service/testing/planted-participant";
-import { planted } from "@shop/testing/planted-secrets";
+import { seededParticipant } from "@shop/service/testing/seeded-participant";
+import { seeded } from "@shop/testing/seeded-secrets";
 import { sql } from "drizzle-orm";
 import { orchestratorService } from "./service.ts";
 import { created, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
-let orchestrator: Awaited<ReturnType<typeof plantedParticipant>>;
-const newSecretOrder = () => ({ ...newOrder(), deliveryAddress: planted("address") });
+let orchestrator: Awaited<ReturnType<typeof seededParticipant>>;
+const newSecretOrder = () => ({ ...newOrder(), deliveryAddress: seeded("address") });
 
 beforeAll(async () => {
-  orchestrator = await plantedParticipant(orchestratorService);
+  orchestrator = await seededParticipant(orchestratorService);
 }, 120_000);
 afterAll(() => orchestrator.close());
 afterEach(async () => expect(await orchestrator.found()).toEqual([]));
@@ -26,7 +26,7 @@ test("sagas of which each statement fails write no address anywhere, in their de
 test("a saga that cannot go on since its data is broken says so without the data, in its history, in the log and to an admin", async () => {
   const order = newSecretOrder();
   await orchestrator.service.receive(created(order));
-  const broken = { ...order, items: planted("items"), deliveryAddress: { not: planted("address") } };
+  const broken = { ...order, items: seeded("items"), deliveryAddress: { not: seeded("address") } };
   const { db } = orchestrator.service.context;
   await db.execute(
     sql`update saga set data = ${JSON.stringify(broken)}::text::jsonb where order_id = ${order.orderId}`,

@@ -2,11 +2,11 @@ import type { Database } from "@shop/database/connect";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import postgres from "postgres";
 
-/** Stands in every value that a test plants, in a form that names, passwords and addresses may have. */
-const MARK = "planted-secret";
+/** Stands in every value that a test seeds, in a form that names, passwords and addresses may have. */
+const MARK = "seeded-secret";
 
 /** A value that must be found nowhere. */
-export const planted = (what: string) => `${MARK}-${what}`;
+export const seeded = (what: string) => `${MARK}-${what}`;
 
 /** What a database can do to a statement: the SQLSTATE that it refuses it with, or `killed`, which ends its session. */
 export const statementFaults = [
@@ -51,7 +51,7 @@ interface Client {
  */
 export async function failingDriver(url: string): Promise<FailingDriver> {
   const admin = postgres(url, { max: 1, onnotice: () => undefined });
-  await admin.unsafe(`create or replace function planted_fault(code text, quoted text) returns void language plpgsql as $$
+  await admin.unsafe(`create or replace function seeded_fault(code text, quoted text) returns void language plpgsql as $$
     begin raise exception using errcode = code, detail = 'Failing row contains (' || quoted || ').', hint = quoted,
       message = case when code ~ '^(22|P0|XX)' then 'invalid value: ' || quoted else 'refused' end;
     end $$`);
@@ -74,7 +74,7 @@ export async function failingDriver(url: string): Promise<FailingDriver> {
       if (fault === undefined) return unsafe(text, parameters, options);
       return fault === "killed"
         ? unsafe("select pg_terminate_backend(pg_backend_pid())", [], options)
-        : unsafe("select planted_fault($1, $2)", [fault, parameters.map(String).join(", ")], options);
+        : unsafe("select seeded_fault($1, $2)", [fault, parameters.map(String).join(", ")], options);
     };
   }
 
@@ -138,7 +138,7 @@ export async function failingEach(
   return failed;
 }
 
-/** Those of the secrets that stand in what was written: what was planted, hashes of passwords, and further ones such as tokens that were given out. */
+/** Those of the secrets that stand in what was written: what was seeded, hashes of passwords, and further ones such as tokens that were given out. */
 export function foundSecrets(written: unknown, further: readonly string[] = []): readonly string[] {
   const text = typeof written === "string" ? written : JSON.stringify(written);
   return [MARK, "$argon2id$", ...further].flatMap((secret) => {

@@ -1,4 +1,4 @@
-import type { Person } from "../chaos/load/person.ts";
+import type { LoadClient } from "../chaos/load/client.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** The pause between two things that are done, at most, in simulated milliseconds. */
@@ -10,9 +10,9 @@ const WITHDRAWN_PART = 0.03;
  * books know whether it was done.
  * @param until nothing more is begun after it is aborted
  */
-export async function keepShop(
+export async function churnCatalogue(
   scheduler: Scheduler,
-  admin: Person,
+  admin: LoadClient,
   productIds: readonly string[],
   until: AbortSignal,
 ): Promise<void> {

@@ -15,10 +15,10 @@ export function withBug(source: string, { file, found, replaced, also = [] }: Mi
 }
 
 /** Has the bug's file loaded with the bug in it. Whatever loads it must be imported afterwards. */
-export function plant(bug: Mistake): void {
+export function inject(bug: Mistake): void {
   const path = join(REPOSITORY, bug.file);
   Bun.plugin({
-    name: "planted bug",
+    name: "seeded bug",
     setup(build) {
       build.onLoad({ filter: new RegExp(`${bug.file.replaceAll(/[.\\/]/g, ".")}$`) }, async () => ({
         contents: withBug(await Bun.file(path).text(), bug),

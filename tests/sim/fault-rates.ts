@@ -1,4 +1,4 @@
-import type { Asked, Fate, Mischief } from "./mischief.ts";
+import type { Asked, Fate, FaultInjector } from "./fault-injector.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -36,8 +36,8 @@ const FAULT_OF: Readonly<Record<Exclude<Fate, "nothing">, StepFault>> = {
   "crash after": "crashes",
 };
 
-/** Decides, by the seed, what befalls each step, for as long as harm is done. */
-export class Trouble implements Mischief {
+/** Decides, by the seed, what befalls each step, while faults are injected. */
+export class RatedFaultInjector implements FaultInjector {
   readonly #scheduler: Scheduler;
   readonly #faults: ReadonlySet<StepFault>;
   /** How much more often than usual. */

@@ -2,15 +2,15 @@ import { afterAll, expect, test } from "bun:test";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { plantedParticipant } from "@shop/service/testing/planted-participant";
-import { planted } from "@shop/testing/planted-secrets";
+import { seededParticipant } from "@shop/service/testing/seeded-participant";
+import { seeded } from "@shop/testing/seeded-secrets";
 import { productService } from "./service.ts";
 
-const product = await plantedParticipant(productService);
+const product = await seededParticipant(productService);
 afterAll(() => product.close());
 
 test("products of which each statement fails write no name or description anywhere", async () => {
-  const [admin, name, description] = [uuidV7(), planted("name"), planted("description")];
+  const [admin, name, description] = [uuidV7(), seeded("name"), seeded("description")];
   const made = () => ({ name, description, price: 1, currency: "KRW", stock: 1 });
   expect(await product.call("admin", admin, "POST", "/api/products", made)).toBeGreaterThanOrEqual(4);
   await product.call("admin", admin, "GET", "/api/products");

@@ -2,17 +2,17 @@ import { afterAll, expect, test } from "bun:test";
 import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
-import { plantedParticipant } from "@shop/service/testing/planted-participant";
-import { planted } from "@shop/testing/planted-secrets";
+import { seededParticipant } from "@shop/service/testing/seeded-participant";
+import { seeded } from "@shop/testing/seeded-secrets";
 import { deliveryService } from "./service.ts";
 
-const delivery = await plantedParticipant(deliveryService);
+const delivery = await seededParticipant(deliveryService);
 afterAll(() => delivery.close());
 
 test("deliveries of which each statement fails write no address anywhere, in their dead letters neither", async () => {
   const create = () => {
     const orderId = uuidV7();
-    const data = { orderId, customerId: uuidV7(), deliveryAddress: planted("address") };
+    const data = { orderId, customerId: uuidV7(), deliveryAddress: seeded("address") };
     return outgoing(CreateDeliveryCommand, orderId, data, undefined);
   };
   expect(await delivery.deliver(create)).toBeGreaterThanOrEqual(4);

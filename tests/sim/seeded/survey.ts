@@ -20,7 +20,7 @@ async function survey(name: string, seeds: number, postgresUrl: string): Promise
   return { name, seeds: seed, played: seed ?? seeds, rules: [...rules] };
 }
 
-/** `bun tests/sim/planted/survey.ts [SEEDS [NAME...]]`: appends a result for each mistake, or for those named, to those that are kept. */
+/** `bun tests/sim/seeded/survey.ts [SEEDS [NAME...]]`: appends a result for each mistake, or for those named, to those that are kept. */
 const [, , seeds = "200", ...names] = process.argv;
 const surveyedOnes = names.length === 0 ? MISTAKES : MISTAKES.filter(({ name }) => names.includes(name));
 if (surveyedOnes.length < names.length) throw new Error(`there is no such mistake: one of ${names.join(", ")}`);

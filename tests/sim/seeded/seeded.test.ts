@@ -8,7 +8,7 @@ import { BUGS } from "./bugs.ts";
 import { MISTAKES } from "./mistakes.ts";
 import type { Hunted } from "./hunt.ts";
 import { planFor } from "./plan-for.ts";
-import { withBug } from "./plant.ts";
+import { withBug } from "./inject.ts";
 
 setDefaultTimeout(240_000);
 
@@ -41,7 +41,7 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => stores.close());
 
-describe("a planted bug is caught:", () => {
+describe("a seeded bug is caught:", () => {
   test.each(BUGS.map((bug) => [bug.name, bug] as const))("%s", async (name, bug) => {
     const { rules } = bug;
     const hunted = await hunts.get(name);
@@ -53,7 +53,7 @@ describe("a planted bug is caught:", () => {
   });
 });
 
-test("every bug is planted in the source as it stands now", async () => {
+test("every bug is seeded in the source as it stands now", async () => {
   for (const bug of [...BUGS, ...MISTAKES]) {
     const source = await Bun.file(join(REPOSITORY, bug.file)).text();
     expect(withBug(source, bug)).not.toBe(source);

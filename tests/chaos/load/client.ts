@@ -1,7 +1,7 @@
 import { callOf, type Entry, shownIn } from "./journal.ts";
 
 /** Somebody with a token whose calls are written down. */
-export interface Person {
+export interface LoadClient {
   readonly name: string;
   call(method: string, path: string, asked?: Asked): Promise<Told>;
 }
@@ -28,7 +28,7 @@ export type Answered = Told & Pick<Entry, "problem" | "retryAfter">;
 const WAIT_LIMIT_MS = 30_000;
 
 /** @param write told of each call when it has been answered, or has not */
-export function person(name: string, baseUrl: string, token: string, write: (entry: Entry) => void): Person {
+export function loadClient(name: string, baseUrl: string, token: string, write: (entry: Entry) => void): LoadClient {
   const call = (method: string, path: string, { json, key }: Asked) =>
     ask(baseUrl + path, {
       method,
@@ -56,7 +56,7 @@ export function writtenDown(
   call: (method: string, path: string, asked: Asked) => Promise<Answered>,
   write: (entry: Entry) => void,
   nowMs: () => number,
-): Person {
+): LoadClient {
   return {
     name,
     async call(method, path, asked = {}) {

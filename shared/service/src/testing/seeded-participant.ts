@@ -1,13 +1,13 @@
 import type { BrokerRecord } from "@shop/messaging/broker";
 import type { Outgoing } from "@shop/messaging/outgoing";
 import { createTestDatabase } from "@shop/testing/database";
-import { failingDriver, failingEach, foundSecrets, planted } from "@shop/testing/planted-secrets";
+import { failingDriver, failingEach, foundSecrets, seeded } from "@shop/testing/seeded-secrets";
 import { sql } from "drizzle-orm";
 import type { Participant } from "../participant.ts";
 import { participantUnderTest, type ParticipantUnderTest, recordOf } from "./participant-under-test.ts";
 
 /** A participant whose database refuses statements of a test's choice, and all that it writes. */
-interface PlantedParticipant {
+interface SeededParticipant {
   readonly service: ParticipantUnderTest;
   /** Makes a call, again and again, with each of its statements failing. */
   call(
@@ -31,7 +31,7 @@ interface PlantedParticipant {
 /** More often than a message is tried before it is a dead letter. */
 const TIMES = 4;
 
-export async function plantedParticipant(participant: Participant): Promise<PlantedParticipant> {
+export async function seededParticipant(participant: Participant): Promise<SeededParticipant> {
   const database = await createTestDatabase({ service: participant.name });
   const failing = await failingDriver(database.url);
   const service = await participantUnderTest(participant, database.url, failing.driver);
@@ -57,8 +57,8 @@ export async function plantedParticipant(participant: Participant): Promise<Plan
       failingEach(failing, async () => {
         const headers = {
           ...(await service.as(role, user)),
-          "idempotency-key": planted("key"),
-          cookie: planted("cookie"),
+          "idempotency-key": seeded("key"),
+          cookie: seeded("cookie"),
         };
         const response = await service.app.request(path, {
           method,
@@ -72,13 +72,13 @@ export async function plantedParticipant(participant: Participant): Promise<Plan
       const record = recordOf(like, service.clock);
       const envelope = JSON.parse(new TextDecoder().decode(record.value ?? new Uint8Array())) as object;
       const event = (changes: object) => Buffer.from(JSON.stringify({ ...envelope, ...changes }));
-      const secret = planted("payload");
+      const secret = seeded("payload");
       const values = [
         Buffer.from(`{"deliveryAddress": "${secret}`),
         Buffer.concat([Buffer.from(secret), Buffer.from([0xff])]),
         Buffer.from(`"${secret}"`),
         event({ specversion: secret, time: secret }),
-        event({ id: planted("id"), type: secret }),
+        event({ id: seeded("id"), type: secret }),
         event({ dataschema: secret }),
         event({ id: secret, data: { orderId: secret, [secret]: secret } }),
       ];
