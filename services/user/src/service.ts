@@ -73,7 +73,8 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   const stopping = new AbortController();
   let working: Promise<void> | undefined;
 
-  const app = createApp({ service: "user", logger, clock, metrics, verifier, isUnavailable: database.isUnavailable });
+  const { isUnavailable, isStarting } = database;
+  const app = createApp({ service: "user", logger, clock, metrics, verifier, isUnavailable, isStarting });
   userRoutes(app, context);
   accountRoutes(app, context);
 

@@ -611,6 +611,19 @@ describe("faults", () => {
     }
   });
 
+  test("a call that cannot be answered is a warning, but for one that comes while the process starts", async () => {
+    let starting = true;
+    app = buildApp({ isStarting: () => starting });
+    fault = () => new UnavailableError("the signing keys are not loaded yet");
+    const levelOfNext = async () => {
+      await expectProblem(await app.request("/failing"), 503, "UNAVAILABLE");
+      return (JSON.parse(lines.at(-1) ?? "{}") as { level: string }).level;
+    };
+    expect(await levelOfNext()).toBe("info");
+    starting = false;
+    expect(await levelOfNext()).toBe("warn");
+  });
+
   test("whatever becomes of a call, its token stands in no line of the log", async () => {
     app = buildApp({ isUnavailable: (error) => error instanceof Error && error.message === "connection lost" });
     const headers = { authorization: `Bearer ${OTHERS_TOKEN}`, cookie: `session=${OTHERS_TOKEN}` };

@@ -38,6 +38,8 @@ export interface AppOptions {
   readonly addressRateLimit?: { readonly limit: RateLimit; readonly addressOf: (c: Context) => string | undefined };
   /** Whether a fault means that the database (or what else is needed) is away: 503 instead of 500. */
   readonly isUnavailable?: (error: unknown) => boolean;
+  /** Whether the process still prepares what it needs, as every start does: a call that it cannot answer yet is no warning. */
+  readonly isStarting?: () => boolean;
   /** The event streams that this process may hold open; by default as many as `defaultStreamLimits` says. */
   readonly streams?: StreamPermits;
   /** How long a body may take from the head of its request, in milliseconds; 10 s by default. */
@@ -98,7 +100,7 @@ const internal = problem("INTERNAL", "Something went wrong here. The request id 
 
 export function createApp(options: AppOptions): HttpApp {
   const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500, httpsOnly = false } = options;
-  const { bodyWithinMs = BODY_WITHIN_MS } = options;
+  const { bodyWithinMs = BODY_WITHIN_MS, isStarting = () => false } = options;
   const hono = new Hono<{ Variables: RequestVariables }>({ router: createRouter() });
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
@@ -138,7 +140,7 @@ export function createApp(options: AppOptions): HttpApp {
     }
     if (isAway(error)) {
       // Its stack says nothing about what is away, and under load there are many such lines.
-      logger.warn("a request could not be answered: something it needs is away", {
+      logger[isStarting() ? "info" : "warn"]("a request could not be answered: something it needs is away", {
         ...facts,
         reason: errorText(error),
       });

@@ -64,6 +64,8 @@ const MARK_WITHIN_MS = 100;
 /** How long a stop goes on publishing, in milliseconds: other replicas may commit faster than the outbox empties. */
 const STOP_TIMEOUT_MS = 2_000;
 const NOTHING: Published = { ids: [], ends: [] };
+/** Refusals that last less are an everyday thing, such as a partition that has just got a leader, or another one. */
+const WARN_AFTER_MS = 3_000;
 const PUBLISH_BACKOFF = { firstMs: 100, maxMs: 2_000 };
 
 /** As many rows as may be published at once; one at least. The others are read again with the next batch. */
@@ -162,6 +164,8 @@ export function createRelay(options: RelayOptions): Relay {
     rows: readonly PendingRow[],
   ): Promise<readonly Acknowledgement[] | undefined> {
     const records = rows.map(({ topic, key, payload }) => ({ topic: topic as Topic, key, value: payload }));
+    const failingSinceMs = clock.elapsed();
+    let warned = false;
     for (let attempt = 1; session.holds(); attempt += 1) {
       try {
         if (resending.isUnsure() && (await resending.look())) return undefined;
@@ -174,8 +178,8 @@ export function createRelay(options: RelayOptions): Relay {
       } catch (error) {
         resending.doubt();
         publishFailures.inc({});
-        // A first refusal is an everyday thing, such as a partition whose leader has just changed.
-        if (attempt === 2 || attempt % 10 === 0) {
+        if (warned ? attempt % 10 === 0 : clock.elapsed() - failingSinceMs >= WARN_AFTER_MS) {
+          warned = true;
           logger.warn("the broker does not take messages now; they wait in the outbox", {
             waiting: rows.length,
             attempt,

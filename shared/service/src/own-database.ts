@@ -35,6 +35,8 @@ export interface OwnDatabase {
    * @throws what is wrong with a migration, or with the name, the password or the database that it was given, which waiting does not mend
    */
   prepare(signal: AbortSignal, afterwards: () => Promise<void>): Promise<boolean>;
+  /** Whether it is not prepared yet. */
+  isStarting(): boolean;
   /** Whether an error says that the database cannot be used now. Before it is prepared every error does. */
   isUnavailable(error: unknown): boolean;
   /** `ok`, or what is wrong with it, for `/readyz`; within a second. */
@@ -94,6 +96,7 @@ export function ownDatabase({
       }
       return false;
     },
+    isStarting: () => !prepared,
     isUnavailable: (error) => !prepared || isTransient(error),
     async check() {
       if (!prepared) return "waiting for the database and its migrations";

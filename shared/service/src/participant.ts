@@ -141,6 +141,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     verifier,
     streams: createStreamPermits({ limits: dependencies.streamLimits ?? defaultStreamLimits, metrics }),
     isUnavailable: database.isUnavailable,
+    isStarting: database.isStarting,
   });
   participant.routes(app, context);
   const handlers = participant.handlers(context);
