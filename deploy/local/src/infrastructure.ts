@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasContainerEngine, startKafkaContainer, startPostgresContainer } from "./containers.ts";
+import { requireReachable } from "./kafka-address.ts";
 import { type LocalKafka, startKafka, whyNoLocalKafka } from "./kafka.ts";
 import { type LocalPostgres, startPostgres } from "./postgres.ts";
 import { reachableFolder, unprivilegedUser } from "./postgres-binaries.ts";
@@ -31,7 +32,7 @@ export interface Infrastructure {
 
 /**
  * PostgreSQL and Kafka: what the environment names, else servers of our own on free ports, each run with fresh data that goes with it.
- * @throws SetupError in a person's words when this machine lacks something; whatever had been started is stopped again
+ * @throws SetupError in a person's words when this machine lacks something, or a given Kafka cannot be reached; whatever had been started is stopped again
  */
 export async function startInfrastructure(options: InfrastructureOptions): Promise<Infrastructure> {
   const { environment, databases } = options;
@@ -45,6 +46,7 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
   const given = new Map(databases.flatMap((name) => entryOf(name, environment[`${name.toUpperCase()}_DATABASE_URL`])));
   const wanted = databases.filter((name) => !given.has(name));
   const givenBrokers = environment["KAFKA_BROKERS"] || undefined;
+  if (givenBrokers !== undefined) await requireReachable(givenBrokers);
 
   const folder = await dataFolder();
   const [postgres, kafka] = await Promise.allSettled([

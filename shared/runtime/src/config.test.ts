@@ -1,5 +1,15 @@
 import { expect, test } from "bun:test";
-import { commaSeparated, ConfigError, flag, httpUrl, httpUrls, loadConfig, port, wholeNumber } from "./config.ts";
+import {
+  commaSeparated,
+  ConfigError,
+  flag,
+  hostsAndPorts,
+  httpUrl,
+  httpUrls,
+  loadConfig,
+  port,
+  wholeNumber,
+} from "./config.ts";
 
 const shape = {
   PORT: port.describe("the public port"),
@@ -73,4 +83,13 @@ test("one address or several can be given, and each must be one", () => {
   expect(loadConfig(URLS, {}).URLS).toEqual(["http://localhost:1"]);
   expect(loadConfig(URLS, { URLS: "http://a:1/, https://b" }).URLS).toEqual(["http://a:1", "https://b"]);
   expect(() => loadConfig(URLS, { URLS: "http://a:1,b:2" })).toThrow("URLS is wrong");
+});
+
+test("an address without a port, or with one that there is not, is refused by name", () => {
+  const load = (BROKERS: string) => loadConfig({ BROKERS: hostsAndPorts }, { BROKERS }).BROKERS;
+  expect(load("kafka-1:9092, 10.0.0.1:1,[::1]:65535")).toEqual(["kafka-1:9092", "10.0.0.1:1", "[::1]:65535"]);
+  for (const wrong of ["nowhere", "kafka:", ":9092", "kafka:0", "kafka:65536", "http://kafka:9092", "::1:9092"])
+    expect(() => load(`kafka:9092,${wrong}`)).toThrow(
+      `BROKERS is wrong: "${wrong}" is no host:port, such as kafka:9092`,
+    );
 });

@@ -97,3 +97,15 @@ export const commaSeparated = z
       .filter((part) => part !== ""),
   )
   .refine((parts) => parts.length > 0, { message: "must name at least one" });
+
+/** A host's name or address, and a port. */
+const HOST_AND_PORT = /^(?:\[[\da-f:.]+\]|[\w.-]+):(?<port>\d{1,5})$/i;
+
+/** One or more `host:port`, separated by commas. */
+export const hostsAndPorts = commaSeparated.superRefine((parts, context) => {
+  for (const part of parts) {
+    const number = Number(HOST_AND_PORT.exec(part)?.groups?.["port"] ?? 0);
+    if (number >= 1 && number <= 65_535) continue;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(part)} is no host:port, such as kafka:9092` });
+  }
+});

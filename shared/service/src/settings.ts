@@ -2,7 +2,7 @@ import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/co
 import { objectionToAddress } from "@shop/database/client";
 import { defaultStreamLimits, type StreamLimits } from "@shop/http/stream-permits";
 import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
-import { commaSeparated, flag, httpUrls, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
+import { flag, hostsAndPorts, httpUrls, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
 import { logLevels } from "@shop/runtime/logger";
 import { z } from "zod";
 
@@ -92,7 +92,7 @@ export const databaseRules: readonly SettingRule<DatabaseConfig>[] = [
 
 /** Settings of those that take part in the messaging. */
 export const messagingSettings = {
-  KAFKA_BROKERS: commaSeparated.describe("host:port of one or more brokers, separated by commas"),
+  KAFKA_BROKERS: hostsAndPorts.describe("host:port of one or more brokers, separated by commas"),
   KAFKA_TLS: flag.default(false),
   KAFKA_TLS_CA: certificate
     .optional()

@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { freePort } from "./free-port.ts";
+import { requireReachable } from "./kafka-address.ts";
+
+test("brokers that cannot be reached are refused by the name of their setting, each with its reason", async () => {
+  const nobody = await freePort();
+  await expect(requireReachable(`127.0.0.1:${nobody}, nowhere.invalid:9092`)).rejects.toThrow(
+    new RegExp(
+      `KAFKA_BROKERS=127.0.0.1:${nobody}, nowhere.invalid:9092: 127.0.0.1:${nobody} \\(ECONNREFUSED\\), nowhere.invalid:9092 \\(\\w+\\)`,
+    ),
+  );
+});
+
+test("an address that is none is refused by the name of its setting, before anything is tried", async () => {
+  await expect(requireReachable("nowhere")).rejects.toThrow(
+    'KAFKA_BROKERS=nowhere is wrong: "nowhere" is no host:port, such as kafka:9092',
+  );
+});
+
+test("one broker that can be reached is enough", async () => {
+  const [up, nobody] = [await freePort(), await freePort()];
+  const server = createServer().listen(up, "127.0.0.1");
+  await once(server, "listening");
+  await requireReachable(`127.0.0.1:${nobody},127.0.0.1:${up}`);
+  server.close();
+});
