@@ -1,6 +1,11 @@
+import { join } from "node:path";
+import { describeExit } from "./guarded-process.ts";
 import { leaveOnSignal } from "./leave-on-signal.ts";
+import { packageFolder } from "./postgres-binaries.ts";
+import { databaseOwners } from "./services.ts";
 import { SetupError } from "./setup-error.ts";
 import { startSystem, type System } from "./system.ts";
+import { watchMigrations } from "./watch-migrations.ts";
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
@@ -8,22 +13,33 @@ let system: System | undefined;
 // Before the system is up there is no work to finish: leaving is enough, and the guards end what has been started.
 leaveOnSignal(async () => system?.stop(), say, true);
 
+/** An ordinary start has nothing to tell; what is wrong is shown at once. */
+const isWarning = (line: string) => /"level":"(?:warn|error)"|\b(?:WARN|ERROR)\b|^\w*[Ee]rror: /.test(line);
+
 try {
   system = await startSystem({
     environment: process.env,
     ports: "default",
     watch: true,
+    untilEveryCheckIsOk: true,
     settings: { SEED_DEMO_DATA: "true", REBUILD_PAGES: "true" },
     progress: say,
     onLine: (name, line) => {
       // What PostgreSQL and Kafka say of themselves is of interest when they fail, and is shown then.
-      if (name !== "postgres" && name !== "kafka") say(`${name.padEnd(13)} ${line}`);
+      if (name === "postgres" || name === "kafka") return;
+      if (system !== undefined || isWarning(line)) say(`${name.padEnd(13)} ${line}`);
     },
-    onUnexpectedExit: (name) =>
-      say(`The process ${name} has ended. Save one of its files to start it again, or press Ctrl-C.`),
+    onUnexpectedExit: (name, exit) => say(`The process ${name} ${describeExit(exit)}.`),
+    restarts: {
+      ...{ firstMs: 500, maxMs: 10_000, stableMs: 30_000 },
+      onPause: (name, pauseMs) => say(`The process ${name} starts again in ${pauseMs / 1_000} s.`),
+      onReady: (name) => say(`The process ${name} is ready again.`),
+      onFailure: (_name, { message }) => say(message),
+    },
   });
+  watchMigrations(migrationFolders(), (name) => void applyMigrations(system as System, name));
   say(`
-The system is ready and reloads when a file changes.
+The system is ready and reloads when a file or a migration changes.
   pages and API   ${system.frontendUrl}
   API             ${system.gatewayUrl}
   API document    ${system.frontendUrl}/openapi.json
@@ -37,4 +53,27 @@ Ctrl-C stops everything.
   if (!(error instanceof SetupError)) throw error;
   say(`\n${error.message}`);
   process.exit(1);
+}
+
+/** Those of the service, and those that several share. */
+function migrationFolders(): ReadonlyMap<string, readonly string[]> {
+  const root = join(packageFolder, "..", "..");
+  return new Map(
+    databaseOwners.map((name) => [
+      name,
+      [join(root, "services", name, "migrations"), join(root, "shared", "messaging", "migrations")],
+    ]),
+  );
+}
+
+/** A service migrates its database when it starts. */
+async function applyMigrations({ supervisor }: System, name: string): Promise<void> {
+  say(`The migrations of ${name} have changed: it starts again.`);
+  try {
+    await supervisor.restart(name);
+    say(`The process ${name} is ready again.`);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(error.message);
+  }
 }

@@ -23,12 +23,24 @@ export async function freePort(): Promise<number> {
   );
 }
 
-/** @throws SetupError naming the port and its owner-to-be when another program listens on it */
-export async function requireFreePort(port: number, owner: string, remedy: string): Promise<void> {
-  if (!(await isFree(port)))
-    throw new SetupError(
-      `Port ${port}, which ${owner} needs, is in use. Stop the program that holds it, or ${remedy}.`,
-    );
+/** A port that a program needs, and what for. */
+export interface NeededPort {
+  readonly port: number;
+  /** As in "8080 (frontend)". */
+  readonly owner: string;
+}
+
+/** @throws SetupError naming, in one sentence, all of these on which other programs listen */
+export async function requireFreePorts(needed: readonly NeededPort[], remedy: string): Promise<void> {
+  const states = await Promise.all(needed.map(async (each) => ({ ...each, free: await isFree(each.port) })));
+  const busy = states.filter(({ free }) => !free);
+  if (busy.length === 0) return;
+  const named = busy.map(({ port, owner }) => `${port} (${owner})`).join(", ");
+  throw new SetupError(
+    busy.length === 1
+      ? `Port ${named} is in use. Stop the program that holds it, or ${remedy}.`
+      : `Ports ${named} are in use. Stop the programs that hold them, or ${remedy}.`,
+  );
 }
 
 /** Any address is asked as well: a program on 0.0.0.0 or :: holds the port without being seen on 127.0.0.1 on every system. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import postgres from "postgres";
-import { freePort, requireFreePort } from "./free-port.ts";
+import { freePort, requireFreePorts } from "./free-port.ts";
 import { describeExit, type GuardedProcess, startGuarded } from "./guarded-process.ts";
 import { findPostgresBinaries, reachableFolder, unprivilegedUser } from "./postgres-binaries.ts";
 import { explainFailure, isDiskFull } from "./setup-error.ts";
@@ -54,7 +54,10 @@ export async function startPostgres({
   await reachableFolder([join(dataDir, "..")], runAs);
   const binaries = await findPostgresBinaries(runAs, `${dataDir}-binaries`);
   if (wantedPort !== undefined)
-    await requireFreePort(wantedPort, "PostgreSQL", "set the *_DATABASE_URL variables to a server of your own");
+    await requireFreePorts(
+      [{ port: wantedPort, owner: "PostgreSQL" }],
+      "set the *_DATABASE_URL variables to a server of your own",
+    );
   const port = wantedPort ?? (await freePort());
   const password = newPassword();
   const url = urlOf("postgres", password, port, "postgres");

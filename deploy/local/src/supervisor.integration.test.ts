@@ -1,4 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { eventually } from "@shop/testing/eventually";
 import { freePort } from "./free-port.ts";
 import { createSupervisor, type ProcessSpec, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
@@ -107,4 +110,65 @@ test("an end that nobody asked for is told, one that was asked for is not", asyn
   await supervising.start([script("killed", stays), script("crashed", "setTimeout(() => process.exit(7), 50)")]);
   await supervising.kill("killed");
   await eventually(() => expect(ended).toEqual(["crashed 7"]));
+});
+
+test("a process that is killed from outside is started again, after ever longer pauses while it does not stay", async () => {
+  const told: string[] = [];
+  const supervising = supervise({
+    onUnexpectedExit: (name, { signal, code }) => told.push(`${name} ${signal ?? code}`),
+    restarts: {
+      ...{ firstMs: 10, maxMs: 20, stableMs: 60_000 },
+      onPause: (_name, pauseMs) => told.push(`${pauseMs} ms`),
+      onReady: () => told.push("ready"),
+    },
+  });
+  const spec = await server("order", "new Response(String(process.pid))");
+  await supervising.start([spec]);
+  for (let times = 1; times <= 3; times += 1) {
+    process.kill(supervising.pids().get("order") ?? 0, "SIGKILL");
+    await eventually(() => expect(told.filter((line) => line === "ready")).toHaveLength(times));
+  }
+  expect(told).toEqual(["10", "20", "20"].flatMap((ms) => ["order SIGKILL", `${ms} ms`, "ready"]));
+  expect(await (await fetch(spec.readyUrl)).text()).toBe(String(supervising.pids().get("order")));
+  await supervising.kill("order");
+  await Bun.sleep(0);
+  expect(told).toHaveLength(9);
+});
+
+test("a restart that fails is repeated until it succeeds, and what was wrong is told", async () => {
+  const failures: string[] = [];
+  const ready = Promise.withResolvers<string>();
+  const folder = await mkdtemp(join(tmpdir(), "restart-"));
+  const allowed = join(folder, "allowed");
+  await Bun.write(allowed, "");
+  const spec = await server("order", "new Response()");
+  const [program, flag, code] = spec.command;
+  const guarded = `if (!(await Bun.file(${JSON.stringify(allowed)}).exists())) throw new Error("no migration"); ${code}`;
+  const supervising = supervise({
+    restarts: {
+      ...{ firstMs: 10, maxMs: 10, stableMs: 60_000 },
+      onFailure: (_name, { message }) => failures.push(message),
+      onReady: ready.resolve,
+    },
+  });
+  await supervising.start([{ ...spec, command: [program, flag ?? "", guarded] }]);
+  await rm(allowed);
+  await expect(supervising.restart("order")).rejects.toThrow("no migration");
+  await eventually(() => expect(failures.length).toBeGreaterThan(1));
+  expect(failures[0]).toContain("no migration");
+  await Bun.write(allowed, "");
+  expect(await ready.promise).toBe("order");
+  await rm(folder, { recursive: true });
+});
+
+test("a process counts as ready when its answer says that it lacks nothing", async () => {
+  const spec = await server("order", "new Response(performance.now() > 200 ? 'ok' : 'no broker')");
+  const answers = new Set<string>();
+  const lacks = async (answer: Response) => {
+    const text = await answer.text();
+    answers.add(text);
+    return text === "ok" ? undefined : text;
+  };
+  await supervise().start([{ ...spec, lacks }]);
+  expect([...answers].at(-1)).toBe("ok");
 });

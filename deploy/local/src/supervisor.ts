@@ -9,6 +9,8 @@ export interface ProcessSpec {
   readonly cwd?: string;
   /** Answers 200 when the process can do its work; without it a process counts as ready once it has been started. */
   readonly readyUrl?: string;
+  /** What such an answer says that the process still lacks; by default nothing. */
+  readonly lacks?: (answer: Response) => Promise<string | undefined>;
   /** 120 s by default: several times a cold start on a busy machine. */
   readonly readyWithinMs?: number;
   /** Processes of a higher tier use those of the lower ones, so they are stopped first; those of one tier are stopped together. */
@@ -20,8 +22,24 @@ export interface SupervisorOptions {
   readonly onLine?: (name: string, line: string) => void;
   /** Told when a process ends that nobody has killed or stopped. */
   readonly onUnexpectedExit?: (name: string, exit: Exit, lastLines: readonly string[]) => void;
+  /** Starts a process again that has ended though nobody has killed or stopped it; by default it stays down. */
+  readonly restarts?: Restarts;
   /** How long a process may take to end after SIGTERM; 10 s by default, which is what the contract gives a service for finishing what it holds. */
   readonly stopTimeoutMs?: number;
+}
+
+/** How processes are started again, with exponential backoff. */
+export interface Restarts {
+  /** The pause before the first restart; each further one is twice as long, up to `maxMs`. */
+  readonly firstMs: number;
+  readonly maxMs: number;
+  /** A process that was ready for this long begins with `firstMs` again. */
+  readonly stableMs: number;
+  readonly onPause?: (name: string, pauseMs: number) => void;
+  /** It is ready again. */
+  readonly onReady?: (name: string) => void;
+  /** It has ended again before it was ready, or was not ready in time. */
+  readonly onFailure?: (name: string, error: SetupError) => void;
 }
 
 /** Starts processes, and sees to it that each of them ends, at the latest with this process. */
@@ -38,6 +56,7 @@ export interface Supervisor {
   /**
    * Starts a process again as it was started before (stopping it when it runs) and waits until it is ready.
    * @param cwd in another folder, from now on: another release of the same program
+   * @throws SetupError when it does not become ready; with `restarts` it is started again, and again, all the same
    */
   restart(name: string, cwd?: string): Promise<void>;
   /** Ends all: the highest tier first, by SIGTERM, then by SIGKILL. Called again it waits for the same end. */
@@ -55,9 +74,12 @@ interface Entry {
 export function createSupervisor({
   onLine,
   onUnexpectedExit,
+  restarts,
   stopTimeoutMs = 10_000,
 }: SupervisorOptions = {}): Supervisor {
   const entries = new Map<string, Entry>();
+  /** The last pause before a restart, by the name of the process, in milliseconds. */
+  const pauses = new Map<string, number>();
   let stopping: Promise<void> | undefined;
 
   const isStopping = () => stopping !== undefined;
@@ -75,16 +97,46 @@ export function createSupervisor({
     entries.set(spec.name, entry);
     // The stop may have begun while the process came up, too late to see it.
     if (isStopping()) await end(entry);
-    let ready = false;
+    let readyAtMs: number | undefined;
     void process.exited.then((exit) => {
-      if (ready && !entry.endIsExpected) onUnexpectedExit?.(spec.name, exit, process.lastLines());
+      if (readyAtMs === undefined || entry.endIsExpected) return;
+      onUnexpectedExit?.(spec.name, exit, process.lastLines());
+      if (restarts === undefined) return;
+      if (performance.now() - readyAtMs >= restarts.stableMs) pauses.delete(spec.name);
+      void keepStarting(entry, restarts);
     });
     try {
       await untilReady(entry);
-      ready = true;
+      readyAtMs = performance.now();
     } catch (error) {
       // One that was stopped while it started did not fail.
       if (!entry.endIsExpected) throw error;
+    }
+  }
+
+  /** Starts a process that has ended, again and again, until it is ready or somebody else has started or stopped it. */
+  async function keepStarting(ended: Entry, { firstMs, maxMs, onPause, onReady, onFailure }: Restarts): Promise<void> {
+    const { spec } = ended;
+    let current = ended;
+    for (;;) {
+      const lastMs = pauses.get(spec.name);
+      const pauseMs = lastMs === undefined ? firstMs : Math.min(maxMs, lastMs * 2);
+      pauses.set(spec.name, pauseMs);
+      onPause?.(spec.name, pauseMs);
+      await Bun.sleep(pauseMs);
+      if (isStopping() || current.endIsExpected || entries.get(spec.name) !== current) return;
+      try {
+        await launch(spec);
+        if (!isStopping()) onReady?.(spec.name);
+        return;
+      } catch (error) {
+        if (isStopping()) return;
+        if (!(error instanceof SetupError)) throw error;
+        current = entryOf(spec.name);
+        onFailure?.(spec.name, error);
+        // One that runs without becoming ready makes room for the next.
+        await current.process.stop("SIGTERM", stopTimeoutMs);
+      }
     }
   }
 
@@ -124,7 +176,12 @@ export function createSupervisor({
     async restart(name, cwd) {
       const entry = entryOf(name);
       await end(entry);
-      await launch(cwd === undefined ? entry.spec : { ...entry.spec, cwd });
+      try {
+        await launch(cwd === undefined ? entry.spec : { ...entry.spec, cwd });
+      } catch (error) {
+        if (restarts !== undefined && !isStopping()) void keepStarting(entryOf(name), restarts);
+        throw error;
+      }
     },
     stopAll() {
       stopping ??= stopTiers();
@@ -134,11 +191,11 @@ export function createSupervisor({
 }
 
 async function untilReady({ spec, process }: Entry): Promise<void> {
-  const { name, readyUrl, readyWithinMs = READY_TIMEOUT_MS } = spec;
+  const { name, readyUrl, lacks, readyWithinMs = READY_TIMEOUT_MS } = spec;
   if (readyUrl === undefined) return;
   const deadline = performance.now() + readyWithinMs;
   for (;;) {
-    const refusal = await whyNotReady(readyUrl, process);
+    const refusal = await whyNotReady(readyUrl, process, lacks);
     if (!process.isRunning())
       throw explainFailure(
         `The process ${name}`,
@@ -157,13 +214,17 @@ async function untilReady({ spec, process }: Entry): Promise<void> {
   }
 }
 
-async function whyNotReady(url: string, process: GuardedProcess): Promise<string | undefined> {
+async function whyNotReady(
+  url: string,
+  process: GuardedProcess,
+  lacks: ProcessSpec["lacks"] = () => Promise.resolve(undefined),
+): Promise<string | undefined> {
   const asking = new AbortController();
   const timer = setTimeout(() => asking.abort(new Error("no answer within 2 s")), 2_000);
   void process.exited.then(() => asking.abort(new Error("it has ended")));
   try {
     const response = await fetch(url, { signal: asking.signal });
-    return response.ok ? undefined : `${url} answers ${response.status}: ${await response.text()}`;
+    return response.ok ? await lacks(response) : `${url} answers ${response.status}: ${await response.text()}`;
   } catch (error) {
     return `${url}: ${error instanceof Error ? error.message : String(error)}`;
   } finally {

@@ -1,10 +1,10 @@
-import { defaultPorts, MANAGEMENT_PORT_OFFSET } from "@shop/contracts/ports";
+import { MANAGEMENT_PORT_OFFSET } from "@shop/contracts/ports";
 import { join } from "node:path";
-import { freePort, requireFreePort } from "./free-port.ts";
+import { freePort } from "./free-port.ts";
 import { type Infrastructure, type InfrastructureOptions, startInfrastructure } from "./infrastructure.ts";
 import { packageFolder } from "./postgres-binaries.ts";
 import { databaseOwners, environmentOf, type ServiceName, serviceNames } from "./services.ts";
-import { SetupError } from "./setup-error.ts";
+import { requireServicePorts, servicePorts } from "./service-ports.ts";
 import { createSupervisor, type ProcessSpec, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 /** Nothing but our own processes sends calls to them here, and these notice within half of it. */
@@ -12,7 +12,7 @@ const LOCAL_DRAIN_MS = "600";
 const repositoryFolder = join(packageFolder, "..", "..");
 
 export interface SystemOptions extends Omit<InfrastructureOptions, "databases">, SupervisorOptions {
-  /** `default`: those of the contract, or `NAME_PORT` of the environment; `free`: any. */
+  /** `default`: as `servicePorts` reads them from the environment; `free`: any. */
   readonly ports: "free" | "default";
   /** How many processes of a service; one by default. All of them work on the same topics and database; see `frontDoor` for who is sent requests. */
   readonly replicas?: Partial<Record<ServiceName, number>>;
@@ -24,6 +24,8 @@ export interface SystemOptions extends Omit<InfrastructureOptions, "databases">,
   readonly frontDoor?: (service: ServiceName, replicas: readonly Replica[]) => Promise<string | undefined>;
   /** Starts a service again when its code changes. */
   readonly watch?: boolean;
+  /** Waits until every check of every service is ok, Kafka's among them; by default until each takes requests, which it does without Kafka. */
+  readonly untilEveryCheckIsOk?: boolean;
 }
 
 export interface Replica {
@@ -89,6 +91,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
             ...environmentOf(name, { databaseUrls, kafkaBrokers, urls }),
             ...options.settingsOf?.(replica, name),
           },
+          ...(options.untilEveryCheckIsOk && { lacks: (answer) => failedChecks(answer, environment) }),
         }),
       ),
     );
@@ -129,33 +132,21 @@ async function placeReplicas({
   replicas = {},
   environment,
 }: SystemOptions): Promise<ReadonlyMap<ServiceName, AtLeastOne<Replica>>> {
+  const fixed = ports === "default" ? servicePorts(environment) : new Map<ServiceName, number>();
+  await requireServicePorts(fixed);
   const placed = new Map<ServiceName, AtLeastOne<Replica>>();
   for (const name of serviceNames) {
-    const first = ports === "default" ? await fixedReplica(name, environment) : await freeReplica(name);
+    const port = fixed.get(name);
+    const first = port === undefined ? await freePlace(name) : placeAt(name, port, port + MANAGEMENT_PORT_OFFSET);
     const more: Replica[] = [];
-    for (let number = 2; number <= (replicas[name] ?? 1); number += 1)
-      more.push(await freeReplica(`${name}-${number}`));
+    for (let number = 2; number <= (replicas[name] ?? 1); number += 1) more.push(await freePlace(`${name}-${number}`));
     placed.set(name, [first, ...more]);
   }
   return placed;
 }
 
-async function freeReplica(name: string): Promise<Replica> {
+async function freePlace(name: string): Promise<Replica> {
   return placeAt(name, await freePort(), await freePort());
-}
-
-async function fixedReplica(name: ServiceName, environment: SystemOptions["environment"]): Promise<Replica> {
-  const setting = `${name.toUpperCase()}_PORT`;
-  const port = Number(environment[setting] || defaultPorts[name]);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535 - MANAGEMENT_PORT_OFFSET) {
-    throw new SetupError(
-      `${setting}=${environment[setting]} is no port. Set it to a number from 1 to ${65_535 - MANAGEMENT_PORT_OFFSET}.`,
-    );
-  }
-  const remedy = `set ${setting} to another port (its management port is ${MANAGEMENT_PORT_OFFSET} above)`;
-  await requireFreePort(port, `the service ${name}`, remedy);
-  await requireFreePort(port + MANAGEMENT_PORT_OFFSET, `the service ${name} for its health and metrics`, remedy);
-  return placeAt(name, port, port + MANAGEMENT_PORT_OFFSET);
 }
 
 function placeAt(name: string, port: number, managementPort: number): Replica {
@@ -165,17 +156,28 @@ function placeAt(name: string, port: number, managementPort: number): Replica {
 function specOf(
   service: ServiceName,
   { name, url, managementUrl }: Replica,
-  rest: Pick<ProcessSpec, "command" | "environment">,
+  rest: Pick<ProcessSpec, "command" | "environment" | "lacks">,
 ): ProcessSpec {
   const tier = service === "frontend" ? 2 : service === "gateway" ? 1 : 0;
   return {
     name,
     tier,
-    command: rest.command,
+    ...rest,
     environment: { ...rest.environment, PORT: new URL(url).port, MANAGEMENT_PORT: new URL(managementUrl).port },
     cwd: repositoryFolder,
     readyUrl: `${managementUrl}/readyz`,
   };
+}
+
+/** Which checks of a readiness answer are not ok; a broker of one's own is named by its setting. */
+async function failedChecks(answer: Response, { KAFKA_BROKERS: given }: SystemOptions["environment"]) {
+  const { checks } = (await answer.json()) as { readonly checks: Readonly<Record<string, string>> };
+  const failed = Object.entries(checks).filter(([, detail]) => detail !== "ok");
+  if (failed.length === 0) return undefined;
+  const text = failed.map(([name, detail]) => `${name}: ${detail}`).join("; ");
+  return given && "kafka" in Object.fromEntries(failed)
+    ? `${text}; KAFKA_BROKERS=${given} does not serve it: is it Kafka, and do KAFKA_TLS and KAFKA_SASL_USERNAME fit it?`
+    : text;
 }
 
 /** As in the image: the last tier of the JavaScript compiler costs these services more than its code saves them (docs/performance.md). */
