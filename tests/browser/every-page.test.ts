@@ -109,6 +109,7 @@ const everyPage = (): readonly (readonly [string | undefined, readonly Seen[]])[
       }),
       at(`/admin/sagas/${stories.sagaOfCancelled}`, "-admin-saga"),
       at("/admin/orders"),
+      at(`/admin/orders/${stories.waiting}`, "-admin-order", (page) => page.locator(".why").waitFor()),
       at("/admin/deliveries"),
       at("/admin/products"),
       at("/admin/products", "-admin-products-new", (page) => page.locator("button.primary").click()),

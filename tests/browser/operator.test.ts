@@ -83,7 +83,9 @@ test("sees which part does not answer while it is away, and the rest goes on", a
   await visitor.page.getByText("does not answer right now").waitFor();
   await visitor.picture("operator-product-away");
   await visitor.page.getByRole("link", { name: "Orders" }).click();
-  await visitor.page.locator("button.row").first().waitFor();
+  await visitor.page.locator(".rows a.row").first().click();
+  await visitor.page.locator(".why .bad-text", { hasText: "does not answer" }).waitFor();
+  await visitor.picture("operator-why-product-away");
   await shop.system.supervisor.restart("product");
   await visitor.page.getByRole("link", { name: "Products" }).click();
   await visitor.page.locator(".product-row").first().waitFor();
@@ -102,7 +104,8 @@ test("sees who carries what, and gives a delivery whose rider does not come to t
   await row.getByRole("button", { name: "Give to others" }).click();
   await row.getByText("Open", { exact: true }).waitFor();
   expect((await deliveryOf(rider, orderId)).riderId).toBeNull();
-  await row.getByRole("button", { name: /^Open its saga/ }).click();
+  await row.getByRole("link", { name: /^Open its order/ }).click();
+  await visitor.page.getByText("It waits for a rider to claim its delivery.").waitFor();
   await visitor.page.locator(".lane-step.now", { hasText: "Wait for rider" }).waitFor();
   expect(visitor.complaints).toEqual([]);
 }, 240_000);
@@ -114,9 +117,9 @@ test("finds an order by the number that its customer tells, and comes to its sag
   await visitor.signIn("admin");
   await page.getByRole("link", { name: "Orders" }).click();
   await page.getByLabel("Number, address or goods").fill(shortId(orderId));
-  await page.getByRole("button", { name: shortId(orderId) }).waitFor();
+  await page.getByRole("link", { name: shortId(orderId) }).waitFor();
   expect(await page.locator(".rows .row").count()).toBe(1);
-  await page.getByRole("button", { name: shortId(orderId) }).click();
+  await page.getByRole("link", { name: shortId(orderId) }).click();
   await page.getByRole("heading", { name: `Order ${shortId(orderId)}` }).waitFor();
   await page.getByRole("link", { name: "Its dead letters" }).click();
   await page.getByText("No message is like that").waitFor();

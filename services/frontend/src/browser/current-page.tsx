@@ -7,6 +7,7 @@ import { useApp } from "./app-state.ts";
 import { DeadLettersPage } from "./admin/dead-letters.tsx";
 import { DeliveriesPage } from "./admin/deliveries.tsx";
 import { HealthPage } from "./admin/health.tsx";
+import { AdminOrderPage } from "./admin/order.tsx";
 import { AdminOrdersPage } from "./admin/orders.tsx";
 import { ProductsPage } from "./admin/products.tsx";
 import { SagaPage } from "./admin/saga.tsx";
@@ -26,6 +27,7 @@ const FOR: Readonly<Partial<Record<PageName, Role>>> = {
   order: "customer",
   rider: "rider",
   adminOrders: "admin",
+  adminOrder: "admin",
   sagas: "admin",
   saga: "admin",
   products: "admin",
@@ -98,6 +100,8 @@ function PageOf({ route: { page, id } }: { readonly route: Route }) {
       return <RiderPage />;
     case "adminOrders":
       return <AdminOrdersPage />;
+    case "adminOrder":
+      return <AdminOrderPage id={id} />;
     case "sagas":
       return <SagasPage />;
     case "saga":

@@ -8,6 +8,7 @@ export const pagePaths = {
   order: "/orders/{id}",
   rider: "/rider",
   adminOrders: "/admin/orders",
+  adminOrder: "/admin/orders/{id}",
   sagas: "/admin",
   saga: "/admin/sagas/{id}",
   deliveries: "/admin/deliveries",

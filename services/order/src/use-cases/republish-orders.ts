@@ -64,7 +64,7 @@ async function republishDue(context: ServiceContext, wasBehind: boolean): Promis
   wakeRelay();
   metrics.counter(toldAgainTotal).inc({}, republished.length);
   logger.info(
-    "orders made no progress: the saga is republished of them again, in case the message was lost; the orchestrator's log names the service that owes it an answer",
+    "orders made no progress and were republished, in case a message was lost; the orchestrator's log names the service that owes an answer",
     {
       orders: republished.length,
       orderIds: republished.slice(0, NAMED).map(({ id }) => id),

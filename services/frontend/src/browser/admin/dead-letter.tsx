@@ -3,7 +3,8 @@ import type { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { useApp } from "../app-state.ts";
 import { Icon } from "../parts/icon.tsx";
 import { escapeInvisible } from "@shop/client/escape-invisible";
-import { OpenSaga } from "./open-saga.tsx";
+import { Link } from "../parts/link.tsx";
+import { pathTo } from "../router.ts";
 import { Replay } from "./replay.tsx";
 
 interface DeadLetterCardProps {
@@ -89,13 +90,14 @@ function WhatToDo({ letter, onHandled, onKey }: Omit<DeadLetterCardProps, "parke
 }
 
 function Facts({ letter: { key, messageId } }: { readonly letter: DeadLetter }) {
-  const t = useApp().texts.deadLetters;
+  const { texts } = useApp();
+  const t = texts.deadLetters;
   return (
     <dl class="facts-list">
       <dt>{t.key}</dt>
       <dd class="mono">
-        {key === null ? t.nothing : escapeInvisible(key)}
-        {key !== null && UUID.test(key) ? <OpenSaga orderId={key} class="quiet-button" /> : null}
+        {key === null ? t.nothing : escapeInvisible(key)}{" "}
+        {key !== null && UUID.test(key) ? <Link to={pathTo("adminOrder", key)}>{texts.admin.openOrder}</Link> : null}
       </dd>
       <dt>{t.messageId}</dt>
       <dd class="mono">{messageId === null ? t.nothing : escapeInvisible(messageId)}</dd>

@@ -4,13 +4,14 @@ import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
+import { Link } from "../parts/link.tsx";
 import { PagedList } from "../parts/paged-list.tsx";
 import { DeliveryPill } from "../parts/pills.tsx";
 import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { Written } from "../parts/written.tsx";
+import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
-import { OpenSaga } from "./open-saga.tsx";
 import { Select } from "./select.tsx";
 
 const RENEWED_EVERY_MS = 5_000;
@@ -89,7 +90,10 @@ function DeliveryRow({ delivery, onChange }: { readonly delivery: Delivery; onCh
             {t.release}
           </button>
         ) : null}
-        <OpenSaga orderId={orderId} class="button small" />
+        <Link to={pathTo("adminOrder", orderId)} class="button small">
+          {t.openOrder}
+          <span class="unseen">: {texts.orders.order(shortId(orderId))}</span>
+        </Link>
       </span>
     </li>
   );

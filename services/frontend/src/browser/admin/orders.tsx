@@ -6,18 +6,19 @@ import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
 import { Input } from "../parts/form.tsx";
 import { Icon } from "../parts/icon.tsx";
+import { Link } from "../parts/link.tsx";
 import { PagedList } from "../parts/paged-list.tsx";
 import { OrderPill } from "../parts/pills.tsx";
 import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { Written } from "../parts/written.tsx";
+import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
-import { OpenSaga } from "./open-saga.tsx";
 import { Select } from "./select.tsx";
 
 const RENEWED_EVERY_MS = 5_000;
 
-/** The orders of all customers, newest first; each leads to its saga. */
+/** The orders of all customers, newest first; each leads to why it stands where it stands. */
 export function AdminOrdersPage() {
   const { texts } = useApp();
   const t = texts.admin;
@@ -64,7 +65,7 @@ function OrderRow({ order }: { readonly order: Order }) {
   const { id, items, createdAt, total, currency, cancelReason, deliveryAddress } = order;
   return (
     <li>
-      <OpenSaga orderId={id} class="row">
+      <Link to={pathTo("adminOrder", id)} class="row">
         <span class="row-what">
           <b>
             {shortId(id)} · {texts.orders.things(isolated(items[0]?.name ?? ""), items.length - 1)}
@@ -76,7 +77,7 @@ function OrderRow({ order }: { readonly order: Order }) {
         </span>
         <OrderPill order={order} />
         <Icon name="next" size={18} />
-      </OpenSaga>
+      </Link>
     </li>
   );
 }

@@ -1,48 +1,57 @@
-import type { Saga, SagaStep } from "@shop/contracts/http/saga";
+import type { SagaPicture as Picture, SagaPictureStep } from "@shop/contracts/http/saga";
 import { useApp } from "../app-state.ts";
 import { Icon } from "../parts/icon.tsx";
 
-const FORWARD: readonly SagaStep[] = ["DECREASE_PRODUCT", "CREATE_DELIVERY", "WAIT_FOR_RIDER", "COMPLETE_ORDER"];
-const BACK: readonly SagaStep[] = ["CANCEL_DELIVERY", "INCREASE_PRODUCT", "CANCEL_ORDER"];
+const CLASSES = { AHEAD: "ahead", CURRENT: "now", STUCK: "halted", PAST: "past" } as const;
 
-/** The steps of a saga in a row, and below them the compensations of one that cancels its order. */
-export function SagaPicture({ saga }: { readonly saga: Saga }) {
-  const goesBack = BACK.includes(saga.step) || saga.history.some(({ step }) => BACK.includes(step));
+/** The steps of a saga in a row, as its definition has them, and below them the compensations of one that compensates. */
+export function SagaPicture({ picture }: { readonly picture: Picture }) {
+  const { texts } = useApp();
+  const { isKnownVersion, forward, backward } = picture;
+  if (!isKnownVersion) return <p class="bad-text">{texts.admin.unknownVersion(picture.version)}</p>;
+  const goesBack = backward.some(({ state }) => state !== "AHEAD");
   return (
     <div class="saga-picture">
-      <Lane saga={saga} steps={FORWARD} isBack={false} />
-      {goesBack ? <Lane saga={saga} steps={BACK} isBack /> : null}
+      <Lane steps={forward} isBack={false} />
+      {goesBack ? <Lane steps={backward} isBack /> : null}
     </div>
   );
 }
 
 interface LaneProps {
-  readonly saga: Saga;
-  readonly steps: readonly SagaStep[];
+  readonly steps: readonly SagaPictureStep[];
   readonly isBack: boolean;
 }
 
-function Lane({ saga, steps, isBack }: LaneProps) {
+function Lane({ steps, isBack }: LaneProps) {
   const { texts, format } = useApp();
-  const hasEnded = saga.status === "COMPLETE" || saga.status === "CANCELLED";
+  const t = texts.admin;
   return (
     <ol class={isBack ? "lane back" : "lane"}>
       {steps.map((step) => {
-        const entries = saga.history.filter((entry) => entry.step === step);
-        const last = entries.at(-1);
-        const isNow = saga.step === step && !hasEnded;
-        const state = isNow ? (saga.status === "STUCK" ? "halted" : "now") : last === undefined ? "ahead" : "past";
-        const messages = entries.flatMap(({ message }) => message ?? []);
+        const { name, state, enteredAt, leftAt, retries, messages, compensation, command, deadlineMs } = step;
+        const isNow = state === "CURRENT" || state === "STUCK";
+        const spentMs = enteredAt === null || leftAt === null ? null : Date.parse(leftAt) - Date.parse(enteredAt);
+        const facts = [
+          ...(state === "AHEAD" ? [command] : messages),
+          ...(deadlineMs === null || state === "PAST" ? [] : [t.within(format.span(deadlineMs))]),
+          ...(compensation === null ? [] : [t.compensatedBy(texts.sagaStep[compensation])]),
+        ];
         return (
-          <li key={step} class={`lane-step ${state}`} aria-current={isNow ? "step" : undefined}>
+          <li key={name} class={`lane-step ${CLASSES[state]}`} aria-current={isNow ? "step" : undefined}>
             <span class="mark">
-              {state === "past" ? <Icon name={isBack ? "undo" : "check"} size={16} /> : null}
-              {state === "halted" ? <Icon name="alert" size={16} /> : null}
+              {state === "PAST" ? <Icon name={isBack ? "undo" : "check"} size={16} /> : null}
+              {state === "STUCK" ? <Icon name="alert" size={16} /> : null}
             </span>
-            <b>{texts.sagaStep[step]}</b>
-            {last === undefined ? null : <time dateTime={last.at}>{format.time(last.at)}</time>}
-            <small class="quiet">{messages.join(", ")}</small>
-            {isNow && saga.attempts > 1 ? <small>{texts.admin.attempts(saga.attempts)}</small> : null}
+            <b>{texts.sagaStep[name]}</b>
+            {enteredAt === null ? null : (
+              <time dateTime={enteredAt}>
+                {format.time(enteredAt)}
+                {spentMs === null ? null : ` · ${format.span(spentMs)}`}
+              </time>
+            )}
+            <small class="quiet">{facts.join(" · ")}</small>
+            {retries > 0 ? <small>{t.retries(retries)}</small> : null}
           </li>
         );
       })}

@@ -5,41 +5,43 @@ import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Link } from "../parts/link.tsx";
 import { SagaPill } from "../parts/pills.tsx";
 import { Question } from "../parts/question.tsx";
 import { Skeleton, WhenLoaded } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
-import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
 import { SagaPicture } from "./saga-picture.tsx";
+import { WhyOfOrder } from "./why.tsx";
 
 /** What no message has brought about a timer has, or somebody, as the end of its detail tells. */
 const BY_OPERATOR = /, by admin \S+$/;
 const RENEWED_EVERY_MS = 2_000;
 
-/** One saga: its steps as a picture, what can be done about it, and every message that came. */
+/** One saga: its steps as a picture, what can be done about it, why its order stands where it stands, and every message that came. */
 export function SagaPage({ id }: { readonly id: string }) {
   const { texts, format } = useApp();
   const t = texts.admin;
   usePageTitle(`${texts.nav.sagas} ${shortId(id)}`);
-  const loaded = useLoad(`saga ${id}`, (signal) => shop.getSaga(id, { signal }), { everyMs: RENEWED_EVERY_MS });
+  const loaded = useLoad(`saga ${id}`, read, { everyMs: RENEWED_EVERY_MS });
+
+  async function read(signal: AbortSignal) {
+    const [saga, picture] = await Promise.all([shop.getSaga(id, { signal }), shop.getSagaPicture(id, { signal })]);
+    return { saga, picture };
+  }
 
   return (
     <WhenLoaded loaded={loaded} skeleton={<Skeleton rows={4} />}>
-      {(saga) => (
+      {({ saga, picture }) => (
         <>
           <header class="page-head">
             <h1>{texts.orders.order(shortId(saga.orderId))}</h1>
             <SagaPill status={saga.status} />
           </header>
           <section class="card">
-            <SagaPicture saga={saga} />
+            <SagaPicture picture={picture} />
             <dl class="facts-list">
-              <dt>{t.orderId}</dt>
-              <dd class="mono">
-                {saga.orderId} <Link to={`${pathTo("deadLetters")}?key=${saga.orderId}`}>{t.itsDeadLetters}</Link>
-              </dd>
+              <dt>{t.version}</dt>
+              <dd>{format.number(saga.version)}</dd>
               <dt>{t.sent}</dt>
               <dd>{format.number(saga.attempts)}</dd>
               {saga.deadline === null ? null : (
@@ -53,6 +55,7 @@ export function SagaPage({ id }: { readonly id: string }) {
               <SagaActions saga={saga} onDone={loaded.reload} />
             )}
           </section>
+          <WhyOfOrder orderId={saga.orderId} />
           <section class="card" aria-labelledby="history">
             <h2 id="history">{t.history}</h2>
             {saga.historyCount > saga.history.length ? (

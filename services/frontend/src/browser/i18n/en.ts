@@ -2,6 +2,7 @@ import type { OrderProgress, OrderStatus } from "@shop/contracts/http/order";
 import type { DeliveryStatus } from "@shop/contracts/http/delivery";
 import type { DeadLetterCause, ParticipantName, ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Role } from "@shop/contracts/http/define";
+import type { ActionName, Verdict } from "@shop/contracts/http/why";
 import type { ProblemCode } from "@shop/contracts/http/problem";
 import type { HealthStatus, ProcessHealth } from "@shop/contracts/http/health";
 import type { SagaStatus, SagaStep } from "@shop/contracts/http/saga";
@@ -98,6 +99,33 @@ const services: Record<ProcessHealth["service"], string> = {
   gateway: "Gateway",
   user: "User",
   ...participants,
+};
+const verdicts: Record<Verdict, (service: string, message: string) => string> = {
+  COMPLETE: () => "It has been delivered and is complete.",
+  CANCELLED: () => "It has been cancelled.",
+  IN_PROGRESS: (service, message) => `It waits for ${service} to answer ${message}. The answer is not late.`,
+  WAITS_FOR_RIDER: () => "It waits for a rider to claim its delivery.",
+  WITH_RIDER: () => "It waits for its rider to complete the delivery.",
+  NOT_STARTED: () => "It waits for the orchestrator to begin its saga.",
+  DEAD_LETTER: (service, message) => `${service} could not handle ${message}: it is a dead letter.`,
+  SERVICE_DOWN: (service, message) => `It waits for ${service} to answer ${message}, and ${service} does not answer.`,
+  SERVICE_IMPAIRED: (service, message) => `It waits for ${service} to answer ${message}, and ${service} is impaired.`,
+  SERVICE_BEHIND: (service, message) => `It waits for ${service} to answer ${message}, and ${service} is behind.`,
+  NO_ANSWER: (service, message) =>
+    `It waits for ${service} to answer ${message}. ${service} runs and has not answered.`,
+  SAGA_CANNOT_GO_ON: () => "Its saga cannot go on: its row, or its definition, is at fault.",
+};
+const orderActions: Record<ActionName, (target: string) => string> = {
+  START_SERVICE: (target) => `start ${target}`,
+  LOOK_AT_SERVICE: (target) => `look at the health of ${target}`,
+  REPLAY_DEAD_LETTER: (target) => `mend the cause of dead letter ${target} and replay it`,
+  RETRY_SAGA: () => "retry the step at once",
+  CANCEL_SAGA: () => "compensate it: the order is cancelled",
+  CANCEL_ORDER: () => "cancel the order",
+  CLAIM_DELIVERY: (target) => `claim delivery ${target}`,
+  COMPLETE_DELIVERY: (target) => `complete delivery ${target}, or report that it failed`,
+  RELEASE_CLAIM: (target) => `release the claim of delivery ${target}`,
+  REPAIR_SAGA: (target) => `put the row of saga ${target} right, or start a release that can go on with it`,
 };
 const healthStatuses: Record<HealthStatus, string> = { UP: "Well", IMPAIRED: "Impaired", DOWN: "No answer" };
 const deadLetterCauses: Record<DeadLetterCause, string> = {
@@ -384,6 +412,23 @@ export const en = {
     wouldBe: { ...outcomes, ...wouldBe },
     outcomes,
   },
+  why: {
+    title: "Why it stands here",
+    since: "Since",
+    next: "Next",
+    sentAgain: (time: string, attempt: number) => `sent again at ${time}, attempt ${attempt}`,
+    trace: "Trace",
+    who: "Who can act",
+    nobody: "Nobody needs to act.",
+    services: "What the services say",
+    aMessage: "a message of it",
+    verdicts,
+    actions: orderActions,
+    people: { OPERATOR: "An operator", RIDER: "A rider", CUSTOMER: "The customer" },
+    silent: (reason: string) => `does not answer: ${reason}`,
+    waiting: (unsent: string, lag: string, letters: number) =>
+      `unpublished: ${unsent} · unhandled: ${lag} · its dead letters: ${letters}`,
+  },
   admin: {
     all: "All",
     status: "Status",
@@ -393,12 +438,16 @@ export const en = {
     find: "Number, address or goods",
     noOrders: "No order is like that among those shown.",
     noDeliveries: "No delivery is like that.",
-    openSaga: "Open its saga",
+    openOrder: "Open its order",
     onItsWay: "On its way",
     riderIs: (id: string) => `rider ${id}`,
     release: "Give to others",
     released: "It waits for a rider again.",
-    noSagaYet: "This order's saga has not begun yet.",
+    version: "Version",
+    unknownVersion: (version: number) => `This release does not know version ${version} of the saga.`,
+    compensatedBy: (step: string) => `compensation: ${step}`,
+    within: (span: string) => `within ${span}`,
+    retries: (count: number) => (count === 1 ? "retried once" : `retried ${count} times`),
     attempts: (count: number) => `sent ${count} times`,
     orderId: "Order",
     sent: "Command sent",
