@@ -97,11 +97,9 @@ describe("of two errors the earlier one wins: 401, 403, 413, 415, 400, 422, 404"
     expect(await statusOf("{", {}, `${path}?x=1`)).toBe(400);
     expect([await statusOf(good, {}, `${path}?x=1`), await statusOf('{"zz":1}')]).toEqual([422, 422]);
     if (who !== "anyone") {
-      const other = roles.find((role) => !who.includes(role)) ?? "rider";
-      expect([
-        await statusOf(TOO_LARGE, {}, path, "x.y.z"),
-        await statusOf(TOO_LARGE, {}, path, tokens[other]),
-      ]).toEqual([401, 403]);
+      expect(await statusOf(TOO_LARGE, {}, path, "x.y.z")).toBe(401);
+      const other = roles.find((role) => !who.includes(role));
+      if (other !== undefined) expect(await statusOf(TOO_LARGE, {}, path, tokens[other])).toBe(403);
     }
     if (path.includes(UNKNOWN_ID)) {
       const odd = path.replace(UNKNOWN_ID, "no-uuid");
@@ -114,6 +112,7 @@ describe("of two errors the earlier one wins: 401, 403, 413, 415, 400, 422, 404"
     const odd = [UNKNOWN_ID.toUpperCase(), UNKNOWN_ID.replaceAll("-", ""), "%00", "%ff", "me", "1", "a%2Fb", "%27--"];
     for (const id of [UNKNOWN_ID, ...odd]) {
       const to = path.replace(UNKNOWN_ID, id);
+      if (pathsWithMethods.some((known) => known.path === to)) continue;
       const { status } = await send(url, { method, path: to, token: allowedToken(call), json });
       expect([id, status]).toEqual([id, 404]);
     }

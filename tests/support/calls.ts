@@ -17,6 +17,8 @@ export const UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000";
 
 const everyone = ["customer", "rider", "admin"] as const;
 const someone = `/api/users/${UNKNOWN_ID}`;
+const newPassword = { username: "nobody", code: "unknown", newPassword: "four words and a lamp" };
+const passwordChange = { currentPassword: "not this one", newPassword: "four words and a lamp" };
 const product = `/api/products/${UNKNOWN_ID}`;
 const order = `/api/orders/${UNKNOWN_ID}`;
 const delivery = `/api/deliveries/${UNKNOWN_ID}`;
@@ -36,6 +38,16 @@ export const calls: readonly Call[] = [
   { ...user, method: "GET", path: "/api/users", who: ["admin"], emptyAnswer: 200 },
   { ...user, method: "GET", path: someone, who: ["admin"], emptyAnswer: 404 },
   { ...user, method: "PATCH", path: someone, who: ["admin"], json: { disabled: true } },
+  { ...user, method: "POST", path: `${someone}/password-code`, who: ["admin"], emptyAnswer: 404 },
+  {
+    ...user,
+    method: "POST",
+    path: "/api/invitations",
+    who: ["admin"],
+    json: { username: "someone.new", role: "rider" },
+  },
+  { ...user, method: "POST", path: "/api/password-resets", json: newPassword },
+  { ...user, method: "PUT", path: "/api/users/me/password", who: everyone, json: passwordChange },
   { ...user, method: "GET", path: "/.well-known/jwks.json", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: "/api/products", who: "anyone", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: product, who: "anyone", emptyAnswer: 404 },

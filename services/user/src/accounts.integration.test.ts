@@ -2,7 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import type { Account } from "@shop/contracts/http/account";
 import type { AuditEntry } from "@shop/contracts/http/audit";
 import { eventually } from "@shop/testing/eventually";
-import { type Answered, type Person, type ServiceUnderTest, startUserService } from "./testing/service-under-test.ts";
+import {
+  type Answered,
+  PASSWORD,
+  type Person,
+  type ServiceUnderTest,
+  startUserService,
+} from "./testing/service-under-test.ts";
 
 let shop: ServiceUnderTest;
 let admin: Person;
@@ -40,7 +46,7 @@ describe("the list of users", () => {
     expect([...itemsOf(first).map(({ username }) => username), ...second]).toEqual([...names, admin.username]);
     expect(itemsOf(first)[0]).toEqual({
       ...{ id: people[2]?.id ?? "", username: names[0] ?? "", displayName: names[0] ?? "", role: "customer" },
-      ...{ createdAt: expect.any(String), disabledAt: null },
+      ...{ createdAt: expect.any(String), disabledAt: null, hasPassword: true },
     });
     for (const other of people) expect((await by(other, "GET", "/api/users")).status).toBe(403);
   });
@@ -146,5 +152,142 @@ describe("a role that was changed", () => {
     expect((await change({ id: "0190a0a0-0000-7000-8000-000000000000" }, { disabled: true })).status).toBe(404);
     const user = await shop.person();
     expect((await change(user, { role: "admin" }, user)).status).toBe(403);
+  });
+});
+
+describe("an invited user", () => {
+  const invite = (json: object, as = admin) => by(as, "POST", "/api/invitations", json);
+  const newName = () => `i-${crypto.randomUUID().slice(0, 20)}`;
+
+  test("of any role sets their password with the code, and then logs in", async () => {
+    const username = newName();
+    const { status, body, headers } = await invite({ username, displayName: "New rider", role: "rider" });
+    const user = body["user"] as Account;
+    expect([status, headers.get("location")]).toEqual([201, `/api/users/${user.id}`]);
+    expect(user).toMatchObject({ username, displayName: "New rider", role: "rider", hasPassword: false });
+    expect(codeOf(await shop.logIn(username))).toEqual([401, "INVALID_CREDENTIALS"]);
+    expect((await reset(username, String(body["code"]).toLowerCase())).status).toBe(204);
+    const { body: tokens } = await shop.logIn(username, NEW_PASSWORD);
+    const me = await shop.call("GET", "/api/users/me", undefined, String(tokens["accessToken"]));
+    expect(me.body).toMatchObject({ username, role: "rider" });
+    expect(await lastAct(user)).toMatchObject({ action: "LOGIN_SUCCEEDED" });
+  });
+
+  test("with a name that is taken is 409, and leaves no code", async () => {
+    const username = newName();
+    await invite({ username, role: "rider" });
+    expect(codeOf(await invite({ username, role: "admin" }))).toEqual([409, "USERNAME_TAKEN"]);
+    expect(await shop.sql`select role from users where username = ${username}`).toEqual([{ role: "rider" }] as never);
+  });
+
+  test("is made by admins only, and by those who are admins still", async () => {
+    const other = await shop.person("admin");
+    await change(other, { role: "customer" });
+    for (const as of [other, await shop.person("rider")]) {
+      expect(codeOf(await invite({ username: newName(), role: "admin" }, as))).toEqual([403, "FORBIDDEN"]);
+    }
+  });
+
+  test("is no admin who could be the last one", async () => {
+    await invite({ username: newName(), role: "admin" });
+    expect(codeOf(await change(admin, { disabled: true }))).toEqual([409, "LAST_ADMIN"]);
+  });
+});
+
+const NEW_PASSWORD = "another fine password";
+const reset = (username: string, code: string, newPassword = NEW_PASSWORD) =>
+  shop.call("POST", "/api/password-resets", { username, code, newPassword });
+
+describe("a one-time code", () => {
+  const issue = async (user: Person) =>
+    String((await by(admin, "POST", `/api/users/${user.id}/password-code`)).body["code"]);
+
+  test("sets another password once and ends all sessions; the old password is good until then", async () => {
+    const user = await shop.person();
+    const code = await issue(user);
+    const { body: second } = await shop.logIn(user.username);
+    const answers = await Promise.all([reset(user.username, code), reset(user.username, code)]);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([204, 403]));
+    for (const token of [user.tokens.refreshToken, String(second["refreshToken"])])
+      expect((await shop.refresh(token)).status).toBe(401);
+    expect((await shop.logIn(user.username)).status).toBe(401);
+    expect((await shop.logIn(user.username, NEW_PASSWORD)).status).toBe(200);
+    expect(codeOf(await reset(user.username, code))).toEqual([403, "INVALID_CODE"]);
+  });
+
+  test("is good for its user only, for 24 hours, until the next one", async () => {
+    const [user, other] = [await shop.person(), await shop.person()];
+    const first = await issue(user);
+    const second = await issue(user);
+    for (const [name, code] of [
+      [other.username, second],
+      ["nobody", second],
+      [user.username, first],
+      [user.username, "7K2MX-QW9RT-4HNPC-VB8DZ"],
+    ] as const) {
+      expect(codeOf(await reset(name, code))).toEqual([403, "INVALID_CODE"]);
+    }
+    // Issued a day and a moment ago.
+    await shop.sql`update password_codes set expires_at = ${new Date(shop.clock.now() - 1)}`;
+    expect(codeOf(await reset(user.username, second))).toEqual([403, "INVALID_CODE"]);
+    const { body } = await by(admin, "POST", `/api/users/${user.id}/password-code`);
+    expect(Date.parse(String(body["codeExpiresAt"])) - shop.clock.now()).toBe(24 * 3_600_000);
+  });
+
+  test("stays when the new password is too easy to guess", async () => {
+    const user = await shop.person();
+    const code = await issue(user);
+    const weak = await reset(user.username, code, "password123");
+    expect([weak.status, weak.body["errors"]]).toEqual([422, [{ path: "newPassword", message: expect.any(String) }]]);
+    expect((await reset(user.username, code)).status).toBe(204);
+  });
+
+  test("does not bring back a disabled user, and is not shown in the audit trail or stored as it is", async () => {
+    const user = await shop.person();
+    const code = await issue(user);
+    const { body } = await by(admin, "GET", `/api/audit?subjectId=${user.id}`);
+    const stored = await shop.sql`select encode(code_hash, 'escape') as hash, users.* from password_codes, users`;
+    expect(JSON.stringify([body, stored])).not.toContain(code.slice(0, 5));
+    await change(user, { disabled: true });
+    expect(codeOf(await reset(user.username, code))).toEqual([403, "ACCOUNT_DISABLED"]);
+  });
+
+  test("is issued by admins only, for somebody who is there", async () => {
+    const user = await shop.person();
+    expect((await by(user, "POST", `/api/users/${user.id}/password-code`)).status).toBe(403);
+    const nobody = "0190a0a0-0000-7000-8000-000000000000";
+    expect((await by(admin, "POST", `/api/users/${nobody}/password-code`)).status).toBe(404);
+  });
+});
+
+describe("changing one's own password", () => {
+  const changeOwn = (user: Person, currentPassword: string, newPassword = NEW_PASSWORD) =>
+    by(user, "PUT", "/api/users/me/password", { currentPassword, newPassword });
+
+  test("ends all other sessions and leaves this one", async () => {
+    const user = await shop.person();
+    const { body: other } = await shop.logIn(user.username);
+    expect((await changeOwn(user, PASSWORD)).status).toBe(204);
+    expect((await shop.refresh(String(other["refreshToken"]))).status).toBe(401);
+    expect((await shop.refresh(user.tokens.refreshToken)).status).toBe(200);
+    expect((await shop.logIn(user.username)).status).toBe(401);
+    expect((await shop.logIn(user.username, NEW_PASSWORD)).status).toBe(200);
+  });
+
+  test("needs the current one, and guesses at it close the name", async () => {
+    const user = await shop.person();
+    for (let guess = 0; guess < 10; guess += 1)
+      expect(codeOf(await changeOwn(user, "not this one"))).toEqual([403, "WRONG_PASSWORD"]);
+    const closed = await changeOwn(user, PASSWORD);
+    expect([...codeOf(closed), closed.headers.has("retry-after")]).toEqual([429, "TOO_MANY_FAILED_LOGINS", true]);
+    expect(await lastAct(user)).toMatchObject({ action: "LOGIN_FAILED", actor: { id: user.id } });
+  });
+
+  test("to one that is too easy to guess is 422, and by a disabled user 401", async () => {
+    const user = await shop.person();
+    for (const weak of ["password123", user.username.padEnd(10, "x").slice(0, 9), "short"])
+      expect((await changeOwn(user, PASSWORD, weak)).status).toBe(422);
+    await change(user, { disabled: true });
+    expect((await changeOwn(user, PASSWORD)).status).toBe(401);
   });
 });

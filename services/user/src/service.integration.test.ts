@@ -47,7 +47,7 @@ beforeEach(async () => {
     elapsed: () => timers.elapsed() + skippedMs,
     sleep: (ms, signal) => timers.sleep(ms, signal),
   };
-  await sql`truncate users, sessions, refresh_tokens, login_attempts, login_failures, signing_keys`;
+  await sql`truncate users, sessions, refresh_tokens, login_attempts, login_failures, signing_keys cascade`;
   app = (await startService()).app;
 });
 afterEach(async () => {
@@ -172,6 +172,7 @@ describe("logging in", () => {
       iss: ISSUER,
       aud: AUDIENCE,
       sub: user.id,
+      sid: expect.any(String),
       role: "customer",
       iat,
       exp: iat + 900,

@@ -5,6 +5,8 @@ export interface Principal {
   /** The user's id, in lower case. */
   readonly id: string;
   readonly role: Role;
+  /** The session that the token comes from; one of a release before sessions had a claim has none. */
+  readonly sessionId?: string | undefined;
   /** When the token ends, in milliseconds since the epoch. Calls are taken for some seconds longer, since clocks differ. */
   readonly expiresAtMs: number;
 }

@@ -46,6 +46,8 @@ const Claims = z.object({
   iss: z.string(),
   aud: z.union([z.string(), z.array(z.string())]),
   sub: z.uuid().toLowerCase(),
+  /** The session (OpenID Connect Front-Channel Logout 1.0, section 3). */
+  sid: z.uuid().toLowerCase().optional(),
   role: z.enum(roles),
   exp: z.number(),
   iat: z.number(),
@@ -123,8 +125,8 @@ export function createTokenVerifier({
       }
       // Withdrawn meanwhile: it would be remembered for longer than its key is good.
       if (!keySet.has(parts.kid)) return undefined;
-      const { sub: id, role, exp } = parts.claims;
-      const principal: Principal = { id, role, expiresAtMs: exp * 1_000 };
+      const { sub: id, sid: sessionId, role, exp } = parts.claims;
+      const principal: Principal = { id, role, sessionId, expiresAtMs: exp * 1_000 };
       remember(token, { principal, claims: parts.claims });
       return principal;
     },

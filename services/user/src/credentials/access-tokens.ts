@@ -12,12 +12,19 @@ export const ACCESS_TOKEN_LIFE_S = 900;
 
 export type PublicJwk = Readonly<Record<"kty" | "crv" | "x" | "kid" | "alg" | "use", string>>;
 
+/** Whom a token is for, and the session that it comes from. */
+export interface TokenHolder {
+  readonly id: string;
+  readonly role: Role;
+  readonly sessionId: string;
+}
+
 /** Signs access tokens (RFC 9068) with Ed25519. hono/jwt cannot write `typ: at+jwt`, so the few lines of JWS are here. */
 export interface AccessTokens {
   /** Takes the keys, the newest first: one to sign with, all to be shown. Until then nothing can be signed or shown. */
   useKeys(keys: readonly StoredSigningKey[]): Promise<void>;
   /** @throws UnavailableError as long as there are no keys */
-  issue(user: { readonly id: string; readonly role: Role }): Promise<string>;
+  issue(user: TokenHolder): Promise<string>;
   /**
    * The public halves of all keys.
    * @throws UnavailableError as long as there are no keys
@@ -60,11 +67,11 @@ export function createAccessTokens({ issuer, audience, clock, ids }: AccessToken
         publicJwks: stored.map(publicJwk),
       };
     },
-    async issue({ id, role }) {
+    async issue({ id, role, sessionId: sid }) {
       const { header, privateKey } = keys();
       const iat = Math.floor(clock.now() / 1000);
       const exp = iat + ACCESS_TOKEN_LIFE_S;
-      const content = `${header}.${encode({ iss: issuer, aud: audience, sub: id, role, iat, exp, jti: ids() })}`;
+      const content = `${header}.${encode({ iss: issuer, aud: audience, sub: id, sid, role, iat, exp, jti: ids() })}`;
       const signature = await crypto.subtle.sign("Ed25519", privateKey, Buffer.from(content));
       return `${content}.${Buffer.from(signature).toString("base64url")}`;
     },

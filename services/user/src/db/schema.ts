@@ -15,8 +15,8 @@ export const users = pgTable(
     username: text("username").notNull().unique(),
     displayName: text("display_name").notNull(),
     role: text("role").$type<Role>().notNull(),
-    /** argon2id in its PHC form: the parameters are in it. */
-    passwordHash: text("password_hash").notNull(),
+    /** argon2id in its PHC form: the parameters are in it. Null: invited, and has not set one yet. */
+    passwordHash: text("password_hash"),
     createdAt: instantColumn("created_at").notNull(),
     /** Since when they cannot log in. */
     disabledAt: instantColumn("disabled_at"),
@@ -29,6 +29,20 @@ export const users = pgTable(
     // For names that begin with something, whatever the database's collation.
     index("users_by_prefix").on(table.username.op("text_pattern_ops")),
   ],
+);
+
+/** The one-time code with which a user sets a password: one a user at most. */
+export const passwordCodes = pgTable(
+  "password_codes",
+  {
+    userId: uuid("user_id")
+      .primaryKey()
+      .references(() => users.id, { onDelete: "cascade" }),
+    /** SHA-256: who reads this table cannot use it. */
+    codeHash: bytes("code_hash").notNull().unique(),
+    expiresAt: instantColumn("expires_at").notNull(),
+  },
+  (table) => [index("password_codes_by_expiry").on(table.expiresAt)],
 );
 
 /** One per login: the family of refresh tokens that came from it. Ending it is deleting it, and its tokens go with it. */

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, lt, lte, ne, or, sql } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -157,9 +157,14 @@ export async function sessionOfToken(tx: Transaction, tokenHash: Buffer): Promis
   return token?.sessionId;
 }
 
-/** Ends all sessions of a user. @returns how many there were */
-export async function endSessionsOf(tx: Transaction, userId: string): Promise<number> {
-  return (await tx.delete(sessions).where(eq(sessions.userId, userId)).returning({ id: sessions.id })).length;
+/** Ends all sessions of a user, but for one if it is named. @returns how many there were */
+export async function endSessionsOf(
+  tx: Transaction,
+  userId: string,
+  { except }: { readonly except?: string | undefined } = {},
+): Promise<number> {
+  const others = and(eq(sessions.userId, userId), except === undefined ? undefined : ne(sessions.id, except));
+  return (await tx.delete(sessions).where(others).returning({ id: sessions.id })).length;
 }
 
 /** Ends the sessions of all users. @returns how many there were */

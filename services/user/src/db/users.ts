@@ -69,7 +69,7 @@ export async function countOtherAdmins(tx: Transaction, userId: string): Promise
   const [row] = await tx
     .select({ admins: count() })
     .from(users)
-    .where(and(eq(users.role, "admin"), isNull(users.disabledAt), ne(users.id, userId)));
+    .where(and(eq(users.role, "admin"), isNull(users.disabledAt), isNotNull(users.passwordHash), ne(users.id, userId)));
   return row?.admins ?? 0;
 }
 
@@ -83,7 +83,7 @@ export async function lockUser(tx: Transaction, id: string): Promise<StoredUser 
 export async function updateUser(
   tx: Transaction,
   id: string,
-  change: Partial<Pick<StoredUser, "role" | "disabledAt">>,
+  change: Partial<Pick<StoredUser, "role" | "disabledAt" | "passwordHash">>,
 ): Promise<void> {
   await tx.update(users).set(change).where(eq(users.id, id));
 }

@@ -1,10 +1,13 @@
 import * as calls from "@shop/contracts/http/account";
+import * as passwordCalls from "@shop/contracts/http/password";
 import { toPage } from "@shop/contracts/http/page";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import { auditOrigin } from "@shop/service/audit-origin";
 import type { UserContext } from "../context.ts";
 import { findUser, listUsers } from "../db/users.ts";
+import { inviteUser } from "../use-cases/invite-user.ts";
+import { issuePasswordCode, type PasswordCode } from "../use-cases/issue-password-code.ts";
 import { changeUser, shownAccount } from "../use-cases/change-user.ts";
 
 const refusals = {
@@ -12,6 +15,8 @@ const refusals = {
   FORBIDDEN: "You are not an admin any more. Log in again.",
   LAST_ADMIN: "This is the last admin: make another one first.",
 } as const;
+
+const shownCode = ({ code, expiresAt }: PasswordCode) => ({ code, codeExpiresAt: expiresAt.toISOString() });
 
 /** What admins do with the accounts of others. */
 export function accountRoutes(app: HttpApp, context: UserContext): void {
@@ -29,5 +34,21 @@ export function accountRoutes(app: HttpApp, context: UserContext): void {
   app.handle(calls.changeUser, async (call) => {
     const result = await changeUser(context, call.id, call.body, auditOrigin(call));
     return result.kind === "changed" ? done(result.user) : problem(result.code, refusals[result.code]);
+  });
+
+  app.handle(passwordCalls.inviteUser, async (call) => {
+    const { username, displayName, role } = call.body;
+    const result = await inviteUser(context, { username, displayName, role }, auditOrigin(call));
+    if (result.kind === "invited") {
+      const location = `/api/users/${result.user.id}`;
+      return done({ user: result.user, ...shownCode(result.code) }, { location });
+    }
+    if (result.code === "USERNAME_TAKEN") return problem(result.code, `The name ${username} is taken.`);
+    return problem(result.code, refusals[result.code]);
+  });
+
+  app.handle(passwordCalls.issuePasswordCode, async (call) => {
+    const result = await issuePasswordCode(context, call.id, auditOrigin(call));
+    return result.kind === "issued" ? done(shownCode(result.code)) : problem(result.code, refusals[result.code]);
   });
 }

@@ -1,19 +1,35 @@
 import { listAuditEntries as listAuditEntriesCall } from "@shop/contracts/http/audit";
 import { toPage } from "@shop/contracts/http/page";
+import * as passwordCalls from "@shop/contracts/http/password";
 import * as calls from "@shop/contracts/http/user";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
-import { anonymousOrigin } from "@shop/service/audit-origin";
+import { anonymousOrigin, auditOrigin } from "@shop/service/audit-origin";
 import type { UserContext } from "../context.ts";
 import { listAuditEntries } from "../use-cases/list-audit-entries.ts";
 import { logIn } from "../use-cases/log-in.ts";
 import { logOut } from "../use-cases/log-out.ts";
 import { refreshLogin } from "../use-cases/refresh-login.ts";
 import { getMe } from "../use-cases/get-me.ts";
+import { changePassword } from "../use-cases/change-password.ts";
+import { resetPassword } from "../use-cases/reset-password.ts";
 import { signUp } from "../use-cases/sign-up.ts";
 
 /** Readers may keep the keys this long, in seconds; they ask anew for a key id that they do not know. */
 const KEYS_MAX_AGE_S = 60;
+
+const userGone = problem("UNAUTHENTICATED", "The user of this token is gone, or disabled.");
+const accountDisabled = problem("ACCOUNT_DISABLED", "This account is disabled. Ask an admin to enable it.");
+
+function weakPassword(path: string, message: string) {
+  return problem("INVALID_REQUEST", "The password is too easy to guess.", { errors: [{ path, message }] });
+}
+
+function tooManyFailures(waitMs: number) {
+  return problem("TOO_MANY_FAILED_LOGINS", "Too many failed logins for this name. Sessions that exist go on.", {
+    retryAfterSeconds: Math.ceil(waitMs / 1000),
+  });
+}
 
 export function userRoutes(app: HttpApp, context: UserContext): void {
   app.handle(calls.createUser, async (call) => {
@@ -21,20 +37,15 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
     const result = await signUp(context, { username, password, displayName }, anonymousOrigin(call));
     if (result.kind === "signedUp") return done(result.user);
     if (result.code === "USERNAME_TAKEN") return problem(result.code, `The name ${username} is taken.`);
-    const errors = [{ path: "password", message: result.reason }];
-    return problem("INVALID_REQUEST", "The password is too easy to guess.", { errors });
+    return weakPassword("password", result.reason);
   });
 
   app.handle(calls.login, async (call) => {
     const result = await logIn(context, call.body, anonymousOrigin(call));
     if (result.kind === "loggedIn") return done(result.tokens);
-    if (result.code === "ACCOUNT_DISABLED")
-      return problem(result.code, "This account is disabled. Ask an admin to enable it.");
+    if (result.code === "ACCOUNT_DISABLED") return accountDisabled;
     if (result.code === "INVALID_CREDENTIALS") return problem(result.code, "The name or the password is wrong.");
-    const retryAfterSeconds = Math.ceil(result.waitMs / 1000);
-    return problem(result.code, "Too many failed logins for this name. Sessions that exist go on.", {
-      retryAfterSeconds,
-    });
+    return tooManyFailures(result.waitMs);
   });
 
   app.handle(calls.refreshLogin, async (call) => {
@@ -51,7 +62,31 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
 
   app.handle(calls.getMe, async ({ principal, signal }) => {
     const user = await getMe(context, { userId: principal.id, signal });
-    return user ? done(user) : problem("UNAUTHENTICATED", "The user of this token is gone.");
+    return user ? done(user) : userGone;
+  });
+
+  app.handle(passwordCalls.changePassword, async (call) => {
+    const { id: userId, sessionId } = call.principal;
+    const result = await changePassword(context, { userId, sessionId, ...call.body }, auditOrigin(call));
+    if (result.kind === "changed") return done();
+    switch (result.code) {
+      case "UNAUTHENTICATED":
+        return userGone;
+      case "WEAK_PASSWORD":
+        return weakPassword("newPassword", result.reason);
+      case "WRONG_PASSWORD":
+        return problem(result.code, "The current password is wrong.");
+      case "TOO_MANY_FAILED_LOGINS":
+        return tooManyFailures(result.waitMs);
+    }
+  });
+
+  app.handle(passwordCalls.resetPassword, async (call) => {
+    const result = await resetPassword(context, call.body, anonymousOrigin(call));
+    if (result.kind === "reset") return done();
+    if (result.code === "WEAK_PASSWORD") return weakPassword("newPassword", result.reason);
+    if (result.code === "ACCOUNT_DISABLED") return accountDisabled;
+    return problem(result.code, "The code is not of this user, was used, or has ended. Ask an admin for another one.");
   });
 
   app.handle(listAuditEntriesCall, async ({ query, signal }) => {

@@ -56,7 +56,7 @@ export async function changeUser(
 }
 
 /** A token tells which role its user had minutes ago; who changes accounts must have it still. */
-async function isAdminNow(tx: Transaction, { actor }: AuditOrigin): Promise<boolean> {
+export async function isAdminNow(tx: Transaction, { actor }: AuditOrigin): Promise<boolean> {
   const user = actor && (await findUser(tx, actor.id));
   return user !== undefined && isActiveAdmin(user);
 }
@@ -66,5 +66,9 @@ const rightsOf = ({ role, disabledAt }: StoredUser) => ({ role, disabled: disabl
 
 /** A user as admins may see them. */
 export function shownAccount(user: StoredUser): Account {
-  return { ...shownUser(user), disabledAt: user.disabledAt?.toISOString() ?? null };
+  return {
+    ...shownUser(user),
+    disabledAt: user.disabledAt?.toISOString() ?? null,
+    hasPassword: user.passwordHash !== null,
+  };
 }

@@ -42,7 +42,10 @@ export async function logIn(context: UserContext, credentials: Credentials, orig
     if (error instanceof UserChangedError) return refuseChanged(context, user.id, origin);
     throw error;
   }
-  return { kind: "loggedIn", tokens: await tokenPair(context, user, refreshToken) };
+  return {
+    kind: "loggedIn",
+    tokens: await tokenPair(context, { id: user.id, role: user.role, sessionId }, refreshToken),
+  };
 }
 
 /** The password was right when it was compared: it is so no more, or the user was disabled. */

@@ -16,7 +16,10 @@ export interface Credentials {
 export type PasswordRefusal =
   | { readonly kind: "refused"; readonly code: "INVALID_CREDENTIALS" }
   | { readonly kind: "refused"; readonly code: "TOO_MANY_FAILED_LOGINS"; readonly waitMs: number };
-type ProofResult = PasswordRefusal | { readonly kind: "proven"; readonly user: StoredUser };
+type ProofResult = PasswordRefusal | { readonly kind: "proven"; readonly user: ProvenUser };
+
+/** Who has the password: they have one. */
+export type ProvenUser = StoredUser & { readonly passwordHash: string };
 
 /** A user with this many failures of late, and who is guessed at, waits in the line of all others. */
 const FAILURES_OF_A_GUESSED_NAME = 3;
@@ -45,7 +48,7 @@ export async function provePassword(
       username,
       () => noteLoginAttempt(db, { username, at }, { since, max: MAX_FAILURES }),
       async (): Promise<AttemptOutcome> => {
-        if (!(await passwords.matches(password, user?.passwordHash))) return "wrong";
+        if (!(await passwords.matches(password, user?.passwordHash ?? undefined))) return "wrong";
         await forgetLoginAttempt(db, { username, at });
         return "right";
       },
@@ -57,12 +60,13 @@ export async function provePassword(
     const { attempts } = await findLoginCandidate(db, username, new Date(nowMs));
     return tooManyFailures(throttledForMs(attempts, nowMs));
   }
-  if (outcome === "wrong" || user === undefined) {
+  const passwordHash = user?.passwordHash ?? null;
+  if (outcome === "wrong" || user === undefined || passwordHash === null) {
     const act = { action: "LOGIN_FAILED", origin, subjectId: user?.id } as const;
     await inTransaction(db, (tx) => audit(context, tx, act));
     return { kind: "refused", code: "INVALID_CREDENTIALS" };
   }
-  return { kind: "proven", user };
+  return { kind: "proven", user: { ...user, passwordHash } };
 }
 
 function tooManyFailures(waitMs: number): PasswordRefusal {

@@ -79,7 +79,7 @@ export async function refreshLogin(
     const { sessionId, userId, role } = token;
     if (token.spentAt !== null) {
       const refreshToken = await givenBefore(tx, token, presented, now);
-      if (refreshToken !== undefined) return { user: { id: userId, role }, refreshToken };
+      if (refreshToken !== undefined) return { user: { id: userId, role, sessionId }, refreshToken };
       return endReused(userId, sessionId);
     }
     // A session of a release before families had keys gets one.
@@ -88,7 +88,7 @@ export async function refreshLogin(
     const expiresAt = new Date(now.getTime() + REFRESH_TOKEN_LIFE_MS);
     const spent = { tokenHash: presentedHash, spentAt: now, successorSeed };
     await replaceToken(tx, spent, { tokenHash: hashRefreshToken(refreshToken), sessionId, expiresAt, familyKey });
-    return { user: { id: userId, role }, refreshToken };
+    return { user: { id: userId, role, sessionId }, refreshToken };
   });
   if (exchanged === undefined) return refused;
   return { kind: "refreshed", tokens: await tokenPair(context, exchanged.user, exchanged.refreshToken) };

@@ -1,6 +1,5 @@
-import type { Role } from "@shop/contracts/http/define";
 import type { TokenPair } from "@shop/contracts/http/user";
-import { ACCESS_TOKEN_LIFE_S } from "../credentials/access-tokens.ts";
+import { ACCESS_TOKEN_LIFE_S, type TokenHolder } from "../credentials/access-tokens.ts";
 import type { UserContext } from "../context.ts";
 
 /** How long a refresh token lives, in milliseconds. */
@@ -9,7 +8,7 @@ export const REFRESH_TOKEN_LIFE_MS = 30 * 24 * 3_600_000;
 /** What a login or a refresh gives: a new access token beside the refresh token that was stored for it. */
 export async function tokenPair(
   { accessTokens }: UserContext,
-  user: { readonly id: string; readonly role: Role },
+  user: TokenHolder,
   refreshToken: string,
 ): Promise<TokenPair> {
   const accessToken = await accessTokens.issue(user);

@@ -9,6 +9,7 @@ const Role = z.enum(roles);
 /** A user as admins see them. */
 export const Account = User.extend({
   disabledAt: Instant.nullable().meta({ description: "Since when the user cannot log in; null: they can" }),
+  hasPassword: z.boolean().meta({ description: "false: invited, and has not set one yet" }),
 }).meta({ id: "Account" });
 export type Account = z.infer<typeof Account>;
 

@@ -12,6 +12,10 @@ export const AuditAction = z
     "LOGGED_OUT",
     "REFRESH_TOKEN_REUSED",
     "USER_CHANGED",
+    "USER_INVITED",
+    "PASSWORD_CODE_ISSUED",
+    "PASSWORD_RESET",
+    "PASSWORD_CHANGED",
     "SIGNING_KEY_ROTATED",
   ])
   .meta({ description: "What was done" });

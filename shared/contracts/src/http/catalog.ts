@@ -5,6 +5,7 @@ import type { Endpoint } from "./define.ts";
 import * as delivery from "./delivery.ts";
 import * as health from "./health.ts";
 import * as order from "./order.ts";
+import * as password from "./password.ts";
 import * as product from "./product.ts";
 import * as saga from "./saga.ts";
 import * as user from "./user.ts";
@@ -21,6 +22,10 @@ export const endpoints = {
   listUsers: account.listUsers,
   getUser: account.getUser,
   changeUser: account.changeUser,
+  inviteUser: password.inviteUser,
+  issuePasswordCode: password.issuePasswordCode,
+  resetPassword: password.resetPassword,
+  changePassword: password.changePassword,
   listProducts: product.listProducts,
   getProduct: product.getProduct,
   createProduct: product.createProduct,

@@ -8,6 +8,8 @@ export const problemCodes = {
   INVALID_CREDENTIALS: { status: 401, title: "Wrong name or password" },
   INVALID_REFRESH_TOKEN: { status: 401, title: "Refresh token not valid" },
   ACCOUNT_DISABLED: { status: 403, title: "Account disabled" },
+  WRONG_PASSWORD: { status: 403, title: "Wrong password" },
+  INVALID_CODE: { status: 403, title: "Code not valid" },
   FORBIDDEN: { status: 403, title: "Forbidden" },
   REQUEST_TIMEOUT: { status: 408, title: "Request took too long" },
   BODY_TOO_LARGE: { status: 413, title: "Body too large" },

@@ -25,6 +25,8 @@ const problems: Record<ProblemCode, string> = {
     "An order from this cart was already placed, with other contents. Look at your orders before you place another.",
   ACCOUNT_DISABLED: "This account is disabled. Ask the shop to enable it.",
   LAST_ADMIN: "This is the last admin. Make another one first.",
+  WRONG_PASSWORD: "The current password is wrong.",
+  INVALID_CODE: "The code is wrong, was used, or has ended. Ask the shop for another one.",
   USERNAME_TAKEN: "This name is taken. Choose another.",
   PRICE_CHANGED: "A price has changed. Nothing was ordered.",
   VERSION_MISMATCH: "Somebody else has changed this meanwhile. Nothing was changed.",
