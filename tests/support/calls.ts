@@ -7,7 +7,7 @@ export interface Call {
   readonly service: "user" | "product" | "order" | "delivery" | "orchestrator";
   readonly who: "anyone" | readonly [Role, ...Role[]];
   /** What one gets who may call, without a body: 415 where there must be one. */
-  readonly emptyAnswer: 200 | 404 | 415;
+  readonly emptyAnswer: 200 | 204 | 404 | 415;
   /** A body that breaks no rule of its schema, where the call takes one. */
   readonly json?: unknown;
 }
@@ -48,6 +48,9 @@ export const calls: readonly Call[] = [
   },
   { ...user, method: "POST", path: "/api/password-resets", json: newPassword },
   { ...user, method: "PUT", path: "/api/users/me/password", who: everyone, json: passwordChange },
+  { ...user, method: "GET", path: "/api/users/me/sessions", who: everyone, emptyAnswer: 200 },
+  { ...user, method: "DELETE", path: "/api/users/me/sessions", who: everyone, emptyAnswer: 204 },
+  { ...user, method: "DELETE", path: `/api/users/me/sessions/${UNKNOWN_ID}`, who: everyone, emptyAnswer: 404 },
   { ...user, method: "GET", path: "/.well-known/jwks.json", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: "/api/products", who: "anyone", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: product, who: "anyone", emptyAnswer: 404 },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { Account } from "@shop/contracts/http/account";
 import type { AuditEntry } from "@shop/contracts/http/audit";
+import type { Session } from "@shop/contracts/http/session";
 import { eventually } from "@shop/testing/eventually";
 import {
   type Answered,
@@ -289,5 +290,50 @@ describe("changing one's own password", () => {
       expect((await changeOwn(user, PASSWORD, weak)).status).toBe(422);
     await change(user, { disabled: true });
     expect((await changeOwn(user, PASSWORD)).status).toBe(401);
+  });
+});
+
+describe("one's own sessions", () => {
+  const sessionsOf = async (user: Person) => {
+    const { body } = await by(user, "GET", "/api/users/me/sessions");
+    return body["items"] as readonly Session[];
+  };
+
+  test("are listed with what opened them and when, newest first, without those of others and those that have ended", async () => {
+    const [user] = [await shop.person(), await shop.person()];
+    await shop.logIn(user.username);
+    const [newer, first] = await sessionsOf(user);
+    expect(await sessionsOf(user)).toHaveLength(2);
+    const at = new Date(shop.clock.now()).toISOString();
+    const facts = { id: expect.any(String), createdAt: at, lastUsedAt: at, userAgent: "test browser" };
+    expect([newer, first]).toEqual([
+      { ...facts, isCurrent: false },
+      { ...facts, isCurrent: true },
+    ] as never);
+    await shop.sql`update sessions set expires_at = ${new Date(shop.clock.now())} where id = ${newer?.id ?? ""}`;
+    expect((await sessionsOf(user)).map(({ id }) => id)).toEqual([first?.id ?? ""]);
+  });
+
+  test("are ended one by one, each only by its user", async () => {
+    const [user, other] = [await shop.person(), await shop.person()];
+    const [session] = await sessionsOf(user);
+    const path = `/api/users/me/sessions/${session?.id}`;
+    expect((await by(other, "DELETE", path)).status).toBe(404);
+    expect((await by(user, "DELETE", path)).status).toBe(204);
+    expect((await shop.refresh(user.tokens.refreshToken)).status).toBe(401);
+    expect((await by(user, "DELETE", path)).status).toBe(404);
+    expect(await lastAct(user)).toMatchObject({ action: "SESSIONS_ENDED", after: { endedSession: session?.id ?? "" } });
+    expect((await shop.refresh(other.tokens.refreshToken)).status).toBe(200);
+  });
+
+  test("all end at once", async () => {
+    const [user, other] = [await shop.person(), await shop.person()];
+    const { body } = await shop.logIn(user.username);
+    expect((await by(user, "DELETE", "/api/users/me/sessions")).status).toBe(204);
+    for (const token of [user.tokens.refreshToken, String(body["refreshToken"])])
+      expect((await shop.refresh(token)).status).toBe(401);
+    expect(await sessionsOf(user)).toBeEmpty();
+    expect(await lastAct(user)).toMatchObject({ action: "SESSIONS_ENDED", after: { endedSessions: 2 } });
+    expect((await shop.refresh(other.tokens.refreshToken)).status).toBe(200);
   });
 });

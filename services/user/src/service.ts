@@ -16,6 +16,7 @@ import { createAccessTokens } from "./credentials/access-tokens.ts";
 import { createGuessesInHand } from "./credentials/guesses-in-hand.ts";
 import { createPasswords } from "./credentials/passwords.ts";
 import { accountRoutes } from "./http/account-routes.ts";
+import { sessionRoutes } from "./http/session-routes.ts";
 import { userRoutes } from "./http/routes.ts";
 import { loadSigningKeys, purge } from "./use-cases/housekeeping.ts";
 import { seedDemoUsers } from "./use-cases/seed-demo-users.ts";
@@ -77,6 +78,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   const app = createApp({ service: "user", logger, clock, metrics, verifier, isUnavailable, isStarting });
   userRoutes(app, context);
   accountRoutes(app, context);
+  sessionRoutes(app, context);
 
   async function ready(): Promise<Readiness> {
     const answer = await database.check();

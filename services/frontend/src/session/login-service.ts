@@ -28,10 +28,16 @@ const SPARE_MS = 30_000;
 export function createLoginService({ gateway, timeoutMs, clock }: LoginServiceOptions): LoginService {
   async function post(call: RequestCall, path: string, body: object, headers: Record<string, string> = {}) {
     const { requestId, traceparent } = call;
+    const userAgent = call.c.req.header("user-agent");
     try {
       const response = await gateway.send(
         async ({ url, host, fetch: send }, signal) => {
-          const all = { "content-type": "application/json", "x-request-id": requestId, traceparent, ...headers };
+          const all = {
+            ...{ "content-type": "application/json", "x-request-id": requestId, traceparent },
+            // Of the browser, by which its user knows the session.
+            ...(userAgent === undefined ? {} : { "user-agent": userAgent }),
+            ...headers,
+          };
           return send(url + path, {
             method: "POST",
             headers: host === undefined ? all : { ...all, host },

@@ -58,6 +58,8 @@ export const sessions = pgTable(
     expiresAt: instantColumn("expires_at").notNull(),
     /** By which a token is known as one that was given in this session, long after its row is gone. It makes no token that is good for a refresh. */
     familyKey: bytes("family_key"),
+    /** The program that logged in, as it calls itself. */
+    userAgent: text("user_agent"),
   },
   (table) => [index("sessions_by_user").on(table.userId), index("sessions_by_expiry").on(table.expiresAt)],
 );

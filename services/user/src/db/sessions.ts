@@ -1,4 +1,5 @@
-import { and, eq, isNotNull, isNull, lt, lte, ne, or, sql } from "drizzle-orm";
+import type { ReadDatabase } from "@shop/database/reader";
+import { and, desc, eq, gt, isNotNull, isNull, lt, lte, ne, or, sql } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -38,6 +39,7 @@ interface NewSession {
   readonly passwordHash: string;
   readonly createdAt: Date;
   readonly familyKey: Buffer;
+  readonly userAgent: string | null;
 }
 
 /**
@@ -155,6 +157,32 @@ export async function sessionOfToken(tx: Transaction, tokenHash: Buffer): Promis
     .from(refreshTokens)
     .where(eq(refreshTokens.tokenHash, tokenHash));
   return token?.sessionId;
+}
+
+export type SessionRow = Pick<typeof sessions.$inferSelect, "id" | "createdAt" | "expiresAt" | "userAgent">;
+
+/** The sessions of a user that have not ended, newest first. */
+export async function listSessionsOf(
+  db: ReadDatabase,
+  userId: string,
+  page: { readonly now: Date; readonly afterId: string | undefined; readonly limit: number },
+): Promise<readonly SessionRow[]> {
+  const { now, afterId, limit } = page;
+  const { id, createdAt, expiresAt, userAgent } = sessions;
+  const isBehind = afterId === undefined ? undefined : lt(id, afterId);
+  // 100 at most: see `insertSession`.
+  return db
+    .select({ id, createdAt, expiresAt, userAgent })
+    .from(sessions)
+    .where(and(eq(sessions.userId, userId), gt(expiresAt, now), isBehind))
+    .orderBy(desc(id))
+    .limit(limit);
+}
+
+/** Ends one session of a user. @returns whether there was one */
+export async function endSessionOf(tx: Transaction, userId: string, sessionId: string): Promise<boolean> {
+  const own = and(eq(sessions.id, sessionId), eq(sessions.userId, userId));
+  return (await tx.delete(sessions).where(own).returning({ id: sessions.id })).length === 1;
 }
 
 /** Ends all sessions of a user, but for one if it is named. @returns how many there were */

@@ -25,7 +25,13 @@ export async function logIn(context: UserContext, credentials: Credentials, orig
   const refreshToken = newRefreshToken({ sessionId, key: familyKey });
   const nowMs = clock.now();
   const { passwordHash } = user;
-  const session = { userId: user.id, passwordHash, createdAt: new Date(nowMs), familyKey };
+  const session = {
+    userId: user.id,
+    passwordHash,
+    createdAt: new Date(nowMs),
+    familyKey,
+    userAgent: shortened(origin.userAgent),
+  };
   const token = {
     sessionId,
     tokenHash: hashRefreshToken(refreshToken),
@@ -47,6 +53,11 @@ export async function logIn(context: UserContext, credentials: Credentials, orig
     tokens: await tokenPair(context, { id: user.id, role: user.role, sessionId }, refreshToken),
   };
 }
+
+/** Of a name that a program gives itself, in characters. */
+const LONGEST_USER_AGENT = 300;
+
+const shortened = (userAgent: string | undefined) => userAgent?.slice(0, LONGEST_USER_AGENT).toWellFormed() ?? null;
 
 /** The password was right when it was compared: it is so no more, or the user was disabled. */
 async function refuseChanged(context: UserContext, userId: string, origin: AuditOrigin): Promise<LogInResult> {

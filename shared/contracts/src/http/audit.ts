@@ -16,6 +16,7 @@ export const AuditAction = z
     "PASSWORD_CODE_ISSUED",
     "PASSWORD_RESET",
     "PASSWORD_CHANGED",
+    "SESSIONS_ENDED",
     "SIGNING_KEY_ROTATED",
   ])
   .meta({ description: "What was done" });

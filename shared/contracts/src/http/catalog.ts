@@ -8,6 +8,7 @@ import * as order from "./order.ts";
 import * as password from "./password.ts";
 import * as product from "./product.ts";
 import * as saga from "./saga.ts";
+import * as session from "./session.ts";
 import * as user from "./user.ts";
 import * as why from "./why.ts";
 
@@ -26,6 +27,9 @@ export const endpoints = {
   issuePasswordCode: password.issuePasswordCode,
   resetPassword: password.resetPassword,
   changePassword: password.changePassword,
+  listSessions: session.listSessions,
+  endSession: session.endSession,
+  endSessions: session.endSessions,
   listProducts: product.listProducts,
   getProduct: product.getProduct,
   createProduct: product.createProduct,
