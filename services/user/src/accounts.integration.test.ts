@@ -337,3 +337,43 @@ describe("one's own sessions", () => {
     expect((await shop.refresh(other.tokens.refreshToken)).status).toBe(200);
   });
 });
+
+describe("the command that makes an admin", () => {
+  async function createAdmin(...words: readonly string[]) {
+    const command = Bun.spawn([process.execPath, `${import.meta.dir}/create-admin.ts`, ...words], {
+      env: { ...process.env, DATABASE_URL: shop.url, LOG_LEVEL: "info" },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out, error] = await Promise.all([new Response(command.stdout).text(), new Response(command.stderr).text()]);
+    return { exitCode: await command.exited, text: out + error, code: /: ((?:\w{5}-){3}\w{5})\n/.exec(out)?.[1] ?? "" };
+  }
+
+  test("makes the first one of an empty shop, who sets their own password", async () => {
+    await shop.sql`delete from users`;
+    const { exitCode, code } = await createAdmin("boss");
+    expect(exitCode).toBe(0);
+    expect((await reset("boss", code)).status).toBe(204);
+    const { body } = await shop.logIn("boss", NEW_PASSWORD);
+    const token = String(body["accessToken"]);
+    const { body: list } = await shop.call("GET", "/api/users", undefined, token);
+    const [boss] = list["items"] as readonly Account[];
+    expect(boss).toMatchObject({ username: "boss", role: "admin", hasPassword: true });
+    const trail = await shop.call("GET", `/api/audit?action=USER_INVITED&subjectId=${boss?.id}`, undefined, token);
+    expect(trail.body["items"]).toMatchObject([{ actor: null, after: { username: "boss", role: "admin" } }]);
+  }, 60_000);
+
+  test("gives an admin who has lost their password another code, and makes no admin of anybody else", async () => {
+    const { code } = await createAdmin(admin.username);
+    expect((await reset(admin.username, code)).status).toBe(204);
+    const user = await shop.person();
+    const refused = await createAdmin(user.username);
+    expect([refused.exitCode, refused.code]).toEqual([1, ""]);
+    expect(refused.text).toContain("this name is that of a user who is no admin");
+    expect(await shop.sql`select role from users where id = ${user.id}`).toEqual([{ role: "customer" }] as never);
+    for (const words of [[], ["No Name"], ["boss", "password"]]) {
+      const misunderstood = await createAdmin(...words);
+      expect([misunderstood.exitCode !== 0, misunderstood.text.includes("usage:")]).toEqual([true, true]);
+    }
+  }, 60_000);
+});

@@ -13,6 +13,11 @@ export async function findUser(db: ReadDatabase, id: string): Promise<StoredUser
   return user;
 }
 
+export async function findUserByName(tx: Transaction, username: string): Promise<StoredUser | undefined> {
+  const [user] = await tx.select().from(users).where(eq(users.username, username));
+  return user;
+}
+
 /** @returns those of the names that are taken */
 export async function takenNames(db: Database, usernames: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await db
