@@ -1,7 +1,7 @@
 import { mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "./program.ts";
+import { run } from "../support/program.ts";
 
 /** A validator that brings the schemas of Kubernetes' releases with it, so that it needs no network when it runs. */
 const VERSION = "1.37.0";

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { objections } from "./kubernetes-validate.ts";
-import { run } from "./program.ts";
+import { run } from "../support/program.ts";
 
 /** The parts of a manifest that tests look at. */
 interface Manifest {

@@ -21,7 +21,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test("the metric tells how long the oldest message has waited, and of none once all are sent", async () => {
+test("the metrics tell how many messages wait and how long the oldest has, and of none once all are sent", async () => {
   await inTransaction(db, (tx) =>
     tx.execute(sql`
       insert into outbox (topic, key, payload, created_at, sent_at) values
@@ -36,10 +36,12 @@ test("the metric tells how long the oldest message has waited, and of none once 
   const seconds = () => metrics.read("outbox_oldest_unsent_seconds") ?? 0;
   await eventually(() => expect(seconds()).toBeGreaterThanOrEqual(300));
   expect(seconds()).toBeLessThan(400);
+  expect(metrics.read("outbox_unsent_messages")).toBe(2);
   await inTransaction(db, (tx) => tx.execute(sql`update outbox set sent_at = now()`));
   await eventually(async () => {
     await clock.advance(5_000);
     expect(seconds()).toBe(0);
+    expect(metrics.read("outbox_unsent_messages")).toBe(0);
   });
   stopping.abort();
   await watching;

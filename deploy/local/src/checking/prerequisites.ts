@@ -2,7 +2,7 @@ import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
 import { whyNoLocalKafka } from "../kafka.ts";
 
 /** What not every machine has. */
-export type Need = "chromium" | "docker" | "manifest tools" | "python" | "servers beside it";
+export type Need = "chromium" | "docker" | "manifest tools" | "prometheus" | "python" | "servers beside it";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Missing {
@@ -28,6 +28,14 @@ export async function missingOf(need: Need, environment: Environment): Promise<M
       if (!(await succeeds(environment, "python3", "-m", "venv", "--help"))) absent.push("python3 with venv");
       if (absent.length === 0) return undefined;
       return { reason: `no ${absent.join(" and no ")}`, remedy: `install ${absent.join(", ")}` };
+    }
+    case "prometheus": {
+      const absent = ["prometheus", "promtool"].filter((program) => whichOf(environment, program) === null);
+      if (absent.length === 0) return undefined;
+      return {
+        reason: `no ${absent.join(" and no ")}`,
+        remedy: "put Prometheus' programs on the PATH; Debian's package `prometheus` has both",
+      };
     }
     case "python": {
       const isNewEnough = ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"];

@@ -12,6 +12,7 @@ describe("a test file", () => {
     ["tests/browser/customer.test.ts", "browser"],
     ["tests/sim/seeds.test.ts", "simulation"],
     ["tests/faults/kill.test.ts", "faults"],
+    ["tests/observability/alerts.test.ts", "observability"],
     ["tests/bench/guard/cost.test.ts", "bench"],
     ["tests/bench/driver/load.test.ts", "unit"],
     ["tests/containers/compose.test.ts", "containers"],

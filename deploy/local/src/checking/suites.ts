@@ -10,6 +10,7 @@ export interface Suite {
     | "end-to-end"
     | "browser"
     | "simulation"
+    | "observability"
     | "faults"
     | "bench"
     | "containers"
@@ -43,6 +44,7 @@ export const SUITES: readonly Suite[] = [
   { ...usual, name: "end-to-end", testTimeoutMs: 180_000 },
   { ...usual, name: "browser", needs: "chromium", filesAtOnce: 2, testTimeoutMs: 240_000 },
   { ...usual, name: "simulation", testTimeoutMs: 240_000 },
+  { ...usual, name: "observability", needs: "prometheus", testTimeoutMs: 240_000 },
   { ...usual, name: "faults", testTimeoutMs: 240_000 },
   // Its servers are its own, whose CPU it reads.
   { ...usual, name: "bench", needsServers: false, needs: "servers beside it", testTimeoutMs: 900_000 },
@@ -89,6 +91,7 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/e2e/")) return "end-to-end";
   if (path.startsWith("tests/browser/")) return "browser";
   if (path.startsWith("tests/sim/")) return "simulation";
+  if (path.startsWith("tests/observability/")) return "observability";
   if (path.startsWith("tests/faults/")) return "faults";
   if (path.startsWith("tests/bench/guard/")) return "bench";
   if (path.startsWith("tests/containers/")) return "containers";
