@@ -114,9 +114,9 @@ const everyPage = (): readonly (readonly [string | undefined, readonly Seen[]])[
       at("/admin/products"),
       at("/admin/products", "-admin-products-new", (page) => page.locator("button.primary").click()),
       at("/admin/dead-letters", "-admin-dead-letters", async (page) => {
-        await page.locator("details.letter > summary").last().click();
-        await page.locator("details.letter .actions button").last().click();
-        await page.locator(".letter-body .notice").waitFor();
+        await page.locator("details.dead-letter > summary").last().click();
+        await page.locator("details.dead-letter .actions button").last().click();
+        await page.locator(".dead-letter-body .notice").waitFor();
       }),
       at("/admin/health", "-admin-health", (page) => page.locator(".process").first().waitFor()),
     ],

@@ -89,24 +89,24 @@ test("an operator finds a message that could not be handled, reads it, tries it,
   const [failedOrder = ""] = await failedOrders(1);
   const list = "dead-letters --service product --cause handler_failed";
   const listed = await run(`${list} --json`);
-  const [letter] = listed.out.map((line) => JSON.parse(line) as { id: string; key: string });
-  expect([listed.code, letter?.key]).toEqual([1, failedOrder]);
+  const [deadLetter] = listed.out.map((line) => JSON.parse(line) as { id: string; key: string });
+  expect([listed.code, deadLetter?.key]).toEqual([1, failedOrder]);
   expect((await run("health")).code).toBe(1);
   expect((await run(list)).out[0]).toMatch(/^LETTER +SERVICE +CAUSE +TYPE +FAILED +HANDLED$/);
-  const shown = await run(`dead-letter ${letter?.id}`);
+  const shown = await run(`dead-letter ${deadLetter?.id}`);
   expect(shown.out.join("\n")).toContain('"type": "DecreaseProductCommand"');
-  expect((await run(`dead-letter ${letter?.id} --json`)).out).toHaveLength(1);
+  expect((await run(`dead-letter ${deadLetter?.id} --json`)).out).toHaveLength(1);
   const lag = (await run("lag --json")).out.map((line) => JSON.parse(line) as { service: string; deadLetters: number });
   expect(lag.find(({ service }) => service === "product")?.deadLetters).toBe(1);
 
-  const tried = await run(`replay ${letter?.id} --dry-run`);
+  const tried = await run(`replay ${deadLetter?.id} --dry-run`);
   expect([tried.code, tried.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +none +\d+$/)]);
   expect((await run(list)).out).toHaveLength(2);
-  const handled = await run(`replay ${letter?.id}`);
+  const handled = await run(`replay ${deadLetter?.id}`);
   expect([handled.code, handled.out[1]]).toEqual([0, expect.stringMatching(/ APPLIED +kept +\d+$/)]);
   expect((await run(list)).out).toEqual(["Nothing."]);
   expect((await run(`${list} --handled`)).out).toHaveLength(2);
-  expect((await run(`replay ${letter?.id}`)).code).toBe(1);
+  expect((await run(`replay ${deadLetter?.id}`)).code).toBe(1);
   await orderBecomes(customer, failedOrder, "progress", "WAITING_FOR_RIDER");
 }, 180_000);
 

@@ -48,7 +48,7 @@ function call(network: Network, path: string, request: RequestInit, who: string)
 }
 
 /** Replays a dead letter of a service, as an admin does. */
-export function replayLetter(network: Network, service: string, id: string): Promise<Answered> {
+export function replayDeadLetterAt(network: Network, service: string, id: string): Promise<Answered> {
   const body = JSON.stringify({});
   const headers = {
     ...headersOf("admin 00000000-0000-7000-8000-0000000000a2", {}, undefined),

@@ -81,11 +81,11 @@ export class Poisons {
   }
 
   /** Those that may still become dead letters in time. @param letters the messages that are dead letters */
-  awaited(letters: readonly string[]): readonly string[] {
+  awaited(deadLetterIds: readonly string[]): readonly string[] {
     return this.#all
       .filter(({ crashes }) => crashes <= MOST_CRASHES)
       .flatMap(({ messageId }) => messageId ?? [])
-      .filter((id) => !letters.includes(id));
+      .filter((id) => !deadLetterIds.includes(id));
   }
 
   /** What is deployed from now on can handle all of them. */
@@ -94,14 +94,14 @@ export class Poisons {
   }
 
   /** @param letters the messages that became dead letters `PROCESS_KILLED`, replayed or not */
-  judge(letters: readonly string[]): readonly Breach[] {
+  judge(deadLetterIds: readonly string[]): readonly Breach[] {
     const found = this.#all.flatMap(({ messageId }) => messageId ?? []);
     return [
       ...this.#all
         .filter(({ crashes }) => crashes > MOST_CRASHES)
         .map(({ messageId, crashes }) => `the poison message ${messageId} crashed ${crashes} processes`),
-      ...found.filter((id) => !letters.includes(id)).map((id) => `the poison message ${id} was not recognised`),
-      ...letters
+      ...found.filter((id) => !deadLetterIds.includes(id)).map((id) => `the poison message ${id} was not recognised`),
+      ...deadLetterIds
         .filter((id) => !found.includes(id) && (this.#loneCrashes.get(id) ?? 0) < LEAST_LONE_CRASHES)
         .map((id) => `the message ${id} was taken for poison and crashed nothing`),
     ].map((text): Breach => ({ rule: "I7", text }));

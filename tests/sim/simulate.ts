@@ -1,7 +1,7 @@
 import { type Actors, runLoad } from "../chaos/load/load.ts";
 import { ALL_RULES, type Breach, judge, type Rule } from "../chaos/rules/rules.ts";
 import { injectFaults } from "./faults.ts";
-import { replayLetter, simulatedClient } from "./clients.ts";
+import { replayDeadLetterAt, simulatedClient } from "./clients.ts";
 import type { Plan } from "./plan.ts";
 import { isPlaced } from "../chaos/rules/promises.ts";
 import { lastOrders } from "./last-orders.ts";
@@ -124,7 +124,7 @@ async function untilPoisonIsFound(world: World): Promise<void> {
   const { scheduler, poisons } = world;
   const until = scheduler.now + POISON_FOUND_WITHIN_MS;
   const isAwaited = async () =>
-    poisons.awaited((await world.poisonLetters(false)).map(({ messageId }) => messageId)).length > 0;
+    poisons.awaited((await world.poisonDeadLetters(false)).map(({ messageId }) => messageId)).length > 0;
   while (poisons.any && scheduler.now < until && (await isAwaited())) await scheduler.sleep(LOOK_MS);
   poisons.cure();
 }
@@ -132,11 +132,11 @@ async function untilPoisonIsFound(world: World): Promise<void> {
 /** An admin who replays what became a dead letter as poison, until told to stop. @returns the ids of those messages */
 async function replayPoison(world: World, signal: AbortSignal): Promise<ReadonlySet<string>> {
   const { scheduler, injector, replicasOf } = world;
-  const found = new Set((await world.poisonLetters(false)).map(({ messageId }) => messageId));
+  const found = new Set((await world.poisonDeadLetters(false)).map(({ messageId }) => messageId));
   while (!signal.aborted) {
-    for (const { service, id, messageId } of await world.poisonLetters(true)) {
+    for (const { service, id, messageId } of await world.poisonDeadLetters(true)) {
       found.add(messageId);
-      await replayLetter({ scheduler, injector, replicasOf }, service, id);
+      await replayDeadLetterAt({ scheduler, injector, replicasOf }, service, id);
     }
     await scheduler.sleep(REPLAY_PAUSE_MS);
   }

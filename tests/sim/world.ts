@@ -67,7 +67,7 @@ export class Stores {
   }
 }
 
-export interface PoisonLetter {
+export interface PoisonDeadLetter {
   readonly service: ServiceName;
   readonly id: string;
   readonly messageId: string;
@@ -203,7 +203,7 @@ export class World {
         this.stores.all.map(
           ({ monitor }) => monitor<{ any: boolean }[]>`
             select exists (select from outbox where sent_at is null)
-              or (${mustBeSettled} and exists (select from dead_letter where holds and replayed_at is null)) as any`,
+              or (${mustBeSettled} and exists (select from dead_letter where blocks_key and replayed_at is null)) as any`,
         ),
       ),
     );
@@ -211,7 +211,7 @@ export class World {
   }
 
   /** The messages that became dead letters as poison, by service; only those that have not been replayed when `onlyOpen`. */
-  async poisonLetters(onlyOpen: boolean): Promise<readonly PoisonLetter[]> {
+  async poisonDeadLetters(onlyOpen: boolean): Promise<readonly PoisonDeadLetter[]> {
     const perService = await this.scheduler.look(() =>
       Promise.all(
         this.stores.all.map(async ({ service, monitor }) =>
@@ -219,7 +219,7 @@ export class World {
             await monitor<{ id: string; messageId: string }[]>`
               select id, message_id as "messageId" from dead_letter
               where cause = 'PROCESS_KILLED' and not (${onlyOpen} and replayed_at is not null) order by seq`
-          ).map((letter) => ({ ...letter, service })),
+          ).map((row) => ({ ...row, service })),
         ),
       ),
     );
@@ -235,7 +235,8 @@ export class World {
   async #keysHeld(): Promise<readonly string[]> {
     const perService = await Promise.all(
       this.stores.all.map(
-        ({ monitor }) => monitor<{ key: string }[]>`select key from dead_letter where holds and replayed_at is null`,
+        ({ monitor }) =>
+          monitor<{ key: string }[]>`select key from dead_letter where blocks_key and replayed_at is null`,
       ),
     );
     return perService.flat().map(({ key }) => `messages wait for ${key}`);
@@ -267,16 +268,16 @@ export class World {
    * The unreadable records that the broker still has, and the dead letters but for those of unreadable records that it has lost: of these each
    * service may have set aside some.
    */
-  #injectedAndDeadLettered(letters: Evidence["deadLetters"]): Pick<Evidence, "injected" | "deadLetters"> {
+  #injectedAndDeadLettered(rows: Evidence["deadLetters"]): Pick<Evidence, "injected" | "deadLetters"> {
     const { kafka, injected } = this;
-    if (kafka.wipes === 0) return { injected, deadLetters: letters };
+    if (kafka.wipes === 0) return { injected, deadLetters: rows };
     const places = new Set(kafka.records().map((record) => placeOf(kafka.inHistory(record))));
     const atSamePlace = new Set([...injected].map(kafka.placeSinceLoss));
-    const now = letters.map((letter) => kafka.inHistory(letter));
+    const now = rows.map((row) => kafka.inHistory(row));
     return {
       injected: injected.intersection(places),
       deadLetters: now.filter(
-        (letter) => injected.has(placeOf(letter)) || !atSamePlace.has(kafka.placeSinceLoss(placeOf(letter))),
+        (row) => injected.has(placeOf(row)) || !atSamePlace.has(kafka.placeSinceLoss(placeOf(row))),
       ),
     };
   }
@@ -301,8 +302,8 @@ export class World {
     const messages = await Promise.all(
       PARTICIPANTS.map(({ name }) => readMessages(name, this.stores.of(name).monitor)),
     );
-    const letters = messages.flatMap(({ deadLetters }) => deadLetters);
-    const { injected, deadLetters } = this.#injectedAndDeadLettered(letters);
+    const rows = messages.flatMap(({ deadLetters }) => deadLetters);
+    const { injected, deadLetters } = this.#injectedAndDeadLettered(rows);
     return {
       ...{
         journal: this.journal,

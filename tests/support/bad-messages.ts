@@ -22,7 +22,7 @@ export async function withoutReservations(shop: TestSystem, work: () => Promise<
   try {
     await work();
   } finally {
-    await sql`update dead_letter set try_again_at = null`;
+    await sql`update dead_letter set retry_at = null`;
     await sql`alter table reservation_elsewhere rename to reservation`;
     await sql.end();
   }

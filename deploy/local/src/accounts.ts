@@ -102,10 +102,10 @@ async function read(on: Connections): Promise<Accounts> {
   for (const name of participants) {
     const [row] = await on(name)<{ n: number }[]>`select count(*)::int as n from outbox where sent_at is null`;
     unsent += row?.n ?? 0;
-    const letters = await on(name)<{ cause: string; type: string | null; key: string | null; detail: string }[]>`
+    const kept = await on(name)<{ cause: string; type: string | null; key: string | null; detail: string }[]>`
       select cause, type, key, left(detail, 200) as detail from dead_letter`;
     deadLetters.push(
-      ...letters.map(({ cause, type, key, detail }) => `${name}: ${cause} ${type ?? ""} ${key ?? ""} ${detail}`),
+      ...kept.map(({ cause, type, key, detail }) => `${name}: ${cause} ${type ?? ""} ${key ?? ""} ${detail}`),
     );
   }
   return { orders, reservations, products, deliveries, sagas, created, unsent, deadLetters };

@@ -150,8 +150,8 @@ test("a message whose key does not name its order to the letter is a dead letter
   const misdirected = outgoing(OrderCreated, other.orderId, order, undefined);
   expect(await settled(service.receive(created(order), shouted, misdirected, created(next)))).toBeUndefined();
   expect((await service.takeSent()).map(({ key }) => key)).toEqual([order.orderId, next.orderId]);
-  const letters = await service.context.db.execute(sql`select cause from dead_letter`);
-  expect(letters.map(({ cause }) => cause)).toEqual(["REFUSED", "REFUSED"]);
+  const deadLetters = await service.context.db.execute(sql`select cause from dead_letter`);
+  expect(deadLetters.map(({ cause }) => cause)).toEqual(["REFUSED", "REFUSED"]);
 });
 
 test("two replicas that hear of the same orders at once begin each saga once and take each step once", async () => {
@@ -230,8 +230,8 @@ test("a saga whose row is broken is stuck and holds up neither the messages nor 
   expect((await service.takeSent()).map(({ type, key }) => [type, key])).toEqual([
     [CreateDeliveryCommand.type, healthy.orderId],
   ]);
-  const letters = await db.execute<{ key: string }>(sql`select key from dead_letter`);
-  expect(letters.filter(({ key }) => idsOf(all).includes(key))).toEqual([]);
+  const deadLetters = await db.execute<{ key: string }>(sql`select key from dead_letter`);
+  expect(deadLetters.filter(({ key }) => idsOf(all).includes(key))).toEqual([]);
   const stuck = await sagaOf(emptied);
   expect(stuck).toMatchObject({ status: "STUCK", step: "DECREASE_PRODUCT" });
   expect(stuck.history.at(-1)).toMatchObject({ message: "ProductDecreased" });

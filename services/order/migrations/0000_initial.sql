@@ -22,8 +22,8 @@ CREATE TABLE "dead_letter" (
 	"failed_at" timestamp with time zone NOT NULL,
 	"replayed_at" timestamp with time zone,
 	"seq" bigint GENERATED ALWAYS AS IDENTITY (sequence name "dead_letter_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
-	"holds" boolean DEFAULT false NOT NULL,
-	"try_again_at" timestamp with time zone
+	"blocks_key" boolean DEFAULT false NOT NULL,
+	"retry_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "idempotency_key" (
@@ -104,7 +104,7 @@ CREATE INDEX "dead_letter_by_cause" ON "dead_letter" USING btree ("cause","id");
 CREATE INDEX "dead_letter_by_key" ON "dead_letter" USING btree (left("key", 64),"cause","id");--> statement-breakpoint
 CREATE INDEX "dead_letter_open" ON "dead_letter" USING btree ("id") WHERE "dead_letter"."replayed_at" is null;--> statement-breakpoint
 CREATE INDEX "dead_letter_settled" ON "dead_letter" USING btree ("replayed_at") WHERE "dead_letter"."replayed_at" is not null;--> statement-breakpoint
-CREATE INDEX "dead_letter_holding" ON "dead_letter" USING btree ("key","seq") WHERE "dead_letter"."holds" and "dead_letter"."replayed_at" is null;--> statement-breakpoint
+CREATE INDEX "dead_letter_blocking" ON "dead_letter" USING btree ("key","seq") WHERE "dead_letter"."blocks_key" and "dead_letter"."replayed_at" is null;--> statement-breakpoint
 CREATE INDEX "idempotency_key_created_at" ON "idempotency_key" USING brin ("created_at");--> statement-breakpoint
 CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
 CREATE INDEX "orders_of_customer" ON "orders" USING btree ("customer_id","id");--> statement-breakpoint

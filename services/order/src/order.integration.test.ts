@@ -429,10 +429,10 @@ describe("the saga's commands", () => {
       outgoing(CompleteOrderCommand, nobody, { orderId: nobody }, undefined),
     );
     expect((await read(order.id)).status).toBe("COMPLETE");
-    const letters = await service.context.db.execute<{ key: string }>(
+    const deadLetters = await service.context.db.execute<{ key: string }>(
       sql`select key from dead_letter where cause = 'REFUSED'`,
     );
-    expect(letters.map(({ key }) => key).toSorted()).toEqual([order.id, nobody].toSorted());
+    expect(deadLetters.map(({ key }) => key).toSorted()).toEqual([order.id, nobody].toSorted());
     await service.takeSent();
   });
 

@@ -66,34 +66,34 @@ interface OpenOptions extends Filter {
   readonly limit: number;
 }
 
-export interface OpenLetter {
+export interface OpenDeadLetter {
   readonly id: string;
-  readonly holds: boolean;
+  readonly blocksKey: boolean;
   readonly key: string | null;
 }
 
 /** The dead letters that have not been settled, oldest first. */
-export function openLetters(db: Database, { afterId, limit, ...filter }: OpenOptions): Promise<OpenLetter[]> {
+export function openDeadLetters(db: Database, { afterId, limit, ...filter }: OpenOptions): Promise<OpenDeadLetter[]> {
   return db
-    .select({ id: deadLetter.id, holds: deadLetter.holds, key: deadLetter.key })
+    .select({ id: deadLetter.id, blocksKey: deadLetter.blocksKey, key: deadLetter.key })
     .from(deadLetter)
     .where(and(matches(filter), isNull(deadLetter.replayedAt), afterId ? gt(deadLetter.id, afterId) : undefined))
     .orderBy(asc(deadLetter.id))
     .limit(limit);
 }
 
-/** A letter, locked, whatever has become of it. */
-export async function letterById(tx: Transaction, id: string): Promise<DeadLetterRow | undefined> {
-  const [letter] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id)).for("update");
-  return letter;
+/** A dead letter, locked, whatever has become of it. */
+export async function deadLetterById(tx: Transaction, id: string): Promise<DeadLetterRow | undefined> {
+  const [entry] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id)).for("update");
+  return entry;
 }
 
 /** The messages that a key waits for, locked, in the order in which they came. */
-export function holdingLetters(tx: Transaction, key: string): Promise<DeadLetterRow[]> {
+export function blockingDeadLetters(tx: Transaction, key: string): Promise<DeadLetterRow[]> {
   return tx
     .select()
     .from(deadLetter)
-    .where(and(eq(deadLetter.key, key), deadLetter.holds, isNull(deadLetter.replayedAt)))
+    .where(and(eq(deadLetter.key, key), deadLetter.blocksKey, isNull(deadLetter.replayedAt)))
     .orderBy(asc(deadLetter.seq))
     .for("update");
 }

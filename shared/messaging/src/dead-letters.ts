@@ -9,7 +9,7 @@ import { type IdSource, isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { Received, Undecodable } from "./decode.ts";
-import { FIRST_RETRY_MS, lockKeys, stillHeld } from "./held-keys.ts";
+import { FIRST_RETRY_MS, lockKeys, stillBlocked } from "./blocked-keys.ts";
 import { deadLetter } from "./schema.ts";
 
 const BACKOFF = { firstMs: 50, maxMs: 2_000 };
@@ -25,7 +25,7 @@ export interface DeadLetters {
    * Keeps one, whole; waits while the database is away. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted.
    * @returns false when another transaction has not committed the same one, or its deletion, for as long as a session waits for a lock: then it is to be added again
    */
-  add(letter: Undecodable, signal: AbortSignal): Promise<boolean>;
+  add(entry: Undecodable, signal: AbortSignal): Promise<boolean>;
   /**
    * Keeps messages that wait behind one of their key, as part of `tx`; gives those that were not kept before.
    * @throws KeyReleased
@@ -42,7 +42,7 @@ interface DeadLettersOptions {
 }
 
 /** Behind these the later messages of the key wait: it was a message of ours, and what failed may come off another time. */
-const HOLDING: readonly string[] = ["HANDLER_FAILED", "PROCESS_KILLED", "PARKED"];
+const BLOCKING: readonly string[] = ["HANDLER_FAILED", "PROCESS_KILLED", "PARKED"];
 
 export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLettersOptions): DeadLetters {
   const deadTotal = metrics.counter({
@@ -66,21 +66,21 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
       payload: value,
       headers: printableEntries(headers),
       failedAt: instant(clock),
-      holds: HOLDING.includes(cause),
-      tryAgainAt: cause === "HANDLER_FAILED" ? new Date(clock.now() + FIRST_RETRY_MS).toISOString() : null,
+      blocksKey: BLOCKING.includes(cause),
+      retryAt: cause === "HANDLER_FAILED" ? new Date(clock.now() + FIRST_RETRY_MS).toISOString() : null,
     };
   }
 
   /** @returns whether it was kept before or is now, or must wait for another transaction */
-  async function keep(letter: Undecodable, signal: AbortSignal): Promise<"kept before" | "kept" | "held up"> {
-    const row = rowOf(letter);
+  async function keep(entry: Undecodable, signal: AbortSignal): Promise<"kept before" | "kept" | "locked"> {
+    const row = rowOf(entry);
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       try {
         const kept = await db.insert(deadLetter).values(row).onConflictDoNothing().returning({ id: deadLetter.id });
         return kept.length > 0 ? "kept" : "kept before";
       } catch (error) {
-        if (isLockTimeout(error)) return "held up";
+        if (isLockTimeout(error)) return "locked";
         if (!isTransient(error)) throw error;
         await clock.sleep(backoffMs(BACKOFF, attempt), signal);
       }
@@ -88,22 +88,22 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
   }
 
   return {
-    async add(letter, signal) {
-      const outcome = await keep(letter, signal);
+    async add(entry, signal) {
+      const outcome = await keep(entry, signal);
       if (outcome === "kept") {
-        const { cause, detail, record } = letter;
+        const { cause, detail, record } = entry;
         const { topic, partition, offset } = record;
         deadTotal.inc({ cause });
         logger.error("a message cannot be handled and was put with the dead letters; the others go on", {
-          ...{ cause, detail: detail.slice(0, 500), ...ownNames(letter), topic, partition, offset },
+          ...{ cause, detail: detail.slice(0, 500), ...ownNames(entry), topic, partition, offset },
         });
       }
-      return outcome !== "held up";
+      return outcome !== "locked";
     },
     async park(tx, messages) {
       const keys = [...new Set(messages.map(({ key }) => key))];
       await lockKeys(tx, keys);
-      if ((await stillHeld(tx, keys)).length < keys.length) throw new KeyReleased("a key was released meanwhile");
+      if ((await stillBlocked(tx, keys)).length < keys.length) throw new KeyReleased("a key was released meanwhile");
       const detail = "an earlier message of the same key could not be handled";
       const rows = messages.map(({ id, type, record }) =>
         rowOf({ cause: "PARKED", detail, messageId: id, type, record }),

@@ -38,7 +38,7 @@ function read(reader: MessageDefinition, record: { readonly key: string; readonl
     { topic: about.topic, partition: 0, offset: "0", key: record.key, value, headers: {} },
     new Map([[reader.type, reader]]),
   );
-  return decoded.kind === "message" ? decoded.message.data : decoded.letter.cause;
+  return decoded.kind === "message" ? decoded.message.data : decoded.deadLetter.cause;
 }
 
 const first = toOutboxRow(outgoing(before, "a", { kilograms: 1.5 }, undefined), uuidV7, clock);

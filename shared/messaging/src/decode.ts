@@ -25,7 +25,7 @@ export interface Undecodable {
 
 export type Decoded =
   | { readonly kind: "message"; readonly message: Received }
-  | { readonly kind: "undecodable"; readonly letter: Undecodable };
+  | { readonly kind: "undecodable"; readonly deadLetter: Undecodable };
 
 /** Our keys are UUIDs. What is longer could not be looked up by its key among the dead letters. */
 const LONGEST_KEY = 200;
@@ -42,7 +42,13 @@ export function decode(
 ): Decoded {
   const undecodable = (cause: DeadLetterCause, detail: string, event?: CloudEvent): Decoded => ({
     kind: "undecodable",
-    letter: { cause, detail: detail.slice(0, 2000), messageId: event?.id ?? null, type: event?.type ?? null, record },
+    deadLetter: {
+      cause,
+      detail: detail.slice(0, 2000),
+      messageId: event?.id ?? null,
+      type: event?.type ?? null,
+      record,
+    },
   });
   if (record.value === null) return undecodable("EMPTY", "the record has no value");
 

@@ -156,15 +156,15 @@ test("a message that was handled after all, or is a dead letter, is not counted 
   const [one, other, third] = [await marking(), await open(), await open()];
   await one.marker.mark([message]);
   await inTransaction(db, (tx) => tx.execute(sql`insert into inbox (message_id) values (${message.id})`));
-  await other.marker.mark([{ ...message, id: "a letter" }]);
+  await other.marker.mark([{ ...message, id: "a dead letter" }]);
   await db.execute(sql`
     insert into dead_letter (id, cause, detail, message_id, topic, partition, record_offset, headers, failed_at)
-    values (gen_random_uuid(), 'HANDLER_FAILED', '', 'a letter', 'order.events', 0, 7, '{}', now())`);
+    values (gen_random_uuid(), 'HANDLER_FAILED', '', 'a dead letter', 'order.events', 0, 7, '{}', now())`);
   await cut(one.session);
   await cut(other.session);
   await third.marker.look();
   expect(third.marker.crashesBy(message.id)).toBe(0);
-  expect(third.marker.crashesBy("a letter")).toBe(0);
+  expect(third.marker.crashesBy("a dead letter")).toBe(0);
 });
 
 test("a dead letter that is retried counts against itself when its process crashes meanwhile, and not after it", async () => {

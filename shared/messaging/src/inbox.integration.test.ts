@@ -85,7 +85,7 @@ function recordOf(orderId: string, changes: Partial<BrokerRecord> = {}): BrokerR
   return { topic, key, value, partition: 0, offset: String(offset), headers: {}, ...changes };
 }
 
-const letters = async () => await db.execute<{ cause: string; headers: unknown }>(sql`select * from dead_letter`);
+const deadLetters = async () => await db.execute<{ cause: string; headers: unknown }>(sql`select * from dead_letter`);
 const applied = async () => (await db.execute<{ key: string }>(sql`select key from effect`)).map(({ key }) => key);
 
 test("a record that cannot be decoded is kept whatever its key and its headers are, and what stands behind it is applied", async () => {
@@ -95,7 +95,7 @@ test("a record that cannot be decoded is kept whatever its key and its headers a
   const stop = new AbortController();
   await settled(inboxOn(db)([poison, recordOf(orderId)], stop.signal));
   stop.abort();
-  expect(await letters()).toMatchObject([
+  expect(await deadLetters()).toMatchObject([
     { cause: "NOT_JSON", key: "k\u{FFFD}ey", headers: { "na\u{FFFD}me": "va\u{FFFD}lue", half: "\u{FFFD}" } },
   ]);
   expect(await applied()).toEqual([orderId]);
@@ -110,7 +110,7 @@ test("a message whose key is longer than any of ours is a dead letter, and what 
   failures = 0;
   await settled(inboxOn(db)([recordOf(orderId)], stop.signal));
   stop.abort();
-  expect(await letters()).toMatchObject([{ cause: "NO_KEY", key }]);
+  expect(await deadLetters()).toMatchObject([{ cause: "NO_KEY", key }]);
   expect(await applied()).toEqual([orderId]);
 });
 
@@ -151,7 +151,7 @@ test("a message whose rows another session holds is deferred with the later ones
   expect(await inbox(deferred, new AbortController().signal)).toEqual([]);
   expect(await db.execute(sql`select times from effect where key = ${locked}`)).toMatchObject([{ times: 3 }]);
   expect(await db.execute(sql`select from inbox`)).toHaveLength(32);
-  expect(await letters()).toHaveLength(0);
+  expect(await deadLetters()).toHaveLength(0);
 });
 
 test("however many rows are held, a call bears only so many waits for locks, and what it defers untried stands in front", async () => {
@@ -166,7 +166,7 @@ test("however many rows are held, a call bears only so many waits for locks, and
   expect(deferred.map(({ key }) => key ?? "").toSorted()).toEqual([...locked, ...free].toSorted());
   expect(deferred.slice(0, 10).map(({ key }) => key)).not.toContain(locked[0] ?? "");
   expect(await inbox(deferred, new AbortController().signal)).toEqual([]);
-  expect(await letters()).toHaveLength(0);
+  expect(await deadLetters()).toHaveLength(0);
 });
 
 test("a message of which another replica has not committed what it does with it is deferred, and found handled afterwards", async () => {
@@ -222,7 +222,7 @@ test("dead letters that another transaction holds are deferred with the later me
   await holder;
   await foreign.$client.end();
   expect(await inbox([...deferred, later], new AbortController().signal)).toEqual([]);
-  expect((await letters()).map(({ cause }) => cause).toSorted()).toEqual(["HANDLER_FAILED", "NOT_JSON", "PARKED"]);
+  expect((await deadLetters()).map(({ cause }) => cause).toSorted()).toEqual(["HANDLER_FAILED", "NOT_JSON", "PARKED"]);
   expect(await applied()).toEqual([other.key ?? ""]);
 }, 60_000);
 
@@ -232,7 +232,7 @@ test("a message that always takes longer than a statement may is a dead letter, 
   slow.add(endless);
   const handled = inboxOn(impatient)([recordOf(endless), recordOf(other)], new AbortController().signal);
   expect(await settled(handled, 60_000)).toEqual([]);
-  expect(await letters()).toMatchObject([{ cause: "HANDLER_FAILED", key: endless }]);
+  expect(await deadLetters()).toMatchObject([{ cause: "HANDLER_FAILED", key: endless }]);
   expect(await applied()).toEqual([other]);
   await impatient.$client.end();
 });
@@ -253,7 +253,7 @@ test("a message is not given up, however often the database does not take it", a
   await passAttempts(manual, 40);
   await handled;
   expect((await applied()).toSorted()).toEqual([one, other].toSorted());
-  expect(await letters()).toHaveLength(0);
+  expect(await deadLetters()).toHaveLength(0);
 }, 120_000);
 
 test("a message has its three tries however often the database did not take it before", async () => {
@@ -264,7 +264,7 @@ test("a message has its three tries however often the database did not take it b
   await passAttempts(manual, 7);
   await handled;
   expect(await applied()).toEqual([orderId]);
-  expect(await letters()).toHaveLength(0);
+  expect(await deadLetters()).toHaveLength(0);
 }, 120_000);
 
 test("a record that cannot be decoded is not forgotten, however often the database does not answer", async () => {

@@ -13,7 +13,7 @@ import type { BrokerRecord } from "./broker.ts";
 import { type DeadLetters, KeyReleased } from "./dead-letters.ts";
 import { decode, type Received, type Undecodable } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
-import { POISON_AFTER_CRASHES, type InFlightMarker } from "./in-flight.ts";
+import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 
 interface InboxOptions {
@@ -59,7 +59,7 @@ class Deferral {
   readonly #untried: BrokerRecord[] = [];
   lockWaitsLeft = MAX_LOCK_WAITS;
   /** Whether a dead letter waited for a lock in vain. That takes a second, so the call's others are not tried. */
-  hasHeldLetter = false;
+  hasDeferredDeadLetter = false;
 
   /** Those messages whose keys are not deferred; the others are, from now on. */
   admit(messages: readonly Received[]): readonly Received[] {
@@ -145,8 +145,8 @@ export function createInbox({
     const careful = isCareful();
     const { messages, locked, sent, handled, parked } = await inTransaction(db, async (tx) => {
       const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
-      const { fresh, held } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
-      const late = held.length === 0 ? [] : await deadLetters.park(tx, held);
+      const { fresh, blocked } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
+      const late = blocked.length === 0 ? [] : await deadLetters.park(tx, blocked);
       const marked = fresh.length === 0 ? undefined : marker?.mark(fresh);
       if (marked) await marked;
       const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
@@ -235,7 +235,7 @@ export function createInbox({
           return;
         }
         if (error instanceof Refused || failures >= ATTEMPTS) {
-          await bury(only, error, deferral, signal);
+          await deadLetter(only, error, deferral, signal);
           return;
         }
         logger.warn("a message failed; trying it again", {
@@ -251,19 +251,19 @@ export function createInbox({
     }
   }
 
-  async function bury({ id, type, record }: Received, error: unknown, deferral: Deferral, signal: AbortSignal) {
+  async function deadLetter({ id, type, record }: Received, error: unknown, deferral: Deferral, signal: AbortSignal) {
     const cause = error instanceof Refused ? "REFUSED" : "HANDLER_FAILED";
     const detail = errorTextWithStack(error);
-    await addLetter({ cause, detail, messageId: id, type, record }, deferral, signal);
+    await addDeadLetter({ cause, detail, messageId: id, type, record }, deferral, signal);
   }
 
   /** Keeps a dead letter. One that waits for another transaction is deferred, with the later records of its key. */
-  async function addLetter(letter: Undecodable, deferral: Deferral, signal: AbortSignal): Promise<void> {
-    if (deferral.hasHeldLetter) {
-      deferral.untriedRecord(letter.record);
-    } else if (!(await deadLetters.add(letter, signal))) {
-      deferral.hasHeldLetter = true;
-      deferral.record(letter.record);
+  async function addDeadLetter(entry: Undecodable, deferral: Deferral, signal: AbortSignal): Promise<void> {
+    if (deferral.hasDeferredDeadLetter) {
+      deferral.untriedRecord(entry.record);
+    } else if (!(await deadLetters.add(entry, signal))) {
+      deferral.hasDeferredDeadLetter = true;
+      deferral.record(entry.record);
     }
   }
 
@@ -291,7 +291,7 @@ export function createInbox({
     if (await isPoison(inFlight, message, signal)) {
       const { id, type, record } = message;
       const detail = `${inFlight.crashesBy(id)} processes crashed while they handled it and nothing else`;
-      await addLetter({ cause: "PROCESS_KILLED", detail, messageId: id, type, record }, deferral, signal);
+      await addDeadLetter({ cause: "PROCESS_KILLED", detail, messageId: id, type, record }, deferral, signal);
     } else {
       await applyAll([message], deferral, signal);
     }
@@ -344,7 +344,7 @@ export function createInbox({
       if (one.kind === "undecodable") {
         await applyInTurn(messages, deferral, signal);
         messages = [];
-        await addLetter(one.letter, deferral, signal);
+        await addDeadLetter(one.deadLetter, deferral, signal);
       } else if (handlers.types.has(one.message.type)) {
         messages.push(one.message);
       }
@@ -365,36 +365,36 @@ interface FirstSeen {
   /** Those to be handled, in their order. */
   readonly fresh: readonly Received[];
   /** Those to be parked, in their order. */
-  readonly held: readonly Received[];
+  readonly blocked: readonly Received[];
 }
 
 // Outside of a transaction it is refused.
-const writeIds = statement<{ id: string; held: boolean }, "rows">(
+const writeIds = statement<{ id: string; blocked: boolean }, "rows">(
   (value) => sql`
     with given as (select id, key from json_to_recordset(${value("rows")}::json) as r(id text, key text)),
-    held as (
+    blocked as (
       select id from given
-      where key in (select key from dead_letter where holds and replayed_at is null)
+      where key in (select key from dead_letter where blocks_key and replayed_at is null)
         and not exists (select from inbox where message_id = given.id)),
     written as (
-      insert into inbox (message_id) select id from given where id not in (select id from held)
+      insert into inbox (message_id) select id from given where id not in (select id from blocked)
       on conflict do nothing returning message_id)
-    select message_id as id, false as held from written union all select id, true from held`,
+    select message_id as id, false as blocked from written union all select id, true from blocked`,
   { goesWithBegin: true },
 );
 
 /** Writes the messages' ids and gives those messages that had not been written before, apart from those whose key is held: their ids are not written. */
 async function firstSeen(tx: Transaction, messages: readonly Received[], lockWaitMs: number): Promise<FirstSeen> {
-  if (messages.length === 0) return { fresh: [], held: [] };
+  if (messages.length === 0) return { fresh: [], blocked: [] };
   const byId = new Map(messages.map((message) => [message.id, message]));
   const rows = [...byId.values()].map(({ id, key }) => ({ id, key })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const [, seen] = await Promise.all([setLockWait(tx, lockWaitMs), writeIds(tx, { rows: jsonValue(rows) })]);
-  const heldIds = new Set(seen.filter(({ held }) => held).map(({ id }) => id));
-  if (seen.length === messages.length && heldIds.size === 0) return { fresh: messages, held: [] };
-  const freshIds = new Set(seen.filter(({ held }) => !held).map(({ id }) => id));
+  const heldIds = new Set(seen.filter(({ blocked }) => blocked).map(({ id }) => id));
+  if (seen.length === messages.length && heldIds.size === 0) return { fresh: messages, blocked: [] };
+  const freshIds = new Set(seen.filter(({ blocked }) => !blocked).map(({ id }) => id));
   // Of a message that stands in the batch twice the first is kept.
   return {
     fresh: messages.filter(({ id }) => freshIds.delete(id)),
-    held: messages.filter(({ id }) => heldIds.delete(id)),
+    blocked: messages.filter(({ id }) => heldIds.delete(id)),
   };
 }

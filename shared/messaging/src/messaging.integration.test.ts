@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { eventually } from "@shop/testing/eventually";
@@ -243,10 +243,10 @@ describe("the inbox", () => {
     await node.send([key(1), key(2), key(3)], upTo(30));
     await untilApplied(29 + 16 + 30);
     await eventually(async () => {
-      const letters = await db.execute<{ cause: string; key: string; count: number }>(
+      const deadLetters = await db.execute<{ cause: string; key: string; count: number }>(
         sql`select cause, key, count(*)::int from dead_letter group by cause, key order by cause`,
       );
-      expect(letters.map(({ cause, key: name, count }) => [cause, name, count])).toEqual([
+      expect(deadLetters.map(({ cause, key: name, count }) => [cause, name, count])).toEqual([
         ["HANDLER_FAILED", key(2), 1],
         ["PARKED", key(2), 13],
         ["REFUSED", key(1), 1],

@@ -10,7 +10,7 @@ import { type Backlog, readBacklog } from "./backlog.ts";
 import type { Broker, Subscription } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import type { MessageHandlers } from "./handlers.ts";
-import { watchHeldKeys } from "./held-keys-watch.ts";
+import { watchBlockedKeys } from "./blocked-keys-watch.ts";
 import { createInFlightMarker, watchForCrashes } from "./in-flight.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -105,7 +105,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
         purgeUntil(stopping.signal, { db, clock, logger, retention }),
         watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
         watchForCrashes(stopping.signal, { marker, clock, logger }),
-        watchHeldKeys(stopping.signal, { db, replay: replayer(handlers), clock, logger, metrics }),
+        watchBlockedKeys(stopping.signal, { db, replay: replayer(handlers), clock, logger, metrics }),
         watchLag(stopping.signal, { lag, clock, logger, metrics }),
       ]);
       const handle = createInbox({

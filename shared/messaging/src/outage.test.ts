@@ -7,7 +7,7 @@ import { ManualClock } from "@shop/testing/clock";
 import { goingOn } from "@shop/testing/going-on";
 import { capturedLogger } from "@shop/testing/logger";
 import { byType } from "./handlers.ts";
-import { watchHeldKeys } from "./held-keys-watch.ts";
+import { watchBlockedKeys } from "./blocked-keys-watch.ts";
 import { createInFlightMarker, watchForCrashes } from "./in-flight.ts";
 import { createOutbox } from "./outbox.ts";
 import { watchOutboxAge } from "./outbox-age.ts";
@@ -30,7 +30,7 @@ test("what runs beside the messages goes on, however often it finds the database
   const works = [
     purgeUntil(stopping.signal, { db, clock, logger, retention: defaultRetention }),
     watchOutboxAge(stopping.signal, { db, clock, logger, metrics }),
-    watchHeldKeys(stopping.signal, { db, replay, clock, logger, metrics }),
+    watchBlockedKeys(stopping.signal, { db, replay, clock, logger, metrics }),
     watchForCrashes(stopping.signal, { marker, clock, logger }),
   ];
   expect(await goingOn(clock, works)).toBe(works.length);

@@ -12,7 +12,7 @@ import type { BrokerRecord } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { decode } from "./decode.ts";
 import { byType, on, Refused } from "./handlers.ts";
-import { watchHeldKeys } from "./held-keys-watch.ts";
+import { watchBlockedKeys } from "./blocked-keys-watch.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox } from "./outbox.ts";
 import { outgoing, toOutboxRow } from "./outgoing.ts";
@@ -96,7 +96,7 @@ const causes = async () =>
   (await db.execute<{ cause: string }>(sql`select cause from dead_letter where replayed_at is null order by seq`)).map(
     ({ cause }) => cause,
   );
-const letterIds = async () =>
+const deadLetterIds = async () =>
   (await db.execute<{ id: string }>(sql`select id from dead_letter order by seq`)).map(({ id }) => id);
 
 /** Message 2 of one key fails, with others around it and behind it. */
@@ -144,7 +144,7 @@ test("behind a message that is refused, or cannot be read, nothing waits", async
 test("a replay of the first applies it and what waits behind it, in order; one that waits is refused before that", async () => {
   await holdKey();
   faults.clear();
-  const [first = "", second = ""] = await letterIds();
+  const [first = "", second = ""] = await deadLetterIds();
   const { replay } = parts();
   expect(await replay.one(second, { dryRun: false })).toEqual({ kind: "waits", behindId: first });
   expect(await replay.one(first, { dryRun: true })).toMatchObject({ outcome: "APPLIED", released: 2 });
@@ -161,7 +161,7 @@ test("a replay stops at the next that fails, which is then the one that the othe
   faults.clear();
   // What it says cannot be stored as it is.
   faults.set(4, new RangeError("another bug, with \0"));
-  const [first = ""] = await letterIds();
+  const [first = ""] = await deadLetterIds();
   expect(await parts().replay.one(first, { dryRun: false })).toMatchObject({ outcome: "APPLIED", released: 1 });
   expect(await applied(held)).toEqual([1, 2, 3]);
   expect(await causes()).toEqual(["HANDLER_FAILED"]);
@@ -169,21 +169,21 @@ test("a replay stops at the next that fails, which is then the one that the othe
 
 test("a replay that the database does not take now has not been: it is told so, and nothing has changed", async () => {
   await holdKey();
-  const letters = async () => await db.execute(sql`select * from dead_letter order by seq`);
-  const before = await letters();
+  const deadLetters = async () => await db.execute(sql`select * from dead_letter order by seq`);
+  const before = await deadLetters();
   faults.set(2, Object.assign(new Error("deadlock detected"), { code: "40P01" }));
-  const [first = ""] = await letterIds();
+  const [first = ""] = await deadLetterIds();
   const { replay } = parts();
   await expect(replay.one(first, { dryRun: false })).rejects.toThrow("deadlock detected");
   faults.set(2, new TypeError("a bug"));
-  expect(await letters()).toEqual(before);
+  expect(await deadLetters()).toEqual(before);
   expect(await applied(held)).toEqual([1]);
 });
 
 test("what turns out to be refused is waited for no longer", async () => {
   await holdKey();
   faults.set(2, new Refused("never"));
-  const [first = ""] = await letterIds();
+  const [first = ""] = await deadLetterIds();
   expect(await parts().replay.one(first, { dryRun: false })).toMatchObject({ outcome: "REFUSED", released: 2 });
   expect(await applied(held)).toEqual([1, 3, 4]);
   expect(await causes()).toEqual(["REFUSED"]);
@@ -192,7 +192,7 @@ test("what turns out to be refused is waited for no longer", async () => {
 test("what time or a deployment has mended goes on by itself, in order", async () => {
   await holdKey();
   const stop = new AbortController();
-  const watching = watchHeldKeys(stop.signal, { db, replay: parts().replay, clock, logger, metrics });
+  const watching = watchBlockedKeys(stop.signal, { db, replay: parts().replay, clock, logger, metrics });
   await eventually(async () => {
     await clock.advance(2_000);
     expect(lines.at(-1)?.message).toContain("still cannot be handled");
@@ -214,13 +214,13 @@ test("a parked message that fails at a replay is retried by itself once its caus
   await holdKey();
   faults.clear();
   faults.set(3, new RangeError("another bug"));
-  const [first = ""] = await letterIds();
+  const [first = ""] = await deadLetterIds();
   const { replay } = parts();
   expect(await replay.one(first, { dryRun: false })).toMatchObject({ outcome: "APPLIED", released: 0 });
   expect(await causes()).toEqual(["HANDLER_FAILED", "PARKED"]);
   faults.clear();
   const stop = new AbortController();
-  const watching = watchHeldKeys(stop.signal, { db, replay, clock, logger, metrics });
+  const watching = watchBlockedKeys(stop.signal, { db, replay, clock, logger, metrics });
   await eventually(async () => {
     await clock.advance(2_000);
     expect(await applied(held)).toEqual([1, 2, 3, 4]);
@@ -233,14 +233,14 @@ test("a parked message that fails at a replay is retried by itself once its caus
 
 test("a message that ended processes is tried again only by who asks for it, and then what waits behind it follows", async () => {
   const poison = decode(recordOf(held, 2));
-  if (poison.kind === "undecodable") throw new Error(poison.letter.detail);
+  if (poison.kind === "undecodable") throw new Error(poison.deadLetter.detail);
   const { id: messageId, type, record } = poison.message;
-  const letter = { cause: "PROCESS_KILLED", detail: "", messageId, type, record } as const;
+  const deadLetter = { cause: "PROCESS_KILLED", detail: "", messageId, type, record } as const;
   const { deadLetters, replay } = parts();
-  await deadLetters.add(letter, new AbortController().signal);
+  await deadLetters.add(deadLetter, new AbortController().signal);
   await deliver(recordOf(held, 3));
   const stop = new AbortController();
-  const watching = watchHeldKeys(stop.signal, { db, replay, clock, logger, metrics });
+  const watching = watchBlockedKeys(stop.signal, { db, replay, clock, logger, metrics });
   for (let look = 0; look < 2; look += 1) {
     await eventually(() => expect(clock.sleeperCount).toBe(1));
     await clock.advance(3_600_000);
@@ -261,7 +261,7 @@ test("what waits is applied in the order in which it came, whatever the clocks w
   await db.execute(
     sql`update dead_letter set id = ('ffffffff-ffff-7000-8000-' || lpad((1000000 - seq)::text, 12, '0'))::uuid`,
   );
-  const [first = ""] = await letterIds();
+  const [first = ""] = await deadLetterIds();
   await parts().replay.one(first, { dryRun: false });
   expect(await applied(held)).toEqual([1, 2, 3, 4]);
 });
@@ -269,7 +269,7 @@ test("what waits is applied in the order in which it came, whatever the clocks w
 test("messages that come while their key is being released are applied after it, and none is left waiting for nobody", async () => {
   await holdKey();
   faults.clear();
-  const [first = ""] = await letterIds();
+  const [first = ""] = await deadLetterIds();
   const { replay, handle } = parts();
   const later = Array.from({ length: 40 }, (_, index) => recordOf(held, 5 + index));
   const arriving = (async () => {
@@ -309,7 +309,7 @@ test("a key that cannot be tried again does not keep the others from it", async 
   const { replay } = parts();
   const again = (key: string) => (key === held ? Promise.reject(new Error("not now")) : replay.again(key));
   const stop = new AbortController();
-  const watching = watchHeldKeys(stop.signal, { db, replay: { ...replay, again }, clock, logger, metrics });
+  const watching = watchBlockedKeys(stop.signal, { db, replay: { ...replay, again }, clock, logger, metrics });
   await eventually(async () => {
     await clock.advance(2_000);
     expect(await applied(other)).toEqual([1]);

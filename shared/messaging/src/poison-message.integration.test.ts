@@ -59,7 +59,7 @@ function live(poison: number, brokers: string, failing = -1) {
   };
 }
 
-const letters = async () =>
+const deadLetters = async () =>
   (
     await db.execute<{ cause: string; key: string }>(
       sql`select cause, key from dead_letter where replayed_at is null order by seq`,
@@ -82,12 +82,12 @@ test("a message that crashes the process is set aside at the third crash; its ke
   await sender.send([key(1), key(2)], [1]);
   await eventually(async () => expect((await effectsByKey(db)).size).toBe(2));
   await sender.send([key(1)], [POISON]);
-  await eventually(async () => expect(await letters()).toEqual([["PROCESS_KILLED", key(1)]]));
+  await eventually(async () => expect(await deadLetters()).toEqual([["PROCESS_KILLED", key(1)]]));
   expect(life.crashes()).toBe(3);
   await sender.send([key(1), key(2)], [14, 15]);
   await eventually(async () => expect((await effectsByKey(db)).get(key(2))).toEqual([1, 14, 15]));
   await eventually(async () =>
-    expect(await letters()).toEqual([
+    expect(await deadLetters()).toEqual([
       ["PROCESS_KILLED", key(1)],
       ["PARKED", key(1)],
       ["PARKED", key(1)],
@@ -100,7 +100,7 @@ test("a message that crashes the process is set aside at the third crash; its ke
   const [first] = await db.execute<{ id: string }>(sql`select id from dead_letter order by seq limit 1`);
   await mended.replay(first?.id ?? "");
   expect((await effectsByKey(db)).get(key(1))).toEqual([1, POISON, 14, 15]);
-  expect(await letters()).toEqual([]);
+  expect(await deadLetters()).toEqual([]);
   await mended.stop();
 }, 120_000);
 
@@ -111,7 +111,7 @@ test("no handler begins before its messages are marked, however long that takes"
     create trigger slow before insert on in_flight for each row when (new.message_id is not null) execute function write_slowly()`);
   await sender.send([key(1)], [POISON]);
   life = live(POISON, await testKafkaBrokers());
-  await eventually(async () => expect(await letters()).toEqual([["PROCESS_KILLED", key(1)]]));
+  await eventually(async () => expect(await deadLetters()).toEqual([["PROCESS_KILLED", key(1)]]));
   expect(life.crashes()).toBe(3);
 }, 120_000);
 
@@ -125,13 +125,13 @@ test("a poison message that waits behind one that failed is recognised at the se
   nodes.running.splice(nodes.running.indexOf(sender), 1);
   life = live(-1, await testKafkaBrokers(), 12);
   await eventually(async () =>
-    expect((await letters()).map(([cause]) => cause)).toEqual(["HANDLER_FAILED", "PARKED", "PARKED"]),
+    expect((await deadLetters()).map(([cause]) => cause)).toEqual(["HANDLER_FAILED", "PARKED", "PARKED"]),
   );
   await life.end();
   // What is deployed next has mended the one and cannot stand the other.
   life = live(POISON, await testKafkaBrokers());
   await eventually(async () =>
-    expect(await letters()).toEqual([
+    expect(await deadLetters()).toEqual([
       ["PROCESS_KILLED", key(1)],
       ["PARKED", key(1)],
     ]),
@@ -157,7 +157,7 @@ test("one among many costs one crash more, and takes none of the others with it"
     const applied = await effectsByKey(db);
     for (const name of others) expect(applied.get(name)).toEqual([...upTo(12), 14]);
     expect(applied.get(key(7))).toEqual(upTo(12));
-    expect(await letters()).toEqual([
+    expect(await deadLetters()).toEqual([
       ["PROCESS_KILLED", key(7)],
       ["PARKED", key(7)],
     ]);
@@ -177,7 +177,7 @@ test("a process that is killed from outside, again and again, costs no message i
     const applied = await effectsByKey(db);
     for (const name of keys) expect(applied.get(name)).toEqual(upTo(8));
   });
-  expect(await letters()).toEqual([]);
+  expect(await deadLetters()).toEqual([]);
 }, 120_000);
 
 test("what is in flight is not marked until a process crashes, and within seconds of that by all replicas", async () => {

@@ -40,7 +40,7 @@ test("a dead letter is deleted when it was settled longer ago than it is kept, a
     insert into dead_letter (id, cause, detail, topic, partition, record_offset, headers, failed_at, replayed_at)
     select gen_random_uuid(), 'NOT_JSON', detail, 't', 0, row_number() over (), '{}', now() - interval '900 days', settled
     from (values ('open', null), ('settled', now() - interval '29 days'), ('settled before', now() - interval '31 days'))
-      as letters(detail, settled)`);
+      as entries(detail, settled)`);
   await purge();
   const left = await db.execute<{ detail: string }>(sql`select detail from dead_letter order by detail`);
   expect(left.map(({ detail }) => detail)).toEqual(["open", "settled"]);
@@ -80,18 +80,18 @@ test("what is unsent, and what may still come again, is kept for as long as it t
 });
 
 test("what has been applied is not forgotten for as long as it can be replayed as a dead letter", async () => {
-  const letter = (messageId: string, replayedAt: SQL) => sql`
+  const deadLetterOf = (messageId: string, replayedAt: SQL) => sql`
     insert into dead_letter (id, cause, detail, message_id, topic, partition, record_offset, payload, headers, failed_at, replayed_at)
     values (gen_random_uuid(), 'REFUSED', '', ${messageId}, 'order.events', 0, 7, ${Buffer.from(messageId)}, '{}', now(), ${replayedAt})`;
-  await db.execute(letter("open", sql`null`));
-  await db.execute(letter("replayed", sql`now()`));
+  await db.execute(deadLetterOf("open", sql`null`));
+  await db.execute(deadLetterOf("replayed", sql`now()`));
   await db.execute(sql`
     insert into dead_letter (id, cause, detail, topic, partition, record_offset, headers, failed_at)
     values (gen_random_uuid(), 'NOT_JSON', '', 'order.events', 0, 8, '{}', now())`);
   await inTransaction(db, (tx) =>
     tx.execute(sql`
       insert into inbox (message_id, handled_at)
-      select message_id, now() - interval '15 days' from unnest(array['open', 'replayed', 'of no letter']) as message_id`),
+      select message_id, now() - interval '15 days' from unnest(array['open', 'replayed', 'of no dead letter']) as message_id`),
   );
   await purge();
   expect([...(await db.execute(sql`select message_id from inbox`))]).toEqual([{ message_id: "open" }]);

@@ -8,17 +8,23 @@ import { type Clock, instant } from "@shop/runtime/clock";
 import { errorText, ExplainedError } from "@shop/runtime/errors";
 import { eq, sql } from "drizzle-orm";
 import { printable } from "./dead-letters.ts";
-import { type DeadLetterRow, holdingLetters, letterById, openLetters, SETTLED } from "./dead-letter-list.ts";
+import {
+  blockingDeadLetters,
+  deadLetterById,
+  type DeadLetterRow,
+  openDeadLetters,
+  SETTLED,
+} from "./dead-letter-list.ts";
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, Refused } from "./handlers.ts";
-import { lockKeys, nextTryAt } from "./held-keys.ts";
+import { lockKeys, nextRetryAt } from "./blocked-keys.ts";
 import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 import { deadLetter } from "./schema.ts";
 
-/** What came of trying one letter. */
+/** What came of retrying one dead letter. */
 export interface Tried {
-  readonly letter: DeadLetterRow;
+  readonly entry: DeadLetterRow;
   readonly outcome: ReplayOutcome;
   readonly detail: string | null;
 }
@@ -38,22 +44,22 @@ export type ReplayResult =
 export interface Selection {
   readonly cause: DeadLetterCause | undefined;
   readonly key: string | undefined;
-  /** Only letters newer than this. */
+  /** Only dead letters newer than this. */
   readonly afterId: string | undefined;
   readonly dryRun: boolean;
 }
 
 export interface BulkResult {
   readonly outcomes: Partial<Record<ReplayOutcome, number>>;
-  /** The letter that it came to when time ran out; null when it came to the end. */
+  /** The dead letter that it came to when time ran out; null when it came to the end. */
   readonly lastId: string | null;
 }
 
 /** Handles dead letters again. */
 export interface Replay {
-  /** One letter, and with it those that wait behind it, in order, until one fails. */
+  /** One dead letter, and with it those that wait behind it, in order, until one fails. */
   one(id: string, options: { readonly dryRun: boolean }): Promise<ReplayResult>;
-  /** Many, oldest first, for about a second. A letter that waits brings the one that it waits for with it. */
+  /** Many, oldest first, for about a second. A dead letter that waits brings the one that it waits for with it. */
   many(selection: Selection): Promise<BulkResult>;
   /** What waits for a key, in order, until one fails, if the first of it is due to be tried again; nothing otherwise. */
   again(key: string): Promise<readonly Tried[]>;
@@ -104,13 +110,13 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     return "APPLIED";
   }
 
-  async function tryToApply(tx: Transaction, letter: DeadLetterRow): Promise<Omit<Tried, "letter">> {
-    const { topic, partition, recordOffset, key, payload: value, headers } = letter;
+  async function tryToApply(tx: Transaction, entry: DeadLetterRow): Promise<Omit<Tried, "entry">> {
+    const { topic, partition, recordOffset, key, payload: value, headers } = entry;
     const record = { partition, offset: String(recordOffset), key, value };
     // Both were written from a record of the broker.
     const decoded = decode({ ...record, topic: topic as Topic, headers: headers as Record<string, string> });
     if (decoded.kind === "undecodable") {
-      const { cause, detail } = decoded.letter;
+      const { cause, detail } = decoded.deadLetter;
       return { outcome: "UNREADABLE", detail: `${cause}: ${detail}` };
     }
     const { message } = decoded;
@@ -125,70 +131,70 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     }
   }
 
-  /** Tries a letter and writes down what came of it. */
-  async function settle(tx: Transaction, letter: DeadLetterRow): Promise<Tried> {
-    const { outcome, detail } = await tryToApply(tx, letter);
-    const change = afterwards(letter, outcome, detail);
-    if (change) await tx.update(deadLetter).set(change).where(eq(deadLetter.id, letter.id));
-    return { letter, outcome, detail };
+  /** Retries a dead letter and records what came of it. */
+  async function settle(tx: Transaction, entry: DeadLetterRow): Promise<Tried> {
+    const { outcome, detail } = await tryToApply(tx, entry);
+    const change = afterwards(entry, outcome, detail);
+    if (change) await tx.update(deadLetter).set(change).where(eq(deadLetter.id, entry.id));
+    return { entry, outcome, detail };
   }
 
-  function afterwards(letter: DeadLetterRow, outcome: ReplayOutcome, detail: string | null) {
+  function afterwards(entry: DeadLetterRow, outcome: ReplayOutcome, detail: string | null) {
     if (SETTLED.includes(outcome)) return { replayedAt: instant(clock) };
-    if (!letter.holds) return undefined;
+    if (!entry.blocksKey) return undefined;
     // What can never be applied is waited for by nobody.
-    if (outcome === "REFUSED") return { cause: "REFUSED", detail: detail ?? "", holds: false, tryAgainAt: null };
-    if (letter.cause === "PROCESS_KILLED") return undefined;
-    const tryAgainAt = new Date(nextTryAt(Date.parse(letter.failedAt), clock.now())).toISOString();
-    return letter.cause === "PARKED"
-      ? { cause: "HANDLER_FAILED", detail: detail ?? "", failedAt: instant(clock), tryAgainAt }
-      : { tryAgainAt };
+    if (outcome === "REFUSED") return { cause: "REFUSED", detail: detail ?? "", blocksKey: false, retryAt: null };
+    if (entry.cause === "PROCESS_KILLED") return undefined;
+    const retryAt = new Date(nextRetryAt(Date.parse(entry.failedAt), clock.now())).toISOString();
+    return entry.cause === "PARKED"
+      ? { cause: "HANDLER_FAILED", detail: detail ?? "", failedAt: instant(clock), retryAt }
+      : { retryAt };
   }
 
-  /** The letters of a key in order, until one fails. The key is locked. */
+  /** The dead letters of a key in order, until one fails. The key is locked. */
   async function settleAll(
     tx: Transaction,
-    letters: readonly DeadLetterRow[],
-    settleThis = (letter: DeadLetterRow) => settle(tx, letter),
+    entries: readonly DeadLetterRow[],
+    settleThis = (entry: DeadLetterRow) => settle(tx, entry),
   ): Promise<readonly Tried[]> {
     const tried: Tried[] = [];
-    for (const letter of letters) {
-      const one = await settleThis(letter);
+    for (const entry of entries) {
+      const one = await settleThis(entry);
       tried.push(one);
       if (one.outcome === "FAILED" || one.outcome === "UNREADABLE") break;
     }
     return tried;
   }
 
-  /** The same without being asked, so that no poison message is tried: each letter is marked before. */
-  async function settleCarefully(tx: Transaction, letters: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
-    if (marker === undefined) return settleAll(tx, letters);
+  /** The same without being asked, so that no poison message is tried: each dead letter is marked before. */
+  async function settleCarefully(tx: Transaction, entries: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
+    if (marker === undefined) return settleAll(tx, entries);
     await marker.look();
     try {
-      return await settleAll(tx, letters, (letter) => settleMarked(tx, letter, marker));
+      return await settleAll(tx, entries, (entry) => settleMarked(tx, entry, marker));
     } finally {
       await marker.markRetry(null);
     }
   }
 
-  async function settleMarked(tx: Transaction, letter: DeadLetterRow, inFlight: InFlightMarker): Promise<Tried> {
-    const { id, messageId } = letter;
+  async function settleMarked(tx: Transaction, entry: DeadLetterRow, inFlight: InFlightMarker): Promise<Tried> {
+    const { id, messageId } = entry;
     const crashes = messageId === null ? 0 : inFlight.crashesBy(messageId);
     if (crashes < POISON_AFTER_CRASHES) {
       await inFlight.markRetry(messageId);
-      return settle(tx, letter);
+      return settle(tx, entry);
     }
     const cause = "PROCESS_KILLED";
     const detail = `${crashes} processes crashed while they retried it`;
-    await tx.update(deadLetter).set({ cause, detail, tryAgainAt: null }).where(eq(deadLetter.id, id));
-    return { letter: { ...letter, cause }, outcome: "FAILED", detail };
+    await tx.update(deadLetter).set({ cause, detail, retryAt: null }).where(eq(deadLetter.id, id));
+    return { entry: { ...entry, cause }, outcome: "FAILED", detail };
   }
 
   /** Whatever waits for a key. What ends processes is tried only when it was asked for by name. */
   async function settleKey(tx: Transaction, key: string, dares: boolean): Promise<readonly Tried[]> {
     await lockKeys(tx, [key]);
-    const letters = await holdingLetters(tx, key);
-    return letters[0]?.cause === "PROCESS_KILLED" && !dares ? [] : settleAll(tx, letters);
+    const entries = await blockingDeadLetters(tx, key);
+    return entries[0]?.cause === "PROCESS_KILLED" && !dares ? [] : settleAll(tx, entries);
   }
 
   /** Runs it in a transaction that a dry run rolls back; tells of what was applied when it was not. */
@@ -206,14 +212,14 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     const applied = tried.filter(({ outcome }) => outcome === "APPLIED");
     if (!dryRun && applied.length > 0) {
       onCommitted();
-      onHandled([...new Set(applied.flatMap(({ letter: { key } }) => key ?? []))]);
+      onHandled([...new Set(applied.flatMap(({ entry: { key } }) => key ?? []))]);
     }
     return tried;
   }
 
   async function settleOne(tx: Transaction, id: string): Promise<readonly Tried[]> {
-    const letter = await letterById(tx, id);
-    return letter === undefined || letter.replayedAt !== null ? [] : [await settle(tx, letter)];
+    const entry = await deadLetterById(tx, id);
+    return entry === undefined || entry.replayedAt !== null ? [] : [await settle(tx, entry)];
   }
 
   return {
@@ -222,16 +228,16 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
       const tried = await inRun(dryRun, async (tx) => {
         // Which key it holds never changes; what has become of it is read under the key's lock.
         const [found] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id));
-        if (found?.holds && found.key !== null) await lockKeys(tx, [found.key]);
-        const letter = await letterById(tx, id);
-        if (letter === undefined) refused = { kind: "unknown" };
-        else if (letter.replayedAt !== null) refused = { kind: "replayed before" };
-        if (letter === undefined || refused) return [];
-        if (!letter.holds || letter.key === null) return [await settle(tx, letter)];
-        const letters = await holdingLetters(tx, letter.key);
-        const [first] = letters;
+        if (found?.blocksKey && found.key !== null) await lockKeys(tx, [found.key]);
+        const entry = await deadLetterById(tx, id);
+        if (entry === undefined) refused = { kind: "unknown" };
+        else if (entry.replayedAt !== null) refused = { kind: "replayed before" };
+        if (entry === undefined || refused) return [];
+        if (!entry.blocksKey || entry.key === null) return [await settle(tx, entry)];
+        const entries = await blockingDeadLetters(tx, entry.key);
+        const [first] = entries;
         if (first !== undefined && first.id !== id) refused = { kind: "waits", behindId: first.id };
-        return refused ? [] : settleAll(tx, letters);
+        return refused ? [] : settleAll(tx, entries);
       });
       if (refused) return refused;
       const [own, ...behind] = tried;
@@ -246,11 +252,11 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
       const keysDone = new Set<string>();
       let last = afterId;
       for (;;) {
-        const page = await openLetters(db, { ...filter, afterId: last, limit: PAGE });
-        for (const { id, holds, key } of page) {
+        const page = await openDeadLetters(db, { ...filter, afterId: last, limit: PAGE });
+        for (const { id, blocksKey, key } of page) {
           if (clock.elapsed() > until) return { outcomes, lastId: last ?? null };
           last = id;
-          const waits = holds && key !== null;
+          const waits = blocksKey && key !== null;
           if (waits && keysDone.has(key)) continue;
           if (waits) keysDone.add(key);
           const tried = await inRun(dryRun, (tx) =>
@@ -265,10 +271,10 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     async again(key) {
       return inRun(false, async (tx) => {
         await lockKeys(tx, [key]);
-        const letters = await holdingLetters(tx, key);
-        const due = letters[0]?.tryAgainAt;
+        const entries = await blockingDeadLetters(tx, key);
+        const due = entries[0]?.retryAt;
         // Another replica may have tried it in between.
-        return due && Date.parse(due) <= clock.now() ? settleCarefully(tx, letters) : [];
+        return due && Date.parse(due) <= clock.now() ? settleCarefully(tx, entries) : [];
       });
     },
   };

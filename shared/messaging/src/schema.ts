@@ -129,9 +129,9 @@ export const deadLetter = pgTable(
     /** The order in which a key's messages came, and in which they are handled in the end. */
     seq: bigint("seq", { mode: "bigint" }).notNull().generatedAlwaysAsIdentity(),
     /** Whether later messages of its key wait until it has been replayed. */
-    holds: boolean("holds").notNull().default(false),
+    blocksKey: boolean("blocks_key").notNull().default(false),
     /** When the first of a key is tried again without being asked; null for one that waits for an operator, or behind another one. */
-    tryAgainAt: instantColumn("try_again_at"),
+    retryAt: instantColumn("retry_at"),
   },
   (table) => [
     // The payload is part of it: a topic that was lost and made again counts its offsets anew.
@@ -141,7 +141,7 @@ export const deadLetter = pgTable(
       table.recordOffset,
       sql`md5(coalesce(${table.payload}, ''))`,
     ),
-    // A message that was understood and comes twice, by whatever way, is one letter.
+    // A message that was understood and comes twice, by whatever way, is one dead letter.
     uniqueIndex("dead_letter_of_message")
       .on(table.messageId)
       .where(sql`${table.cause} in ('REFUSED', 'HANDLER_FAILED', 'PROCESS_KILLED', 'PARKED')`),
@@ -154,8 +154,8 @@ export const deadLetter = pgTable(
     index("dead_letter_settled")
       .on(table.replayedAt)
       .where(sql`${table.replayedAt} is not null`),
-    index("dead_letter_holding")
+    index("dead_letter_blocking")
       .on(table.key, table.seq)
-      .where(sql`${table.holds} and ${table.replayedAt} is null`),
+      .where(sql`${table.blocksKey} and ${table.replayedAt} is null`),
   ],
 );

@@ -76,8 +76,8 @@ async function refusedMessage() {
   fault = new Refused("not today");
   await service.receiveRecords([record]);
   fault = undefined;
-  const [letter] = (await list()).items;
-  return { key, record, id: letter?.id ?? "" };
+  const [deadLetter] = (await list()).items;
+  return { key, record, id: deadLetter?.id ?? "" };
 }
 
 test("what could not be handled is listed newest first, page by page, as the contract has it", async () => {
@@ -97,8 +97,8 @@ test("what could not be handled is listed newest first, page by page, as the con
 test("a payload cut within a character is shown as text up to there", async () => {
   const { record } = await refusedMessage();
   await service.receiveRecords([{ ...record, offset: "900003", value: Buffer.from(`a${"가".repeat(1_000)}`) }]);
-  const [letter] = (await list("?cause=NOT_JSON")).items;
-  expect(letter?.payload).toEqual({ encoding: "utf-8", text: `a${"가".repeat(666)}`, bytes: 3_001 });
+  const [deadLetter] = (await list("?cause=NOT_JSON")).items;
+  expect(deadLetter?.payload).toEqual({ encoding: "utf-8", text: `a${"가".repeat(666)}`, bytes: 3_001 });
 });
 
 test("a replay applies the message once, with the messages that follow from it; a further one is 409", async () => {
@@ -109,7 +109,7 @@ test("a replay applies the message once, with the messages that follow from it; 
   expect((await replay(id)).body).toMatchObject({ status: 409, code: "DEAD_LETTER_REPLAYED" });
   await service.receiveRecords([record]);
   expect(await effects()).toBe(1);
-  expect((await list()).items.find((letter) => letter.id === id)?.replayedAt).toBeString();
+  expect((await list()).items.find((deadLetter) => deadLetter.id === id)?.replayedAt).toBeString();
   expect((await replay(uuidV7())).status).toBe(404);
 });
 

@@ -37,7 +37,7 @@ export function explainOrderRoute(app: HttpApp, options: ExplainOrderOptions): v
   const { service, read, clock, knows, ready, messaging } = options;
   app.handle(call, async ({ id, signal }) => {
     const db = read(signal);
-    const [knowledge, letters, { checks }, backlog, lag] = await Promise.all([
+    const [knowledge, deadLetters, { checks }, backlog, lag] = await Promise.all([
       knows(db, id),
       listDeadLetters(db, { key: id, cause: undefined, afterId: undefined, limit: LETTERS }),
       ready(),
@@ -52,7 +52,7 @@ export function explainOrderRoute(app: HttpApp, options: ExplainOrderOptions): v
       unsent: backlog?.unsent ?? 0,
       oldestUnsentSeconds: backlog?.oldestUnsentSeconds ?? 0,
       lag,
-      deadLetters: letters
+      deadLetters: deadLetters
         .filter(({ replayedAt }) => replayedAt === null)
         .map(({ id: letterId, cause, type, detail, failedAt }) => ({
           ...{ id: letterId, type, detail },

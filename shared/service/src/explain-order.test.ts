@@ -36,7 +36,7 @@ const late = { attempts: 3, nextAttemptAt: at(36) };
 const delivery = (riderId: string | null) => ({
   delivery: { id: DELIVERY, status: "PENDING" as const, riderId, failReason: null, createdAt: at(2) },
 });
-const letter = (facts: Partial<Answered["deadLetters"][number]> = {}) => ({
+const deadLetter = (facts: Partial<Answered["deadLetters"][number]> = {}) => ({
   deadLetters: [
     {
       id: LETTER,
@@ -65,7 +65,7 @@ const cases: readonly (readonly [
   ["has been delivered", parts(part("order", order({ status: "COMPLETE" }))), "COMPLETE", null, []],
   [
     "has been cancelled",
-    parts(part("order", order({ status: "CANCELLED", cancelReason: "OUT_OF_STOCK" })), part("product", letter())),
+    parts(part("order", order({ status: "CANCELLED", cancelReason: "OUT_OF_STOCK" })), part("product", deadLetter())),
     ...(["CANCELLED", null, []] as const),
   ],
   ["was placed just now", parts(part("order", order())), "NOT_STARTED", "orchestrator", []],
@@ -109,7 +109,7 @@ const cases: readonly (readonly [
   ],
   [
     "has a command that its service could not handle",
-    parts(part("orchestrator", saga(late)), part("product", letter())),
+    parts(part("orchestrator", saga(late)), part("product", deadLetter())),
     ...(["DEAD_LETTER", "product", [`OPERATOR REPLAY_DEAD_LETTER ${LETTER}`, `OPERATOR CANCEL_SAGA ${SAGA}`]] as const),
   ],
   [
@@ -118,8 +118,8 @@ const cases: readonly (readonly [
       part("orchestrator", {
         ...saga(late),
         deadLetters: [
-          ...letter({ type: "ProductDecreased" }).deadLetters,
-          ...letter({ id: SAGA, cause: "PARKED", failedAt: at(1) }).deadLetters,
+          ...deadLetter({ type: "ProductDecreased" }).deadLetters,
+          ...deadLetter({ id: SAGA, cause: "PARKED", failedAt: at(1) }).deadLetters,
         ],
       }),
     ),
@@ -207,6 +207,6 @@ test("every verdict is reached by one of these orders", () => {
 });
 
 test("an order is known by any service that keeps something of it, and by no dead letter alone", () => {
-  expect(isKnown(parts(part("product", letter()), down("order")))).toBeFalsy();
+  expect(isKnown(parts(part("product", deadLetter()), down("order")))).toBeFalsy();
   expect(isKnown(parts(part("product", { stock: { status: "TAKEN", refusal: null } })))).toBeTruthy();
 });

@@ -68,16 +68,16 @@ function conclude(known: Known): Conclusion {
   const base = saga === undefined ? notStarted(known, nothing) : waiting(saga, known, nothing);
   if (base.verdict === "SAGA_CANNOT_GO_ON") return base;
   if (held !== undefined) {
-    const { letter, service } = held;
-    const replay: OrderAction = { who: "OPERATOR", action: "REPLAY_DEAD_LETTER", target: letter.id };
+    const { deadLetter, service } = held;
+    const replay: OrderAction = { who: "OPERATOR", action: "REPLAY_DEAD_LETTER", target: deadLetter.id };
     return {
       ...base,
       verdict: "DEAD_LETTER",
       service,
-      message: letter.type,
-      since: letter.failedAt,
+      message: deadLetter.type,
+      since: deadLetter.failedAt,
       actions: [replay, ...base.actions.filter(({ action }) => action === "CANCEL_SAGA")],
-      detail: `${letter.cause}: ${letter.detail}`,
+      detail: `${deadLetter.cause}: ${deadLetter.detail}`,
     };
   }
   if (base.verdict !== "IN_PROGRESS" || saga?.step !== "WAIT_FOR_RIDER") return base;
@@ -183,9 +183,9 @@ const isOverdue = ({ next }: Conclusion) => next !== null && next.attempt > 2;
 function heldLetter(parts: readonly Answered[]) {
   return parts
     .flatMap(({ service, deadLetters }) =>
-      deadLetters.filter(({ cause }) => cause !== "PARKED").map((letter) => ({ service, letter })),
+      deadLetters.filter(({ cause }) => cause !== "PARKED").map((deadLetter) => ({ service, deadLetter })),
     )
-    .toSorted((a, b) => (a.letter.failedAt < b.letter.failedAt ? -1 : 1))[0];
+    .toSorted((a, b) => (a.deadLetter.failedAt < b.deadLetter.failedAt ? -1 : 1))[0];
 }
 
 function storyOf({ order, saga, answered }: Known): StoryLine[] {

@@ -70,7 +70,7 @@ export function allHandled({ ledgers, records, deadLetters, injected, tooLate }:
       if (what === "inbox") handled.add(`${service} ${key}`);
       if (what === "outbox") seenToBeSent.add(`${after} ${key}`);
     }
-  const buried = new Set(deadLetters.map((letter) => `${letter.service} ${placeOf(letter)}`));
+  const deadLettered = new Set(deadLetters.map((deadLetter) => `${deadLetter.service} ${placeOf(deadLetter)}`));
   const breaches = new Map<string, Breach>();
   for (const record of records) {
     // What the harness injected lies in any topic, whatever it pretends to be; whether its readers set it aside is judged apart.
@@ -80,7 +80,7 @@ export function allHandled({ ledgers, records, deadLetters, injected, tooLate }:
     if (!seenToBeSent.has(`${type} ${key}`)) continue;
     for (const service of HANDLERS.get(type ?? "") ?? []) {
       const of = `${service} ${messageId}`;
-      if (handled.has(of) || buried.has(`${service} ${placeOf(record)}`)) continue;
+      if (handled.has(of) || deadLettered.has(`${service} ${placeOf(record)}`)) continue;
       breaches.set(of, {
         rule: "I7",
         ...(key === null ? {} : { orderId: key }),

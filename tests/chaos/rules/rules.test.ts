@@ -180,8 +180,8 @@ test("an unreadable record that pretends to be an OrderCreated is only asked of 
   const at = { topic: "order.commands", partition: 0, offset: "99" };
   const injected = new Set(["order.commands:0:99"]);
   const records = [...evidence.records, { ...at, key: TEA, messageId: "poison", type: "OrderCreated" }];
-  const letter = { ...at, service: "order", cause: "UNKNOWN_VERSION", detail: "", key: TEA } as const;
-  expect(judge({ ...evidence, injected, records, deadLetters: [letter] })).toEqual([]);
+  const deadLetter = { ...at, service: "order", cause: "UNKNOWN_VERSION", detail: "", key: TEA } as const;
+  expect(judge({ ...evidence, injected, records, deadLetters: [deadLetter] })).toEqual([]);
 });
 
 describe("each rule is found broken when the evidence is doctored:", () => {

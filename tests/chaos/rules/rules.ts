@@ -164,9 +164,9 @@ function drained({ drainedAfterMs, drainWithinMs, deadLetters, injected }: Evide
     breaches.push({ rule: "I7", text: "messages were still unsent or unread in the end" });
   else if (drainedAfterMs > drainWithinMs)
     breaches.push({ rule: "I7", text: `it took ${Math.round(drainedAfterMs / 1_000)} s until all was sent and read` });
-  for (const letter of deadLetters) {
-    if (injected.has(placeOf(letter))) continue;
-    const { service, cause, key, detail } = letter;
+  for (const deadLetter of deadLetters) {
+    if (injected.has(placeOf(deadLetter))) continue;
+    const { service, cause, key, detail } = deadLetter;
     breaches.push({
       rule: "I7",
       ...(key === null ? {} : { orderId: key }),
@@ -174,11 +174,11 @@ function drained({ drainedAfterMs, drainWithinMs, deadLetters, injected }: Evide
     });
   }
   // What is injected in a topic must be set aside by each of its readers.
-  const buried = new Set(deadLetters.map((letter) => `${letter.service} ${placeOf(letter)}`));
+  const deadLettered = new Set(deadLetters.map((deadLetter) => `${deadLetter.service} ${placeOf(deadLetter)}`));
   for (const place of injected) {
     const topic = place.slice(0, place.indexOf(":"));
     for (const service of isTopic(topic) ? readers[topic] : []) {
-      if (!buried.has(`${service} ${place}`))
+      if (!deadLettered.has(`${service} ${place}`))
         breaches.push({ rule: "I7", text: `${service} did not set aside what was injected at ${place}` });
     }
   }

@@ -26,14 +26,14 @@ export const MISTAKES: readonly Mistake[] = [
   {
     name: "inbox: messages of a key that is held are handled all the same",
     file: "shared/messaging/src/inbox.ts",
-    found: "where key in (select key from dead_letter where holds and replayed_at is null)",
-    replaced: "where false and key in (select key from dead_letter where holds and replayed_at is null)",
+    found: "where key in (select key from dead_letter where blocks_key and replayed_at is null)",
+    replaced: "where false and key in (select key from dead_letter where blocks_key and replayed_at is null)",
   },
   {
     name: "replay: a parked message that fails again is not tried again by itself",
     file: "shared/messaging/src/replay.ts",
-    found: "failedAt: instant(clock), tryAgainAt }",
-    replaced: "failedAt: instant(clock), tryAgainAt: null }",
+    found: "failedAt: instant(clock), retryAt }",
+    replaced: "failedAt: instant(clock), retryAt: null }",
   },
   {
     name: "replay: goes on behind a message that fails",
@@ -44,12 +44,12 @@ export const MISTAKES: readonly Mistake[] = [
   {
     name: "dead letters: nobody looks whether the key was released meanwhile",
     file: "shared/messaging/src/dead-letters.ts",
-    found: "if ((await stillHeld(tx, keys)).length < keys.length) throw",
-    replaced: "if ((await stillHeld(tx, keys)).length < 0) throw",
+    found: "if ((await stillBlocked(tx, keys)).length < keys.length) throw",
+    replaced: "if ((await stillBlocked(tx, keys)).length < 0) throw",
   },
   {
     name: "held keys: the longest pause is taken for the shortest",
-    file: "shared/messaging/src/held-keys.ts",
+    file: "shared/messaging/src/blocked-keys.ts",
     found: "return now + Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - failedAt));",
     replaced: "return now + Math.max(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - failedAt));",
   },

@@ -36,21 +36,21 @@ const inOneLine = (text: string) => escapeInvisible(text).replaceAll(/\s+/g, " "
 
 const isOpen = ({ replayedAt }: DeadLetter) => replayedAt === null;
 
-const letterRow = (letter: DeadLetter): Row => ({
+const letterRow = (deadLetter: DeadLetter): Row => ({
   shown: {
-    LETTER: letter.id,
-    SERVICE: letter.service,
-    CAUSE: letter.cause,
-    TYPE: inOneLine(letter.type ?? ""),
-    FAILED: letter.failedAt,
-    HANDLED: letter.replayedAt ?? "",
+    LETTER: deadLetter.id,
+    SERVICE: deadLetter.service,
+    CAUSE: deadLetter.cause,
+    TYPE: inOneLine(deadLetter.type ?? ""),
+    FAILED: deadLetter.failedAt,
+    HANDLED: deadLetter.replayedAt ?? "",
   },
-  whole: letter,
-  isBad: isOpen(letter),
+  whole: deadLetter,
+  isBad: isOpen(deadLetter),
 });
 
-function* factsOf(letter: DeadLetter): Generator<Row> {
-  const { payload, headers, partition, offset, ...facts } = letter;
+function* factsOf(deadLetter: DeadLetter): Generator<Row> {
+  const { payload, headers, partition, offset, ...facts } = deadLetter;
   const lines = payload === null ? ["(none)"] : escapeInvisible(readable(payload)).split("\n");
   const shown: readonly (readonly [string, string])[] = [
     ...Object.entries(facts).map(([name, value]) => [name, inOneLine(value ?? "")] as const),
@@ -58,7 +58,7 @@ function* factsOf(letter: DeadLetter): Generator<Row> {
     ...Object.entries(headers).map(([name, value]) => [`header ${inOneLine(name)}`, inOneLine(value)] as const),
     ...lines.map((line, index) => [index === 0 ? "payload" : "", line] as const),
   ];
-  for (const [name, value] of shown) yield { shown: { FACT: name, VALUE: value }, whole: letter };
+  for (const [name, value] of shown) yield { shown: { FACT: name, VALUE: value }, whole: deadLetter };
 }
 
 /** JSON as people read it; whatever else as it came, and what is no text in Base64. */
@@ -97,7 +97,7 @@ function filtersOf(options: Given["options"]) {
  * Those that the filters let through, newest first.
  * @throws IncompleteError at their end, when a service did not answer
  */
-async function* letters(shop: Shop, options: Given["options"], isWanted: (letter: DeadLetter) => boolean) {
+async function* deadLetters(shop: Shop, options: Given["options"], isWanted: (deadLetter: DeadLetter) => boolean) {
   const filters = filtersOf(options);
   const silent = new Set<string>();
   async function read(page: { limit: number; cursor?: string }) {
@@ -120,7 +120,7 @@ export const deadLetterCommands: readonly Command[] = [
     example: "dead-letters --service product --cause HANDLER_FAILED",
     async *run(shop, { options, flags }) {
       const isWanted = flags.has("handled") ? () => true : isOpen;
-      for await (const letter of letters(shop, options, isWanted)) yield letterRow(letter);
+      for await (const deadLetter of deadLetters(shop, options, isWanted)) yield letterRow(deadLetter);
     },
   },
   {
@@ -130,8 +130,8 @@ export const deadLetterCommands: readonly Command[] = [
     example: "dead-letter 0193b3c8-0000-7000-8000-000000000003",
     async *run(shop, given) {
       const id = idOf(given, "dead letter");
-      for await (const letter of letters(shop, LOOKED_THROUGH, (each) => each.id === id)) {
-        yield* factsOf(letter);
+      for await (const deadLetter of deadLetters(shop, LOOKED_THROUGH, (each) => each.id === id)) {
+        yield* factsOf(deadLetter);
         return;
       }
       throw new UsageError(`There is no dead letter ${id} among the newest ${LOOKED_THROUGH.limit}.`);

@@ -8,7 +8,7 @@ import { pathTo } from "../router.ts";
 import { Replay } from "./replay.tsx";
 
 interface DeadLetterCardProps {
-  readonly letter: DeadLetter;
+  readonly deadLetter: DeadLetter;
   /** Those of its key that wait behind it, in the order in which they came. */
   readonly parked: readonly DeadLetter[];
   onHandled(): void;
@@ -17,13 +17,13 @@ interface DeadLetterCardProps {
 }
 
 /** One message in a line; opened, why it could not be handled, what it says, and what can be done. */
-export function DeadLetterCard({ letter, parked, onHandled, onKey }: DeadLetterCardProps) {
+export function DeadLetterCard({ deadLetter, parked, onHandled, onKey }: DeadLetterCardProps) {
   const { texts, format } = useApp();
   const t = texts.deadLetters;
-  const { service, cause, detail, type, topic, failedAt, replayedAt } = letter;
+  const { service, cause, detail, type, topic, failedAt, replayedAt } = deadLetter;
   return (
     <li>
-      <details class="letter">
+      <details class="dead-letter">
         <summary class="row">
           <span class="row-what">
             <b>{type === null ? t.noType : escapeInvisible(type)}</b>
@@ -37,17 +37,17 @@ export function DeadLetterCard({ letter, parked, onHandled, onKey }: DeadLetterC
           </span>
           <Icon name="next" size={18} />
         </summary>
-        <div class="letter-body">
+        <div class="dead-letter-body">
           <pre class="reason" tabIndex={0} role="group" aria-label={t.reason}>
             {escapeInvisible(detail)}
           </pre>
-          <Facts letter={letter} />
-          <Headers headers={letter.headers} />
-          <Payload letter={letter} />
-          <p class="quiet">{t.readFrom(topic, letter.partition, letter.offset)}</p>
-          <Parked letters={parked} />
+          <Facts deadLetter={deadLetter} />
+          <Headers headers={deadLetter.headers} />
+          <Payload deadLetter={deadLetter} />
+          <p class="quiet">{t.readFrom(topic, deadLetter.partition, deadLetter.offset)}</p>
+          <Parked deadLetters={parked} />
           {replayedAt === null ? (
-            <WhatToDo letter={letter} onHandled={onHandled} onKey={onKey} />
+            <WhatToDo deadLetter={deadLetter} onHandled={onHandled} onKey={onKey} />
           ) : (
             <p class="good-text">{t.handledAt(format.day(replayedAt))}</p>
           )}
@@ -57,14 +57,14 @@ export function DeadLetterCard({ letter, parked, onHandled, onKey }: DeadLetterC
   );
 }
 
-function Parked({ letters }: { readonly letters: readonly DeadLetter[] }) {
+function Parked({ deadLetters }: { readonly deadLetters: readonly DeadLetter[] }) {
   const { texts, format } = useApp();
-  if (letters.length === 0) return null;
+  if (deadLetters.length === 0) return null;
   return (
     <>
       <h3>{texts.deadLetters.behindIt}</h3>
       <ol class="parked">
-        {letters.map(({ id, type, failedAt }) => (
+        {deadLetters.map(({ id, type, failedAt }) => (
           <li key={id}>
             {escapeInvisible(type ?? "")} <span class="quiet">{format.time(failedAt)}</span>
           </li>
@@ -75,10 +75,10 @@ function Parked({ letters }: { readonly letters: readonly DeadLetter[] }) {
 }
 
 /** One that waits behind another goes with that one; any other can be handled. */
-function WhatToDo({ letter, onHandled, onKey }: Omit<DeadLetterCardProps, "parked">) {
+function WhatToDo({ deadLetter, onHandled, onKey }: Omit<DeadLetterCardProps, "parked">) {
   const t = useApp().texts.deadLetters;
-  const { cause, key } = letter;
-  if (cause !== "PARKED" || key === null) return <Replay letter={letter} onHandled={onHandled} />;
+  const { cause, key } = deadLetter;
+  if (cause !== "PARKED" || key === null) return <Replay deadLetter={deadLetter} onHandled={onHandled} />;
   return (
     <div class="actions">
       <p class="quiet">{t.goesWithHead}</p>
@@ -89,7 +89,7 @@ function WhatToDo({ letter, onHandled, onKey }: Omit<DeadLetterCardProps, "parke
   );
 }
 
-function Facts({ letter: { key, messageId } }: { readonly letter: DeadLetter }) {
+function Facts({ deadLetter: { key, messageId } }: { readonly deadLetter: DeadLetter }) {
   const { texts } = useApp();
   const t = texts.deadLetters;
   return (
@@ -124,7 +124,7 @@ function Headers({ headers }: { readonly headers: DeadLetter["headers"] }) {
   );
 }
 
-function Payload({ letter: { payload } }: { readonly letter: DeadLetter }) {
+function Payload({ deadLetter: { payload } }: { readonly deadLetter: DeadLetter }) {
   const { texts, format } = useApp();
   const t = texts.deadLetters;
   const [isRaw, setRaw] = useState(false);

@@ -87,8 +87,8 @@ export function DeadLettersPage() {
         </div>
       )}
       <PagedList loaded={loaded} skeleton={<Skeleton rows={5} />} empty={<Empty title={t.none} text={t.noneText} />}>
-        {(letters) => {
-          const shown = letters.filter(
+        {(deadLetters) => {
+          const shown = deadLetters.filter(
             ({ replayedAt }) => filters.state === "" || (replayedAt === null) === (filters.state === "open"),
           );
           if (shown.length === 0) return <Empty title={t.none} text={t.noneText} />;
@@ -97,11 +97,11 @@ export function DeadLettersPage() {
               {shown.some(({ replayedAt }) => replayedAt === null) ? (
                 <ReplayMany key={key} choice={choice} onHandled={loaded.reload} />
               ) : null}
-              <ul class="rows card letters">
+              <ul class="rows card dead-letters">
                 {queuesOf(shown).map(({ head, parked }) => (
                   <DeadLetterCard
                     key={head.id}
-                    letter={head}
+                    deadLetter={head}
                     parked={parked}
                     onHandled={loaded.reload}
                     onKey={(wanted) => setFilters({ ...filters, cause: "", key: wanted })}

@@ -9,17 +9,20 @@ export interface Queue {
 const isOpen = ({ replayedAt }: DeadLetter) => replayedAt === null;
 
 /**
- * Puts parked messages behind what they wait for. One whose head is not among these letters stands by itself.
- * @param letters newest first, as the shop lists them
+ * Puts parked messages behind what they wait for. One whose head is not among these dead letters stands by itself.
+ * @param deadLetters newest first, as the shop lists them
  */
-export function queuesOf(letters: readonly DeadLetter[]): readonly Queue[] {
-  const headOf = (letter: DeadLetter) =>
-    letter.cause === "PARKED" && isOpen(letter)
-      ? letters.findLast(
+export function queuesOf(deadLetters: readonly DeadLetter[]): readonly Queue[] {
+  const headOf = (deadLetter: DeadLetter) =>
+    deadLetter.cause === "PARKED" && isOpen(deadLetter)
+      ? deadLetters.findLast(
           (other) =>
-            isOpen(other) && other.cause !== "PARKED" && other.service === letter.service && other.key === letter.key,
+            isOpen(other) &&
+            other.cause !== "PARKED" &&
+            other.service === deadLetter.service &&
+            other.key === deadLetter.key,
         )
       : undefined;
-  const parked = Map.groupBy(letters, headOf);
+  const parked = Map.groupBy(deadLetters, headOf);
   return (parked.get(undefined) ?? []).map((head) => ({ head, parked: (parked.get(head) ?? []).toReversed() }));
 }

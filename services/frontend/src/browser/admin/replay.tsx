@@ -6,7 +6,7 @@ import { shop } from "../shop.ts";
 import { escapeInvisible } from "@shop/client/escape-invisible";
 
 interface ReplayProps {
-  readonly letter: DeadLetter;
+  readonly deadLetter: DeadLetter;
   onHandled(): void;
 }
 
@@ -16,7 +16,7 @@ type Replayed = Awaited<ReturnType<typeof shop.replayDeadLetter>>;
 export const ENDS: readonly ReplayOutcome[] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
 
 /** Tries a message first without an effect; only when that comes off it can be handled in earnest. */
-export function Replay({ letter, onHandled }: ReplayProps) {
+export function Replay({ deadLetter, onHandled }: ReplayProps) {
   const { texts, announce } = useApp();
   const t = texts.deadLetters;
   const { isBusy, run } = useDeed();
@@ -24,10 +24,10 @@ export function Replay({ letter, onHandled }: ReplayProps) {
   const comesOff = tried !== undefined && ENDS.includes(tried.outcome);
 
   async function tryIt(): Promise<void> {
-    setTried(await shop.replayDeadLetter(letter.id, { dryRun: true }));
+    setTried(await shop.replayDeadLetter(deadLetter.id, { dryRun: true }));
   }
   async function handle(): Promise<void> {
-    const done = await shop.replayDeadLetter(letter.id, { dryRun: false });
+    const done = await shop.replayDeadLetter(deadLetter.id, { dryRun: false });
     setTried(ENDS.includes(done.outcome) ? undefined : done);
     announce(done.released === 0 ? t.outcomes[done.outcome] : t.released(done.outcome, done.released));
     onHandled();

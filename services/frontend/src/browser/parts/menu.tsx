@@ -29,7 +29,7 @@ const ICONS: Readonly<Record<NavName, IconName>> = {
   adminOrders: "orders",
   deliveries: "rider",
   products: "products",
-  deadLetters: "letter",
+  deadLetters: "envelope",
   health: "health",
 };
 

@@ -6,7 +6,7 @@ export const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 600_000;
 
 /** When a message that has failed since `failedAt` is tried again, both in milliseconds since the epoch. */
-export function nextTryAt(failedAt: number, now: number): number {
+export function nextRetryAt(failedAt: number, now: number): number {
   return now + Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - failedAt));
 }
 
@@ -24,16 +24,16 @@ export async function lockKeys(tx: Transaction, keys: readonly string[]): Promis
 }
 
 /** Those of these keys that have a message which later ones wait behind. */
-export async function stillHeld(tx: Transaction, keys: readonly string[]): Promise<readonly string[]> {
+export async function stillBlocked(tx: Transaction, keys: readonly string[]): Promise<readonly string[]> {
   const rows = await tx.execute<{ key: string }>(sql`
-    select distinct key from dead_letter where key = any(${textArray(keys)}) and holds and replayed_at is null`);
+    select distinct key from dead_letter where key = any(${textArray(keys)}) and blocks_key and replayed_at is null`);
   return rows.map(({ key }) => key);
 }
 
 /** The keys whose first message is to be tried again now, longest overdue first. */
 export async function keysDue(db: Database, now: string, limit: number): Promise<readonly string[]> {
   const rows = await db.execute<{ key: string }>(sql`
-    select key from dead_letter where holds and replayed_at is null and try_again_at <= ${now}
-    group by key order by min(try_again_at) limit ${limit}`);
+    select key from dead_letter where blocks_key and replayed_at is null and retry_at <= ${now}
+    group by key order by min(retry_at) limit ${limit}`);
   return rows.map(({ key }) => key);
 }

@@ -4,7 +4,7 @@ import { type Clock, instant } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics, Sample } from "@shop/runtime/metrics";
 import { countOpen, SETTLED } from "./dead-letter-list.ts";
-import { keysDue } from "./held-keys.ts";
+import { keysDue } from "./blocked-keys.ts";
 import type { Replay } from "./replay.ts";
 
 const LOOK_INTERVAL_MS = 2_000;
@@ -23,7 +23,7 @@ interface WatchOptions {
  * Tries messages again that failed and that others of their key wait behind, so that what a deployment or the passing of time has mended
  * goes on by itself; and shows as a metric how many dead letters there are. Runs until `signal` is aborted.
  */
-export async function watchHeldKeys(
+export async function watchBlockedKeys(
   signal: AbortSignal,
   { db, replay, clock, logger, metrics }: WatchOptions,
 ): Promise<void> {
@@ -37,7 +37,7 @@ export async function watchHeldKeys(
     () => open,
   );
 
-  async function tryAgain(key: string): Promise<void> {
+  async function retryKey(key: string): Promise<void> {
     const tried = await replay.again(key);
     const settled = tried.filter(({ outcome }) => SETTLED.includes(outcome)).length;
     if (settled > 0)
@@ -47,9 +47,9 @@ export async function watchHeldKeys(
       });
     const failed = tried.find(({ outcome }) => outcome === "FAILED" || outcome === "UNREADABLE");
     if (failed === undefined) return;
-    const { letter, detail } = failed;
-    const about = { key, deadLetterId: letter.id, type: letter.type, messageId: letter.messageId, detail };
-    if (letter.cause === "PROCESS_KILLED")
+    const { entry, detail } = failed;
+    const about = { key, deadLetterId: entry.id, type: entry.type, messageId: entry.messageId, detail };
+    if (entry.cause === "PROCESS_KILLED")
       logger.error(
         "a message ends the process when it is tried again; it waits, with the later ones of its key",
         about,
@@ -61,7 +61,7 @@ export async function watchHeldKeys(
   async function tryAll(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
       try {
-        await tryAgain(key);
+        await retryKey(key);
       } catch (error) {
         logger.debug("what waits for a key could not be tried again; it is at the next look", { key, error });
       }
