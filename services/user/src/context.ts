@@ -6,6 +6,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { AccessTokens } from "./credentials/access-tokens.ts";
 import type { GuessesInHand } from "./credentials/guesses-in-hand.ts";
+import type { IsLeaked } from "./credentials/leaked-passwords.ts";
 import type { Passwords } from "./credentials/passwords.ts";
 
 /** Everything that the use cases are built from. */
@@ -15,6 +16,8 @@ export interface UserContext {
   readonly read: Reader["during"];
   readonly accessTokens: AccessTokens;
   readonly passwords: Passwords;
+  /** The list of leaked passwords, once it has been read. */
+  readonly isLeaked: () => Promise<IsLeaked>;
   readonly guesses: GuessesInHand;
   readonly clock: Clock;
   readonly ids: IdSource;

@@ -14,6 +14,7 @@ import { ownDatabase } from "@shop/service/own-database";
 import type { UserContext } from "./context.ts";
 import { createAccessTokens } from "./credentials/access-tokens.ts";
 import { createGuessesInHand } from "./credentials/guesses-in-hand.ts";
+import { type IsLeaked, loadLeakedPasswords } from "./credentials/leaked-passwords.ts";
 import { createPasswords } from "./credentials/passwords.ts";
 import { accountRoutes } from "./http/account-routes.ts";
 import { sessionRoutes } from "./http/session-routes.ts";
@@ -61,7 +62,9 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   const { db, read } = database;
   const accessTokens = createAccessTokens({ issuer, audience, clock, ids });
   const [passwords, guesses] = [createPasswords(clock), createGuessesInHand()];
-  const context: UserContext = { db, read, accessTokens, passwords, guesses, clock, ids, logger, metrics };
+  let leakedPasswords: Promise<IsLeaked> | undefined;
+  const isLeaked = () => (leakedPasswords ??= loadLeakedPasswords());
+  const context: UserContext = { db, read, accessTokens, passwords, isLeaked, guesses, clock, ids, logger, metrics };
   // The same verifier as everywhere else; it only has no way to go for the keys.
   const verifier = createTokenVerifier({
     jwksUrl: "the keys of this process",
@@ -88,7 +91,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
 
   async function work(): Promise<void> {
     await database.prepare(stopping.signal, async () => {
-      await loadSigningKeys(context);
+      await Promise.all([loadSigningKeys(context), isLeaked()]);
       if (dependencies.seedDemoData) await seedDemoUsers(context);
     });
     let purgedAtMs = clock.elapsed();

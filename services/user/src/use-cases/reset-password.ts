@@ -31,7 +31,7 @@ export async function resetPassword(
   // Looked up before anything is hashed: a guess costs no more than that.
   const userId = await findUserOfCode(db, { username, codeHash, now });
   if (userId === undefined) return { kind: "refused", code: "INVALID_CODE" };
-  const reason = weaknessOf(newPassword, username);
+  const reason = weaknessOf(newPassword, username, await context.isLeaked());
   if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
   const passwordHash = await passwords.takeTurn({ lane: "registered", name: username }, () =>
     passwords.hash(newPassword),

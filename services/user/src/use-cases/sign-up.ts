@@ -24,7 +24,7 @@ export async function signUp(
   origin: AuditOrigin,
 ): Promise<SignUpResult> {
   const { db, passwords, ids, clock } = context;
-  const reason = weaknessOf(password, username);
+  const reason = weaknessOf(password, username, await context.isLeaked());
   if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
   const passwordHash = await passwords.takeTurn({ lane: "signUp", name: username }, () => passwords.hash(password));
   const createdAt = new Date(clock.now());

@@ -31,7 +31,11 @@ export type TokenPair = z.infer<typeof TokenPair>;
 export const NewPassword = z
   .string()
   .refine((value) => [...value].length >= 10 && [...value].length <= 200, { message: "must be 10 to 200 characters" })
-  .meta({ minLength: 10, maxLength: 200, description: "Not among the most common ones" });
+  .meta({
+    minLength: 10,
+    maxLength: 200,
+    description: "Not one of those that are known from leaks, and not the username",
+  });
 
 export const createUser = defineEndpoint({
   name: "createUser",
