@@ -2,7 +2,7 @@ import type { Shop } from "@shop/client/shop";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { readBooks } from "@shop/local/books";
-import { areOrderable } from "@shop/local/demo/orderable";
+import { areOrderable } from "../support/orderable.ts";
 import { enter } from "@shop/local/demo/enter";
 import { until } from "@shop/local/demo/story";
 import { startSystem, type System } from "@shop/local/system";

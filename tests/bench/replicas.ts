@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { areOrderable } from "@shop/local/demo/orderable";
+import { areOrderable } from "../support/orderable.ts";
 import { enter } from "@shop/local/demo/enter";
 import { until } from "@shop/local/demo/story";
 import { freePort } from "@shop/local/free-port";

@@ -1,6 +1,6 @@
 import type { Shop } from "@shop/client/shop";
 import { enter } from "@shop/local/demo/enter";
-import { areOrderable } from "@shop/local/demo/orderable";
+import { areOrderable } from "./orderable.ts";
 import { eventually } from "@shop/testing/eventually";
 import type { ComposeProject } from "./compose-project.ts";
 import { untilAnswered } from "./until-answered.ts";

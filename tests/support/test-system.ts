@@ -4,7 +4,7 @@ import type { Order } from "@shop/contracts/http/order";
 import type { Product } from "@shop/contracts/http/product";
 import { type Books, readBooks } from "@shop/local/books";
 import { enter, visitor } from "@shop/local/demo/enter";
-import { areOrderable } from "@shop/local/demo/orderable";
+import { areOrderable } from "./orderable.ts";
 import { databaseOwners } from "@shop/local/services";
 import { startSystem, type System, type SystemOptions } from "@shop/local/system";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";

@@ -10,7 +10,7 @@ import {
   OrderCompleted,
   OrderCreated,
 } from "@shop/contracts/messages/order";
-import { ProductChanged, ProductDecreased } from "@shop/contracts/messages/product";
+import { ProductChanged, ProductDecreased, ProductsAnnounced } from "@shop/contracts/messages/product";
 import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
@@ -91,7 +91,7 @@ async function workAfter(ms: number): Promise<void> {
   await service.clock.advance(ms);
   const stopping = new AbortController();
   const working = (orderService.background ?? []).map((run) => run(service.context, stopping.signal));
-  // The one that asks for the catalogue has ended: it is there.
+  // The one that asks for the catalogue has ended: it is complete.
   await eventually(() => expect(service.clock.sleeperCount).toBe(working.length - 1));
   stopping.abort();
   await Promise.all(working);
@@ -103,6 +103,7 @@ beforeAll(async () => {
   service = await participantUnderTest(orderService, database.url);
   twin = await participantUnderTest(orderService, database.url);
   await service.receive(product(tea), product(cake, { name: "Cake", price: 8_000 }));
+  await service.receive(outgoing(ProductsAnnounced, "catalogue", { products: 2 }, undefined));
 }, 120_000);
 afterAll(async () => {
   await service.close();

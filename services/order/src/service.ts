@@ -2,7 +2,7 @@ import type { Participant } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { orderRoutes } from "./http/routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
-import { catalogueReadiness, requestCatalogueUntilFilled } from "./use-cases/request-catalogue.ts";
+import { catalogueReadiness, requestCatalogueUntilComplete } from "./use-cases/request-catalogue.ts";
 import { purgeIdempotencyKeys } from "./use-cases/purge-idempotency-keys.ts";
 import { republishOrders } from "./use-cases/republish-orders.ts";
 
@@ -15,5 +15,5 @@ export const orderService: Participant = {
   routes: orderRoutes,
   knows: knowsOrder,
   readiness: { name: "catalogue", check: catalogueReadiness },
-  background: [requestCatalogueUntilFilled, purgeIdempotencyKeys, republishOrders],
+  background: [requestCatalogueUntilComplete, purgeIdempotencyKeys, republishOrders],
 };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { Role } from "@shop/contracts/http/define";
 import { Product } from "@shop/contracts/http/product";
-import { AnnounceProductsCommand, ProductChanged } from "@shop/contracts/messages/product";
+import { AnnounceProductsCommand, ProductsAnnounced, ProductChanged } from "@shop/contracts/messages/product";
 import { MAX_PRICE, MAX_STOCK } from "@shop/contracts/primitives";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
@@ -252,7 +252,9 @@ test("asked to, tells of every product how it stands, of withdrawn ones too, bey
   const announced = await service.takeSent();
   expect(new Set(announced.map(({ key }) => key)).size).toBe(announced.length);
   const [total] = await db.execute<{ count: number }>("select count(*)::int as count from product");
-  expect(announced).toHaveLength(total?.count ?? 0);
+  const { count: products = 0 } = total ?? {};
+  expect(announced).toHaveLength(products + 1);
+  expect(announced.at(-1)).toEqual(sent(ProductsAnnounced, "catalogue", { products }));
   expect(announced).toContainEqual(changed({ ...product, version: 2 }, true));
 });
 

@@ -1,6 +1,6 @@
 import type { Tokens } from "@shop/client/bearer-session";
 import type { Shop } from "@shop/client/shop";
-import { areOrderable } from "@shop/local/demo/orderable";
+import { areOrderable } from "../../support/orderable.ts";
 import { enter } from "@shop/local/demo/enter";
 import { eventually } from "@shop/testing/eventually";
 import type { Entry } from "./journal.ts";

@@ -1,5 +1,5 @@
 import { type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
-import { AnnounceProductsCommand, ProductChanged } from "@shop/contracts/messages/product";
+import { AnnounceProductsCommand, ProductChanged, ProductsAnnounced } from "@shop/contracts/messages/product";
 import type { LedgerRow } from "../stage/ledger.ts";
 import { readers } from "../stage/topics.ts";
 import type { Evidence } from "./evidence.ts";
@@ -7,10 +7,14 @@ import { ANSWERS } from "./handling.ts";
 import type { Breach } from "./rules.ts";
 
 /**
- * What is written without a lock on its key, so that the order of commits need not be that of the ids: one question for all products is like another,
+ * What is written without a lock on its key, so that the order of commits need not be that of the ids: one question for all products, and one answer, is like another,
  * and of a product's states receivers keep the one with the highest version.
  */
-const UNORDERED: ReadonlySet<string> = new Set([AnnounceProductsCommand.type, ProductChanged.type]);
+const UNORDERED: ReadonlySet<string> = new Set([
+  AnnounceProductsCommand.type,
+  ProductChanged.type,
+  ProductsAnnounced.type,
+]);
 
 /** The first copy of each message, by topic and key, in the order of the topic. */
 function firstCopies({ records }: Evidence): ReadonlyMap<string, readonly string[]> {

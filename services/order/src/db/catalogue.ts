@@ -4,9 +4,9 @@ import type { Database, Transaction } from "@shop/database/connect";
 import { jsonRows } from "@shop/database/rows";
 import { statement, uuidsValue } from "@shop/database/statement";
 import { lockWithoutWaiting } from "@shop/database/locks";
-import { sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { CatalogueEntry } from "../domain/pricing.ts";
-import { catalogue } from "./schema.ts";
+import { catalogue, catalogueAnnouncement } from "./schema.ts";
 
 /** Locks entries of the catalogue, as far as that needs no waiting. @returns those of which another transaction has locked it */
 export const lockFreeEntries = (tx: Transaction, productIds: readonly string[]): Promise<ReadonlySet<string>> =>
@@ -46,4 +46,30 @@ export async function updateCatalogue(
 export async function catalogueIsEmpty(db: Database): Promise<boolean> {
   const rows = await db.select({ productId: catalogue.productId }).from(catalogue).limit(1);
   return rows.length === 0;
+}
+
+/** Takes over how many products were announced. */
+export async function noteAnnouncement(tx: Transaction, products: number): Promise<void> {
+  const announcement = { products, complete: false };
+  await tx
+    .insert(catalogueAnnouncement)
+    .values({ id: 1, ...announcement })
+    .onConflictDoUpdate({ target: catalogueAnnouncement.id, set: announcement });
+}
+
+/** Whether all products that were announced are here; false before the first announcement. */
+export async function catalogueIsComplete(db: Database): Promise<boolean> {
+  const [row] = await db.execute<{ complete: boolean }>(sql`
+    select case
+        when products = 0 then true
+        when complete then exists (select from catalogue)
+        else products <= (select count(*) from catalogue)
+      end as complete
+    from catalogue_announcement`);
+  return row?.complete ?? false;
+}
+
+/** Saves counting the catalogue again. To be called when it is complete. */
+export async function markComplete(db: Database): Promise<void> {
+  await db.update(catalogueAnnouncement).set({ complete: true }).where(eq(catalogueAnnouncement.complete, false));
 }

@@ -77,6 +77,18 @@ export const catalogue = pgTable("catalogue", {
   version: integer("version").notNull(),
 });
 
+/** How many products the product service has announced; one row, none before the first announcement. */
+export const catalogueAnnouncement = pgTable(
+  "catalogue_announcement",
+  {
+    id: integer("id").primaryKey(),
+    products: integer("products").notNull(),
+    /** Whether as many have been in the catalogue since: then they need not be counted. */
+    complete: boolean("complete").notNull(),
+  },
+  (table) => [check("catalogue_announcement_is_one", sql`${table.id} = 1`)],
+);
+
 /** The keys under which customers placed orders, for 24 hours. */
 export const idempotencyKey = pgTable(
   "idempotency_key",

@@ -5,19 +5,20 @@ import {
   OrderCancelled,
   OrderCompleted,
 } from "@shop/contracts/messages/order";
-import { ProductChanged } from "@shop/contracts/messages/product";
+import { ProductChanged, ProductsAnnounced } from "@shop/contracts/messages/product";
 import type { Received } from "@shop/messaging/decode";
 import { byType, keysOf, type MessageHandlers, on, onAny } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
 import type { ServiceContext } from "@shop/service/context";
-import { lockFreeEntries, updateCatalogue } from "../db/catalogue.ts";
+import { lockFreeEntries, noteAnnouncement, updateCatalogue } from "../db/catalogue.ts";
 import { lockFreeOrders, statusesOf } from "../db/orders.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
 import { updateProgress } from "../use-cases/update-progress.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
 import { milestoneOf, progressEvents } from "./progress-events.ts";
 
-const isCatalogue = ({ type }: Received) => type === ProductChanged.type;
+const isChange = ({ type }: Received) => type === ProductChanged.type;
+const isAboutOrder = (message: Received) => !isChange(message) && message.type !== ProductsAnnounced.type;
 
 /** What the order service does with messages: the saga's two commands, the catalogue's changes, progress events, and the audit's question. */
 export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): MessageHandlers {
@@ -56,6 +57,12 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
       return [];
     }),
 
+    on(ProductsAnnounced, async (tx, messages) => {
+      const newest = messages.at(-1);
+      if (newest) await noteAnnouncement(tx, newest.data.products);
+      return [];
+    }),
+
     on(ReportOrdersCommand, (tx, messages) =>
       Promise.all(
         messages.map(async ({ key, data: { auditId, orderIds }, traceparent }) =>
@@ -80,10 +87,7 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
       return handlers.handle(tx, messages);
     },
     async lockedKeys(tx, messages) {
-      const [changes, aboutOrders] = [
-        messages.filter(isCatalogue),
-        messages.filter((message) => !isCatalogue(message)),
-      ];
+      const [changes, aboutOrders] = [messages.filter(isChange), messages.filter(isAboutOrder)];
       return (await lockFreeOrders(tx, keysOf(aboutOrders))).union(await lockFreeEntries(tx, keysOf(changes)));
     },
   };

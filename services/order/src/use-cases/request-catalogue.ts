@@ -3,32 +3,48 @@ import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { ServiceContext } from "@shop/service/context";
-import { catalogueIsEmpty } from "../db/catalogue.ts";
+import { catalogueIsComplete, catalogueIsEmpty, markComplete } from "../db/catalogue.ts";
 
 /** The key of messages that are about no order and no product. */
 const KEY = "catalogue";
-/** A shop without products is asked again ever more rarely. */
+/** The product service may be away for long. */
 const ASK_BACKOFF = { firstMs: 2_000, maxMs: 60_000 };
 
-/** How long after its start a process without products is not ready: the contract's five seconds for the copy to catch up. */
-const GRACE_MS = 5_000;
+/**
+ * How long after its start a process is not ready for want of products. An announcement takes a second or two once the product service and Kafka are
+ * there; while they are away nothing is shown that could be ordered, and orders that were placed before are to be read and cancelled all the same.
+ */
+const GRACE_MS = 30_000;
 
-/** Orders for anything can only be refused as long as the catalogue is empty; but a shop may have no products, and Kafka may be away. */
-export async function catalogueReadiness({ db }: Pick<ServiceContext, "db">): Promise<string> {
-  const filled = !(await catalogueIsEmpty(db));
-  const runningForMs = process.uptime() * 1_000;
-  return filled || runningForMs > GRACE_MS ? "ok" : "waiting for the products to be announced";
+/**
+ * What the product service shows can be ordered once all that it has announced is in this service's own copy: until then an order would be refused
+ * as one for an unknown product. It is a matter of the first start. Nothing that the announcement needs waits for this service, and the grace bounds
+ * it all the same.
+ */
+export async function catalogueReadiness(
+  { db }: Pick<ServiceContext, "db">,
+  runningForMs: number = process.uptime() * 1_000,
+): Promise<string> {
+  if (runningForMs > GRACE_MS || (await catalogueIsComplete(db))) return "ok";
+  return "waiting for the products to be announced";
 }
 
-/** While this service's copy of the catalogue is empty, asks for all products to be announced again. Runs until it is not, or `signal` is aborted. */
-export async function requestCatalogueUntilFilled(context: ServiceContext, signal: AbortSignal): Promise<void> {
+/**
+ * Asks for all products to be announced again until all of them are here: before the first announcement has arrived, and when the catalogue was
+ * emptied. Runs until it is complete, or `signal` is aborted.
+ */
+export async function requestCatalogueUntilComplete(context: ServiceContext, signal: AbortSignal): Promise<void> {
   const { db, outbox, wakeRelay, clock, logger } = context;
   for (let attempt = 1; !signal.aborted; attempt += 1) {
     try {
-      if (!(await catalogueIsEmpty(db))) return;
+      // An empty one is asked for at every start: "no products" may have been true long ago.
+      if ((await catalogueIsComplete(db)) && (attempt > 1 || !(await catalogueIsEmpty(db)))) {
+        await markComplete(db);
+        return;
+      }
       await inTransaction(db, (tx) => outbox.send(tx, [outgoing(AnnounceProductsCommand, KEY, {}, undefined)]));
       wakeRelay();
-      logger.info("the copy of the catalogue is empty: asked for all products", { attempt });
+      logger.info("the copy of the catalogue is not complete: asked for all products", { attempt });
     } catch (error) {
       logger.warn("the copy of the catalogue could not be looked at; it is tried again", { error });
     }

@@ -18,6 +18,7 @@ export const allMessages: readonly MessageDefinition[] = [
   product.ProductIncreased,
   product.ProductChanged,
   product.AnnounceProductsCommand,
+  product.ProductsAnnounced,
   delivery.CreateDeliveryCommand,
   delivery.DeliveryCreated,
   delivery.DeliveryCompleted,

@@ -67,6 +67,20 @@ export const AnnounceProductsCommand = defineMessage({
   topic: "product.commands",
   sender: "order",
   receivers: ["product"],
-  summary: "The order service's copy of the catalogue is empty: announce every product again.",
+  summary: "The order service's copy of the catalogue is not complete: announce every product again.",
   data: z.object({}),
+});
+
+export const ProductsAnnounced = defineMessage({
+  type: "ProductsAnnounced",
+  topic: "product.events",
+  sender: "product",
+  receivers: ["order"],
+  summary: "The answer to AnnounceProductsCommand, beside a ProductChanged for each product.",
+  data: z.object({
+    products: z
+      .int()
+      .min(0)
+      .meta({ description: "How many products were announced, those withdrawn from sale included", examples: [10] }),
+  }),
 });
