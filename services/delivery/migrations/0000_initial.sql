@@ -69,7 +69,7 @@ CREATE TABLE "outbox_published" (
 	CONSTRAINT "outbox_published_topic_partition_pk" PRIMARY KEY("topic","partition")
 );
 --> statement-breakpoint
-CREATE TABLE "outbox_resend" (
+CREATE TABLE "outbox_recovery" (
 	"topic" text PRIMARY KEY NOT NULL,
 	"next_id" bigint NOT NULL,
 	"last_id" bigint NOT NULL

@@ -5,7 +5,7 @@ import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { AccessTokens } from "./credentials/access-tokens.ts";
-import type { GuessesInHand } from "./credentials/guesses-in-hand.ts";
+import type { LoginAttemptLimiter } from "./credentials/login-attempt-limiter.ts";
 import type { IsLeaked } from "./credentials/leaked-passwords.ts";
 import type { Passwords } from "./credentials/passwords.ts";
 
@@ -18,7 +18,7 @@ export interface UserContext {
   readonly passwords: Passwords;
   /** The list of leaked passwords, once it has been read. */
   readonly isLeaked: () => Promise<IsLeaked>;
-  readonly guesses: GuessesInHand;
+  readonly loginAttempts: LoginAttemptLimiter;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;

@@ -735,7 +735,7 @@ describe("a database that is away", () => {
   });
 });
 
-test("a stop lets the housekeeping that is in hand come to its end", async () => {
+test("a stop lets running housekeeping finish", async () => {
   await loggedIn();
   skip(31 * 24 * 3_600_000);
   const [locked, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

@@ -13,7 +13,7 @@ import type { ServiceRuntime } from "@shop/service/process";
 import { ownDatabase } from "@shop/service/own-database";
 import type { UserContext } from "./context.ts";
 import { createAccessTokens } from "./credentials/access-tokens.ts";
-import { createGuessesInHand } from "./credentials/guesses-in-hand.ts";
+import { createLoginAttemptLimiter } from "./credentials/login-attempt-limiter.ts";
 import { type IsLeaked, loadLeakedPasswords } from "./credentials/leaked-passwords.ts";
 import { createPasswords } from "./credentials/passwords.ts";
 import { accountRoutes } from "./http/account-routes.ts";
@@ -61,10 +61,21 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   });
   const { db, read } = database;
   const accessTokens = createAccessTokens({ issuer, audience, clock, ids });
-  const [passwords, guesses] = [createPasswords(clock), createGuessesInHand()];
+  const [passwords, loginAttempts] = [createPasswords(clock), createLoginAttemptLimiter()];
   let leakedPasswords: Promise<IsLeaked> | undefined;
   const isLeaked = () => (leakedPasswords ??= loadLeakedPasswords());
-  const context: UserContext = { db, read, accessTokens, passwords, isLeaked, guesses, clock, ids, logger, metrics };
+  const context: UserContext = {
+    db,
+    read,
+    accessTokens,
+    passwords,
+    isLeaked,
+    loginAttempts,
+    clock,
+    ids,
+    logger,
+    metrics,
+  };
   // The same verifier as everywhere else; it only has no way to go for the keys.
   const verifier = createTokenVerifier({
     jwksUrl: "the keys of this process",

@@ -50,7 +50,8 @@ async function deleteTopics(brokers: string): Promise<void> {
   await admin.disconnect();
 }
 
-const noticed = (node: Node) => node.lines.filter(({ message }) => message.startsWith("the broker has lost messages"));
+const noticed = (node: Node) =>
+  node.lines.filter(({ message }) => message.startsWith("the broker has lost acknowledged messages"));
 
 beforeAll(() => Promise.all([testKafkaBrokers(), testPostgresUrl()]), 120_000);
 beforeEach(async () => {
@@ -151,8 +152,8 @@ test("a relay that ends while it sends again is followed by one that goes on whe
   await start();
   await untilApplied(total);
   await expectAppliedOnce(upTo(count));
-  await eventually(async () => expect(await db.execute(sql`select 1 from outbox_resend`)).toHaveLength(0));
-  // Once more all of it, and of that at most the batch that was in hand a second time.
+  await eventually(async () => expect(await db.execute(sql`select 1 from outbox_recovery`)).toHaveLength(0));
+  // Once more all of it, and of that at most the in-flight batch a second time.
   expect(published).toBeLessThanOrEqual(total * 2 + 1_000);
 }, 120_000);
 

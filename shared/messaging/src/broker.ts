@@ -37,7 +37,7 @@ export interface BrokerRecord {
 export interface Subscription {
   /** Whether it is a member of its group, and moving. */
   isHealthy(): boolean;
-  /** Takes nothing more, lets the batch in hand finish, commits its offsets and leaves the group. */
+  /** Takes nothing more, lets the in-flight batch finish, commits its offsets and leaves the group. */
   stop(): Promise<void>;
 }
 

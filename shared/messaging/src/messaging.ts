@@ -57,7 +57,7 @@ export interface Messaging {
   backlog(atMost: number): Promise<Backlog>;
   /** How many records of its topics this service, all of its replicas, has not handled yet. Rejects before `start`, and when Kafka does not tell. */
   lag(): Promise<number>;
-  /** Takes no more messages, finishes those in hand, publishes what they led to, and stops. */
+  /** Takes no more messages, finishes those in flight, publishes what they led to, and stops. */
   stop(): Promise<void>;
 }
 

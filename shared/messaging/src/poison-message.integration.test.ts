@@ -34,7 +34,7 @@ function live(poison: number, brokers: string, failing = -1) {
       child = Bun.spawn({
         cmd: [
           "bun",
-          `${import.meta.dir}/testing/mortal-node.ts`,
+          `${import.meta.dir}/testing/crashing-node.ts`,
           nodes.database.url,
           prefix,
           brokers,

@@ -69,7 +69,7 @@ test("a row that another session has locked is not read again; later ones are, i
   expect(await session.tryToLead()).toBe(true);
   const read = await session.markAndRead({ ids: [], ends: [] }, 3, []);
   const ends = [{ topic: "order.events", partition: 0, endOffset: 3n }] as const;
-  const resend = { topic: "order.events", nextId: "0", lastId: "4" } as const;
+  const topicRecovery = { topic: "order.events", nextId: "0", lastId: "4" } as const;
   await inTransaction(db, async (other) => {
     await other.execute(sql`select from outbox where id in (2, 4) for update`);
     const next = await session.markAndRead({ ids: read.map(({ id }) => id), ends }, 10, []);
@@ -77,7 +77,7 @@ test("a row that another session has locked is not read again; later ones are, i
     expect(session.unmarked()).toBe(1);
     expect(await marked()).toEqual(["1", "3"]);
     expect(await session.publishedEnds()).toEqual([...ends]);
-    expect((await session.readSent(resend, 10)).map(({ id }) => id)).toEqual(["1", "2", "3"]);
+    expect((await session.readSent(topicRecovery, 10)).map(({ id }) => id)).toEqual(["1", "2", "3"]);
     await insert(5);
     const later = await session.markAndRead({ ids: ["4"], ends: [] }, 10, []);
     expect(later.map(({ id }) => id)).toEqual(["5"]);

@@ -35,7 +35,7 @@ export interface Published {
 }
 
 /** Sent rows of a topic that are to be sent again: those with `nextId` ≤ id ≤ `lastId`. */
-export interface Resend {
+export interface TopicRecovery {
   readonly topic: Topic;
   readonly nextId: string;
   readonly lastId: string;
@@ -58,13 +58,13 @@ export interface RelaySession {
   /** What was written down by this relay and those before it. */
   publishedEnds(): Promise<readonly PartitionEnd[]>;
   /** What is still to be sent again. */
-  resends(): Promise<readonly Resend[]>;
+  recoveries(): Promise<readonly TopicRecovery[]>;
   /** Has all that was sent of these topics sent again, from the oldest row that is kept, and forgets how far they went. */
-  beginResend(topics: readonly Topic[]): Promise<void>;
-  /** The first rows of a resend, at most `limit`; also published ones that are not marked yet. */
-  readSent(resend: Resend, limit: number): Promise<readonly PendingRow[]>;
-  /** Writes down that a resend has come to `nextId`, and how far it went in the broker; without `nextId` it has ended. */
-  advanceResend(topic: Topic, nextId: string | undefined, ends: readonly PartitionEnd[]): Promise<void>;
+  beginRecovery(topics: readonly Topic[]): Promise<void>;
+  /** The first rows of a recovery, at most `limit`; also published ones that are not marked yet. */
+  readSent(topicRecovery: TopicRecovery, limit: number): Promise<readonly PendingRow[]>;
+  /** Records that a recovery has come to `nextId`, and how far it went in the broker; without `nextId` it has ended. */
+  advanceRecovery(topic: Topic, nextId: string | undefined, ends: readonly PartitionEnd[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -225,14 +225,14 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
         select topic, partition, end_offset::text as end from outbox_published`);
       return rows.map(({ topic, partition, end }) => ({ topic, partition, endOffset: BigInt(end) }));
     },
-    resends: () =>
-      asLeader(client<Resend[]>`
-        select topic, next_id::text as "nextId", last_id::text as "lastId" from outbox_resend order by topic`),
-    async beginResend(topics) {
+    recoveries: () =>
+      asLeader(client<TopicRecovery[]>`
+        select topic, next_id::text as "nextId", last_id::text as "lastId" from outbox_recovery order by topic`),
+    async beginRecovery(topics) {
       await asLeader(client`
         with forgotten as (
           delete from outbox_published where topic = any(${topics}::text[]) and pg_backend_pid() = ${lockedBy ?? 0})
-        insert into outbox_resend (topic, next_id, last_id)
+        insert into outbox_recovery (topic, next_id, last_id)
         select topic, 0, (select coalesce(max(id), 0) from outbox) from unnest(${topics}::text[]) as lost(topic)
         where pg_backend_pid() = ${lockedBy ?? 0}
         on conflict (topic) do update set next_id = excluded.next_id, last_id = excluded.last_id`);
@@ -244,13 +244,13 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
         where id between ${nextId}::bigint and ${lastId}::bigint and topic = ${topic}
           and (sent_at is not null or id <@ ${rangesOf([...unmarked])}::int8multirange)
         order by outbox.id limit ${limit}`),
-    async advanceResend(topic, nextId, ends) {
+    async advanceRecovery(topic, nextId, ends) {
       await asLeader(client`
         with noted as (${noted(ends)}),
         moved as (
-          update outbox_resend set next_id = ${nextId ?? null}::bigint
+          update outbox_recovery set next_id = ${nextId ?? null}::bigint
           where topic = ${topic} and ${nextId ?? null}::bigint is not null and pg_backend_pid() = ${lockedBy ?? 0})
-        delete from outbox_resend
+        delete from outbox_recovery
         where topic = ${topic} and ${nextId ?? null}::bigint is null and pg_backend_pid() = ${lockedBy ?? 0}`);
       for (const end of ends) unnoted.delete(nameOf(end));
     },

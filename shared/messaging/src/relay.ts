@@ -6,7 +6,7 @@ import { BATCH_SIZES, type Metrics, STAGE_SECONDS } from "@shop/runtime/metrics"
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Acknowledgement, Broker } from "./broker.ts";
 import type { PendingRow, Published, RelaySession } from "./relay-session.ts";
-import { brokerDataLost, createResending, type Resending } from "./resending.ts";
+import { brokerDataLost, type BrokerLossRecovery, createBrokerLossRecovery } from "./broker-loss-recovery.ts";
 
 export interface PublishingLimits {
   /** How many rows are published at once, 1,000 by default. */
@@ -30,7 +30,7 @@ export interface RelayOptions extends PublishingLimits {
 /** What the active replica leads with. */
 interface Leading {
   readonly session: RelaySession;
-  readonly resending: Resending;
+  readonly recovery: BrokerLossRecovery;
 }
 
 export interface Relay {
@@ -160,7 +160,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** Publishes the same rows until the broker has acknowledged them all; undefined when this replica must not go on with them. */
   async function publish(
-    { session, resending }: Leading,
+    { session, recovery }: Leading,
     rows: readonly PendingRow[],
   ): Promise<readonly Acknowledgement[] | undefined> {
     const records = rows.map(({ topic, key, payload }) => ({ topic: topic as Topic, key, value: payload }));
@@ -168,7 +168,7 @@ export function createRelay(options: RelayOptions): Relay {
     let warned = false;
     for (let attempt = 1; session.holds(); attempt += 1) {
       try {
-        if (resending.isUnsure() && (await resending.look())) return undefined;
+        if (recovery.isUnsure() && (await recovery.look())) return undefined;
         const sentAt = clock.elapsed();
         const acknowledgements = await broker.publish(records);
         publishedTotal(rows.length);
@@ -176,7 +176,7 @@ export function createRelay(options: RelayOptions): Relay {
         publishSeconds((clock.elapsed() - sentAt) / 1_000);
         return acknowledgements;
       } catch (error) {
-        resending.doubt();
+        recovery.doubt();
         publishFailures.inc({});
         if (warned ? attempt % 10 === 0 : clock.elapsed() - failingSinceMs >= WARN_AFTER_MS) {
           warned = true;
@@ -194,34 +194,34 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   /** Looks, when it is time, whether the broker has lost something. While the broker is away nothing is known. */
-  async function lookForLoss({ resending }: Leading): Promise<void> {
-    if (!resending.isDue()) return;
+  async function lookForLoss({ recovery }: Leading): Promise<void> {
+    if (!recovery.isDue()) return;
     try {
-      await resending.look();
+      await recovery.look();
     } catch (error) {
       logger.debug("the broker could not be asked whether it still has its data; it is asked again", { error });
     }
   }
 
   /** Sends rows again that the broker has lost, one batch of them; whether there were any. */
-  async function resendSome(leading: Leading): Promise<boolean> {
-    const { resending } = leading;
-    const sent = await resending.read(batch);
+  async function recoverSome(leading: Leading): Promise<boolean> {
+    const { recovery } = leading;
+    const sent = await recovery.read(batch);
     if (sent === undefined) return false;
     const rows = firstThatFit(sent.rows, batchBytes);
     const acknowledgements = await publish(leading, rows);
-    if (acknowledgements !== undefined && !(await resending.note(acknowledgements)))
-      await resending.advance(sent.resend, rows.at(-1)?.id ?? sent.resend.nextId, acknowledgements);
+    if (acknowledgements !== undefined && !(await recovery.note(acknowledgements)))
+      await recovery.advance(sent.topicRecovery, rows.at(-1)?.id ?? sent.topicRecovery.nextId, acknowledgements);
     return true;
   }
 
   async function lead(session: RelaySession): Promise<void> {
-    const resending = await createResending({ session, broker, clock, logger, metrics });
-    const leading: Leading = { session, resending };
+    const recovery = await createBrokerLossRecovery({ session, broker, clock, logger, metrics });
+    const leading: Leading = { session, recovery };
     let published: Published = NOTHING;
     let unmarked = 0;
     while (session.holds()) {
-      const read = await session.markAndRead(published, batch, resending.topics());
+      const read = await session.markAndRead(published, batch, recovery.topics());
       published = NOTHING;
       if (unmarked === 0 && session.unmarked() > 0)
         logger.warn(
@@ -230,9 +230,9 @@ export function createRelay(options: RelayOptions): Relay {
       unmarked = session.unmarked();
       if (stopping.signal.aborted && (read.length === 0 || clock.elapsed() >= leaveAt)) return;
       await lookForLoss(leading);
-      const resent = await resendSome(leading);
+      const resent = await recoverSome(leading);
       // A loss may have been found since they were read: then they wait behind what is sent again.
-      const held = resending.topics();
+      const held = recovery.topics();
       const rows = firstThatFit(
         read.filter(({ topic }) => !held.includes(topic as Topic)),
         batchBytes,
@@ -242,7 +242,7 @@ export function createRelay(options: RelayOptions): Relay {
         if (acknowledgements !== undefined) {
           const [first] = rows;
           if (first !== undefined) waited(secondsSinceMade(first, clock));
-          await resending.note(acknowledgements);
+          await recovery.note(acknowledgements);
           published = { ids: rows.map(({ id }) => id), ends: acknowledgements };
           // All that was committed before the read has been read, and who commits wakes.
           if (rows.length === read.length && read.length < BATCH && !resent)

@@ -64,7 +64,7 @@ export const outboxPublished = pgTable(
 );
 
 /** Topics of which the broker has lost something: their sent outbox rows are sent again, in the order of their ids. */
-export const outboxResend = pgTable("outbox_resend", {
+export const outboxRecovery = pgTable("outbox_recovery", {
   topic: text("topic").primaryKey(),
   /** Rows with lower ids have been sent again. */
   nextId: bigint("next_id", { mode: "bigint" }).notNull(),

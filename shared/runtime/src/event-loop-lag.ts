@@ -1,4 +1,4 @@
-/** How late a process is with what it has to do, for want of CPU or because it has too much in hand. What comes from outside has waited as long before it is looked at. */
+/** How late a process is with what it has to do, for want of CPU or because it has too much queued work. What comes from outside has waited as long before it is looked at. */
 export interface EventLoopLag {
   /** Of late, in milliseconds: how much longer than it should the last turn of the event loop took, or takes by now. */
   nowMs(): number;

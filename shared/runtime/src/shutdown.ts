@@ -36,9 +36,9 @@ export function stopOnSignal(stop: () => Promise<boolean>, logger: Logger, timeo
   const leave = async (reason: string, failed: boolean) => {
     if (stopping) return;
     stopping = true;
-    logger.info("stopping: finishing what is in hand", { reason });
+    logger.info("stopping: finishing in-flight work", { reason });
     const timer = setTimeout(() => {
-      logger.error("the stop took too long; leaving with work in hand, which will be done again", {
+      logger.error("the stop timed out; exiting with in-flight work, which will be redelivered", {
         afterMs: timeoutMs,
       });
       process.exit(1);

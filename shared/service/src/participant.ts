@@ -17,7 +17,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
-import { explainOrderRoute, type KnowsOrder, knowsNothing } from "./explain-order-route.ts";
+import { explainOrderRoute, knowsNothing, type KnowsOrder } from "./explain-order-route.ts";
 import { type Findings, healthRoute } from "./health.ts";
 import { withTimeout } from "./with-timeout.ts";
 import { ownDatabase } from "./own-database.ts";
@@ -78,7 +78,7 @@ export interface RunningParticipant {
   ready(): Promise<Readiness>;
   /** Migrates, seeds, and then begins to consume and publish; waits for the database for as long as it is away. */
   start(): void;
-  /** Finishes what is in hand. The HTTP side must have been stopped before. */
+  /** Finishes in-flight work. The HTTP side must have been stopped before. */
   stop(): Promise<void>;
 }
 

@@ -68,7 +68,7 @@ export const MISTAKES: readonly Mistake[] = [
   },
   {
     name: "broker loss: sending again skips a row after each batch",
-    file: "shared/messaging/src/resending.ts",
+    file: "shared/messaging/src/broker-loss-recovery.ts",
     found: "const nextId = String(BigInt(lastId) + 1n);",
     replaced: "const nextId = String(BigInt(lastId) + 2n);",
   },

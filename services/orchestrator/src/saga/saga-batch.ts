@@ -84,7 +84,7 @@ export class SagaBatch {
     for (const { definition, data } of send)
       this.#outgoing.push({ definition, key: orderId, data, causedBy, isValidated: true });
     if (event.kind === "timer" && before?.step === state.step) {
-      for (const { definition } of send) this.#logResend(state, definition);
+      for (const { definition } of send) this.#logRetry(state, definition);
     }
     if (state.stuckSince !== null && before?.stuckSince === null) {
       logger.warn("a saga is stuck: its participant has not answered within the deadline; it keeps asking", {
@@ -99,10 +99,7 @@ export class SagaBatch {
   }
 
   /** Names the order that waits and the service that owes the answer: a command goes to one service. */
-  #logResend(
-    { id, orderId, step, attempts, stuckSince }: OrderSagaState,
-    { type, receivers }: MessageDefinition,
-  ): void {
+  #logRetry({ id, orderId, step, attempts, stuckSince }: OrderSagaState, { type, receivers }: MessageDefinition): void {
     const [service] = receivers;
     const text =
       step === "WAIT_FOR_RIDER"

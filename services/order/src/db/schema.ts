@@ -16,7 +16,7 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 
-export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxResend } from "@shop/messaging/schema";
+export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxRecovery } from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

@@ -33,7 +33,7 @@ export async function provePassword(
   { username, password }: Credentials,
   origin: AuditOrigin,
 ): Promise<ProofResult> {
-  const { db, passwords, guesses, clock } = context;
+  const { db, passwords, loginAttempts, clock } = context;
   const candidate = await findLoginCandidate(db, username, new Date(clock.now()));
   const { user } = candidate;
   const closedForMs = throttledForMs(candidate.attempts, clock.now());
@@ -44,7 +44,7 @@ export async function provePassword(
   const outcome = await takeLoginTurn(passwords, place, async (): Promise<AttemptOutcome> => {
     const at = new Date(clock.now());
     const since = new Date(at.getTime() - FAILURE_WINDOW_MS);
-    const compared = await guesses.letIn(
+    const compared = await loginAttempts.letIn(
       username,
       () => noteLoginAttempt(db, { username, at }, { since, max: MAX_FAILURES }),
       async (): Promise<AttemptOutcome> => {

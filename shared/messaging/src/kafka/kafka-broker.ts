@@ -8,7 +8,7 @@ import { createAdminConnection } from "./admin-connection.ts";
 import { readAllCompressions } from "./codecs.ts";
 import { readLag } from "./lag.ts";
 import { prefixed } from "./naming.ts";
-import { clientIdOf, type Instance, removeDeadMembers } from "./predecessor.ts";
+import { clientIdOf, type Instance, removeDeadMembers } from "./dead-members.ts";
 import { createPublisher } from "./publisher.ts";
 import { kafkaLogCreator } from "./silent-logger.ts";
 import { CONNECT_WITHIN_MS, createSockets } from "./sockets.ts";

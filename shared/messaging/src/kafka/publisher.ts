@@ -20,7 +20,7 @@ const HEADERS = { "content-type": CLOUD_EVENT_CONTENT_TYPE };
  */
 export function createPublisher({ kafka, naming, ensureTopics }: PublisherOptions) {
   let producer: Producer | undefined;
-  /** How many records of the publication in hand go to which partition. */
+  /** How many records of the publication in flight go to which partition. */
   let counts = new Map<string, number>();
 
   const byKeyAndCounting: ICustomPartitioner = () => {

@@ -34,7 +34,7 @@ const FETCH_WAIT_MS = 500;
 const COMMIT_INTERVAL_MS = 300;
 const WATCH_INTERVAL_MS = 1_000;
 /**
- * A member that has not come back from a fetch for this long, in milliseconds, with nothing in hand, is stuck, or its connection is dead and nobody
+ * A member that has not come back from a fetch for this long, in milliseconds, with nothing in flight, is stuck, or its connection is dead and nobody
  * says so: it is made anew. kafkajs would try the same connection four times, for 5.5 s each.
  */
 const SILENT_MS = 8_000;

@@ -13,15 +13,15 @@ const records = (partition: number, ...offsets: readonly number[]) =>
   }));
 const namesOf = (batch: readonly BrokerRecord[]) => batch.map(({ partition, offset }) => `${partition}:${offset}`);
 
-/** A queue whose batches, by name, stay in hand until `finish` or `fail`. */
+/** A queue whose batches, by name, stay in flight until `finish` or `fail`. */
 function queueUnderTest(clock = systemClock) {
   const begun: (readonly string[])[] = [];
-  let inHand = Promise.withResolvers<void>();
+  let inFlight = Promise.withResolvers<void>();
   const queue = createWorkQueue({
     handle(batch) {
       begun.push(namesOf(batch));
-      inHand = Promise.withResolvers();
-      return inHand.promise;
+      inFlight = Promise.withResolvers();
+      return inFlight.promise;
     },
     ...{ clock, logger: capturedLogger().logger, metrics: createMetrics() },
   });
@@ -29,11 +29,11 @@ function queueUnderTest(clock = systemClock) {
   return {
     ...{ queue, begun },
     async finish() {
-      inHand.resolve();
+      inFlight.resolve();
       await turn();
     },
     async fail() {
-      inHand.reject(new Error("not now"));
+      inFlight.reject(new Error("not now"));
       await turn();
     },
     /** What would be committed now. */
@@ -119,7 +119,7 @@ test("what could not be committed is committed the next time, unless more has be
   expect(await commit()).toEqual([]);
 });
 
-test("closing lets the batch in hand finish, so that it is committed, and drops what waits behind it", async () => {
+test("closing lets the in-flight batch finish, so that it is committed, and drops what waits behind it", async () => {
   const { queue, begun, finish, commit } = queueUnderTest();
   queue.add(records(0, 1));
   queue.add(records(0, 2));

@@ -33,7 +33,7 @@ const LOADED_RECORDS = 8;
 const PAUSE_PER_HANDLING = 3;
 /** What the pause adds to a message's way at most, in milliseconds. */
 const MAX_FETCH_PAUSE_MS = 100;
-/** How long a stop waits for the batch in hand, in milliseconds; a batch takes some tens. */
+/** How long a stop waits for the in-flight batch, in milliseconds; a batch takes some tens. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 export type WorkQueue = ReturnType<typeof createWorkQueue>;
@@ -243,14 +243,14 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
       if (commitGeneration !== generation) return;
       for (const [name, { next }] of due) committed.set(name, next);
     },
-    /** Lets the batch in hand finish and drops what waits behind it and what is deferred: both come again. Waiting for an absent database is given up. */
+    /** Lets the in-flight batch finish and drops what waits behind it and what is deferred: both come again. Waiting for an absent database is given up. */
     async close(): Promise<void> {
       isClosed = true;
       waiting = [];
-      const inHand = pumping;
-      if (inHand) await Promise.race([inHand, clock.sleep(CLOSE_TIMEOUT_MS)]);
+      const inFlight = pumping;
+      if (inFlight) await Promise.race([inFlight, clock.sleep(CLOSE_TIMEOUT_MS)]);
       closing.abort();
-      await inHand;
+      await inFlight;
     },
   };
 }

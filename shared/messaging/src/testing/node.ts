@@ -12,7 +12,7 @@ import type { Broker } from "../broker.ts";
 import type { Received } from "../decode.ts";
 import { byType, on } from "../handlers.ts";
 import { createKafkaBroker } from "../kafka/kafka-broker.ts";
-import type { Instance } from "../kafka/predecessor.ts";
+import type { Instance } from "../kafka/dead-members.ts";
 import { createMessaging, type Messaging } from "../messaging.ts";
 import { outgoing } from "../outgoing.ts";
 import { defaultRetention } from "../purge.ts";

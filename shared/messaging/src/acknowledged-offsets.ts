@@ -2,7 +2,7 @@ import type { Topic } from "@shop/contracts/messages/define";
 import type { Acknowledgement, PartitionEnd } from "./broker.ts";
 
 /** What the broker has acknowledged, by partition: what it must still have, however long ago it was handled. */
-export interface Acknowledged {
+export interface AcknowledgedOffsets {
   /** The topics of which it has acknowledged something. */
   topics(): readonly Topic[];
   /** Takes note of a publication. */
@@ -17,7 +17,7 @@ export interface Acknowledged {
 
 const nameOf = ({ topic, partition }: { readonly topic: Topic; readonly partition: number }) => `${topic}:${partition}`;
 
-export function createAcknowledged(before: readonly PartitionEnd[]): Acknowledged {
+export function createAcknowledgedOffsets(before: readonly PartitionEnd[]): AcknowledgedOffsets {
   const ends = new Map(before.map((end) => [nameOf(end), end]));
   const topicsOf = (partitions: readonly { readonly topic: Topic }[]) => [
     ...new Set(partitions.map(({ topic }) => topic)),

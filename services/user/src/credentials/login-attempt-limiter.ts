@@ -1,11 +1,11 @@
 /**
- * The guesses at passwords that this process compares now, by name. Each is counted as a failure before it is compared, at all replicas alike, until
+ * Limits login attempts by name, including those whose passwords are being compared. Each is counted as a failure before it is compared, at all replicas alike, until
  * it is known to be right. So a further one that finds no room is not refused while some are compared here: it waits for what becomes of those.
  */
-export interface GuessesInHand {
+export interface LoginAttemptLimiter {
   /**
-   * Runs `compare` when the guess has been counted. One that is right must be taken out of the count before `compare` ends.
-   * @param count counts the guess, if there is room for one more; asked again after each wait
+   * Runs `compare` when the attempt has been counted. One that is right must be taken out of the count before `compare` ends.
+   * @param count counts the attempt, if there is room for one more; asked again after each wait
    * @returns undefined when there is no room
    */
   letIn<Result>(
@@ -15,28 +15,28 @@ export interface GuessesInHand {
   ): Promise<Result | undefined>;
 }
 
-/** The guesses for one name that are counted or compared now. */
+/** The attempts for one name that are counted or compared now. */
 interface Line {
-  readonly guesses: Set<Promise<void>>;
+  readonly attempts: Set<Promise<void>>;
   /** How many have been counted since the first one came. */
   counted: number;
   /** How many of those are compared now. */
   compared: number;
 }
 
-export function createGuessesInHand(): GuessesInHand {
-  const inHand = new Map<string, Line>();
+export function createLoginAttemptLimiter(): LoginAttemptLimiter {
+  const lines = new Map<string, Line>();
 
   function standInLine(name: string): { readonly line: Line; readonly leave: () => void } {
-    const line = inHand.get(name) ?? { guesses: new Set(), counted: 0, compared: 0 };
-    inHand.set(name, line);
+    const line = lines.get(name) ?? { attempts: new Set(), counted: 0, compared: 0 };
+    lines.set(name, line);
     const own = Promise.withResolvers<void>();
-    line.guesses.add(own.promise);
+    line.attempts.add(own.promise);
     return {
       line,
       leave() {
-        line.guesses.delete(own.promise);
-        if (line.guesses.size === 0) inHand.delete(name);
+        line.attempts.delete(own.promise);
+        if (line.attempts.size === 0) lines.delete(name);
         own.resolve();
       },
     };
@@ -60,7 +60,7 @@ export function createGuessesInHand(): GuessesInHand {
           leave();
         }
         // One that stands here may have been counted first, though it has not heard of it yet.
-        await Promise.all(line.guesses);
+        await Promise.all(line.attempts);
         if (before.compared === 0 && line.counted === before.counted) return undefined;
       }
     },

@@ -1,18 +1,18 @@
 import { expect, test } from "bun:test";
-import { createGuessesInHand } from "./guesses-in-hand.ts";
+import { createLoginAttemptLimiter } from "./login-attempt-limiter.ts";
 
 const MAX_FAILURES = 10;
 
 /** Lets many in at once; `outcome` says of each guess that is compared whether it is right. */
 async function guess(count: number, outcome: (index: number) => boolean) {
-  const guesses = createGuessesInHand();
+  const attempts = createLoginAttemptLimiter();
   /** As a table of all replicas has it: those that failed, and those of which nothing is known yet. */
   let counted = 0;
   let atOnce = 0;
   let mostAtOnce = 0;
   const results = await Promise.all(
     Array.from({ length: count }, (_, index) =>
-      guesses.letIn(
+      attempts.letIn(
         "someone",
         async () => {
           if (counted >= MAX_FAILURES) return false;
@@ -46,14 +46,14 @@ test("wrong ones among right ones leave less room, and none gets past the tenth 
 });
 
 test("one name's guesses do not keep another's waiting, and a fault leaves the line", async () => {
-  const guesses = createGuessesInHand();
+  const attempts = createLoginAttemptLimiter();
   const room = async () => true;
   let hasRoom = false;
   const slow = Promise.withResolvers<string>();
-  const first = guesses.letIn("someone", room, () => slow.promise);
-  const other = guesses.letIn("other", room, async () => "other");
+  const first = attempts.letIn("someone", room, () => slow.promise);
+  const other = attempts.letIn("other", room, async () => "other");
   expect(await other).toBe("other");
-  const second = guesses.letIn(
+  const second = attempts.letIn(
     "someone",
     async () => hasRoom,
     async () => "second",

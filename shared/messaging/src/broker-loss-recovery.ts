@@ -2,11 +2,11 @@ import { type Topic, topics as allTopics } from "@shop/contracts/messages/define
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { createAcknowledged } from "./acknowledged.ts";
+import { createAcknowledgedOffsets } from "./acknowledged-offsets.ts";
 import type { Acknowledgement, Broker } from "./broker.ts";
-import type { PendingRow, RelaySession, Resend } from "./relay-session.ts";
+import type { PendingRow, RelaySession, TopicRecovery } from "./relay-session.ts";
 
-interface ResendingOptions {
+interface BrokerLossRecoveryOptions {
   readonly session: RelaySession;
   readonly broker: Broker;
   readonly clock: Clock;
@@ -28,8 +28,8 @@ export const brokerDataLost = {
 } as const;
 
 /** The next rows to be sent again. */
-export interface ResendBatch {
-  readonly resend: Resend;
+export interface RecoveryBatch {
+  readonly topicRecovery: TopicRecovery;
   readonly rows: readonly PendingRow[];
 }
 
@@ -42,22 +42,22 @@ export interface ResendBatch {
  * something is lost. It is compared when a relay begins to lead, before a publication that failed is tried again, and at intervals;
  * and a publication itself shows it when its records come to stand where others stood.
  */
-export async function createResending({ session, broker, clock, logger, metrics }: ResendingOptions) {
+export async function createBrokerLossRecovery({ session, broker, clock, logger, metrics }: BrokerLossRecoveryOptions) {
   const dataLost = metrics.counter(brokerDataLost);
-  const acknowledged = createAcknowledged(await session.publishedEnds());
-  let resends = await session.resends();
+  const acknowledged = createAcknowledgedOffsets(await session.publishedEnds());
+  let recoveries = await session.recoveries();
   let lookAt = clock.elapsed();
   /** Whether the broker has not answered since something failed: nothing is known of what it has. */
   let unsure = true;
 
   async function begin(lost: readonly Topic[], reason: string): Promise<void> {
-    await session.beginResend(lost);
+    await session.beginRecovery(lost);
     acknowledged.forget(lost);
-    resends = await session.resends();
+    recoveries = await session.recoveries();
     // Where one topic has lost something, others may have.
     lookAt = clock.elapsed();
     for (const topic of lost) dataLost.inc({ topic });
-    logger.warn("the broker has lost messages that it had acknowledged; those still kept are sent again", {
+    logger.warn("the broker has lost acknowledged messages; those still kept are republished", {
       topics: lost,
       reason,
     });
@@ -65,7 +65,7 @@ export async function createResending({ session, broker, clock, logger, metrics 
 
   return {
     /** Topics whose unsent rows have to wait, since earlier ones are being sent again. */
-    topics: (): readonly Topic[] => resends.map(({ topic }) => topic),
+    topics: (): readonly Topic[] => recoveries.map(({ topic }) => topic),
     /** To be called when a publication has failed. */
     doubt(): void {
       unsure = true;
@@ -95,23 +95,29 @@ export async function createResending({ session, broker, clock, logger, metrics 
       return lost.length > 0;
     },
     /** The next rows to be sent again; undefined when there is nothing to be sent again. */
-    async read(limit: number): Promise<ResendBatch | undefined> {
-      for (let resend = resends[0]; resend !== undefined; resend = resends[0]) {
-        const rows = await session.readSent(resend, limit);
-        if (rows.length > 0) return { resend, rows };
-        await session.advanceResend(resend.topic, undefined, []);
-        resends = resends.slice(1);
-        logger.info("all that is kept of what the broker lost has been sent again", { topic: resend.topic });
+    async read(limit: number): Promise<RecoveryBatch | undefined> {
+      for (let topicRecovery = recoveries[0]; topicRecovery !== undefined; topicRecovery = recoveries[0]) {
+        const rows = await session.readSent(topicRecovery, limit);
+        if (rows.length > 0) return { topicRecovery, rows };
+        await session.advanceRecovery(topicRecovery.topic, undefined, []);
+        recoveries = recoveries.slice(1);
+        logger.info("everything kept of what the broker lost has been republished", { topic: topicRecovery.topic });
       }
       return undefined;
     },
     /** Writes down that rows of a batch have been sent again, up to the one with the id `lastId`. */
-    async advance({ topic }: Resend, lastId: string, acknowledgements: readonly Acknowledgement[]): Promise<void> {
+    async advance(
+      { topic }: TopicRecovery,
+      lastId: string,
+      acknowledgements: readonly Acknowledgement[],
+    ): Promise<void> {
       const nextId = String(BigInt(lastId) + 1n);
-      await session.advanceResend(topic, nextId, acknowledgements);
-      resends = resends.map((resend) => (resend.topic === topic ? { ...resend, nextId } : resend));
+      await session.advanceRecovery(topic, nextId, acknowledgements);
+      recoveries = recoveries.map((topicRecovery) =>
+        topicRecovery.topic === topic ? { ...topicRecovery, nextId } : topicRecovery,
+      );
     },
   };
 }
 
-export type Resending = Awaited<ReturnType<typeof createResending>>;
+export type BrokerLossRecovery = Awaited<ReturnType<typeof createBrokerLossRecovery>>;

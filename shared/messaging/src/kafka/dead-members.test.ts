@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { clientIdOf, isDead } from "./predecessor.ts";
+import { clientIdOf, isDead } from "./dead-members.ts";
 
 const me = { host: "web-1", pid: 20 };
 const alive = (pid: number) => pid === 20 || pid === 30;
