@@ -13,6 +13,7 @@ export const PLACES: readonly PlaceRule[] = [
   { files: "{compose,compose.cluster}.yaml", purpose: "the system in containers" },
   { files: ".{dockerignore,editorconfig,gitignore,oxfmtrc.json,oxlintrc.json}", purpose: "settings of tools" },
   { files: ".ci/run", purpose: "what continuous integration runs" },
+  { files: ".githooks/commit-msg", purpose: "checks a commit's subject" },
   { files: ".github/dependabot.yml", purpose: "updates of pinned versions" },
   { files: ".github/pull_request_template.md", purpose: "what a pull request says" },
   { files: ".github/workflows/*.yml", purpose: "GitHub's workflows" },
