@@ -150,7 +150,7 @@ test("is told of a message that could not be handled, reads it, tries it without
   await deadLetter.getByText('"subject": "').waitFor();
   expect(await deadLetter.getByRole("button", { name: "Handle it now" }).count()).toBe(0);
   await deadLetter.getByRole("button", { name: "Try it without effect" }).click();
-  await deadLetter.getByText("It comes off").waitFor();
+  await deadLetter.getByText("The dry run succeeded").waitFor();
   await visitor.picture("operator-dead-letter");
   await deadLetter.getByRole("button", { name: "Handle it now" }).click();
   await page.getByText(/^It is handled\. With it (one|\d+) that waited behind it\.$/).waitFor();

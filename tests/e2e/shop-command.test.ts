@@ -56,7 +56,7 @@ test("an operator finds an order, cancels it, follows it to its end and reads it
   expect((await run(`saga ${id}`)).out[0]).toMatch(/^AT +STEP +MESSAGE +DETAIL/);
   await run(`watch ${orderId}`);
   expect(await run(`retry ${id}`)).toMatchObject({ code: 1, errors: expect.stringContaining("ended") });
-  expect((await run(`take-back ${id}`)).code).toBe(1);
+  expect((await run(`cancel-saga ${id}`)).code).toBe(1);
   expect((await run("stuck")).out).toEqual(["Nothing."]);
 }, 180_000);
 

@@ -122,4 +122,4 @@ CREATE INDEX "dead_letter_blocking" ON "dead_letter" USING btree ("key","seq") W
 CREATE INDEX "inbox_handled_at" ON "inbox" USING brin ("handled_at");--> statement-breakpoint
 CREATE INDEX "outbox_unsent" ON "outbox" USING btree ("id") WHERE "outbox"."sent_at" is null;--> statement-breakpoint
 CREATE INDEX "saga_due" ON "saga" USING btree ("next_attempt_at") WHERE "saga"."next_attempt_at" is not null;--> statement-breakpoint
-CREATE INDEX "saga_by_standing" ON "saga" USING btree ((case when "stuck_since" is null then "status" else 'STUCK' end),"step","id");
+CREATE INDEX "saga_by_status" ON "saga" USING btree ((case when "stuck_since" is null then "status" else 'STUCK' end),"step","id");

@@ -102,7 +102,7 @@ test("a watcher is told the state, then every change in its order, and the strea
   ]);
 });
 
-test("the steps of taking an order back are told as well", async () => {
+test("the steps of a compensation are streamed as well", async () => {
   const id = await placed();
   const watched = await watch(id);
   const headers = await service.as("customer", customer);

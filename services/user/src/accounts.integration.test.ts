@@ -121,7 +121,7 @@ describe("a role that was changed", () => {
     expect(listed.status).toBe(200);
   });
 
-  test("cannot be taken back by who has lost it, though their token says admin", async () => {
+  test("cannot be regained by who has lost it, though their token says admin", async () => {
     const other = await shop.person("admin");
     expect((await change(other, { role: "customer" })).status).toBe(200);
     expect(codeOf(await change(other, { role: "admin" }, other))).toEqual([403, "FORBIDDEN"]);

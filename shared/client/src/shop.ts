@@ -11,7 +11,7 @@ export interface ShopOptions {
   readonly baseUrl: string;
   readonly fetch?: Fetch;
   readonly clock?: Clock;
-  /** How often a call is made at most, when making it again can do no harm; 4 by default. */
+  /** How often a call is made at most, when it can be repeated safely; 4 by default. */
   readonly attempts?: number;
   /** How long an attempt waits for its answer, in milliseconds; 10,000 by default. */
   readonly answerWithinMs?: number;

@@ -38,7 +38,7 @@ export interface TransportOptions {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly authentication: Authentication;
-  /** How often a call is made at most, when making it again can do no harm. */
+  /** How often a call is made at most, when it can be repeated safely. */
   readonly attempts: number;
   /** How long each attempt waits for its answer, of a stream for its beginning. */
   readonly answerWithinMs: number;

@@ -15,7 +15,7 @@ export const Price = z
 export const Currency = z.literal("KRW");
 export const Instant = z.iso.datetime().meta({ description: "RFC 3339, UTC", examples: ["2026-11-23T04:05:06.789Z"] });
 
-/** Control characters: C0, DEL and C1. A name, a reason or an address has no use for them, and logs and terminals are harmed by them. */
+/** Control characters: C0, DEL and C1. A name, a reason or an address has no use for them, and they corrupt logs and terminals. */
 const CONTROL = /\p{Cc}/u;
 const NO_CONTROLS_IN_LINES = String.raw`[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*`;
 const NO_CONTROLS = String.raw`[^\u0000-\u001f\u007f-\u009f]*`;

@@ -254,7 +254,7 @@ describe("a statement of a call that only reads", () => {
     await slow.end();
   }, 120_000);
 
-  test("is not harmed by the cancel of another call's, however close they come", async () => {
+  test("is not affected by the cancel of another call's, however close they come", async () => {
     const one = connectReader({
       url: database.url,
       applicationName: "session, reads",

@@ -68,7 +68,7 @@ describe("a transaction that falls silent, as that of a frozen process does", ()
 });
 
 describe("a transaction whose session the server ends", () => {
-  test("between two statements, in an idle pool, commits nothing and does no harm to the process", async () => {
+  test("between two statements, in an idle pool, commits nothing and does not crash the process", async () => {
     const pool = postgres(database.url, { max: 2 });
     const { promise: lost, resolve: noticeLoss } = Promise.withResolvers<void>();
     const { promise: second, resolve: keepSecond } = Promise.withResolvers<Promise<unknown>[]>();

@@ -73,7 +73,7 @@ export const PASSED_ON: readonly string[] = [
   "tracestate",
   "user-agent",
 ];
-/** Says that a body was too large to pass on. Who sends it from outside harms their own request only. */
+/** Says that a body was too large to pass on. A forged one affects only its own request. */
 const BODY_TOO_LARGE = "x-body-too-large";
 
 /** By the contract these do the same when they come twice; a POST does where it honours its `Idempotency-Key`. */

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from "@shop/database/connect";
 import { sql } from "drizzle-orm";
 
-/** How soon the first message of a held key is tried again, in milliseconds; from then on after as long again as it has failed. */
+/** How soon the first message of a blocked key is retried, in milliseconds; from then on after as long again as it has failed. */
 export const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 600_000;
 

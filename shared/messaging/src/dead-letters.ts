@@ -41,7 +41,7 @@ interface DeadLettersOptions {
   readonly metrics: Metrics;
 }
 
-/** Behind these the later messages of the key wait: it was a message of ours, and what failed may come off another time. */
+/** Behind these the later messages of the key wait: it was a message of ours, and a later retry may succeed. */
 const BLOCKING: readonly string[] = ["HANDLER_FAILED", "PROCESS_KILLED", "PARKED"];
 
 export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLettersOptions): DeadLetters {

@@ -70,7 +70,7 @@ test("an error that is no item's fault fails the whole batch at once", async () 
   expect(runs).toBe(2);
 });
 
-test("behind a run that hangs only so many items wait; one more is told to try again, and the others are not harmed", async () => {
+test("behind a run that hangs only so many items wait; one more is told to try again, and the others are not affected", async () => {
   const { runs, run } = heldRuns();
   const commit = groupCommit({
     run,

@@ -197,7 +197,7 @@ describe("an order that", () => {
       waitsFor:
         "It waits for product to answer DecreaseProductCommand since 2026-11-23 04:00:01 UTC (39 s), sent 3 times. product does not answer: product broke off.",
       next: "At 2026-11-23 04:00:36 UTC DecreaseProductCommand is sent again (attempt 4). Past 2026-11-23 04:10:01 UTC the order is compensated: TIMED_OUT.",
-      who: `An operator can start product. An operator can compensate it: \`bun run shop take-back ${SAGA}\`.`,
+      who: `An operator can start product. An operator can compensate it: \`bun run shop cancel-saga ${SAGA}\`.`,
     });
   });
 });

@@ -64,11 +64,11 @@ function conclude(known: Known): Conclusion {
     verdict: "IN_PROGRESS",
   };
   if (order?.status === "COMPLETE" || order?.status === "CANCELLED") return { ...nothing, verdict: order.status };
-  const held = heldLetter(answered);
+  const blocking = oldestDeadLetter(answered);
   const base = saga === undefined ? notStarted(known, nothing) : waiting(saga, known, nothing);
   if (base.verdict === "SAGA_CANNOT_GO_ON") return base;
-  if (held !== undefined) {
-    const { deadLetter, service } = held;
+  if (blocking !== undefined) {
+    const { deadLetter, service } = blocking;
     const replay: OrderAction = { who: "OPERATOR", action: "REPLAY_DEAD_LETTER", target: deadLetter.id };
     return {
       ...base,
@@ -180,7 +180,7 @@ function faultOf(service: ParticipantName, parts: readonly OrderPart[], base: Co
 const isOverdue = ({ next }: Conclusion) => next !== null && next.attempt > 2;
 
 /** The oldest open dead letter, which the later messages of the order wait for in that service. */
-function heldLetter(parts: readonly Answered[]) {
+function oldestDeadLetter(parts: readonly Answered[]) {
   return parts
     .flatMap(({ service, deadLetters }) =>
       deadLetters.filter(({ cause }) => cause !== "PARKED").map((deadLetter) => ({ service, deadLetter })),
@@ -299,7 +299,7 @@ function sentenceOf({ who, action, target }: OrderAction): string {
     case "RETRY_SAGA":
       return `${name} can retry the step at once: \`bun run shop retry ${target}\`.`;
     case "CANCEL_SAGA":
-      return `${name} can compensate it: \`bun run shop take-back ${target}\`.`;
+      return `${name} can compensate it: \`bun run shop cancel-saga ${target}\`.`;
     case "CANCEL_ORDER":
       return `${name} can cancel the order.`;
     case "CLAIM_DELIVERY":

@@ -107,7 +107,7 @@ export const BUGS: readonly Bug[] = [
     replaced: "if (isTransient(error) && attempt > 1_000 && !takesTooLong) {",
     also: [
       ["if (error instanceof Refused || failures >= ATTEMPTS) {", "if (attempt >= 1) {"],
-      // What failed for another reason than a refusal is tried again later, and comes off then.
+      // What failed for another reason than a refusal succeeds on a later retry.
       ['error instanceof Refused ? "REFUSED" : "HANDLER_FAILED"', '"REFUSED"'],
     ],
     faults: ["databases away", "broken connections"],

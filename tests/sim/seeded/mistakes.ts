@@ -48,7 +48,7 @@ export const MISTAKES: readonly Mistake[] = [
     replaced: "if ((await stillBlocked(tx, keys)).length < 0) throw",
   },
   {
-    name: "held keys: the longest pause is taken for the shortest",
+    name: "blocked keys: the longest pause is taken for the shortest",
     file: "shared/messaging/src/blocked-keys.ts",
     found: "return now + Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - failedAt));",
     replaced: "return now + Math.max(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - failedAt));",

@@ -15,7 +15,7 @@ export interface Asked {
 const COLUMNS = 100;
 
 const INTRODUCTION =
-  "Operates a shop. `health` says whether anything is wrong; `stuck` and `dead-letters` list what waits for you; `saga` and `dead-letter` tell why; `retry`, `take-back` and `replay` do something about it.";
+  "Operates a shop. `health` says whether anything is wrong; `stuck` and `dead-letters` list what waits for you; `saga` and `dead-letter` tell why; `retry`, `cancel-saga` and `replay` do something about it.";
 
 const ENDING = `
 The password is read from SHOP_PASSWORD, or else as the first line of standard input; never from the command line,

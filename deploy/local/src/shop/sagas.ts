@@ -75,10 +75,10 @@ export const sagaCommands: readonly Command[] = [
     },
   },
   {
-    name: "take-back",
+    name: "cancel-saga",
     words: ["<saga>"],
     summary: "Compensates a saga and cancels its order, unless it has been delivered.",
-    example: "take-back 0193b3c8-0000-7000-8000-000000000002",
+    example: "cancel-saga 0193b3c8-0000-7000-8000-000000000002",
     async *run(shop, given) {
       yield sagaRow(await shop.cancelSaga(idOf(given, "saga")));
     },

@@ -41,7 +41,7 @@ export async function listSagas(
   if (status === undefined && step === undefined)
     return withHistory(db, await page(afterId === undefined ? undefined : lt(saga.id, afterId), newestFirst));
   const ofStatus = (wanted: SagaStatus, ofStep: SagaStep) => {
-    const prefix = [[STANDING, wanted] as const, [saga.step, ofStep] as const];
+    const prefix = [[SHOWN_STATUS, wanted] as const, [saga.step, ofStep] as const];
     const { where, orderBy } = newestWhere(prefix, saga.id, afterId);
     return page(where, orderBy);
   };
@@ -61,8 +61,8 @@ export async function listSagas(
 export const statusOf = ({ status, stuckSince }: Pick<typeof saga.$inferSelect, "status" | "stuckSince">): SagaStatus =>
   stuckSince === null ? status : "STUCK";
 
-/** The status that an admin sees, as `saga_by_standing` has it. */
-const STANDING = sql`(case when ${saga.stuckSince} is null then ${saga.status} else 'STUCK' end)`;
+/** The status that an admin sees, as `saga_by_status` has it. */
+const SHOWN_STATUS = sql`(case when ${saga.stuckSince} is null then ${saga.status} else 'STUCK' end)`;
 
 export async function findSaga(db: ReadDatabase, id: string): Promise<Saga | undefined> {
   const rows = await db.select().from(saga).where(eq(saga.id, id));

@@ -48,7 +48,7 @@ export const saga = pgTable(
     index("saga_due")
       .on(table.nextAttemptAt)
       .where(sql`${table.nextAttemptAt} is not null`),
-    index("saga_by_standing").on(
+    index("saga_by_status").on(
       sql`(case when ${table.stuckSince} is null then ${table.status} else 'STUCK' end)`,
       table.step,
       table.id,

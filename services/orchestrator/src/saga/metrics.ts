@@ -104,7 +104,7 @@ const secondsBetween = (from: number, to: number) => Math.max(0, (to - from) / 1
 /** As many waits are added up one by one; the others are the longest one each. */
 const WAITS = 32;
 
-/** When a saga came to its step, in milliseconds since the epoch, by when its step's command is due: to the moment for a step with a deadline, else to the lateness of its timers. */
+/** When a saga came to its step, in milliseconds since the epoch, by when its step's command is due: to the moment for a step with a deadline, else to the delay of its timers. */
 export function enteredAt<Data>(definition: SagaDefinition<Data>, state: SagaState<Data>): number | undefined {
   const { step, deadline, nextAttemptAt, attempts } = state;
   const policy = retryPolicyOf(definition, step);

@@ -4,7 +4,7 @@ import type { Command, SagaDefinition } from "./definition.ts";
 import { hasEnded, type SagaState } from "./state.ts";
 
 type Definition<Data> = Pick<SagaDefinition<Data>, "compensatable" | "pivot" | "retriable" | "cancelled">;
-type Standing = Pick<SagaState<unknown>, "status" | "step"> & { readonly isStuck: boolean };
+type SagaPosition = Pick<SagaState<unknown>, "status" | "step"> & { readonly isStuck: boolean };
 type Part = Pick<
   SagaPictureStep,
   | ("name" | "kind" | "service" | "command" | "answers" | "compensation")
@@ -38,7 +38,7 @@ export function commandOf<Data>(
  */
 export function pictureOf<Data>(
   definition: Definition<Data>,
-  standing: Standing,
+  position: SagaPosition,
   history: readonly SagaHistoryEntry[],
 ): Pick<SagaPicture, "forward" | "backward"> {
   const { compensatable, pivot, retriable, cancelled } = definition;
@@ -51,7 +51,7 @@ export function pictureOf<Data>(
     maxRetryMs: step.retryPolicy.maxMs,
     deadlineMs: step.retryPolicy.deadlineMs,
   });
-  const draw = (drawn: Part): SagaPictureStep => ({ ...drawn, ...happenedIn(drawn.name, standing, history) });
+  const draw = (drawn: Part): SagaPictureStep => ({ ...drawn, ...happenedIn(drawn.name, position, history) });
   const forward = [
     ...compensatable.map((step) => part("COMPENSATABLE", step, step.compensation.name)),
     part("PIVOT", { ...pivot, send: pivot.remind }),
@@ -66,7 +66,7 @@ export function pictureOf<Data>(
 
 function happenedIn(
   step: SagaStep,
-  { status, step: current, isStuck }: Standing,
+  { status, step: current, isStuck }: SagaPosition,
   history: readonly SagaHistoryEntry[],
 ) {
   const entered = history.findLastIndex((entry, index) => entry.step === step && history[index - 1]?.step !== step);

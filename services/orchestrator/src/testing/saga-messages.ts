@@ -14,7 +14,7 @@ export const newOrder = (): OrderSnapshot => ({
   deliveryAddress: "1 Sejong-daero, Seoul",
 });
 
-/** What an order's saga hears, in the order of an order that comes off. */
+/** What an order's saga hears, in the order of the happy path. */
 export const created = (order: OrderSnapshot): Outgoing => outgoing(OrderCreated, order.orderId, order, undefined);
 export const stockTaken = ({ orderId }: OrderSnapshot): Outgoing =>
   outgoing(ProductDecreased, orderId, { orderId, result: "SUCCESS" }, undefined);

@@ -15,7 +15,7 @@ import { changePassword } from "../use-cases/change-password.ts";
 import { resetPassword } from "../use-cases/reset-password.ts";
 import { signUp } from "../use-cases/sign-up.ts";
 
-/** Readers may keep the keys this long, in seconds; they ask anew for a key id that they do not know. */
+/** Readers may keep the keys this long, in seconds; they fetch the keys again for a key id that they do not know. */
 const KEYS_MAX_AGE_S = 60;
 
 const userGone = problem("UNAUTHENTICATED", "The user of this token is gone, or disabled.");

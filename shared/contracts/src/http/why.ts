@@ -106,7 +106,7 @@ const StockFacts = z.object({
     .meta({ examples: [null] }),
 });
 
-const HeldLetter = z.object({
+const OpenDeadLetter = z.object({
   id: Uuid,
   cause: DeadLetterCause,
   type: z.string().nullable(),
@@ -130,7 +130,7 @@ const Answered = OrderKnowledge.extend({
   unsent: z.int().meta({ description: "Messages in its outbox that are not published" }),
   oldestUnsentSeconds: z.number(),
   lag: z.int().nullable().meta({ description: "Records of its topics that it has not handled; null: not known" }),
-  deadLetters: z.array(HeldLetter).meta({ description: "Its open dead letters of this order, oldest first" }),
+  deadLetters: z.array(OpenDeadLetter).meta({ description: "Its open dead letters of this order, oldest first" }),
 });
 const Silent = z.object({ service: ParticipantName, status: z.literal("DOWN"), detail: z.string() });
 

@@ -22,7 +22,7 @@ interface SubscriptionOptions extends SubscribeOptions {
 
 /**
  * Commits as the member of the group's present generation, which the broker checks, or throws. `consumer.commitOffsets` would try again by itself,
- * after the group was joined anew too: with what had been handled before, of partitions that others read by then, whose commits it took back.
+ * after the group was joined anew too: with what had been handled before, of partitions that others read by then, whose commits it reverted.
  */
 type CommitOnce = EachBatchPayload["commitOffsetsIfNecessary"];
 

@@ -15,7 +15,7 @@ type Replayed = Awaited<ReturnType<typeof shop.replayDeadLetter>>;
 /** With these a message is no dead letter any more. */
 export const ENDS: readonly ReplayOutcome[] = ["APPLIED", "KNOWN", "NOT_HANDLED"];
 
-/** Tries a message first without an effect; only when that comes off it can be handled in earnest. */
+/** Tries a message first without an effect; only when that succeeds can it be replayed for real. */
 export function Replay({ deadLetter, onHandled }: ReplayProps) {
   const { texts, announce } = useApp();
   const t = texts.deadLetters;

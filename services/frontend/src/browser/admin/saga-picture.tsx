@@ -40,7 +40,7 @@ function Lane({ steps, isBack }: LaneProps) {
         return (
           <li key={name} class={`lane-step ${CLASSES[state]}`} aria-current={isNow ? "step" : undefined}>
             <span class="mark">
-              {state === "PAST" ? <Icon name={isBack ? "undo" : "check"} size={16} /> : null}
+              {state === "PAST" ? <Icon name={isBack ? "revert" : "check"} size={16} /> : null}
               {state === "STUCK" ? <Icon name="alert" size={16} /> : null}
             </span>
             <b>{texts.sagaStep[name]}</b>

@@ -36,7 +36,7 @@ export function Timeline({ order, moments }: TimelineProps) {
             class={`stage ${state}${isBad ? " bad" : ""}`}
             aria-current={state === "now" ? "step" : undefined}
           >
-            <span class="mark">{state === "past" ? <Icon name={isBad ? "undo" : "check"} size={16} /> : null}</span>
+            <span class="mark">{state === "past" ? <Icon name={isBad ? "revert" : "check"} size={16} /> : null}</span>
             <span class="stage-body">
               <b>{title}</b>
               {state === "ahead" ? null : <span class="quiet">{text}</span>}

@@ -76,7 +76,7 @@ const deliveryStatus: Record<DeliveryStatus, string> = {
 };
 const sagaStatus: Record<SagaStatus, string> = {
   RUNNING: "Running",
-  COMPENSATING: "Taking back",
+  COMPENSATING: "Compensating",
   STUCK: "Stuck",
   COMPLETE: "Complete",
   CANCELLED: "Cancelled",
@@ -161,7 +161,7 @@ const outcomeWords: Record<ReplayOutcome, string> = {
   FAILED: "fail; what waits behind them was not tried",
 };
 const wouldBe: Pick<typeof outcomes, "APPLIED" | "KNOWN" | "NOT_HANDLED"> = {
-  APPLIED: "It comes off: the service can handle it now.",
+  APPLIED: "The dry run succeeded: the service can handle it now.",
   KNOWN: "It has been handled before. Handling it again only files it away.",
   NOT_HANDLED: "The service has no use for it. Handling it only files it away.",
 };

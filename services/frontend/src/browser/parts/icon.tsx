@@ -16,7 +16,7 @@ const SHAPES = {
   check: "m5 12.5 4.5 4.5L19 7.5",
   close: "m6 6 12 12M18 6 6 18",
   next: "m9 5 7 7-7 7",
-  undo: "M8 8H4V4m.5 4A8.5 8.5 0 1 1 4 14",
+  revert: "M8 8H4V4m.5 4A8.5 8.5 0 1 1 4 14",
   alert: "M12 8.5v4m0 3.5h.01M12 3 2.5 20h19L12 3Z",
   leave: "M10 4H5v16h5m4-12 4 4-4 4m4-4H9",
 } as const;
