@@ -18,12 +18,12 @@ export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
     if (unavailable.length === answers.length) throw new UnavailableError("none of the services answers");
     // Services of the same release: they have built it by the schema that the caller is promised.
     const pages = await Promise.all(answers.map(async ({ response }) => (await response?.json()) as Page | undefined));
-    const { limit } = calls.listDeadLetters.query.parse(call.c.req.query());
+    const { limit, sort } = calls.listDeadLetters.query.parse(call.c.req.query());
     return Response.json(
       {
         ...merged(
           pages.filter((page) => page !== undefined),
-          limit,
+          { limit, sort },
         ),
         unavailable,
       },
@@ -72,9 +72,13 @@ function summed(answers: readonly calls.ReplayedMany[]): Omit<calls.ReplayedMany
   return { dryRun: answers.some(({ dryRun }) => dryRun), outcomes, nextCursor };
 }
 
-/** Each page goes from the cursor to its `nextCursor`: what all of them cover, newest first, is the merged one. */
-function merged(pages: readonly Page[], limit: number): Page {
-  const all = pages.flatMap(({ items }) => items).toSorted((a, b) => (a.id < b.id ? 1 : -1));
+/** Each page goes from the cursor to its `nextCursor`: what all of them cover, in their order, is the merged one. */
+function merged(
+  pages: readonly Page[],
+  { limit, sort }: { readonly limit: number; readonly sort: "newest" | "oldest" },
+): Page {
+  const first = sort === "newest" ? 1 : -1;
+  const all = pages.flatMap(({ items }) => items).toSorted((a, b) => (a.id < b.id ? first : -first));
   const more = pages.some(({ nextCursor }) => nextCursor !== null);
   const page = toPage(all, limit);
   const last = page.items.at(-1);

@@ -3,6 +3,7 @@ import { knowsOrder } from "./db/knows-order.ts";
 import { orderRoutes } from "./http/routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
 import { catalogueReadiness, requestCatalogueUntilComplete } from "./use-cases/request-catalogue.ts";
+import { indexOrders } from "./use-cases/index-orders.ts";
 import { purgeIdempotencyKeys } from "./use-cases/purge-idempotency-keys.ts";
 import { republishOrders } from "./use-cases/republish-orders.ts";
 
@@ -15,5 +16,5 @@ export const orderService: Participant = {
   routes: orderRoutes,
   knows: knowsOrder,
   readiness: { name: "catalogue", check: catalogueReadiness },
-  background: [requestCatalogueUntilComplete, purgeIdempotencyKeys, republishOrders],
+  background: [requestCatalogueUntilComplete, purgeIdempotencyKeys, indexOrders, republishOrders],
 };

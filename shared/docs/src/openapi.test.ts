@@ -72,7 +72,11 @@ test("path and query parameters are there with their rules; a default makes one 
   expect(named("/api/deliveries")).toEqual([
     ["limit", "query", false],
     ["cursor", "query", false],
+    ["from", "query", false],
+    ["to", "query", false],
+    ["sort", "query", false],
     ["status", "query", false],
+    ["customerId", "query", false],
     ["orderId", "query", false],
   ]);
 });

@@ -1,8 +1,9 @@
-import { DeadLetterCause, type ReplayOutcome } from "@shop/contracts/http/dead-letter";
+import type { Span } from "@shop/contracts/http/page";
+import { DeadLetterCause, type DeadLetterState, type ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { newestWhere } from "@shop/database/rows";
-import { and, asc, desc, eq, gt, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { byId, spanWhere } from "@shop/database/rows";
+import { and, asc, eq, gt, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
 import { deadLetter } from "./schema.ts";
 
@@ -14,8 +15,8 @@ interface Filter {
 }
 
 interface ListOptions extends Filter {
-  /** Only older ones than this. */
-  readonly afterId: string | undefined;
+  readonly state?: DeadLetterState | undefined;
+  readonly span: Span;
   readonly limit: number;
 }
 
@@ -29,24 +30,24 @@ const matches = ({ cause, key }: Filter) =>
 const INDEXED = 64;
 const beginning = (key: unknown) => sql`left(${key}, ${sql.raw(String(INDEXED))})`;
 
-/** The dead letters of this database, newest first. Those of a key are the newest of each cause, put together. */
+/** The dead letters of this database, in the order of a span. Those of a key are the first of each cause, put together. */
 export async function listDeadLetters(
   db: ReadDatabase,
-  { afterId, limit, cause, key }: ListOptions,
+  { state, span, limit, cause, key }: ListOptions,
 ): Promise<DeadLetterRow[]> {
-  const newestFirst = [desc(deadLetter.id)];
+  const ofState = state === undefined ? undefined : (state === "OPEN" ? isNull : isNotNull)(deadLetter.replayedAt);
   const page = (where: SQL | undefined, orderBy: readonly SQL[]) =>
     db
       .select()
       .from(deadLetter)
-      .where(where)
+      .where(and(where, ofState))
       .orderBy(...orderBy)
       .limit(limit);
-  if (key === undefined && cause === undefined)
-    return page(afterId === undefined ? undefined : lt(deadLetter.id, afterId), newestFirst);
+  const all = spanWhere([], deadLetter.id, span);
+  if (key === undefined && cause === undefined) return page(all.where, all.orderBy);
   const ofCause = (one: DeadLetterCause) => {
     const byKey = key === undefined ? [] : [[beginning(deadLetter.key), beginning(key)] as const];
-    const { where, orderBy } = newestWhere([...byKey, [deadLetter.cause, one]], deadLetter.id, afterId);
+    const { where, orderBy } = spanWhere([...byKey, [deadLetter.cause, one]], deadLetter.id, span);
     // A shorter key is the whole of what the index has; to ask for it as well could only mislead the planner.
     const isWhole = key === undefined || [...key].length < INDEXED;
     return page(isWhole ? where : and(where, eq(deadLetter.key, key)), orderBy);
@@ -56,7 +57,7 @@ export async function listDeadLetters(
   return first === undefined || second === undefined
     ? []
     : unionAll(first, second, ...others)
-        .orderBy(...newestFirst)
+        .orderBy(byId(deadLetter.id, span))
         .limit(limit);
 }
 

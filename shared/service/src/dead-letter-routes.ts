@@ -1,5 +1,5 @@
 import * as calls from "@shop/contracts/http/dead-letter";
-import { toPage } from "@shop/contracts/http/page";
+import { toPage, spanOf } from "@shop/contracts/http/page";
 import type { Reader } from "@shop/database/reader";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
@@ -19,9 +19,10 @@ interface DeadLetterRouteOptions {
 
 /** A participant's own part of the dead letters: what it could not handle, and handling it again. */
 export function deadLetterRoutes(app: HttpApp, { service, read, replay, logger }: DeadLetterRouteOptions): void {
-  app.handle(calls.listDeadLetters, async ({ query: { limit, cursor, cause, key, service: wanted }, signal }) => {
+  app.handle(calls.listDeadLetters, async ({ query, signal }) => {
+    const { limit, cause, key, state, service: wanted } = query;
     if (wanted !== undefined && wanted !== service) return done({ items: [], nextCursor: null, unavailable: [] });
-    const rows = await listDeadLetters(read(signal), { cause, key, afterId: cursor, limit: limit + 1 });
+    const rows = await listDeadLetters(read(signal), { cause, key, state, span: spanOf(query), limit: limit + 1 });
     const page = toPage(
       rows.map((row) => shown(row, service)),
       limit,

@@ -26,8 +26,9 @@ interface ExplainOrderOptions {
   readonly messaging: Pick<Messaging, "backlog" | "lag">;
 }
 
-/** Of so many dead letters of an order the open ones are shown. */
+/** As many open dead letters of an order are shown at most. */
 const LETTERS = 100;
+const OLDEST_FIRST = { oldestFirst: true };
 
 /**
  * A participant's own part of the explanation of an order. One that keeps nothing of the order answers as well: that it runs, and how far behind
@@ -39,7 +40,7 @@ export function explainOrderRoute(app: HttpApp, options: ExplainOrderOptions): v
     const db = read(signal);
     const [knowledge, deadLetters, { checks }, backlog, lag] = await Promise.all([
       knows(db, id),
-      listDeadLetters(db, { key: id, cause: undefined, afterId: undefined, limit: LETTERS }),
+      listDeadLetters(db, { key: id, cause: undefined, state: "OPEN", span: OLDEST_FIRST, limit: LETTERS }),
       ready(),
       withTimeout(messaging.backlog(COUNTED_AT_MOST), clock, () => undefined),
       withTimeout(messaging.lag(), clock, () => null),
@@ -52,14 +53,11 @@ export function explainOrderRoute(app: HttpApp, options: ExplainOrderOptions): v
       unsent: backlog?.unsent ?? 0,
       oldestUnsentSeconds: backlog?.oldestUnsentSeconds ?? 0,
       lag,
-      deadLetters: deadLetters
-        .filter(({ replayedAt }) => replayedAt === null)
-        .map(({ id: letterId, cause, type, detail, failedAt }) => ({
-          ...{ id: letterId, type, detail },
-          cause: DeadLetterCause.parse(cause),
-          failedAt: new Date(failedAt).toISOString(),
-        }))
-        .toReversed(),
+      deadLetters: deadLetters.map(({ id: letterId, cause, type, detail, failedAt }) => ({
+        ...{ id: letterId, type, detail },
+        cause: DeadLetterCause.parse(cause),
+        failedAt: new Date(failedAt).toISOString(),
+      })),
     };
     return done(explainOrder(id, [part], instant(clock)));
   });

@@ -1,10 +1,11 @@
+import { isInSpan, type Span } from "@shop/contracts/http/page";
 import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import type { Statements, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { jsonRows, newestWhere, uuidArray } from "@shop/database/rows";
+import { byId, jsonRows, spanWhere, uuidArray } from "@shop/database/rows";
 import { ExplainedError } from "@shop/runtime/errors";
 import { lockWithoutWaiting } from "@shop/database/locks";
-import { and, desc, eq, lt, sql, type SQL } from "drizzle-orm";
+import { and, eq, sql, type SQL } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
 import type { DeliveryState } from "../domain/delivery-lifecycle.ts";
 import { delivery } from "./schema.ts";
@@ -157,47 +158,45 @@ export async function findDelivery(
 
 export interface DeliveriesToList {
   /** Only of this customer's orders, or of everyone's. */
-  readonly customerId: string | undefined;
-  readonly status: DeliveryStatus | undefined;
-  readonly orderId: string | undefined;
-  /** Only those behind this one in the list. */
-  readonly afterId: string | undefined;
+  readonly customerId?: string | undefined;
+  readonly status?: DeliveryStatus | undefined;
+  readonly orderId?: string | undefined;
+  readonly span: Span;
   readonly limit: number;
 }
 
 /**
- * Deliveries, newest first: UUIDv7 sorts by time. Of one status, or of one order, they are read in this order from an index; a customer's of
- * every status are the newest of each, put together.
+ * Deliveries, in the order of a span: UUIDv7 sorts by time. Of one status, or of one order, they are read in this order from an index; a
+ * customer's of every status are the first of each, put together.
  */
 export async function listDeliveries(db: ReadDatabase, wanted: DeliveriesToList): Promise<readonly Delivery[]> {
-  const { customerId, orderId, afterId, limit } = wanted;
-  const page = (where: SQL | undefined, orderBy: readonly SQL[]) =>
+  const { customerId, orderId, span, limit } = wanted;
+  const page = ({ where, orderBy }: ReturnType<typeof spanWhere>) =>
     db
       .select()
       .from(delivery)
       .where(where)
       .orderBy(...orderBy)
       .limit(limit);
+  const all = spanWhere([], delivery.id, span);
   const ofStatus = (status: DeliveryStatus) => {
     const byCustomer = customerId === undefined ? [] : [[delivery.customerId, customerId] as const];
-    const { where, orderBy } = newestWhere([...byCustomer, [delivery.status, status]], delivery.id, afterId);
-    return page(where, orderBy);
+    return page(spanWhere([...byCustomer, [delivery.status, status]], delivery.id, span));
   };
-  const newestFirst = [desc(delivery.id)];
   let rows: readonly DeliveryRow[];
   if (orderId !== undefined) {
     // One at most: to look for it by anything else as well could only mislead the planner.
-    const [found] = await page(eq(delivery.orderId, orderId), newestFirst);
+    const [found] = await db.select().from(delivery).where(eq(delivery.orderId, orderId));
     const isWanted =
       (customerId ?? found?.customerId) === found?.customerId && (wanted.status ?? found?.status) === found?.status;
-    rows = found && isWanted && (afterId === undefined || found.id < afterId) ? [found] : [];
+    rows = found && isWanted && isInSpan(found.id, span) ? [found] : [];
   } else if (wanted.status !== undefined) rows = await ofStatus(wanted.status);
   else if (customerId !== undefined) {
     const { PENDING, COMPLETE, CANCELLED, FAILED } = DeliveryStatus.enum;
     rows = await unionAll(ofStatus(PENDING), ofStatus(COMPLETE), ofStatus(CANCELLED), ofStatus(FAILED))
-      .orderBy(...newestFirst)
+      .orderBy(byId(delivery.id, span))
       .limit(limit);
-  } else rows = await page(afterId === undefined ? undefined : lt(delivery.id, afterId), newestFirst);
+  } else rows = await page(all);
   return rows.map(toDelivery);
 }
 

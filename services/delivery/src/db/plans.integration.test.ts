@@ -1,3 +1,4 @@
+import { isInSpan, type Span } from "@shop/contracts/http/page";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
@@ -29,11 +30,15 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => database.drop());
 
+const spans: readonly Span[] = [
+  { oldestFirst: false },
+  { oldestFirst: false, afterId: uuid(EXAMPLE) },
+  { oldestFirst: true, afterId: uuid(EXAMPLE), fromId: uuid(10), toId: uuid(ROWS - 10) },
+];
+
 const filters = [undefined, ...DeliveryStatus.options].flatMap((status) =>
   [undefined, uuid(EXAMPLE)].flatMap((orderId) =>
-    [undefined, BUSY].flatMap((customerId) =>
-      [undefined, uuid(EXAMPLE)].map((afterId) => ({ status, orderId, customerId, afterId })),
-    ),
+    [undefined, BUSY].flatMap((customerId) => spans.map((span) => ({ status, orderId, customerId, span }))),
   ),
 );
 
@@ -52,12 +57,9 @@ test(`every list of deliveries reads about a page of ${ROWS} rows, from an index
         scanned,
         isBounded: rowsRead <= LIMIT * statuses && rowsSorted <= LIMIT * statuses,
       }).toEqual({ wanted, nodes, scanned: [], isBounded: true });
-    expect(found.map(({ id }) => id)).toEqual(
-      found
-        .map(({ id }) => id)
-        .toSorted()
-        .toReversed(),
-    );
+    const ids = found.map(({ id }) => id);
+    expect(ids).toEqual(wanted.span.oldestFirst ? ids.toSorted() : ids.toSorted().toReversed());
+    expect(ids.filter((id) => !isInSpan(id, wanted.span))).toEqual([]);
   }
 }, 120_000);
 
@@ -66,7 +68,13 @@ test("a customer's list of every status is in the order of time, page after page
   await plansOf(database.url, async (db) => {
     const seen: string[] = [];
     while (seen.length < newest.length) {
-      const wanted = { customerId: BUSY, status: undefined, orderId: undefined, afterId: seen.at(-1), limit: 30 };
+      const wanted = {
+        customerId: BUSY,
+        status: undefined,
+        orderId: undefined,
+        span: { oldestFirst: false, afterId: seen.at(-1) },
+        limit: 30,
+      };
       seen.push(...(await listDeliveries(db, wanted)).map(({ id }) => id));
     }
     expect(seen.slice(0, newest.length)).toEqual(newest);

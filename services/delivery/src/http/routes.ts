@@ -1,5 +1,5 @@
 import * as calls from "@shop/contracts/http/delivery";
-import { toPage } from "@shop/contracts/http/page";
+import { toPage, spanOf } from "@shop/contracts/http/page";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import type { Principal } from "@shop/http/principal";
@@ -27,9 +27,11 @@ const answer = (result: DeliveryChangeResult) =>
 export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
   const change = changeDeliveries(context);
 
-  app.handle(calls.listDeliveries, async ({ principal, query: { limit, cursor, status, orderId }, signal }) => {
-    const customerId = customerSeenBy(principal);
-    const wanted = { customerId, status, orderId, afterId: cursor, limit: limit + 1 };
+  app.handle(calls.listDeliveries, async ({ principal, query, signal }) => {
+    const { limit, status, orderId } = query;
+    const seen = customerSeenBy(principal);
+    if (seen !== undefined && (query.customerId ?? seen) !== seen) return done({ items: [], nextCursor: null });
+    const wanted = { customerId: seen ?? query.customerId, status, orderId, span: spanOf(query), limit: limit + 1 };
     const rows = await listDeliveries(context.read(signal), wanted);
     return done(toPage(rows, limit));
   });

@@ -1,3 +1,4 @@
+import { isInSpan, type Span } from "@shop/contracts/http/page";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { SagaStatus, SagaStep } from "@shop/contracts/http/saga";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
@@ -21,9 +22,9 @@ beforeAll(async () => {
     // As bad as it gets: of each status and step the newest lie behind very many of another one.
     sql`
       insert into saga (id, order_id, definition, version, status, step, data, attempts, next_attempt_at, stuck_since, revision,
-        created_at, updated_at)
+        created_at, updated_at, reason)
       select id, id, 'order', 1, status, step, '{}', 1, case when n > ${HALF} then now() end,
-        case when n between ${HALF} and ${HALF + 1000} then now() end, 1, now(), now()
+        case when n between ${HALF} and ${HALF + 1000} then now() end, 1, now(), now(), case when status in ('CANCELLED', 'COMPENSATING') then 'OUT_OF_STOCK' end
       from (select n, ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid as id,
         case when n <= 1000 then 'CANCELLED' when n <= ${HALF} then 'COMPLETE' when n <= ${HALF + 2000} then 'COMPENSATING' else 'RUNNING' end as status,
         case when n <= 1000 then 'CANCEL_ORDER' when n <= ${HALF} then 'COMPLETE_ORDER' when n <= ${HALF + 2000} then 'INCREASE_PRODUCT' else 'WAIT_FOR_RIDER' end as step
@@ -36,16 +37,24 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => database.drop());
 
+const spans: readonly Span[] = [
+  { oldestFirst: false },
+  { oldestFirst: false, afterId: uuid(EXAMPLE) },
+  { oldestFirst: true, fromId: uuid(10), toId: uuid(ROWS - 10) },
+];
+/** Why sagas compensate, with each status and step that such a saga can have. */
+const byReason = [undefined, "STUCK", "CANCELLED"].flatMap((status) =>
+  spans.map((span) => ({ status: status as SagaStatus | undefined, reason: "OUT_OF_STOCK" as const, span })),
+);
+
 const filters = [undefined, ...SagaStatus.options].flatMap((status) =>
   [undefined, ...SagaStep.options].flatMap((step) =>
-    [undefined, uuid(EXAMPLE)].flatMap((orderId) =>
-      [undefined, uuid(EXAMPLE)].map((afterId) => ({ status, step, orderId, afterId })),
-    ),
+    [undefined, uuid(EXAMPLE)].flatMap((orderId) => spans.map((span) => ({ status, step, orderId, span }))),
   ),
 );
 
 test(`every list of sagas reads about a page of ${ROWS} rows, from an index in its order, whatever it asks for`, async () => {
-  for (const wanted of filters) {
+  for (const wanted of [...filters, ...byReason]) {
     let ids: readonly string[] = [];
     const plans = await plansOf(database.url, async (db) => {
       ids = (await listSagas(db, { ...wanted, limit: LIMIT })).map(({ id }) => id);
@@ -61,7 +70,8 @@ test(`every list of sagas reads about a page of ${ROWS} rows, from an index in i
       }).toEqual({
         ...{ wanted, nodes, scanned: [], isBounded: true },
       });
-    expect(ids).toEqual(ids.toSorted().toReversed());
+    expect(ids).toEqual(wanted.span.oldestFirst ? ids.toSorted() : ids.toSorted().toReversed());
+    expect(ids.filter((id) => !isInSpan(id, wanted.span))).toEqual([]);
   }
 }, 240_000);
 

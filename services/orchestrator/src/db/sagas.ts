@@ -1,61 +1,74 @@
+import { isInSpan, type Span } from "@shop/contracts/http/page";
 import { type Saga, type SagaHistoryEntry, SagaStatus, SagaStep, SHOWN_HISTORY } from "@shop/contracts/http/saga";
 import type { Database } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { newestWhere, uuidArray } from "@shop/database/rows";
-import { and, desc, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { byId, spanWhere, uuidArray } from "@shop/database/rows";
+import type { CancelReason } from "@shop/contracts/primitives";
+import { and, eq, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
 import { saga } from "./schema.ts";
 
-export interface SagasToList {
-  readonly status: SagaStatus | undefined;
-  readonly step: SagaStep | undefined;
-  readonly orderId: string | undefined;
-  /** Only those behind this one in the list. */
-  readonly afterId: string | undefined;
+/** By what sagas are looked for. */
+export interface SagaFilter {
+  readonly status?: SagaStatus | undefined;
+  readonly step?: SagaStep | undefined;
+  /** Why it compensates, or was cancelled. */
+  readonly reason?: CancelReason | undefined;
+}
+
+export interface SagasToList extends SagaFilter {
+  readonly orderId?: string | undefined;
+  readonly span: Span;
   readonly limit: number;
 }
 
+type SagaRow = typeof saga.$inferSelect;
+
+/** Sagas with their history, in the order of a span. */
+export async function listSagas(db: ReadDatabase, wanted: SagasToList): Promise<readonly Saga[]> {
+  return withHistory(db, await sagaRows(db, wanted));
+}
+
 /**
- * Sagas with their history, newest first. Of one status and step they are read in this order from an index; of one of the two, they are the
- * newest of each that the other can be, put together.
+ * Of one status and step, and one reason where that is asked for, they are read in their order from an index; of one of the two, they are the
+ * first of each that the other can be, put together.
  */
-export async function listSagas(
+async function sagaRows(
   db: ReadDatabase,
-  { status, step, orderId, afterId, limit }: SagasToList,
-): Promise<readonly Saga[]> {
-  const page = (where: SQL | undefined, orderBy: readonly SQL[]) =>
+  { status, step, reason, orderId, span, limit }: SagasToList,
+): Promise<readonly SagaRow[]> {
+  // The index has those that have a reason.
+  const hasReason = reason === undefined ? undefined : isNotNull(saga.reason);
+  const page = ({ where, orderBy }: ReturnType<typeof spanWhere>) =>
     db
       .select()
       .from(saga)
-      .where(where)
+      .where(and(where, hasReason))
       .orderBy(...orderBy)
       .limit(limit);
-  const newestFirst = [desc(saga.id)];
+  const all = spanWhere([], saga.id, span);
   if (orderId !== undefined) {
     // One at most: to look for it by anything else as well could only mislead the planner.
-    const [found] = await page(eq(saga.orderId, orderId), newestFirst);
+    const [found] = await db.select().from(saga).where(eq(saga.orderId, orderId));
+    if (found === undefined) return [];
     const isWanted =
-      (status ?? (found && statusOf(found))) === (found && statusOf(found)) && (step ?? found?.step) === found?.step;
-    return found && isWanted && (afterId === undefined || found.id < afterId) ? withHistory(db, [found]) : [];
+      (status ?? statusOf(found)) === statusOf(found) &&
+      (step ?? found.step) === found.step &&
+      (reason ?? found.reason) === found.reason;
+    return isWanted && isInSpan(found.id, span) ? [found] : [];
   }
-  if (status === undefined && step === undefined)
-    return withHistory(db, await page(afterId === undefined ? undefined : lt(saga.id, afterId), newestFirst));
-  const ofStatus = (wanted: SagaStatus, ofStep: SagaStep) => {
-    const prefix = [[SHOWN_STATUS, wanted] as const, [saga.step, ofStep] as const];
-    const { where, orderBy } = newestWhere(prefix, saga.id, afterId);
-    return page(where, orderBy);
-  };
+  if (status === undefined && step === undefined && reason === undefined) return page(all);
+  const ofReason = reason === undefined ? [] : [[saga.reason, reason] as const];
+  const ofStatus = (wanted: SagaStatus, ofStep: SagaStep) =>
+    page(spanWhere([...ofReason, [SHOWN_STATUS, wanted], [saga.step, ofStep]], saga.id, span));
   const statuses = status === undefined ? SagaStatus.options : [status];
   const steps = step === undefined ? SagaStep.options : [step];
   const [first, second, ...others] = statuses.flatMap((one) => steps.map((ofStep) => ofStatus(one, ofStep)));
   if (first === undefined) return [];
-  const rows =
-    second === undefined
-      ? await first
-      : await unionAll(first, second, ...others)
-          .orderBy(...newestFirst)
-          .limit(limit);
-  return withHistory(db, rows);
+  if (second === undefined) return first;
+  return unionAll(first, second, ...others)
+    .orderBy(byId(saga.id, span))
+    .limit(limit);
 }
 
 export const statusOf = ({ status, stuckSince }: Pick<typeof saga.$inferSelect, "status" | "stuckSince">): SagaStatus =>

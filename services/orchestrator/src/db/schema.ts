@@ -53,6 +53,15 @@ export const saga = pgTable(
       table.step,
       table.id,
     ),
+    index("saga_by_reason")
+      .on(
+        table.reason,
+        sql`(case when ${table.stuckSince} is null then ${table.status} else 'STUCK' end)`,
+        table.step,
+        table.id,
+      )
+      .where(sql`${table.reason} is not null`)
+      .concurrently(),
     check("saga_data_is_object", sql`jsonb_typeof(${table.data}) = 'object'`),
   ],
 );

@@ -1,4 +1,4 @@
-import { toPage } from "@shop/contracts/http/page";
+import { toPage, spanOf } from "@shop/contracts/http/page";
 import * as calls from "@shop/contracts/http/saga";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
@@ -23,8 +23,10 @@ function placeOf(cursor: string): bigint {
 export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: SagaVersions): void {
   const { db } = context;
 
-  app.handle(calls.listSagas, async ({ query: { limit, cursor, status, step, orderId }, signal }) => {
-    const rows = await listSagas(context.read(signal), { status, step, orderId, afterId: cursor, limit: limit + 1 });
+  app.handle(calls.listSagas, async ({ query, signal }) => {
+    const { limit, status, step, reason, orderId } = query;
+    const wanted = { status, step, reason, orderId, span: spanOf(query), limit: limit + 1 };
+    const rows = await listSagas(context.read(signal), wanted);
     return done(toPage(rows, limit));
   });
 

@@ -1,15 +1,18 @@
-import type { Order, OrderMilestone } from "@shop/contracts/http/order";
+import type { Span } from "@shop/contracts/http/page";
+import type { Order, OrderMilestone, OrderStatus } from "@shop/contracts/http/order";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { jsonValue, statement } from "@shop/database/statement";
 import { alongside } from "@shop/database/transaction";
-import { jsonRows, newestWhere, uuidArray } from "@shop/database/rows";
-import { and, desc, eq, lt, lte, type Placeholder, type SQL, sql } from "drizzle-orm";
+import { byId, jsonRows, spanWhere, uuidArray } from "@shop/database/rows";
+import { and, type Column, eq, isNotNull, lte, type Placeholder, type SQL, sql } from "drizzle-orm";
 import { REPUBLISH_AFTER_MS } from "../domain/republishing.ts";
 import { waitingOf } from "../domain/waiting.ts";
-import { orders } from "./schema.ts";
+import { termsQuery } from "./order-terms.ts";
+import { orders, orderSearch } from "./schema.ts";
 
 export type OrderRow = typeof orders.$inferSelect;
 
@@ -95,23 +98,44 @@ export const changesWith = (milestone: SQL, at: string | Placeholder): SQL =>
 export const reachedMilestone = ({ changes, progress }: Pick<OrderRow, "changes" | "progress">): OrderMilestone =>
   changes.at(-1)?.type ?? progress;
 
-export interface OrdersToList {
-  /** Only this customer's, or everyone's. */
-  readonly customerId: string | undefined;
-  /** Only those behind this one in the list. */
-  readonly afterId: string | undefined;
+/** By what orders are looked for; all that are given have to be met. */
+export interface OrderFilter {
+  readonly customerId?: string | undefined;
+  readonly status?: OrderStatus | undefined;
+  /** Why it was cancelled. */
+  readonly reason?: CancelReason | undefined;
+  readonly productId?: string | undefined;
+  /** Words of its address, its goods or its number. */
+  readonly words?: string | undefined;
+}
+
+export interface OrdersToList extends OrderFilter {
+  readonly span: Span;
   readonly limit: number;
 }
 
-/** Orders, newest first: UUIDv7 sorts by time. */
-export async function listOrders(
-  db: ReadDatabase,
-  { customerId, afterId, limit }: OrdersToList,
-): Promise<readonly Order[]> {
-  const { where, orderBy } =
-    customerId === undefined
-      ? { where: afterId === undefined ? undefined : lt(orders.id, afterId), orderBy: [desc(orders.id)] }
-      : newestWhere([[orders.customerId, customerId]], orders.id, afterId);
+/**
+ * Orders, in the order of a span: UUIDv7 sorts by time. The narrowest of what is asked for is read from an index in this order, and what it
+ * gives is filtered by the rest.
+ */
+export async function listOrders(db: ReadDatabase, wanted: OrdersToList): Promise<readonly Order[]> {
+  const { customerId, status, reason, productId, words, span, limit } = wanted;
+  if (reason !== undefined && status !== undefined && status !== "CANCELLED") return [];
+  const query = termsQuery({ productId, words });
+  const filter = and(
+    customerId === undefined ? undefined : eq(orders.customerId, customerId),
+    status === undefined ? undefined : eq(orders.status, status),
+    reason === undefined ? undefined : eq(orders.cancelReason, reason),
+  );
+  const within = (part: Span) => {
+    const { where, orderBy } = spanWhere(narrowest(wanted), orders.id, part);
+    // The index of reasons has the orders that have one. What an index has fixed already is not asked for again: that could only mislead the planner.
+    const hasReason = reason === undefined ? undefined : isNotNull(orders.cancelReason);
+    const rest = narrowest(wanted).length === countOf(wanted) ? undefined : filter;
+    return { where: and(where, hasReason, rest), orderBy };
+  };
+  if (query !== undefined) return (await searched(db, query, { filter, within, span, limit })).map(toOrder);
+  const { where, orderBy } = within(span);
   const rows = await db
     .select()
     .from(orders)
@@ -120,6 +144,70 @@ export async function listOrders(
     .limit(limit);
   return rows.map(toOrder);
 }
+
+/** As many orders at the beginning of a span are looked at one by one before the index of words is asked. */
+const LOOKED_AT = 2_000;
+
+interface Searching {
+  /** What the orders have to be beside having the words; undefined when they are asked for by words alone. */
+  readonly filter: SQL | undefined;
+  /** The orders that are so, in the order of a span, from an index. */
+  readonly within: (span: Span) => { readonly where: SQL | undefined; readonly orderBy: readonly SQL[] };
+  readonly span: Span;
+  readonly limit: number;
+}
+
+/**
+ * Orders that have words. Of words that many orders have, the first orders of a span soon fill a page; those that few have are read from the
+ * index of words and sorted. Which of the two it is shows in the first orders: the planner does not know how many words begin like one.
+ */
+async function searched(
+  db: ReadDatabase,
+  query: SQL,
+  { filter, within, span, limit }: Searching,
+): Promise<readonly OrderRow[]> {
+  const read = (found: SQL, count: number) =>
+    db
+      .select({ order: orders })
+      .from(orders)
+      .innerJoin(sql`${found} as found(order_id)`, sql`found.order_id = ${orders.id}`)
+      .where(filter)
+      .orderBy(byId(orders.id, span))
+      .limit(count);
+  const { where, orderBy } = within(span);
+  const first = sql`select ${orders.id} from ${orders} where ${where ?? sql`true`} order by ${sql.join([...orderBy], sql`, `)}`;
+  const near = await read(
+    sql`(select first.id from (${first} limit ${LOOKED_AT}) as first
+      cross join lateral (select terms from order_search where order_id = first.id offset 0) as own where own.terms @@ ${query})`,
+    limit,
+  );
+  if (near.length >= limit) return near.map(({ order }) => order);
+  const [last] = await db.execute<{ id: string }>(sql`${first} offset ${LOOKED_AT - 1} limit 1`);
+  if (last === undefined) return near.map(({ order }) => order);
+  const behind = spanWhere([], orderSearch.orderId, { ...span, afterId: last.id });
+  const left = limit - near.length;
+  // As above, the offset keeps the planner to one index: here to that of words.
+  const found = sql`select order_id from (select order_id from order_search where terms @@ ${query} offset 0) as order_search
+    where ${behind.where}`;
+  const far = await read(
+    filter === undefined
+      ? sql`(${found} order by ${sql.join([...behind.orderBy], sql`, `)} limit ${left})`
+      : sql`(${found})`,
+    left,
+  );
+  return [...near, ...far].map(({ order }) => order);
+}
+
+/** The columns of the index that reads the fewest rows. */
+function narrowest({ customerId, status, reason }: OrderFilter): readonly (readonly [Column, string])[] {
+  if (customerId !== undefined) return [[orders.customerId, customerId]];
+  if (reason !== undefined) return [[orders.cancelReason, reason]];
+  return status === undefined ? [] : [[orders.status, status]];
+}
+
+/** How many columns are filtered by. */
+const countOf = ({ customerId, status, reason }: OrderFilter) =>
+  [customerId, status, reason].filter((value) => value !== undefined).length;
 
 type ShownColumn =
   | ("id" | "customerId" | "status" | "progress" | "cancelReason" | "items")

@@ -5,6 +5,7 @@ import {
   bigint,
   boolean,
   check,
+  customType,
   index,
   integer,
   json,
@@ -58,6 +59,11 @@ export const orders = pgTable(
   },
   (table) => [
     index("orders_of_customer").on(table.customerId, table.id),
+    index("orders_by_status").on(table.status, table.id).concurrently(),
+    index("orders_by_reason")
+      .on(table.cancelReason, table.id)
+      .where(sql`${table.cancelReason} is not null`)
+      .concurrently(),
     index("orders_to_republish")
       .on(table.republishAt)
       .where(sql`${table.republishAt} is not null`),
@@ -65,6 +71,18 @@ export const orders = pgTable(
     check("orders_items_are_array", sql`json_typeof(${table.items}) = 'array'`),
     check("orders_cancelled_with_reason", sql`(${table.status} = 'CANCELLED') = (${table.cancelReason} is not null)`),
   ],
+);
+
+const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });
+
+/**
+ * The words by which an order is found: of its address, its goods, its products and its number. A table of its own, filled some seconds later:
+ * an order is placed without it, and what changes of an order does not touch its words.
+ */
+export const orderSearch = pgTable(
+  "order_search",
+  { orderId: uuid("order_id").primaryKey(), terms: tsvector("terms").notNull() },
+  (table) => [index("order_search_terms").using("gin", table.terms)],
 );
 
 /** The order service's own copy of what it needs to price an order, kept by ProductChanged. */

@@ -1,5 +1,5 @@
 import * as calls from "@shop/contracts/http/order";
-import { toPage } from "@shop/contracts/http/page";
+import { toPage, spanOf } from "@shop/contracts/http/page";
 import type { HttpApp } from "@shop/http/app";
 import { done, problem } from "@shop/http/answer";
 import { events, noMoreEvents } from "@shop/http/event-stream";
@@ -57,12 +57,12 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
     }
   });
 
-  app.handle(calls.listOrders, async ({ principal, query: { limit, cursor }, signal }) => {
-    const rows = await listOrders(context.read(signal), {
-      customerId: ownerSeenBy(principal),
-      afterId: cursor,
-      limit: limit + 1,
-    });
+  app.handle(calls.listOrders, async ({ principal, query, signal }) => {
+    const { limit, status, reason, productId, q: words } = query;
+    const owner = ownerSeenBy(principal);
+    if (owner !== undefined && (query.customerId ?? owner) !== owner) return done({ items: [], nextCursor: null });
+    const filter = { customerId: owner ?? query.customerId, status, reason, productId, words };
+    const rows = await listOrders(context.read(signal), { ...filter, span: spanOf(query), limit: limit + 1 });
     return done(toPage(rows, limit));
   });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Instant, lookedUpText, Uuid } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
-import { Cursor, pageOf, pageQuery } from "./page.ts";
+import { Cursor, pageOf, pageQuery, timeFilters } from "./page.ts";
 
 /** The services that take part in the messaging: each keeps the messages that it could not handle. */
 export const participants = ["order", "product", "delivery", "orchestrator"] as const;
@@ -51,6 +51,11 @@ export const DeadLetter = z
   .meta({ id: "DeadLetter" });
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
+export const DeadLetterState = z
+  .enum(["OPEN", "HANDLED"])
+  .meta({ description: "Whether it still waits to be handled" });
+export type DeadLetterState = z.infer<typeof DeadLetterState>;
+
 const filters = {
   service: ParticipantName.optional(),
   cause: DeadLetterCause.optional(),
@@ -62,9 +67,9 @@ export const listDeadLetters = defineEndpoint({
   service: "participants",
   method: "GET",
   path: "/api/dead-letters",
-  summary: "Messages that could not be handled, of all services, newest first",
+  summary: "Messages that could not be handled, of all services",
   access: ["admin"],
-  query: pageQuery(filters),
+  query: pageQuery({ ...filters, ...timeFilters, state: DeadLetterState.optional() }),
   success: {
     status: 200,
     schema: pageOf(DeadLetter).extend({

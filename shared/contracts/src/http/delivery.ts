@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Instant, text, Uuid } from "../primitives.ts";
 import { defineEndpoint, roles } from "./define.ts";
-import { IdFilter, pageOf, pageQuery } from "./page.ts";
+import { IdFilter, pageOf, pageQuery, timeFilters } from "./page.ts";
 
 export const DeliveryStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED", "FAILED"]);
 export type DeliveryStatus = z.infer<typeof DeliveryStatus>;
@@ -20,14 +20,17 @@ export const Delivery = z
   .meta({ id: "Delivery" });
 export type Delivery = z.infer<typeof Delivery>;
 
+/** By what deliveries are looked for; all that are given have to be met. */
+export const deliveryFilters = { ...timeFilters, status: DeliveryStatus.optional(), customerId: IdFilter };
+
 export const listDeliveries = defineEndpoint({
   name: "listDeliveries",
   service: "delivery",
   method: "GET",
   path: "/api/deliveries",
-  summary: "Deliveries, newest first; a customer sees those of their own orders",
+  summary: "Deliveries; a customer sees those of their own orders",
   access: roles,
-  query: pageQuery({ status: DeliveryStatus.optional(), orderId: IdFilter }),
+  query: pageQuery({ ...deliveryFilters, orderId: IdFilter }),
   success: { status: 200, schema: pageOf(Delivery) },
 });
 

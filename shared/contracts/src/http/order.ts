@@ -3,6 +3,7 @@ import {
   CancelReason,
   Currency,
   IdempotencyKey,
+  lookedUpText,
   Instant,
   ItemToTake,
   MAX_PRICE,
@@ -13,7 +14,7 @@ import {
   Uuid,
 } from "../primitives.ts";
 import { defineEndpoint, defineEventStream } from "./define.ts";
-import { pageOf, pageQuery } from "./page.ts";
+import { IdFilter, pageOf, pageQuery, timeFilters } from "./page.ts";
 import { SagaStep } from "./saga.ts";
 
 export const OrderStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED"]);
@@ -115,14 +116,30 @@ export const createOrder = defineEndpoint({
   },
 });
 
+/** By what orders are looked for; all that are given have to be met. */
+export const orderFilters = {
+  ...timeFilters,
+  status: OrderStatus.optional(),
+  reason: CancelReason.optional().meta({ description: "Why it was cancelled" }),
+  customerId: IdFilter,
+  productId: IdFilter,
+  q: lookedUpText(200)
+    .optional()
+    .meta({
+      description:
+        "Words of the address or of the goods, each of which may be its beginning only; or the number of an order, whole or its last six characters. Found some seconds after the order was placed",
+      examples: ["sejong"],
+    }),
+};
+
 export const listOrders = defineEndpoint({
   name: "listOrders",
   service: "order",
   method: "GET",
   path: "/api/orders",
-  summary: "A customer's own orders, or all for an admin; newest first",
+  summary: "A customer's own orders, or all for an admin",
   access: ["customer", "admin"],
-  query: pageQuery({}),
+  query: pageQuery(orderFilters),
   success: { status: 200, schema: pageOf(Order) },
 });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Uuid } from "../primitives.ts";
+import { Instant, Uuid } from "../primitives.ts";
 
 const DEFAULT_LIMIT = 20;
 
@@ -15,6 +15,19 @@ const Limit = z
   .transform(Number)
   .default(DEFAULT_LIMIT)
   .meta({ description: "How many items at most, 1 to 100" });
+
+/** Filters of a list by time, and the end that it is read from. */
+export const timeFilters = {
+  from: Instant.optional().meta({
+    description: "Only what was made at this time or later, by the time in its id",
+    examples: ["2026-11-23T00:00:00Z"],
+  }),
+  to: Instant.optional().meta({
+    description: "Only what was made before this time",
+    examples: ["2026-11-24T00:00:00Z"],
+  }),
+  sort: z.enum(["newest", "oldest"]).default("newest").meta({ description: "Which come first" }),
+};
 
 /** The query of a list: `limit`, `cursor` and its filters; anything else is refused. */
 export function pageQuery<Filters extends z.ZodRawShape>(filters: Filters) {
@@ -36,3 +49,42 @@ export function toPage<Item extends { id: string }>(rows: readonly Item[], limit
 }
 
 export const IdFilter = Uuid.optional();
+
+/** Which part of a list is read, and from which end. Ids are UUIDv7, so a range of time is a range of ids, and needs no index of its own. */
+export interface Span {
+  readonly oldestFirst: boolean;
+  /** Only those behind this one in the list. */
+  readonly afterId?: string | undefined;
+  /** Only ids from this one on. */
+  readonly fromId?: string | undefined;
+  /** Only ids below this one. */
+  readonly toId?: string | undefined;
+}
+
+/** The first id that can be made at an instant. @param instant RFC 3339 */
+export function firstIdAt(instant: string): string {
+  const hex = Math.max(0, Date.parse(instant)).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/** What a list's query asks for: from an instant on, up to another one, from either end, behind a cursor. */
+export function spanOf(query: {
+  readonly cursor?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly sort: "newest" | "oldest";
+}): Span {
+  const { cursor, from, to, sort } = query;
+  return {
+    oldestFirst: sort === "oldest",
+    afterId: cursor,
+    fromId: from === undefined ? undefined : firstIdAt(from),
+    toId: to === undefined ? undefined : firstIdAt(to),
+  };
+}
+
+/** Whether an id lies in a span. */
+export function isInSpan(id: string, { oldestFirst, afterId, fromId, toId }: Span): boolean {
+  const isBehind = afterId === undefined || (oldestFirst ? id > afterId : id < afterId);
+  return isBehind && (fromId === undefined || id >= fromId) && (toId === undefined || id < toId);
+}

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CancelReason, Instant, Uuid } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
-import { IdFilter, pageOf, pageQuery } from "./page.ts";
+import { IdFilter, pageOf, pageQuery, timeFilters } from "./page.ts";
 
 export const SagaStatus = z.enum(["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"]);
 export type SagaStatus = z.infer<typeof SagaStatus>;
@@ -56,14 +56,22 @@ export const Saga = z
   .meta({ id: "Saga" });
 export type Saga = z.infer<typeof Saga>;
 
+/** By what sagas are looked for; all that are given have to be met. */
+export const sagaFilters = {
+  ...timeFilters,
+  status: SagaStatus.optional(),
+  step: SagaStep.optional(),
+  reason: CancelReason.optional().meta({ description: "Why it compensates, or was cancelled" }),
+};
+
 export const listSagas = defineEndpoint({
   name: "listSagas",
   service: "orchestrator",
   method: "GET",
   path: "/api/sagas",
-  summary: "Sagas, newest first",
+  summary: "Sagas",
   access: ["admin"],
-  query: pageQuery({ status: SagaStatus.optional(), step: SagaStep.optional(), orderId: IdFilter }),
+  query: pageQuery({ ...sagaFilters, orderId: IdFilter }),
   success: { status: 200, schema: pageOf(Saga) },
 });
 
