@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { leaveOnSignal } from "@shop/local/leave-on-signal";
 import { SetupError } from "@shop/local/setup-error";
-import { catalogue, mixOf, planOf } from "./catalogue.ts";
+import { allFaults, mixOf, planOf } from "./all-faults.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { describe, kept, listOf, type Outcome, resultOf } from "./report.ts";
 import { type Result, runPlan } from "./run.ts";
@@ -32,10 +32,10 @@ function chosenBy({ seed, forMs, faults, mix, containers }: Options): readonly C
     const plan = mixOf(seed, forMs ?? MIX_MS);
     return [{ of: plan, go: (folder, note) => runPlan(plan, folder, note) }];
   }
-  const known = new Map(catalogue.map((fault) => [fault.number, fault]));
+  const known = new Map(allFaults.map((fault) => [fault.number, fault]));
   const unknown = faults?.filter((number) => !known.has(number)) ?? [];
   if (unknown.length > 0) throw new Error(`There is no fault ${unknown.join(", ")}. --list shows those there are.`);
-  return catalogue
+  return allFaults
     .filter(({ number }) => faults?.includes(number) ?? true)
     .map((fault) => {
       const plan = planOf(fault, seed, forMs ?? fault.full.forMs);
@@ -71,7 +71,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.list) {
-    for (const line of listOf(catalogue)) say(line);
+    for (const line of listOf(allFaults)) say(line);
     return 0;
   }
   leaveOnSignal(() => Promise.resolve(), say);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { onContainers } from "../containers/chaos.ts";
-import { catalogue, mixOf, planOf } from "./catalogue.ts";
+import { allFaults, mixOf, planOf } from "./all-faults.ts";
 import { readOptions, seedOf } from "./options.ts";
 import { commandFor, resultOf } from "./report.ts";
 
@@ -17,12 +17,12 @@ test("what is no number, no time or no option is said in a sentence", () => {
 });
 
 test("each fault stands in the catalogue once", () => {
-  const numbers = catalogue.map(({ number }) => number);
+  const numbers = allFaults.map(({ number }) => number);
   expect(numbers).toEqual([...new Set(numbers)]);
 });
 
 test("a run names the command that repeats it", () => {
-  const [fault] = catalogue;
+  const [fault] = allFaults;
   if (fault === undefined) throw new Error("the catalogue is empty");
   const runs = [planOf(fault, 7, 20_000), mixOf(8, 90_000), onContainers(9, 60_000)];
   expect(runs.map(commandFor)).toEqual([

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { mixOf } from "../chaos/catalogue.ts";
+import { mixOf } from "../chaos/all-faults.ts";
 import { commandFor, describe, kept, type Outcome } from "../chaos/report.ts";
 import { runPlan } from "../chaos/run.ts";
 

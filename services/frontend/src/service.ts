@@ -1,4 +1,4 @@
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 import { getHealth, type Health } from "@shop/contracts/http/health";
 import { docsRoutes } from "@shop/docs/routes";
 import { createAdmissionControl } from "@shop/http/admission";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 import type { Endpoint, Role } from "@shop/contracts/http/define";
 import type { Health } from "@shop/contracts/http/health";
 import type { ServiceName } from "@shop/contracts/messages/define";

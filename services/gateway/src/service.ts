@@ -1,4 +1,4 @@
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 import type { ServiceName } from "@shop/contracts/messages/define";
 import { docsRoutes } from "@shop/docs/routes";
 import { createAdmissionControl } from "@shop/http/admission";

@@ -1,4 +1,4 @@
-import type { endpoints } from "@shop/contracts/http/catalog";
+import type { endpoints } from "@shop/contracts/http/endpoints";
 import type { EventStreamEndpoint } from "@shop/contracts/http/define";
 import type { z } from "zod";
 import type { routes } from "./routes.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { allMessages } from "@shop/contracts/messages/catalog";
+import { allMessages } from "@shop/contracts/messages/registry";
 import { type Topic, topics } from "@shop/contracts/messages/define";
 import { decode } from "@shop/messaging/decode";
 import { asyncApiDocument } from "./asyncapi.ts";

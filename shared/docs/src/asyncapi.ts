@@ -1,4 +1,4 @@
-import { allMessages } from "@shop/contracts/messages/catalog";
+import { allMessages } from "@shop/contracts/messages/registry";
 import { participants } from "@shop/contracts/http/dead-letter";
 import { CLOUD_EVENT_CONTENT_TYPE, CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
 import { type MessageDefinition, type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";

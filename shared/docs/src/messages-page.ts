@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { allMessages } from "@shop/contracts/messages/catalog";
+import { allMessages } from "@shop/contracts/messages/registry";
 import { type MessageDefinition, topics } from "@shop/contracts/messages/define";
 import type { Json } from "./json-schema.ts";
 import { schemaRows, type ShownSchema } from "./schema-rows.ts";

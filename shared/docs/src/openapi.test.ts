@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 import { Problem, problemCodes } from "@shop/contracts/http/problem";
 import { exampleOf } from "./example.ts";
 import { openApiDocument } from "./openapi.ts";

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 import { problem, problemResponse } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import { pageHeaders } from "@shop/http/page-headers";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 import { Problem } from "@shop/contracts/http/problem";
 import { settled } from "@shop/testing/settled";
 import { systemClock } from "@shop/runtime/clock";

@@ -1,5 +1,5 @@
 import { DeadLetterCause } from "@shop/contracts/http/dead-letter";
-import { messagesByType } from "@shop/contracts/messages/catalog";
+import { messagesByType } from "@shop/contracts/messages/registry";
 import type { Database, Transaction } from "@shop/database/connect";
 import { isLockTimeout, isTransient } from "@shop/database/errors";
 import { backoffMs } from "@shop/runtime/backoff";

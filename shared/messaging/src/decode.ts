@@ -1,6 +1,6 @@
 import type { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import { CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
-import { messagesByType } from "@shop/contracts/messages/catalog";
+import { messagesByType } from "@shop/contracts/messages/registry";
 import type { MessageDefinition } from "@shop/contracts/messages/define";
 import { issuesText } from "@shop/runtime/errors";
 import type { BrokerRecord } from "./broker.ts";

@@ -28,7 +28,7 @@ export const nextRelease: readonly Edit[] = [
   alsoReads: [{ version: 2, data: ${SECOND_VERSION}.transform(({ orderId, items }) => ({ orderId, items })) }],`,
   },
   {
-    file: "shared/contracts/src/messages/catalog.ts",
+    file: "shared/contracts/src/messages/registry.ts",
     from: `  product.ProductDecreased,`,
     to: `  product.ProductDecreased,
   product.PackProductCommand,

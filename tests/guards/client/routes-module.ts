@@ -1,5 +1,5 @@
 import type { Route } from "@shop/client/routes";
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 
 /** What the client has to know of each call, from the contract. */
 export function currentRoutes(): Readonly<Record<string, Route>> {

@@ -1,4 +1,4 @@
-import { allMessages } from "@shop/contracts/messages/catalog";
+import { allMessages } from "@shop/contracts/messages/registry";
 import type { MessageDefinition, Topic } from "@shop/contracts/messages/define";
 import { join } from "node:path";
 import { z } from "zod";

@@ -1,4 +1,4 @@
-import { messagesByType } from "@shop/contracts/messages/catalog";
+import { messagesByType } from "@shop/contracts/messages/registry";
 import { CloudEvent } from "@shop/contracts/messages/cloud-event";
 import { topics } from "@shop/contracts/messages/define";
 import { Kafka, logLevel } from "kafkajs";

@@ -1,4 +1,4 @@
-import { allEndpoints } from "@shop/contracts/http/catalog";
+import { allEndpoints } from "@shop/contracts/http/endpoints";
 import { defineEndpoint } from "@shop/contracts/http/define";
 import { login } from "@shop/contracts/http/user";
 import type { AdmissionControl } from "@shop/http/admission";

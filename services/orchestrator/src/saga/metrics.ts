@@ -1,6 +1,6 @@
 import { SagaStep } from "@shop/contracts/http/saga";
 import { CancelReason } from "@shop/contracts/primitives";
-import { messagesByType } from "@shop/contracts/messages/catalog";
+import { messagesByType } from "@shop/contracts/messages/registry";
 import { backoffMs } from "@shop/runtime/backoff";
 import { timeOfUuidV7 } from "@shop/runtime/ids";
 import type { Metrics } from "@shop/runtime/metrics";

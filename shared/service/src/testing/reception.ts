@@ -1,4 +1,4 @@
-import { allMessages } from "@shop/contracts/messages/catalog";
+import { allMessages } from "@shop/contracts/messages/registry";
 import { connectDatabase } from "@shop/database/connect";
 import { createOutbox } from "@shop/messaging/outbox";
 import { uuidV7 as ids } from "@shop/runtime/ids";

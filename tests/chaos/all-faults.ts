@@ -26,7 +26,7 @@ import { rollingUpgrade } from "./faults/upgrade.ts";
 import type { Plan } from "./plan.ts";
 
 /** Every fault that can be brought about here, by its number. */
-export const catalogue: readonly Fault[] = [
+export const allFaults: readonly Fault[] = [
   ...[orchestratorKilled, frozen, rebalances, stopped, rollingUpgrade],
   ...[postgresKilled, backendsTerminated, brokerKilled, brokerAway, kafkaWiped, diskFull],
   ...[duplicates, replayed, poison],
@@ -47,8 +47,8 @@ export function planOf(fault: Fault, seed: number, forMs: number): Plan {
 
 /** Short turns of all faults that mix, in one run: one of each, in an order by the seed, and so on. */
 export function mixOf(seed: number, forMs: number): Plan {
-  const [first, ...others] = catalogue.filter(({ mixes }) => mixes);
-  if (first === undefined) throw new Error("no fault of the catalogue mixes");
+  const [first, ...others] = allFaults.filter(({ mixes }) => mixes);
+  if (first === undefined) throw new Error("no fault of the list mixes");
   const needs = { links: [first, ...others].some((fault) => fault.needs.links === true) };
   return {
     title: "a mix",
