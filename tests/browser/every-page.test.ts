@@ -70,7 +70,17 @@ const at = (path: string, name = path.replaceAll("/", "-"), prepare?: Seen["prep
 
 /** Every page, by the person who sees it. */
 const everyPage = (): readonly (readonly [string | undefined, readonly Seen[]])[] => [
-  [undefined, [at("/", "-shop"), at("/cart", "-cart-empty"), at("/sign-in"), at("/sign-up"), at("/nowhere/at/all")]],
+  [
+    undefined,
+    [
+      at("/", "-shop"),
+      at("/cart", "-cart-empty"),
+      at("/sign-in"),
+      at("/sign-up"),
+      at("/set-password"),
+      at("/nowhere/at/all"),
+    ],
+  ],
   [
     "customer",
     [
@@ -85,7 +95,7 @@ const everyPage = (): readonly (readonly [string | undefined, readonly Seen[]])[
       at(`/orders/${stories.cancelled}`, "-order-cancelled", (page) => page.locator(".stage.bad").first().waitFor()),
     ],
   ],
-  ["customer2", [at("/orders", "-orders-empty"), at("/admin", "-wrong-role")]],
+  ["customer2", [at("/account"), at("/orders", "-orders-empty"), at("/admin", "-wrong-role")]],
   [
     "rider",
     [
@@ -118,6 +128,8 @@ const everyPage = (): readonly (readonly [string | undefined, readonly Seen[]])[
         await page.locator("details.dead-letter .actions button").last().click();
         await page.locator(".dead-letter-body .notice").waitFor();
       }),
+      at("/admin/users"),
+      at("/admin/users", "-admin-users-edit", (page) => page.locator(".user-row .button").last().click()),
       at("/admin/health", "-admin-health", (page) => page.locator(".process").first().waitFor()),
     ],
   ],

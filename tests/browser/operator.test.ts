@@ -233,3 +233,53 @@ test("sees on one page how every process is, and which one is away until it is b
   await page.locator(".process.bad").waitFor({ state: "detached" });
   expect(visitor.complaints).toEqual([]);
 }, 240_000);
+
+test("invites a rider, who sets a password with the code, sees where they are signed in and signs out everywhere", async () => {
+  const operator = await browser.visit();
+  await operator.signIn("admin");
+  await operator.page.getByRole("link", { name: "Users" }).click();
+  await operator.page.getByRole("button", { name: "Invite somebody" }).click();
+  await operator.page.locator("dialog").getByLabel("Name", { exact: true }).fill("new.rider");
+  await operator.page.locator("dialog").getByRole("button", { name: "Invite somebody" }).click();
+  const code = await operator.page.locator(".one-time-code code").textContent();
+  await operator.picture("operator-code");
+  await operator.page.getByRole("button", { name: "Handed over" }).click();
+  const row = operator.page.locator(".user-row", { hasText: "new.rider" });
+  await row.getByText("Invited").waitFor();
+
+  const rider = await browser.visit();
+  await rider.page.goto("/sign-in");
+  await rider.page.getByRole("link", { name: "You have a one-time code?" }).click();
+  await rider.page.getByLabel("Name", { exact: true }).fill("new.rider");
+  await rider.page.getByLabel("One-time code").fill(String(code).toLowerCase());
+  await rider.page.getByLabel("New password").fill("password123");
+  await rider.page.getByRole("button", { name: "Set your password" }).click();
+  await rider.page.getByText("This password is known from leaks").waitFor();
+  await rider.page.getByLabel("New password").fill("four words and a lamp");
+  await rider.page.getByRole("button", { name: "Set your password" }).click();
+  await rider.page.getByRole("heading", { name: "Deliveries" }).waitFor();
+
+  await rider.page.getByRole("link", { name: "My account" }).click();
+  await rider.page.locator(".session-row").getByText("This one").waitFor();
+  await rider.page.getByLabel("Current password").fill("not this one");
+  await rider.page.getByLabel("New password").fill("five words and two lamps");
+  await rider.page.getByRole("button", { name: "Change the password" }).click();
+  await rider.page.getByText("The current password is wrong.").waitFor();
+  await rider.page.getByLabel("Current password").fill("four words and a lamp");
+  await rider.page.getByRole("button", { name: "Change the password" }).click();
+  await rider.page.getByText("The password is changed").waitFor();
+  await rider.picture("my-account");
+
+  await row.getByRole("button", { name: /^Change/ }).click();
+  await operator.page.getByLabel("Disabled: cannot sign in").check();
+  await operator.page.getByRole("button", { name: "Save" }).click();
+  await row.getByText("Disabled").waitFor();
+  await row.getByRole("button", { name: /^Change/ }).click();
+  await operator.page.getByLabel("Disabled: cannot sign in").uncheck();
+  await operator.page.getByRole("button", { name: "Save" }).click();
+
+  await rider.page.getByRole("button", { name: "Sign out everywhere" }).click();
+  await rider.page.locator("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
+  await rider.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  expect([...operator.complaints, ...rider.complaints]).toEqual([]);
+}, 240_000);

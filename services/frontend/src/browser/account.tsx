@@ -35,6 +35,9 @@ export function SignInPage({ isGate = false }: { readonly isGate?: boolean }) {
         )}
       </Form>
       <p class="aside">
+        <Link to={pathTo("setPassword")}>{t.haveCode}</Link>
+      </p>
+      <p class="aside">
         {t.noAccount} <Link to={accountPath("signUp", then ?? pathTo("shop"))}>{t.signUp}</Link>
       </p>
     </section>
@@ -95,6 +98,56 @@ export function SignUpPage() {
   );
 }
 
+/** Sets a password with the one-time code that an admin has given. */
+export function SetPasswordPage() {
+  const { texts, logIn } = useApp();
+  const t = texts.account;
+  usePageTitle(t.setPasswordTitle);
+  const [username, setUsername] = useState("");
+  const [code, setCode] = useState("");
+  const [newPassword, setNewPassword] = useState("");
+
+  async function send(): Promise<void> {
+    const name = username.trim();
+    await shop.resetPassword({ username: name, code: code.trim(), newPassword });
+    const { role } = await logIn(name, newPassword);
+    navigate(homeOf(role), { replace: true });
+  }
+
+  return (
+    <section class="narrow card account">
+      <h1>{t.setPasswordTitle}</h1>
+      <p class="lead">{t.setPasswordLead}</p>
+      <Form label={t.setPasswordTitle} busyLabel={texts.loading} send={send}>
+        {(error) => (
+          <>
+            <Username value={username} onValue={setUsername} />
+            <Input
+              label={t.code}
+              hint={t.codeHint}
+              name="code"
+              autoComplete="one-time-code"
+              autoCapitalize="characters"
+              spellcheck={false}
+              required
+              value={code}
+              onValue={setCode}
+            />
+            <Password
+              label={t.newPassword}
+              value={newPassword}
+              autoComplete="new-password"
+              hint={t.passwordHint}
+              error={fieldError(texts, error, "newPassword")}
+              onValue={setNewPassword}
+            />
+          </>
+        )}
+      </Form>
+    </section>
+  );
+}
+
 interface CredentialProps {
   readonly value: string;
   readonly hint?: string;
@@ -108,7 +161,14 @@ function Username(props: CredentialProps) {
   return <Input label={texts.account.username} name="username" required {...manners} {...props} />;
 }
 
-function Password(props: CredentialProps & { readonly autoComplete: "current-password" | "new-password" }) {
+interface PasswordProps extends CredentialProps {
+  readonly label?: string;
+  readonly name?: string;
+  readonly autoComplete: "current-password" | "new-password";
+}
+
+/** A password that can be shown while it is typed. */
+export function Password(props: PasswordProps) {
   const { texts } = useApp();
   const [isShown, setShown] = useState(false);
   return (

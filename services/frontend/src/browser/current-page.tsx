@@ -1,7 +1,8 @@
 import { useEffect } from "preact/hooks";
 import type { Role } from "@shop/contracts/http/define";
 import type { PageName } from "../pages/paths.ts";
-import { SignInPage, SignUpPage } from "./account.tsx";
+import { AccountPage } from "./account-page.tsx";
+import { SetPasswordPage, SignInPage, SignUpPage } from "./account.tsx";
 import { homeOf } from "./addresses.ts";
 import { useApp } from "./app-state.ts";
 import { DeadLettersPage } from "./admin/dead-letters.tsx";
@@ -12,6 +13,7 @@ import { AdminOrdersPage } from "./admin/orders.tsx";
 import { ProductsPage } from "./admin/products.tsx";
 import { SagaPage } from "./admin/saga.tsx";
 import { SagasPage } from "./admin/sagas.tsx";
+import { UsersPage } from "./admin/users.tsx";
 import { CartPage } from "./customer/cart.tsx";
 import { OrderPage } from "./customer/order.tsx";
 import { OrdersPage } from "./customer/orders.tsx";
@@ -22,7 +24,8 @@ import { RiderPage } from "./rider/rider.tsx";
 import { navigate, pathTo, type Route } from "./router.ts";
 
 /** Who a page is for; undefined: for anyone. */
-const FOR: Readonly<Partial<Record<PageName, Role>>> = {
+const FOR: Readonly<Partial<Record<PageName, Role | "every role">>> = {
+  account: "every role",
   orders: "customer",
   order: "customer",
   rider: "rider",
@@ -33,6 +36,7 @@ const FOR: Readonly<Partial<Record<PageName, Role>>> = {
   products: "admin",
   deadLetters: "admin",
   deliveries: "admin",
+  users: "admin",
   health: "admin",
 };
 
@@ -70,7 +74,7 @@ export function CurrentPage({ route, doubt }: CurrentPageProps) {
     );
   }
   if (role !== undefined && user === undefined) return <SignInPage isGate />;
-  if (role !== undefined && user?.role !== role) {
+  if (role !== undefined && role !== "every role" && user?.role !== role) {
     return (
       <Empty title={texts.wrongRole}>
         <Link to={home} class="button">
@@ -112,6 +116,12 @@ function PageOf({ route: { page, id } }: { readonly route: Route }) {
       return <DeadLettersPage />;
     case "deliveries":
       return <DeliveriesPage />;
+    case "setPassword":
+      return <SetPasswordPage />;
+    case "account":
+      return <AccountPage />;
+    case "users":
+      return <UsersPage />;
     case "health":
       return <HealthPage />;
     default:

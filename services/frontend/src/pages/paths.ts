@@ -3,6 +3,8 @@ export const pagePaths = {
   shop: "/",
   signIn: "/sign-in",
   signUp: "/sign-up",
+  setPassword: "/set-password",
+  account: "/account",
   cart: "/cart",
   orders: "/orders",
   order: "/orders/{id}",
@@ -14,6 +16,7 @@ export const pagePaths = {
   deliveries: "/admin/deliveries",
   products: "/admin/products",
   deadLetters: "/admin/dead-letters",
+  users: "/admin/users",
   health: "/admin/health",
 } as const;
 

@@ -1,5 +1,6 @@
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import type { PageName } from "../../pages/paths.ts";
 import { accountPath, homeOf } from "../addresses.ts";
 import { type Theme, useApp } from "../app-state.ts";
 import { navigate, pathTo, type Route } from "../router.ts";
@@ -11,6 +12,9 @@ import { errorText } from "./states.tsx";
 import { Written } from "./written.tsx";
 
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "light", light: "dark", dark: "system" };
+
+/** Pages on which nobody needs the way to sign in. */
+const OF_ACCOUNT: readonly PageName[] = ["signIn", "signUp", "setPassword"];
 
 interface FrameProps {
   readonly route: Route | undefined;
@@ -54,7 +58,7 @@ export function Frame({ route, mainRef, announcement, children }: FrameProps) {
             >
               <Icon name={theme} />
             </button>
-            <Account isHere={route?.page === "signIn" || route?.page === "signUp"} />
+            <Account isHere={route?.page !== undefined && OF_ACCOUNT.includes(route.page)} />
           </div>
         </div>
       </header>
@@ -99,6 +103,10 @@ function Account({ isHere }: { readonly isHere: boolean }) {
         </b>
         <small>{texts.roles[user.role]}</small>
       </span>
+      <Link to={pathTo("account")} class="tool">
+        <Icon name="person" />
+        <span class="unseen">{texts.account.title}</span>
+      </Link>
       <button
         type="button"
         class="tool"

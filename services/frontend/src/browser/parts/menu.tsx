@@ -18,6 +18,7 @@ type NavName =
   | "deliveries"
   | "products"
   | "deadLetters"
+  | "users"
   | "health";
 
 const ICONS: Readonly<Record<NavName, IconName>> = {
@@ -30,6 +31,7 @@ const ICONS: Readonly<Record<NavName, IconName>> = {
   deliveries: "rider",
   products: "products",
   deadLetters: "envelope",
+  users: "person",
   health: "health",
 };
 
@@ -38,7 +40,7 @@ const MENUS: Readonly<Record<Role | "visitor", readonly NavName[]>> = {
   visitor: ["shop", "cart"],
   customer: ["shop", "orders", "cart"],
   rider: ["rider"],
-  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters", "health"],
+  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters", "users", "health"],
 };
 const LOOKED_EVERY_MS = 10_000;
 
