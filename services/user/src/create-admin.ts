@@ -18,7 +18,7 @@ runMain(() => {
       name: "user",
       migrations: MIGRATIONS,
       migrates: false,
-      failure: "no admin was made",
+      failure: { event: "ADMIN_NOT_CREATED", sentence: "no admin was created" },
       async work({ db, clock }) {
         const { code, expiresAt } = await createAdmin({ db, clock, ids: uuidV7 }, username.data);
         // Not by the logger: logs are kept and read by others.

@@ -21,7 +21,7 @@ runMain(() => {
       name: "user",
       migrations: MIGRATIONS,
       migrates: false,
-      failure: "the keys of access tokens were not rotated",
+      failure: { event: "KEY_ROTATION_FAILED", sentence: "the signing keys were not rotated" },
       work: (parts) => rotateSigningKeys({ ...parts, ids: uuidV7 }, reason),
     },
     process.env,

@@ -126,7 +126,5 @@ test("housekeeping of which each statement fails writes no key of tokens anywher
     await clock.advance(60_000);
     await eventually(() => expect(clock.sleeperCount).toBeGreaterThan(0));
   });
-  expect(lines.map(({ message }) => message)).toContain(
-    "housekeeping failed; it is tried again in ten seconds, or in a minute",
-  );
+  expect(lines.map(({ message }) => message)).toContain("housekeeping failed; retrying in ten seconds, or in a minute");
 }, 120_000);

@@ -115,7 +115,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
         purgedAtMs = clock.elapsed();
         await purge(context, dependencies.auditTrailDays);
       } catch (error) {
-        logger.warn("housekeeping failed; it is tried again in ten seconds, or in a minute", { error });
+        logger.warn("HOUSEKEEPING_FAILED", "housekeeping failed; retrying in ten seconds, or in a minute", { error });
       }
     }
   }

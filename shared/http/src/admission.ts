@@ -139,7 +139,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
       if (clock.elapsed() - saidBusyAtMs > SAY_BUSY_EVERY_MS) {
         saidBusyAtMs = clock.elapsed();
         const { limit } = admission;
-        logger.warn("more calls come than are answered: those beyond the limit are refused with 503", { limit });
+        logger.warn("CALLS_SHED", "overloaded: calls beyond the limit are refused with 503", { limit });
       }
       return tooBusy;
     },

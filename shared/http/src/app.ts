@@ -135,18 +135,22 @@ export function createApp(options: AppOptions): HttpApp {
       path: c.req.path,
     };
     if (c.req.raw.signal.aborted) {
-      logger.debug("the caller left before the answer", { ...facts, error });
+      logger.debug("CALLER_LEFT", "the caller left before the answer", { ...facts, error });
       return problemResponse(c, unavailable);
     }
     if (isAway(error)) {
       // Its stack says nothing about what is away, and under load there are many such lines.
-      logger[isStarting() ? "info" : "warn"]("a request could not be answered: something it needs is away", {
-        ...facts,
-        reason: errorText(error),
-      });
+      logger[isStarting() ? "info" : "warn"](
+        "REQUEST_UNAVAILABLE",
+        "a request could not be answered: a dependency is unavailable",
+        {
+          ...facts,
+          reason: errorText(error),
+        },
+      );
       return problemResponse(c, unavailable, error instanceof UnavailableError ? error.headers : {});
     }
-    logger.error("a request failed for a reason that is ours", { ...facts, error });
+    logger.error("REQUEST_FAILED", "a request failed unexpectedly", { ...facts, error });
     return problemResponse(c, internal);
   }
 
@@ -217,7 +221,10 @@ export function createApp(options: AppOptions): HttpApp {
         onLateFault(error) {
           // That something is away was told with the answer.
           const level = isAway(error) ? "debug" : "error";
-          logger[level]("a request failed after its caller was told to try again", { endpoint: endpoint.name, error });
+          logger[level]("REQUEST_FAILED_LATE", "a request failed after its caller was answered 503", {
+            endpoint: endpoint.name,
+            error,
+          });
         },
       });
       return toResponse(c, value, call);

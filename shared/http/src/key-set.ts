@@ -68,7 +68,8 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       failed = true;
       const isStarting = keys === undefined && clock.elapsed() - startedAtMs < START_GRACE_MS;
       logger[isStarting ? "debug" : "warn"](
-        "the keys of access tokens could not be fetched; the last known ones stay, if there are any",
+        "TOKEN_KEYS_FETCH_FAILED",
+        "the signing keys for access tokens could not be fetched; the last known ones stay, if there are any",
         { url, error },
       );
     }

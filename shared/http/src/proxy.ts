@@ -111,11 +111,15 @@ export function createForward(options: ForwardOptions): Forward {
     const onBroken = (error: unknown) => {
       if (raw.signal.aborted) return;
       failures.inc({ upstream: upstream.name });
-      logger.warn("an upstream broke off within its answer; so did the answer to the caller", {
-        upstream: upstream.name,
-        requestId: call.requestId,
-        error,
-      });
+      logger.warn(
+        "UPSTREAM_ANSWER_CUT",
+        "an upstream broke off within its answer, and so did the answer to the caller",
+        {
+          upstream: upstream.name,
+          requestId: call.requestId,
+          error,
+        },
+      );
     };
     const answer = await target.fetch(target.url + pathAndQuery(raw.url), {
       method,

@@ -1,7 +1,7 @@
 import { errorText, ExplainedError } from "@shop/runtime/errors";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
-import { PROBLEM_JSON, problem, problemBody } from "./answer.ts";
+import { problem, PROBLEM_JSON, problemBody } from "./answer.ts";
 import { createOpenStreams } from "./open-streams.ts";
 
 /** What `Bun.serve` asks: an app of `createApp`, or a Hono. */
@@ -91,7 +91,7 @@ export function serve({ app, managementApp, port, managementPort, logger, ready,
 
   let stopped: Promise<void> | undefined;
   const listening = { port: portOf(servers[0]), managementPort: portOf(management) };
-  logger.info("listening", listening);
+  logger.info("LISTENING", "listening", listening);
   return { ...listening, stop: () => (stopped ??= stop()) };
 }
 
@@ -110,7 +110,7 @@ function watchReadiness(ready: ServeOptions["ready"], logger: Logger): Watch {
       isReady = (await ready()).ready;
     } catch (error) {
       isReady = false;
-      logger.error("it could not be found out whether this process is ready", { error });
+      logger.error("READINESS_CHECK_FAILED", "the readiness check failed", { error });
     }
     if (!stopped) timer = setTimeout(() => void look(), isReady ? LOOK_WHEN_READY_MS : LOOK_UNTIL_READY_MS);
   };
@@ -166,7 +166,7 @@ function listen(setting: string, port: number, fetch: Fetcher["fetch"], logger: 
       maxRequestBodySize: MAX_REQUEST_BODY_BYTES,
       fetch,
       error(error) {
-        logger.error("a request failed outside of the app", { error });
+        logger.error("REQUEST_FAILED_OUTSIDE_APP", "a request failed outside of the app", { error });
         return internalError();
       },
     });

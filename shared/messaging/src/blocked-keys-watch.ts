@@ -41,7 +41,7 @@ export async function watchBlockedKeys(
     const tried = await replay.again(key);
     const settled = tried.filter(({ outcome }) => SETTLED.includes(outcome)).length;
     if (settled > 0)
-      logger.info("a message that had failed was handled at a new try, and what had waited behind it", {
+      logger.info("DEAD_LETTER_RETRIED", "a dead letter was handled on retry, with the messages parked behind it", {
         key,
         settled,
       });
@@ -51,10 +51,16 @@ export async function watchBlockedKeys(
     const about = { key, deadLetterId: entry.id, type: entry.type, messageId: entry.messageId, detail };
     if (entry.cause === "PROCESS_KILLED")
       logger.error(
-        "a message ends the process when it is tried again; it waits, with the later ones of its key",
+        "POISON_MESSAGE_ON_RETRY",
+        "a dead letter crashes the process on retry; it is not retried by itself, and its key stays blocked",
         about,
       );
-    else logger.warn("a message still cannot be handled; later ones of its key wait, and it is tried again", about);
+    else
+      logger.warn(
+        "DEAD_LETTER_RETRY_FAILED",
+        "a dead letter still cannot be handled; its key stays blocked, and it is retried with backoff",
+        about,
+      );
   }
 
   /** One key after the other, whatever comes of each: otherwise one that cannot be settled would have all others wait. */
@@ -63,7 +69,10 @@ export async function watchBlockedKeys(
       try {
         await retryKey(key);
       } catch (error) {
-        logger.debug("what waits for a key could not be tried again; it is at the next look", { key, error });
+        logger.debug("DEAD_LETTER_RETRY_DEFERRED", "a blocked key could not be retried; retrying at the next check", {
+          key,
+          error,
+        });
       }
     }
   }
@@ -73,7 +82,7 @@ export async function watchBlockedKeys(
       await tryAll(await keysDue(db, instant(clock), KEYS));
       open = (await countOpen(db)).map(({ cause, count }) => ({ labels: { cause }, value: count }));
     } catch (error) {
-      logger.debug("dead letters could not be looked at; it is tried again", { error });
+      logger.debug("DEAD_LETTER_CHECK_FAILED", "dead letters could not be checked; retrying", { error });
     }
     await clock.sleep(LOOK_INTERVAL_MS, signal);
   }

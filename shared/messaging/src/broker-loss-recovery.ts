@@ -57,7 +57,7 @@ export async function createBrokerLossRecovery({ session, broker, clock, logger,
     // Where one topic has lost something, others may have.
     lookAt = clock.elapsed();
     for (const topic of lost) dataLost.inc({ topic });
-    logger.warn("the broker has lost acknowledged messages; those still kept are republished", {
+    logger.warn("BROKER_DATA_LOST", "the broker has lost acknowledged messages; those still kept are republished", {
       topics: lost,
       reason,
     });
@@ -101,7 +101,9 @@ export async function createBrokerLossRecovery({ session, broker, clock, logger,
         if (rows.length > 0) return { topicRecovery, rows };
         await session.advanceRecovery(topicRecovery.topic, undefined, []);
         recoveries = recoveries.slice(1);
-        logger.info("everything kept of what the broker lost has been republished", { topic: topicRecovery.topic });
+        logger.info("BROKER_DATA_RECOVERED", "everything kept of what the broker lost has been republished", {
+          topic: topicRecovery.topic,
+        });
       }
       return undefined;
     },

@@ -94,7 +94,7 @@ export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLette
         const { cause, detail, record } = entry;
         const { topic, partition, offset } = record;
         deadTotal.inc({ cause });
-        logger.error("a message cannot be handled and was put with the dead letters; the others go on", {
+        logger.error("MESSAGE_DEAD_LETTERED", "a message was dead-lettered; the others continue", {
           ...{ cause, detail: detail.slice(0, 500), ...ownNames(entry), topic, partition, offset },
         });
       }

@@ -171,10 +171,14 @@ export function createInFlightMarker({
     crashes = new Map([...alone].map(([messageId, of]) => [messageId, of.length]));
     hasLooked = true;
     if (found.length > 0) {
-      logger.info("a process of this service crashed: for ten minutes it is written down what is in flight", {
-        ranges: found.flatMap(({ ranges }) => ranges).length,
-        alone: found.flatMap(({ messageId }) => messageId ?? []),
-      });
+      logger.info(
+        "PROCESS_CRASH_DETECTED",
+        "a process of this service crashed: in-flight markers are written for ten minutes",
+        {
+          ranges: found.flatMap(({ ranges }) => ranges).length,
+          alone: found.flatMap(({ messageId }) => messageId ?? []),
+        },
+      );
     }
   }
 
@@ -194,7 +198,11 @@ export function createInFlightMarker({
     } catch (error) {
       if (isTransient(error)) throw new NotMarked("what is in flight could not be written down", { cause: error });
       // The messages are not to wait for what a person has to mend.
-      logger.warn("what is in flight cannot be written down; it is handled all the same", { error });
+      logger.warn(
+        "IN_FLIGHT_MARKER_FAILED",
+        "the in-flight marker cannot be written; messages are handled without it",
+        { error },
+      );
     }
   }
 
@@ -240,7 +248,11 @@ export function createInFlightMarker({
       tellLost = () => {};
       if (hasLooked)
         await client`delete from in_flight where process = ${processId}`.catch((error: unknown) => {
-          logger.debug("this process could not be unregistered; it will be taken for one that crashed", { error });
+          logger.debug(
+            "PROCESS_NOT_UNREGISTERED",
+            "this process could not be unregistered; it will be taken for a crash",
+            { error },
+          );
         });
       await client.end({ timeout: 1 });
     },
@@ -265,7 +277,7 @@ export async function watchForCrashes(
       wake = () => woken.abort();
       if (!signal.aborted) await clock.sleep(LOOK_INTERVAL_MS, woken.signal);
     } catch (error) {
-      logger.debug("crashed processes could not be looked for; it is tried again", { error });
+      logger.debug("CRASH_CHECK_FAILED", "crashed processes could not be looked up; retrying", { error });
       await clock.sleep(RETRY_PAUSE_MS, signal);
     }
   }

@@ -163,7 +163,11 @@ export function createInbox({
     handledTotal(messages.length - parked.length);
     for (const { id, type, key } of parked) {
       parkedTotal.inc({});
-      logger.warn("a message waits: an earlier one of the same key could not be handled", { messageId: id, type, key });
+      logger.warn("MESSAGE_PARKED", "a message is parked: an earlier one of the same key is a dead letter", {
+        messageId: id,
+        type,
+        key,
+      });
     }
     if (sent > 0) onCommitted();
     if (messages.length > 0) onHandled?.(messages.map(({ key }) => key));
@@ -220,7 +224,7 @@ export function createInbox({
         const takesTooLong = isStatementTimeout(error) && failures >= ATTEMPTS;
         if (isTransient(error) && !takesTooLong) {
           if (attempt === 1 || attempt % 10 === 0) {
-            logger.warn("messages wait: the database does not take them now; trying again", {
+            logger.warn("MESSAGES_DATABASE_UNAVAILABLE", "messages wait: the database is unavailable; retrying", {
               messages: messages.length,
               attempt,
               error,
@@ -238,7 +242,7 @@ export function createInbox({
           await deadLetter(only, error, deferral, signal);
           return;
         }
-        logger.warn("a message failed; trying it again", {
+        logger.warn("MESSAGE_HANDLER_FAILED", "a message handler failed; retrying", {
           messageId: only.id,
           type: only.type,
           key: only.key,
@@ -329,7 +333,7 @@ export function createInbox({
     try {
       await marker?.unmark();
     } catch (error) {
-      logger.debug("it could not be written down that nothing is in flight", { error });
+      logger.debug("IN_FLIGHT_UNMARK_FAILED", "the in-flight marker could not be cleared", { error });
     }
   }
 

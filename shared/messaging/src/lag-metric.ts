@@ -29,7 +29,7 @@ export async function watchLag(signal: AbortSignal, { lag, clock, logger, metric
     try {
       messages = (await Promise.race([lag(), aborted])) ?? messages;
     } catch (error) {
-      logger.debug("the lag could not be read; the metric stands still", { error });
+      logger.debug("LAG_READ_FAILED", "the consumer lag could not be read; the metric keeps its last value", { error });
     }
   }
 }

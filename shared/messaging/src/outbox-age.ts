@@ -40,7 +40,7 @@ export async function watchOutboxAge(
       seconds = row?.seconds ?? 0;
       unsent = row?.unsent ?? 0;
     } catch (error) {
-      logger.debug("the outbox could not be looked at; its metrics stand still", { error });
+      logger.debug("OUTBOX_READ_FAILED", "the outbox could not be read; its metrics keep their last values", { error });
     }
     await clock.sleep(LOOK_INTERVAL_MS, signal);
   }

@@ -63,7 +63,9 @@ export async function purgeUntil(signal: AbortSignal, { db, clock, logger, reten
     try {
       while (!signal.aborted && (await db.execute(statement)).count > CHUNK / 2);
     } catch (error) {
-      logger.warn("old outbox and inbox rows could not be purged; it is tried again in a minute", { error });
+      logger.warn("MESSAGING_PURGE_FAILED", "old outbox and inbox rows could not be purged; retrying in a minute", {
+        error,
+      });
     }
   }
 

@@ -142,7 +142,9 @@ export function createRelay(options: RelayOptions): Relay {
     try {
       await db.$client.notify(RELAY_CHANNEL, "");
     } catch (error) {
-      logger.debug("the active relay could not be notified; its sweep will find the rows", { error });
+      logger.debug("RELAY_NOTIFY_FAILED", "the active relay could not be notified; its next poll finds the rows", {
+        error,
+      });
     } finally {
       notifying = false;
     }
@@ -180,7 +182,7 @@ export function createRelay(options: RelayOptions): Relay {
         publishFailures.inc({});
         if (warned ? attempt % 10 === 0 : clock.elapsed() - failingSinceMs >= WARN_AFTER_MS) {
           warned = true;
-          logger.warn("the broker does not take messages now; they wait in the outbox", {
+          logger.warn("RELAY_PUBLISH_FAILED", "the broker does not accept messages; they wait in the outbox", {
             waiting: rows.length,
             attempt,
             error,
@@ -199,7 +201,7 @@ export function createRelay(options: RelayOptions): Relay {
     try {
       await recovery.look();
     } catch (error) {
-      logger.debug("the broker could not be asked whether it still has its data; it is asked again", { error });
+      logger.debug("BROKER_LOSS_CHECK_FAILED", "the broker's offsets could not be checked; retrying", { error });
     }
   }
 
@@ -225,7 +227,8 @@ export function createRelay(options: RelayOptions): Relay {
       published = NOTHING;
       if (unmarked === 0 && session.unmarked() > 0)
         logger.warn(
-          "published messages cannot be marked as sent while another session holds a lock on them; others go on",
+          "RELAY_MARK_BLOCKED",
+          "published messages cannot be marked as sent: another session has locked their rows; others continue",
         );
       unmarked = session.unmarked();
       if (stopping.signal.aborted && (read.length === 0 || clock.elapsed() >= leaveAt)) return;
@@ -255,7 +258,9 @@ export function createRelay(options: RelayOptions): Relay {
   /** Lets other replicas wake this one. The sweep does without, so nothing waits for it and nothing fails with it. */
   function listen(): { end(): void } {
     const ignored = (error: unknown) => {
-      logger.debug("other replicas cannot wake this relay; its sweep will find their rows", { error });
+      logger.debug("RELAY_LISTEN_FAILED", "other replicas cannot wake this relay; its next poll finds their rows", {
+        error,
+      });
     };
     const listening = db.$client.listen(RELAY_CHANNEL, wakeHere).catch(ignored);
     return { end: () => void listening.then((listener) => listener?.unlisten()).catch(ignored) };
@@ -270,7 +275,7 @@ export function createRelay(options: RelayOptions): Relay {
     const listening = listen();
     try {
       active = true;
-      logger.info("this replica publishes the outbox from now on");
+      logger.info("RELAY_LEADING", "this replica publishes the outbox");
       await lead(session);
     } finally {
       active = false;
@@ -284,7 +289,8 @@ export function createRelay(options: RelayOptions): Relay {
       try {
         await serve(session);
       } catch (error) {
-        if (!stopping.signal.aborted) logger.warn("the relay lost its database session; it begins again", { error });
+        if (!stopping.signal.aborted)
+          logger.warn("RELAY_SESSION_LOST", "the relay lost its database session and starts again", { error });
       } finally {
         await session.close();
       }

@@ -8,14 +8,17 @@ export type LogLevel = (typeof logLevels)[number];
  * Facts beside a log line's sentence. Of an error only what `describeError` tells is written, without any value; in a line of level `error`, which is
  * about what should not happen, also its stack.
  */
-export type LogFields = Readonly<Record<string, unknown>>;
+export type LogFields = Readonly<Record<string, unknown>> & { readonly event?: never; readonly message?: never };
+
+/** What happened, as a code that stays when the sentence is reworded: alerts and docs/failure-modes.md go by it. */
+export type EventCode = Uppercase<string>;
 
 /** Writes one JSON object a line. The message is a sentence that an operator can act on; what varies goes into the fields. */
 export interface Logger {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  debug(event: EventCode, message: string, fields?: LogFields): void;
+  info(event: EventCode, message: string, fields?: LogFields): void;
+  warn(event: EventCode, message: string, fields?: LogFields): void;
+  error(event: EventCode, message: string, fields?: LogFields): void;
   /** A logger that adds these fields to each of its lines. */
   with(fields: LogFields): Logger;
 }
@@ -34,10 +37,10 @@ export function createLogger({ service, level, clock, write = writeToStdout }: L
   function build(bound: LogFields): Logger {
     const log =
       (lineLevel: LogLevel) =>
-      (message: string, fields: LogFields = {}) => {
+      (event: EventCode, message: string, fields: LogFields = {}) => {
         if (logLevels.indexOf(lineLevel) < threshold) return;
         const time = new Date(clock.now()).toISOString();
-        const line = { time, level: lineLevel, service, message, ...bound, ...fields };
+        const line = { time, level: lineLevel, service, event, message, ...bound, ...fields };
         write(JSON.stringify(line, lineLevel === "error" ? readableWithStack : readable));
       };
     return {

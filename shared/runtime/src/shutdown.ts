@@ -18,7 +18,7 @@ export async function stopInOrder(parts: readonly Stoppable[], logger: Logger): 
       await part.stop();
     } catch (error) {
       clean = false;
-      logger.error(`${part.name} did not stop cleanly`, { error });
+      logger.error("STOP_PART_FAILED", `${part.name} did not stop cleanly`, { part: part.name, error });
     }
   }
   return clean;
@@ -36,26 +36,26 @@ export function stopOnSignal(stop: () => Promise<boolean>, logger: Logger, timeo
   const leave = async (reason: string, failed: boolean) => {
     if (stopping) return;
     stopping = true;
-    logger.info("stopping: finishing in-flight work", { reason });
+    logger.info("STOPPING", "stopping: finishing in-flight work", { reason });
     const timer = setTimeout(() => {
-      logger.error("the stop timed out; exiting with in-flight work, which will be redelivered", {
+      logger.error("STOP_TIMED_OUT", "the stop timed out; exiting with in-flight work, which will be redelivered", {
         afterMs: timeoutMs,
       });
       process.exit(1);
     }, timeoutMs);
     const clean = await stop();
     clearTimeout(timer);
-    logger.info("stopped", { clean });
+    logger.info("STOPPED", "stopped", { clean });
     process.exit(clean && !failed ? 0 : 1);
   };
   process.on("SIGTERM", () => void leave("SIGTERM", false));
   process.on("SIGINT", () => void leave("SIGINT", false));
   process.on("uncaughtException", (error) => {
-    logger.error("an error that nothing caught; this process stops", { error });
+    logger.error("UNCAUGHT_EXCEPTION", "uncaught exception; this process stops", { error });
     void leave("uncaughtException", true);
   });
   process.on("unhandledRejection", (error) => {
-    logger.error("a promise was rejected and nothing handled it; this process stops", { error });
+    logger.error("UNHANDLED_REJECTION", "unhandled promise rejection; this process stops", { error });
     void leave("unhandledRejection", true);
   });
 }

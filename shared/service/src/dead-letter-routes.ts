@@ -1,5 +1,5 @@
 import * as calls from "@shop/contracts/http/dead-letter";
-import { toPage, spanOf } from "@shop/contracts/http/page";
+import { spanOf, toPage } from "@shop/contracts/http/page";
 import type { Reader } from "@shop/database/reader";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
@@ -40,7 +40,13 @@ export function deadLetterRoutes(app: HttpApp, { service, read, replay, logger }
         `It waits behind an earlier message of its key: replay ${result.behindId} first.`,
       );
     const { outcome, detail, released } = result;
-    logger.info("a dead letter was replayed", { id, dryRun, outcome, released, by: principal.id });
+    logger.info("DEAD_LETTER_REPLAYED", "a dead letter was replayed", {
+      id,
+      dryRun,
+      outcome,
+      released,
+      by: principal.id,
+    });
     return done({ id, service, dryRun, outcome, detail, released });
   });
 
@@ -49,7 +55,13 @@ export function deadLetterRoutes(app: HttpApp, { service, read, replay, logger }
     if (wanted !== undefined && wanted !== service)
       return done({ dryRun, outcomes: {}, nextCursor: null, unavailable: [] });
     const { outcomes, lastId } = await replay.many({ cause, key, afterId, dryRun });
-    logger.info("dead letters were replayed", { cause, key, dryRun, outcomes, by: principal.id });
+    logger.info("DEAD_LETTERS_REPLAYED", "dead letters were replayed", {
+      cause,
+      key,
+      dryRun,
+      outcomes,
+      by: principal.id,
+    });
     return done({ dryRun, outcomes, nextCursor: lastId?.replaceAll("-", "") ?? null, unavailable: [] });
   });
 }

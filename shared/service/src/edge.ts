@@ -34,5 +34,7 @@ const ENOUGH_REQUESTS = 2_048;
 /** Tells the operator when Bun's own limit of requests under way is still its small default. */
 export function warnOfFewRequests({ BUN_CONFIG_MAX_HTTP_REQUESTS: maxRequests }: EdgeConfig, logger: Logger): void {
   if (maxRequests >= ENOUGH_REQUESTS) return;
-  logger.warn("few requests can be under way at once: set BUN_CONFIG_MAX_HTTP_REQUESTS=16384", { maxRequests });
+  logger.warn("REQUEST_LIMIT_LOW", "few concurrent requests are allowed: set BUN_CONFIG_MAX_HTTP_REQUESTS=16384", {
+    maxRequests,
+  });
 }

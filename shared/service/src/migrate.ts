@@ -11,6 +11,6 @@ export function runMigrations(
   { name, migrations }: { readonly name: ServiceName; readonly migrations: Participant["migrations"] },
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
-  const failure = "the database cannot be migrated";
+  const failure = { event: "MIGRATION_FAILED", sentence: "the database cannot be migrated" } as const;
   runOnce({ name, migrations, migrates: true, failure, work: async () => undefined }, environment);
 }

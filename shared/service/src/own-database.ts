@@ -84,13 +84,14 @@ export function ownDatabase({
           await afterwards();
           prepared = true;
           if (signal.aborted) return false;
-          logger.info("the database is migrated");
+          logger.info("DATABASE_MIGRATED", "the database is migrated");
           return true;
         } catch (error) {
           // A password or a migration that is wrong is no matter of waiting; the operator must see it at once.
           if (isRefused(error)) throw new ExplainedError(NOT_LET_IN, { cause: error });
           if (!isTransient(error) && !(error instanceof NotMigrated)) throw error;
-          if (attempt === 1 || attempt % 10 === 0) logger.warn("waiting for the database", { attempt, error });
+          if (attempt === 1 || attempt % 10 === 0)
+            logger.warn("DATABASE_AWAITED", "waiting for the database", { attempt, error });
           await clock.sleep(backoffMs(START_BACKOFF, attempt), signal);
         }
       }

@@ -2,7 +2,7 @@ import type { ServiceName } from "@shop/contracts/messages/define";
 import type { Database } from "@shop/database/connect";
 import { type Clock, systemClock } from "@shop/runtime/clock";
 import { loadConfig } from "@shop/runtime/config";
-import { createLogger, type Logger } from "@shop/runtime/logger";
+import { createLogger, type EventCode, type Logger } from "@shop/runtime/logger";
 import { ownDatabase } from "./own-database.ts";
 import type { Participant } from "./participant.ts";
 import { databaseRules, databaseSettings, processSettings } from "./settings.ts";
@@ -13,7 +13,7 @@ interface RunOnceOptions {
   /** Whether it brings the database to the newest migration; otherwise it waits until someone else has. */
   readonly migrates: boolean;
   /** What the log says when it fails. */
-  readonly failure: string;
+  readonly failure: { readonly event: EventCode; readonly sentence: string };
   readonly work: (parts: { readonly db: Database; readonly clock: Clock; readonly logger: Logger }) => Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export function runOnce(
     .then(
       () => process.exit(0),
       (error: unknown) => {
-        logger.error(failure, { error });
+        logger.error(failure.event, failure.sentence, { error });
         process.exit(1);
       },
     );

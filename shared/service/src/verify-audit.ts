@@ -16,12 +16,12 @@ export function runAuditVerification(
   runOnce(
     {
       ...{ name, migrations, migrates: false },
-      failure: "the audit trail is not as it was written",
+      failure: { event: "AUDIT_TRAIL_BROKEN", sentence: "the audit trail was changed" },
       async work({ db, logger }) {
         const { entries, head, brokenAt } = await verifyAuditTrail(db);
         if (brokenAt !== undefined)
           throw new ExplainedError(`entry ${brokenAt} was changed, or an entry before it was changed or removed`);
-        logger.info("the audit trail is as it was written", { entries, head });
+        logger.info("AUDIT_TRAIL_INTACT", "the audit trail is intact", { entries, head });
       },
     },
     environment,

@@ -4,6 +4,7 @@ import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
 /** A log line as it would have been written. */
 export interface LogLine extends Readonly<Record<string, unknown>> {
   readonly level: LogLevel;
+  readonly event: string;
   readonly message: string;
 }
 

@@ -110,7 +110,9 @@ export function simulatedSubscription(
     });
     const ended = new AbortController();
     const commitHandled = () =>
-      queue.commitHandled(commit).catch((error: unknown) => logger.debug("offsets could not be committed", { error }));
+      queue
+        .commitHandled(commit)
+        .catch((error: unknown) => logger.debug("OFFSET_COMMIT_FAILED", "offsets could not be committed", { error }));
     const committing = (async () => {
       while (!ended.signal.aborted) {
         await clock.sleep(COMMIT_INTERVAL_MS, ended.signal);
@@ -138,7 +140,7 @@ export function simulatedSubscription(
       ended.abort();
       await committing;
       await ask(around, undefined, `leaves ${groupId}`, () => kafka.leave(groupId, member.id)).catch((error: unknown) =>
-        logger.debug("the group could not be left", { error }),
+        logger.debug("CONSUMER_DISCONNECT_FAILED", "the group could not be left", { error }),
       );
     }
   }
@@ -148,7 +150,7 @@ export function simulatedSubscription(
       try {
         await consumeUntilBroken();
       } catch (error) {
-        logger.warn("the consumer ended; a new one takes its place", { groupId, error });
+        logger.warn("CONSUMER_REPLACED", "the consumer ended; a new one takes its place", { groupId, error });
       }
       isHealthy = false;
       if (!stopping.signal.aborted) await clock.sleep(REBUILD_PAUSE_MS, stopping.signal);

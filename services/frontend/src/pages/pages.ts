@@ -45,7 +45,7 @@ export function createPages({ cookies, rebuild, logger }: PagesOptions): Pages {
       return made;
     } catch (error) {
       state = "could not be built";
-      logger.error("the pages could not be built", { error });
+      logger.error("PAGES_BUILD_FAILED", "the pages could not be built", { error });
       throw error;
     }
   }

@@ -97,7 +97,7 @@ export function createSessions({ cookies, logins, admission, clock, logger }: Se
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       // Whoever leaves a shared computer is logged out there in any case: only this cookie knows the tokens.
-      logger.warn("a browser was logged out, but its session could not be ended", {
+      logger.warn("LOGOUT_SESSION_NOT_ENDED", "a browser was logged out, but its session could not be ended", {
         requestId: call.requestId,
         reason: error.explanation,
       });

@@ -66,7 +66,7 @@ export async function runSagaTimers(
     try {
       if ((await wakeDue(context, versions)) === TIMER_BATCH) continue;
     } catch (error) {
-      logger.warn("sagas that are due could not be woken; it is tried again", { error });
+      logger.warn("SAGA_TIMERS_FAILED", "due sagas could not be processed; retrying", { error });
     }
     await clock.sleep(TIMER_INTERVAL_MS, signal);
   }

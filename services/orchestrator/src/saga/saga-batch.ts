@@ -87,28 +87,37 @@ export class SagaBatch {
       for (const { definition } of send) this.#logRetry(state, definition);
     }
     if (state.stuckSince !== null && before?.stuckSince === null) {
-      logger.warn("a saga is stuck: its participant has not answered within the deadline; it keeps asking", {
-        orderId,
-        sagaId: state.id,
-        step: state.step,
-        service: send[0]?.definition.receivers[0],
-        attempts: state.attempts,
-        remedy: "see that the service of this step runs and what its dead letters say; then POST /api/sagas/{id}/retry",
-      });
+      logger.warn(
+        "SAGA_STUCK_NO_REPLY",
+        "a saga is stuck: its participant did not reply within the deadline; the command is retried",
+        {
+          orderId,
+          sagaId: state.id,
+          step: state.step,
+          service: send[0]?.definition.receivers[0],
+          attempts: state.attempts,
+          remedy:
+            "see that the service of this step runs and what its dead letters say; then POST /api/sagas/{id}/retry",
+        },
+      );
     }
   }
 
   /** Names the order that waits and the service that owes the answer: a command goes to one service. */
   #logRetry({ id, orderId, step, attempts, stuckSince }: OrderSagaState, { type, receivers }: MessageDefinition): void {
     const [service] = receivers;
-    const text =
-      step === "WAIT_FOR_RIDER"
-        ? "a command was sent again while its saga waits for a rider: it brings back a message that was lost"
-        : "a command was sent again: the service that owes the answer has not answered";
-    this.#context.logger.info(text, {
+    const facts = {
       ...{ orderId, sagaId: id, step, command: type, service, attempts, isStuck: stuckSince !== null },
       remedy: `bun run shop why ${orderId}`,
-    });
+    };
+    const { logger } = this.#context;
+    if (step === "WAIT_FOR_RIDER")
+      logger.info(
+        "SAGA_REMINDER_SENT",
+        "a reminder was sent while the saga waits for a rider, in case a message was lost",
+        facts,
+      );
+    else logger.info("SAGA_COMMAND_RETRIED", "a command was retried: the service has not replied", facts);
   }
 
   #markStuck(state: OrderSagaState, event: SagaEvent, error: unknown): void {
@@ -118,15 +127,19 @@ export class SagaBatch {
     this.#note(stuck.state, stuck.history);
     if (state.stuckSince === null) {
       this.#metrics.stuck(state.step);
-      logger.warn("a saga is stuck: an event cannot be applied to it; the others go on, and it is tried every minute", {
-        orderId: state.orderId,
-        sagaId: state.id,
-        version: state.version,
-        step: state.step,
-        event: event.kind === "message" ? event.type : event.kind,
-        error,
-        remedy: "compare the saga's row with its definition; a release that can go on with it does so by itself",
-      });
+      logger.warn(
+        "SAGA_STUCK_EVENT_FAILED",
+        "a saga is stuck: an event cannot be applied to it; other sagas continue, and it is retried every minute",
+        {
+          orderId: state.orderId,
+          sagaId: state.id,
+          version: state.version,
+          step: state.step,
+          trigger: event.kind === "message" ? event.type : event.kind,
+          error,
+          remedy: "compare the saga's row with its definition; a release that can go on with it does so by itself",
+        },
+      );
     }
   }
 
@@ -138,19 +151,27 @@ export class SagaBatch {
     if (state.nextAttemptAt === null || state.nextAttemptAt > soon)
       this.#note({ ...state, nextAttemptAt: soon, revision: revision + 1 }, []);
     this.#metrics.ofOtherRelease();
-    logger.warn("a message for a saga that another release began; a release that knows its version asks again", {
-      orderId,
-      version,
-      type: event.kind === "message" ? event.type : event.kind,
-    });
+    logger.warn(
+      "SAGA_VERSION_UNKNOWN",
+      "dropped a message for a saga of another release; a release that knows its version retries the command",
+      {
+        orderId,
+        version,
+        type: event.kind === "message" ? event.type : event.kind,
+      },
+    );
   }
 
   #reportUnknown(orderId: string, type: string): void {
     this.#metrics.unknown(type);
-    this.#context.logger.warn("a message about an order whose saga is not known; when the saga begins it asks again", {
-      orderId,
-      type,
-    });
+    this.#context.logger.warn(
+      "SAGA_UNKNOWN",
+      "dropped a message about an order without a saga; when the saga starts it sends its commands",
+      {
+        orderId,
+        type,
+      },
+    );
   }
 
   #note(state: OrderSagaState, history: readonly HistoryEntry[]): void {

@@ -33,7 +33,9 @@ export async function watchSagas(context: ServiceContext, signal: AbortSignal, v
       await showAbandoned(context, versions);
       open = await countOpenSagas(db);
     } catch (error) {
-      logger.warn("sagas could not be counted; it is tried again, and metrics show the last count", { error });
+      logger.warn("SAGA_COUNT_FAILED", "sagas could not be counted; retrying, and metrics show the last count", {
+        error,
+      });
     }
     await clock.sleep(INTERVAL_MS, signal);
   }
@@ -53,7 +55,7 @@ async function showAbandoned({ db, clock, logger, metrics }: ServiceContext, ver
   });
   for (const { id, orderId, version, step } of abandoned) {
     sagaMetricsOf(metrics).stuck(step);
-    logger.warn("a saga is stuck: no release that runs knows its version; it waits for the one that does", {
+    logger.warn("SAGA_STUCK_VERSION", "a saga is stuck: no running release knows its version", {
       orderId,
       sagaId: id,
       version,

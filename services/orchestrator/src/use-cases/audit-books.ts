@@ -62,7 +62,7 @@ export async function auditBooks(context: ServiceContext, signal: AbortSignal): 
       drifting = await countFindings(db);
       finished = await finishedAt(db);
     } catch (error) {
-      logger.warn("the books could not be audited; it is tried again", { error });
+      logger.warn("AUDIT_ORDERS_FAILED", "orders could not be audited; retrying", { error });
     }
     await clock.sleep(PAUSE_MS, signal);
   }

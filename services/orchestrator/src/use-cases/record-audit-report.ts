@@ -38,6 +38,10 @@ export async function recordAuditReport(
 
   metrics.counter(auditedTotal).inc({}, asked.length);
   for (const { orderId, detail } of confirmed)
-    logger.error("the books do not balance: the services do not agree on an order", { orderId, detail });
-  for (const orderId of settled) logger.info("the services agree on an order again", { orderId });
+    logger.error("AUDIT_ORDER_MISMATCH", "the books do not balance: the services disagree on an order", {
+      orderId,
+      detail,
+    });
+  for (const orderId of settled)
+    logger.info("AUDIT_ORDER_RESOLVED", "the services agree on an order again", { orderId });
 }

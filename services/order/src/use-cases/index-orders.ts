@@ -32,7 +32,7 @@ export async function indexOrders({ db, clock, logger }: ServiceContext, signal:
       const lateMs = look % LOOKS_BETWEEN === 0 ? VERY_LATE_MS : LATE_MS;
       indexed = await inTransaction(db, (tx) => indexSome(tx, clock.now(), lateMs));
     } catch (error) {
-      logger.warn("orders could not be indexed for the search; it is tried again", { error });
+      logger.warn("ORDER_INDEX_FAILED", "orders could not be indexed for the search; retrying", { error });
     }
     const tookMs = clock.elapsed() - began;
     await clock.sleep(

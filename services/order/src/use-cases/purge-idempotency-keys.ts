@@ -19,7 +19,9 @@ export async function purgeIdempotencyKeys({ db, clock, logger }: ServiceContext
         deleted = count;
       }
     } catch (error) {
-      logger.warn("old idempotency keys could not be purged; it is tried again in a minute", { error });
+      logger.warn("IDEMPOTENCY_PURGE_FAILED", "old idempotency keys could not be purged; retrying in a minute", {
+        error,
+      });
     }
     await clock.sleep(INTERVAL_MS, signal);
   }

@@ -31,7 +31,7 @@ export async function republishOrders(context: ServiceContext, signal: AbortSign
       if (result === "behind") behindAt = clock.elapsed();
       else if (result === BATCH) continue;
     } catch (error) {
-      logger.warn("orders that the saga has not heard of could not be republished again; it is tried again", { error });
+      logger.warn("ORDER_REPUBLISH_FAILED", "orders without progress could not be republished; retrying", { error });
     }
     await clock.sleep(INTERVAL_MS, signal);
   }
@@ -64,7 +64,8 @@ async function republishDue(context: ServiceContext, wasBehind: boolean): Promis
   wakeRelay();
   metrics.counter(toldAgainTotal).inc({}, republished.length);
   logger.info(
-    "orders made no progress and were republished, in case a message was lost; the orchestrator's log names the service that owes an answer",
+    "ORDER_REPUBLISHED",
+    "orders without progress were republished, in case a message was lost; the orchestrator's log names the service that has not replied",
     {
       orders: republished.length,
       orderIds: republished.slice(0, NAMED).map(({ id }) => id),

@@ -44,9 +44,9 @@ export async function requestCatalogueUntilComplete(context: ServiceContext, sig
       }
       await inTransaction(db, (tx) => outbox.send(tx, [outgoing(AnnounceProductsCommand, KEY, {}, undefined)]));
       wakeRelay();
-      logger.info("the copy of the catalogue is not complete: asked for all products", { attempt });
+      logger.info("CATALOGUE_REQUESTED", "the catalogue copy is incomplete: requested all products", { attempt });
     } catch (error) {
-      logger.warn("the copy of the catalogue could not be looked at; it is tried again", { error });
+      logger.warn("CATALOGUE_CHECK_FAILED", "the catalogue copy could not be checked; retrying", { error });
     }
     await clock.sleep(backoffMs(ASK_BACKOFF, attempt), signal);
   }

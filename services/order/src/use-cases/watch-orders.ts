@@ -86,7 +86,8 @@ export function watchOrders({
         pauseMs = Math.min(MAX_PAUSE_MS, (clock.elapsed() - startedMs) * PAUSE_PER_LOOK);
       } catch (error) {
         failures += 1;
-        if (failures === 1) logger.warn("watched orders cannot be looked at; their watchers wait", { error });
+        if (failures === 1)
+          logger.warn("ORDER_STREAMS_STALLED", "watched orders cannot be read; their event streams wait", { error });
         pauseMs = backoffMs(AWAY_BACKOFF, failures);
       }
       await clock.sleep(pauseMs);

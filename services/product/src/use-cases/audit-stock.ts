@@ -35,12 +35,16 @@ export async function auditStock(
       const { imbalances, recounted, rowsRead } = round;
       found = imbalances;
       if (recounted !== undefined)
-        logger.info("the audit of the stock counted from the first row", { reason: recounted, rowsRead });
+        logger.info("AUDIT_STOCK_RECOUNTED", "the stock audit counted all rows", { reason: recounted, rowsRead });
       finishedAt = clock.now();
       for (const imbalance of found)
-        logger.error("the books do not balance: the stock of a product is not explained", { ...imbalance });
+        logger.error(
+          "AUDIT_STOCK_MISMATCH",
+          "the books do not balance: the stock of a product does not match its changes",
+          { ...imbalance },
+        );
     } catch (error) {
-      logger.warn("the stock could not be audited; it is tried again", { error });
+      logger.warn("AUDIT_STOCK_FAILED", "the stock could not be audited; retrying", { error });
     }
     await clock.sleep(Math.max(PAUSE_MS, PAUSE_PER_AUDIT * (clock.elapsed() - begunAt)), signal);
   }

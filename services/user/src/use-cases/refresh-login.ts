@@ -66,7 +66,10 @@ export async function refreshLogin(
         after: { endedSession: sessionId },
       });
       metrics.counter(reuseTotal).inc({});
-      logger.warn("a spent refresh token came again: its session is ended", { userId, sessionId });
+      logger.warn("REFRESH_TOKEN_REUSED", "a spent refresh token was reused: its session is ended", {
+        userId,
+        sessionId,
+      });
       return undefined;
     };
     const token = await lockPresentedToken(tx, presentedHash);

@@ -37,7 +37,7 @@ export async function rotateSigningKeys(
     });
     return done;
   });
-  logger.info("a new key of access tokens was made", {
+  logger.info("SIGNING_KEY_CREATED", "a signing key for access tokens was created", {
     kid: key.kid,
     signsFrom: new Date(key.createdAt.getTime() + (withdrawOthers ? 0 : SHOWN_BEFORE_USE_MS)).toISOString(),
     withdrawn,

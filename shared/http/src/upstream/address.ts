@@ -87,7 +87,7 @@ export function createAddress({ upstream, resolved, clock, logger, metrics, onPr
   }
 
   function comeBack(): void {
-    if (out?.reason !== "new") logger.info("an address of an upstream answers again", facts);
+    if (out?.reason !== "new") logger.info("UPSTREAM_ADDRESS_RESTORED", "an upstream address answers again", facts);
     out = undefined;
   }
 
@@ -103,7 +103,7 @@ export function createAddress({ upstream, resolved, clock, logger, metrics, onPr
       answeredRequestOfMs = sentAtMs;
       return true;
     } catch (error) {
-      logger.debug("an address of an upstream did not answer a probe", { ...facts, error });
+      logger.debug("UPSTREAM_PROBE_FAILED", "an upstream address did not answer a probe", { ...facts, error });
       return false;
     }
   }
@@ -125,7 +125,7 @@ export function createAddress({ upstream, resolved, clock, logger, metrics, onPr
       out = { reason, pauseMs, probeAtMs: clock.elapsed() + pauseMs };
       takenOut.inc({ upstream, reason });
       const log = reason === "unready" ? logger.info : logger.warn;
-      log("an address of an upstream is avoided until it answers again", { ...facts, reason });
+      log("UPSTREAM_ADDRESS_AVOIDED", "an upstream address is avoided until it answers again", { ...facts, reason });
       address.probeWhenDue();
     },
     probeWhenDue() {

@@ -97,7 +97,10 @@ export function createUpstreamPool({ name, urls, clock, logger, metrics, lookup 
     const gone = before.filter((address) => !addresses.includes(address));
     for (const address of gone) address.leave();
     if (gone.length > 0 || addresses.length > before.length) {
-      logger.info("the addresses of an upstream", { upstream: name, addresses: addresses.map(({ url }) => url) });
+      logger.info("UPSTREAM_ADDRESSES", "upstream addresses changed", {
+        upstream: name,
+        addresses: addresses.map(({ url }) => url),
+      });
     }
   }
 

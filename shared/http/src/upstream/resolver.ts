@@ -59,11 +59,15 @@ export function createResolver({ name, urls, clock, logger, lookup = lookUpAddre
       return true;
     } catch (error) {
       if (!failing) {
-        logger.warn("the name of an upstream cannot be resolved; its last known addresses stay", {
-          upstream: name,
-          host: target.hostname,
-          error,
-        });
+        logger.warn(
+          "UPSTREAM_NAME_UNRESOLVED",
+          "the name of an upstream cannot be resolved; its last known addresses stay",
+          {
+            upstream: name,
+            host: target.hostname,
+            error,
+          },
+        );
       }
       return false;
     }

@@ -45,7 +45,7 @@ export async function removeDeadMembers(kafka: Kafka, member: Member, logger: Lo
     const members = groups.flatMap((group) => group.members);
     for (const { memberId } of members.filter(({ clientId }) => isDead(clientId, service, instance, exists))) {
       await admin.removeGroupMember({ groupId, memberId });
-      logger.info("took a member of the consumer group out of it whose process is no more", { groupId, memberId });
+      logger.info("GROUP_MEMBER_REMOVED", "removed a dead member from the consumer group", { groupId, memberId });
     }
   } finally {
     await admin.disconnect();

@@ -12,6 +12,6 @@ export function kafkaLogCreator(logger: Logger): logCreator {
   return () =>
     ({ namespace, level, log: { message } }) => {
       if (level === logLevel.NOTHING) return;
-      logger.debug(`kafkajs: ${BEGINNING.exec(message)?.[0] ?? ""}`, { namespace });
+      logger.debug("KAFKAJS", `kafkajs: ${BEGINNING.exec(message)?.[0] ?? ""}`, { namespace });
     };
 }

@@ -35,7 +35,7 @@ test("a broker that refuses is not asked again until it listens, and then it is 
   await clock.advance(250);
   await eventually(async () => expect(await outcome("127.0.0.1", port)).toBe("connected"));
   expect(messages()).toEqual([
-    "a Kafka broker cannot be reached; others take its place where there are any",
+    "a Kafka broker cannot be reached; other brokers are used where there are any",
     "a Kafka broker can be reached again",
   ]);
   broker.stop(true);

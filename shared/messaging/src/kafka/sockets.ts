@@ -43,7 +43,7 @@ export function createSockets({ clock, logger }: SocketsOptions): Sockets {
       await clock.sleep(LOOK_EVERY_MS, closing.signal);
       if (closing.signal.aborted) return;
       if (await canBeReached(to)) {
-        logger.info("a Kafka broker can be reached again", { broker });
+        logger.info("KAFKA_BROKER_RESTORED", "a Kafka broker can be reached again", { broker });
         break;
       }
       if (clock.elapsed() - (askedAtMs.get(broker) ?? 0) > FORGET_AFTER_MS) break;
@@ -55,7 +55,11 @@ export function createSockets({ clock, logger }: SocketsOptions): Sockets {
   function takeOut(broker: string, to: Destination, error: Error): void {
     if (askedAtMs.has(broker) || closing.signal.aborted) return;
     askedAtMs.set(broker, clock.elapsed());
-    logger.warn("a Kafka broker cannot be reached; others take its place where there are any", { broker, error });
+    logger.warn(
+      "KAFKA_BROKER_UNREACHABLE",
+      "a Kafka broker cannot be reached; other brokers are used where there are any",
+      { broker, error },
+    );
     void look(broker, to);
   }
 

@@ -141,4 +141,4 @@ test("when the group is joined anew what has only waited is dropped, and nothing
   await subscription.stop();
 });
 
-const ENDED = "the Kafka consumer ended; a new one takes its place";
+const ENDED = "the Kafka consumer ended and is replaced";

@@ -97,7 +97,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         if (clock.elapsed() - startedAt > JOINING_MS) attempt = 1;
         // A broker that is away for long ends one after the other; what ended the first is the news.
         if (attempt === 1 || attempt % 10 === 0) {
-          logger.warn("the Kafka consumer ended; a new one takes its place", { groupId, attempt, error });
+          logger.warn("CONSUMER_REPLACED", "the Kafka consumer ended and is replaced", { groupId, attempt, error });
         }
       }
       healthy = false;
@@ -150,7 +150,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       lastSignAt = clock.elapsed();
       timeoutMs = SILENT_MS;
       healthy = true;
-      logger.info("joined the consumer group", { groupId, partitions: payload.memberAssignment });
+      logger.info("CONSUMER_JOINED", "joined the consumer group", { groupId, partitions: payload.memberAssignment });
     });
     const watch = setInterval(() => {
       // While the handlers are behind nothing is fetched.
@@ -239,9 +239,13 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     const name = `${at.topic}:${at.partition}`;
     if (!unreadable.has(name)) {
       unreadable.add(name);
-      logger.error("a batch of records cannot be unpacked: its partition stands still, the others go on", {
-        ...{ groupId, ...at, offset, error },
-      });
+      logger.error(
+        "PARTITION_UNREADABLE",
+        "a record batch cannot be decompressed: its partition is paused, the others continue",
+        {
+          ...{ groupId, ...at, offset, error },
+        },
+      );
     }
     void clock.sleep(LOOK_AGAIN_MS, stopping.signal).then(() => {
       if (unreadable.has(name)) consumer.resume([{ topic: at.topic, partitions: [at.partition] }]);
@@ -250,7 +254,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
 
   function noteReadable({ topic, partition }: { readonly topic: string; readonly partition: number }): void {
     if (unreadable.delete(`${topic}:${partition}`))
-      logger.info("a partition that stood still can be read again", { groupId, topic, partition });
+      logger.info("PARTITION_RESUMED", "a paused partition can be read again", { groupId, topic, partition });
   }
 
   async function commitHandled(commitOnce: CommitOnce | undefined, work: WorkQueue): Promise<void> {
@@ -266,7 +270,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       });
     } catch (error) {
       // Nothing is lost: what has been handled and not committed is delivered again and found in the inbox.
-      logger.debug("offsets could not be committed", { groupId, error });
+      logger.debug("OFFSET_COMMIT_FAILED", "offsets could not be committed", { groupId, error });
     }
   }
 
@@ -279,7 +283,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     try {
       await within(DISCONNECT_TIMEOUT_MS, consumer.disconnect());
     } catch (error) {
-      logger.debug("the consumer did not disconnect cleanly", { groupId, error });
+      logger.debug("CONSUMER_DISCONNECT_FAILED", "the consumer did not disconnect cleanly", { groupId, error });
     }
   }
 

@@ -120,7 +120,10 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
       left = (await handle(batch, closing.signal)) ?? [];
     } catch (error) {
       if (closing.signal.aborted) return "outdated";
-      logger.error("a batch of messages could not be handled; trying again", { records: batch.length, error });
+      logger.error("BATCH_FAILED", "a batch of messages could not be handled; retrying", {
+        records: batch.length,
+        error,
+      });
       return batchGeneration === generation ? "failed" : "outdated";
     }
     batchRecords(batch.length - left.length);
@@ -144,9 +147,13 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
     noteEnds(all);
     if (left.length > 0 && deferred.isEmpty()) {
       const keys = new Set(left.map(({ key }) => key));
-      logger.warn("messages wait for a row that another transaction has locked; those of other keys go on", {
-        ...{ messages: left.length, keys: keys.size, firstKey: left[0]?.key },
-      });
+      logger.warn(
+        "MESSAGES_DEFERRED",
+        "messages are deferred: another transaction has locked their row; other keys continue",
+        {
+          ...{ messages: left.length, keys: keys.size, firstKey: left[0]?.key },
+        },
+      );
     }
     deferred.add(behind);
     deferred.add(left);
@@ -158,7 +165,7 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
     if (left === "outdated") return;
     deferred.retried(batch, left === "failed" ? batch : left);
     if (left !== "failed" && left.length < batch.length && deferred.isEmpty())
-      logger.info("all messages that had waited for a locked row are handled", { messages: batch.length });
+      logger.info("MESSAGES_DEFERRED_DONE", "all deferred messages are handled", { messages: batch.length });
   }
 
   async function pump(): Promise<void> {
