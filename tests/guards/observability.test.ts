@@ -129,7 +129,7 @@ test("each metric is told of in docs/operations.md, and what documents name as a
   const shown = await shownByProcesses();
   const operations = await Bun.file(join(REPOSITORY, "docs/operations.md")).text();
   const metrics = [...shown].filter((name) =>
-    /_(total|seconds|messages|records|info|flight)$|^sagas|^books_/.test(name),
+    /_(total|seconds|messages|records|info|flight)$|^sagas|^books_|^database_/.test(name),
   );
   expect(metrics.length).toBeGreaterThan(40);
   expect(metrics.filter((name) => !operations.includes(`\`${name}\``))).toEqual([]);

@@ -58,6 +58,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
     migrateAtStart,
     clock,
     logger,
+    metrics,
   });
   const { db, read } = database;
   const accessTokens = createAccessTokens({ issuer, audience, clock, ids });

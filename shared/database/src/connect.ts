@@ -4,6 +4,8 @@ import { openClient } from "./client.ts";
 import { goesWithBegin } from "./statement.ts";
 
 export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
+/** How many connections of a pool are in which state, and how many statements wait for one. */
+export type PoolUse = ReturnType<Database["$client"]["pool"]>;
 /** What a transaction callback is given: use it, and only it, for every statement that belongs to the transaction. */
 export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
 

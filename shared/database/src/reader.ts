@@ -2,7 +2,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import { ExplainedError } from "@shop/runtime/errors";
 import type postgres from "postgres";
 import { openClient } from "./client.ts";
-import { type Database, POOL_OPTIONS } from "./connect.ts";
+import { type Database, POOL_OPTIONS, type PoolUse } from "./connect.ts";
 import { isSessionLost, isStaleStatement, isStatementTimeout } from "./errors.ts";
 
 /** What a call may read with: statements, but no transactions. */
@@ -14,6 +14,8 @@ export interface Reader {
    * further ones are refused, all with code 57014.
    */
   during(signal: AbortSignal): ReadDatabase;
+  /** How its connections are used. */
+  pool(): PoolUse;
   /** Closes the pool; what is under way has two seconds. */
   end(): Promise<void>;
 }
@@ -123,6 +125,7 @@ export function connectReader({
       const facade: postgres.Sql = Object.assign(Object.create(client), { unsafe });
       return drizzle(facade);
     },
+    pool: () => client.pool(),
     end: () => client.end({ timeout: 2 }),
   };
 }

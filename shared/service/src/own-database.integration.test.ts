@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { inTransaction } from "@shop/database/transaction";
 import { systemClock as clock } from "@shop/runtime/clock";
+import { createMetrics } from "@shop/runtime/metrics";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
@@ -30,6 +31,35 @@ function open(migrateAtStart: boolean, folder = migrations, url = database.url):
   opened.push(own);
   return own;
 }
+
+test("how both pools are used is shown: what is busy, what is idle, and what waits for a connection", async () => {
+  const metrics = createMetrics();
+  const { logger } = capturedLogger();
+  const own = ownDatabase({
+    name: "order",
+    url: database.url,
+    migrations,
+    migrateAtStart: true,
+    clock,
+    logger,
+    metrics,
+  });
+  opened.push(own);
+  const shown = async () => (await metrics.expose()).match(/^database_pool_.*$/gm);
+  expect(await shown()).toContain('database_pool_connections{pool="changes",state="busy"} 0');
+  const release = Promise.withResolvers<void>();
+  const all = Array.from({ length: 12 }, () => own.db.transaction(() => release.promise));
+  await eventually(async () => {
+    expect(await shown()).toContain('database_pool_connections{pool="changes",state="busy"} 10');
+    expect(await shown()).toContain('database_pool_waiting{pool="changes"} 2');
+  });
+  release.resolve();
+  await Promise.all(all);
+  await own.read(new AbortController().signal).execute(sql`select 1`);
+  expect(await shown()).toContain('database_pool_connections{pool="changes",state="idle"} 10');
+  expect(await shown()).toContain('database_pool_waiting{pool="changes"} 0');
+  expect(await shown()).toContain('database_pool_connections{pool="reads",state="idle"} 1');
+});
 
 /** Runs the order service's migrations as a process of their own. */
 async function migrateByItself(environment: Record<string, string>): Promise<{ code: number; output: string }> {

@@ -1,4 +1,4 @@
-import type { Database } from "@shop/database/connect";
+import type { Database, PoolUse } from "@shop/database/connect";
 import type { Reader } from "@shop/database/reader";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import { isRefused, isTransient } from "@shop/database/errors";
@@ -7,6 +7,7 @@ import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
+import type { Metrics } from "@shop/runtime/metrics";
 import { sql } from "drizzle-orm";
 import { withTimeout } from "./with-timeout.ts";
 
@@ -22,6 +23,8 @@ interface OwnDatabaseOptions {
   readonly migrateAtStart: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Shows how its pools are used. */
+  readonly metrics?: Metrics;
 }
 
 /** The one database that a service owns: waited for, migrated, and probed. */
@@ -56,6 +59,32 @@ class NotMigrated extends ExplainedError {
   }
 }
 
+type Pools = Readonly<Record<"changes" | "reads", () => PoolUse>>;
+
+/** Shows how both pools are used: when statements wait for a connection, calls and messages do. */
+function showPools(metrics: Metrics, pools: Pools): void {
+  const all = Object.entries(pools);
+  const connections = {
+    name: "database_pool_connections",
+    help: "Connections to the service's database",
+    labels: { pool: Object.keys(pools), state: ["idle", "busy", "connecting"] },
+  };
+  metrics.gauge(connections, () =>
+    all.flatMap(([pool, use]) => {
+      const { idle, busy, connecting } = use();
+      return Object.entries({ idle, busy, connecting }).map(([state, value]) => ({ labels: { pool, state }, value }));
+    }),
+  );
+  metrics.gauge(
+    {
+      name: "database_pool_waiting",
+      help: "Statements and transactions that wait for a connection",
+      labels: { pool: Object.keys(pools) },
+    },
+    () => all.map(([pool, use]) => ({ labels: { pool }, value: use().waiting })),
+  );
+}
+
 export function ownDatabase({
   name,
   url,
@@ -64,10 +93,12 @@ export function ownDatabase({
   migrateAtStart,
   clock,
   logger,
+  metrics,
 }: OwnDatabaseOptions): OwnDatabase {
   const db = driver.connectDatabase({ url, applicationName: `${name} service` });
   const reader = driver.connectReader({ url, applicationName: `${name} service, reads` });
   let prepared = false;
+  if (metrics) showPools(metrics, { changes: () => db.$client.pool(), reads: reader.pool });
 
   async function bringUpToDate(): Promise<void> {
     if (migrateAtStart) await migrate(url, migrations);

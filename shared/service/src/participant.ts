@@ -103,7 +103,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     logger,
     metrics,
   } = dependencies;
-  const database = ownDatabase({ name, url: databaseUrl, driver, migrations, migrateAtStart, clock, logger });
+  const database = ownDatabase({ name, url: databaseUrl, driver, migrations, migrateAtStart, clock, logger, metrics });
   const { db, read } = database;
   const { retention = defaultRetention } = dependencies;
   const messaging = createMessaging({

@@ -184,7 +184,7 @@ export function simulatedDatabase(
       // Reads have the pool of the rest: what they add to it is a limit, and of the simulated clients none waits for one.
       connectReader: () => {
         const db = connectDatabase();
-        return { during: () => db, end: () => Promise.resolve() };
+        return { during: () => db, pool: () => db.$client.pool(), end: () => Promise.resolve() };
       },
       openClient,
     },
