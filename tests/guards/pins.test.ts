@@ -26,6 +26,8 @@ test("every image has an exact version: name a tag of at least major.minor, and 
     "apache/kafka",
     "grafana/grafana",
     "haproxy",
+    "jaegertracing/jaeger",
+    "kafbat/kafka-ui",
     "oven/bun",
     "postgres",
     "prom/prometheus",

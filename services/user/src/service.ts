@@ -20,6 +20,7 @@ import { accountRoutes } from "./http/account-routes.ts";
 import { sessionRoutes } from "./http/session-routes.ts";
 import { userRoutes } from "./http/routes.ts";
 import { loadSigningKeys, purge } from "./use-cases/housekeeping.ts";
+import { reuseTotal } from "./use-cases/refresh-login.ts";
 import { seedDemoUsers } from "./use-cases/seed-demo-users.ts";
 
 interface UserServiceDependencies {
@@ -61,6 +62,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
     metrics,
   });
   const { db, read } = database;
+  metrics.counter(reuseTotal);
   const accessTokens = createAccessTokens({ issuer, audience, clock, ids });
   const [passwords, loginAttempts] = [createPasswords(clock), createLoginAttemptLimiter()];
   let leakedPasswords: Promise<IsLeaked> | undefined;

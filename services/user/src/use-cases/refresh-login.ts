@@ -39,7 +39,8 @@ const refused = { kind: "refused", code: "INVALID_REFRESH_TOKEN" } as const;
 /** How long the same exchange may be asked for again: longer than a call and its second try take together. */
 const ASKED_AGAIN_WITHIN_MS = 10_000;
 
-const reuseTotal = {
+/** Shown from the start of the service. */
+export const reuseTotal = {
   name: "refresh_token_reuse_total",
   help: "Spent refresh tokens that came again, each of which ended its session",
 };
