@@ -16,9 +16,13 @@ let dev: GuardedProcess;
 let offset: string;
 const lines: string[] = [];
 
-function startDev(settings: Readonly<Record<string, string>>, onLine: (line: string) => void): Promise<GuardedProcess> {
+function startDev(
+  settings: Readonly<Record<string, string>>,
+  onLine: (line: string) => void,
+  program: "dev" | "demo" = "dev",
+): Promise<GuardedProcess> {
   return startGuarded({
-    command: [process.execPath, join(ROOT, "deploy/local/src/dev.ts")],
+    command: [process.execPath, join(ROOT, `deploy/local/src/${program}.ts`)],
     environment: { ...process.env, ...settings },
     cwd: ROOT,
     onLine,
@@ -95,9 +99,12 @@ test("ports that are in use, and a Kafka that cannot be used, are named by their
     ["localhost:1", "Kafka cannot be reached at KAFKA_BROKERS=localhost:1"],
     ["nowhere", "KAFKA_BROKERS=nowhere is wrong"],
   ] as const) {
-    const away = await startDev({ PORT_OFFSET: free, KAFKA_BROKERS: brokers }, (line) => said.push(line));
-    expect((await away.exited).code).toBe(1);
-    expect(said.at(-1)).toContain(why);
+    for (const program of ["dev", "demo"] as const) {
+      const settings = { PORT_OFFSET: free, KAFKA_BROKERS: brokers };
+      const away = await startDev(settings, (line) => said.push(line), program);
+      expect((await away.exited).code).toBe(1);
+      expect(said.at(-1)).toContain(why);
+    }
   }
   expect(said.join("\n")).not.toContain("ready");
 }, 180_000);
