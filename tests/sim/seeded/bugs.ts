@@ -27,8 +27,8 @@ export const BUGS: readonly Bug[] = [
   {
     name: "the inbox is off",
     file: "shared/messaging/src/inbox.ts",
-    found: "const { fresh, held } = await firstSeen(tx, busy.free, ",
-    replaced: "const fresh = busy.free; const { held } = await firstSeen(tx, [], ",
+    found: "const { fresh, blocked } = await firstSeen(tx, busy.free, ",
+    replaced: "const fresh = busy.free; const { blocked } = await firstSeen(tx, [], ",
     faults: ["duplicates", "replays"],
     rules: ["I3"],
   },

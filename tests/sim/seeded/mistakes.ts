@@ -112,8 +112,8 @@ export const MISTAKES: readonly Mistake[] = [
   {
     name: "saga: a delivery that was completed first is cancelled all the same",
     file: "services/orchestrator/src/saga/advance.ts",
-    found: 'if (answer.decide(event.data).kind === "tooLate") change',
-    replaced: 'if (answer.decide(event.data).kind === "never") change',
+    found: 'if (reply.decide(event.data).kind === "tooLate") change',
+    replaced: 'if (reply.decide(event.data).kind === "never") change',
   },
   {
     name: "saga: a cancel is taken behind the pivot",
@@ -124,8 +124,8 @@ export const MISTAKES: readonly Mistake[] = [
   {
     name: "saga: the timer is not armed again",
     file: "services/orchestrator/src/saga/advance.ts",
-    found: "stuckSince, nextAttemptAt: this.now + backoffMs(step.retryPolicy, attempts) };",
-    replaced: "stuckSince, nextAttemptAt: null };",
+    found: "nextAttemptAt: this.now + backoffMs(step.retryPolicy, attempts),",
+    replaced: "nextAttemptAt: null,",
   },
   {
     name: "saga: a cancel that comes before its order begins it as usual",

@@ -1,14 +1,11 @@
 import { testPostgresUrl } from "@shop/testing/infrastructure";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { REPOSITORY } from "../../guards/repository.ts";
 import { simulate } from "../simulate.ts";
 import { Stores } from "../world.ts";
 import { BUGS } from "./bugs.ts";
-import { MISTAKES } from "./mistakes.ts";
 import type { Hunted } from "./hunt.ts";
 import { planFor } from "./plan-for.ts";
-import { withBug } from "./inject.ts";
 
 setDefaultTimeout(240_000);
 
@@ -51,12 +48,4 @@ describe("a seeded bug is caught:", () => {
     const { breaches } = await simulate(stores, planFor(bug, hunted.seed));
     expect(breaches).toEqual([]);
   });
-});
-
-test("every bug is seeded in the source as it stands now", async () => {
-  for (const bug of [...BUGS, ...MISTAKES]) {
-    const source = await Bun.file(join(REPOSITORY, bug.file)).text();
-    expect(withBug(source, bug)).not.toBe(source);
-  }
-  expect(() => withBug("nothing of it", BUGS[0] ?? expect.unreachable())).toThrow("0 times");
 });
