@@ -31,7 +31,7 @@ let prometheus: Prometheus;
 let stopLoad: () => Promise<void>;
 
 beforeAll(async () => {
-  shop = await startTestSystem();
+  shop = await startTestSystem({ settings: { ACCESS_LOG: "true" } });
   const addresses = Object.entries(shop.system.services).map(
     ([name, { managementUrl }]) => [name, [managementUrl]] as const,
   );
@@ -85,6 +85,16 @@ test.each(queries)("under load %s, %s has data: %s", async (_dashboard, _panel, 
     const series = await prometheus.query(expression);
     expect(series.filter(({ value }) => Number.isFinite(value)).length).toBeGreaterThan(0);
   });
+});
+
+test("with ACCESS_LOG=true each process that a request reaches has a line for it, with the same request id", async () => {
+  const requestId = `access-log-${crypto.randomUUID()}`;
+  await fetch(`${shop.system.frontendUrl}/api/orders`, { headers: { "x-request-id": requestId } });
+  const answered = () =>
+    shop.logs
+      .filter((line) => line.includes("REQUEST_ANSWERED") && line.includes(requestId))
+      .map((line) => line.split(" ")[0]);
+  await eventually(() => expect(new Set(answered())).toEqual(new Set(["frontend", "gateway"])));
 });
 
 test("however many paths are asked for, a process shows no more series", async () => {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { logLineAsText } from "@shop/runtime/log-text";
 import { describeExit } from "./guarded-process.ts";
 import { leaveOnSignal } from "./leave-on-signal.ts";
 import { packageFolder } from "./postgres-binaries.ts";
@@ -16,6 +17,13 @@ leaveOnSignal(async () => system?.stop(), say, true);
 /** An ordinary start has nothing to tell; what is wrong is shown at once. */
 const isWarning = (line: string) => /"level":"(?:warn|error)"|\b(?:WARN|ERROR)\b|^\w*[Ee]rror: /.test(line);
 
+/** A line of a process: for a person at a terminal readable, for a program as it is. */
+function shown(name: string, line: string): string {
+  if (!process.stdout.isTTY) return `${name.padEnd(13)} ${line}`;
+  const text = logLineAsText(line, { color: !process.env["NO_COLOR"], source: name });
+  return text === line ? `${name.padEnd(13)} ${line}` : text;
+}
+
 try {
   system = await startSystem({
     environment: process.env,
@@ -27,7 +35,7 @@ try {
     onLine: (name, line) => {
       // What PostgreSQL and Kafka say of themselves is of interest when they fail, and is shown then.
       if (name === "postgres" || name === "kafka") return;
-      if (system !== undefined || isWarning(line)) say(`${name.padEnd(13)} ${line}`);
+      if (system !== undefined || isWarning(line)) say(shown(name, line));
     },
     onUnexpectedExit: (name, exit) => say(`The process ${name} ${describeExit(exit)}.`),
     restarts: {

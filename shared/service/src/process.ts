@@ -1,4 +1,5 @@
 import type { HttpApp } from "@shop/http/app";
+import { withAccessLog } from "@shop/http/access-log";
 import { createManagementApp, type Readiness } from "@shop/http/management";
 import { ListenError, serve } from "@shop/http/serve";
 import { hostname } from "node:os";
@@ -6,6 +7,7 @@ import { type Clock, instant, systemClock } from "@shop/runtime/clock";
 import { ConfigError } from "@shop/runtime/config";
 import { errorTextWithStack } from "@shop/runtime/errors";
 import type { Identity } from "@shop/runtime/identity";
+import { type LogFormat, logWriter } from "@shop/runtime/log-text";
 import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { showProcess } from "@shop/runtime/process-metrics";
@@ -33,6 +35,9 @@ interface ProcessOptions {
     readonly PORT: number;
     readonly MANAGEMENT_PORT: number;
     readonly LOG_LEVEL: LogLevel;
+    readonly LOG_FORMAT?: LogFormat | undefined;
+    readonly NO_COLOR?: string | undefined;
+    readonly ACCESS_LOG: boolean;
     readonly DRAIN_MS: number;
     readonly RELEASE: string;
   };
@@ -55,7 +60,10 @@ export function runMain(start: () => void): void {
 /** Builds a process, opens its ports, starts its work, and stops it in order on SIGTERM: requests first, then the work behind them. */
 export function runProcess({ name, settings, build }: ProcessOptions): void {
   const clock = systemClock;
-  const logger = createLogger({ service: name, level: settings.LOG_LEVEL, clock });
+  const logger = createLogger({
+    ...{ service: name, level: settings.LOG_LEVEL, clock },
+    write: logWriter(settings.LOG_FORMAT, settings.NO_COLOR),
+  });
   const metrics = createMetrics();
   const identity = {
     release: settings.RELEASE,
@@ -66,7 +74,7 @@ export function runProcess({ name, settings, build }: ProcessOptions): void {
   const runtime = build({ identity, clock, logger, metrics });
   const managementApp = createManagementApp({ ready: () => runtime.ready(), metrics });
   const listening = serve({
-    app: runtime.app,
+    app: settings.ACCESS_LOG ? withAccessLog(runtime.app, { clock, logger }) : runtime.app,
     managementApp,
     port: settings.PORT,
     managementPort: settings.MANAGEMENT_PORT,

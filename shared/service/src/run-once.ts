@@ -2,6 +2,7 @@ import type { ServiceName } from "@shop/contracts/messages/define";
 import type { Database } from "@shop/database/connect";
 import { type Clock, systemClock } from "@shop/runtime/clock";
 import { loadConfig } from "@shop/runtime/config";
+import { logWriter } from "@shop/runtime/log-text";
 import { createLogger, type EventCode, type Logger } from "@shop/runtime/logger";
 import { ownDatabase } from "./own-database.ts";
 import type { Participant } from "./participant.ts";
@@ -28,11 +29,14 @@ export function runOnce(
   { name, migrations, migrates, failure, work }: RunOnceOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
-  const { LOG_LEVEL } = processSettings(name);
-  const settings = { LOG_LEVEL, ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA };
+  const { LOG_LEVEL, LOG_FORMAT, NO_COLOR } = processSettings(name);
+  const settings = { LOG_LEVEL, LOG_FORMAT, NO_COLOR, ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA };
   const config = loadConfig(settings, environment, { rules: databaseRules });
   const clock = systemClock;
-  const logger = createLogger({ service: name, level: config.LOG_LEVEL, clock });
+  const logger = createLogger({
+    ...{ service: name, level: config.LOG_LEVEL, clock },
+    write: logWriter(config.LOG_FORMAT, config.NO_COLOR),
+  });
   const database = ownDatabase({ name, url: config.DATABASE_URL, migrations, migrateAtStart: migrates, clock, logger });
   // Process 1 of a container hears no signal that it does not ask for. What is cut short is rolled back by the database.
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));

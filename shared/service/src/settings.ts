@@ -3,6 +3,7 @@ import { objectionToAddress } from "@shop/database/client";
 import { defaultStreamLimits, type StreamLimits } from "@shop/http/stream-permits";
 import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
 import { flag, hostsAndPorts, httpUrls, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
+import { logFormats } from "@shop/runtime/log-text";
 import { logLevels } from "@shop/runtime/logger";
 import { z } from "zod";
 
@@ -13,6 +14,9 @@ export const processSettings = (name: ProcessName) => ({
     .default(defaultPorts[name] + MANAGEMENT_PORT_OFFSET)
     .describe("the port of /livez, /readyz and /metrics, never published"),
   LOG_LEVEL: z.enum(logLevels).default("info"),
+  LOG_FORMAT: z.enum(logFormats).optional().describe("by default text at a terminal, else json"),
+  NO_COLOR: z.string().optional().describe("anything turns the colours of log lines off"),
+  ACCESS_LOG: flag.default(false).describe("whether each request has a line in the log"),
   DRAIN_MS: wholeNumber(0, 8_000)
     .default(2_000)
     .describe("how long a process that stops goes on answering, until whoever sends it calls has noticed"),
