@@ -1,6 +1,8 @@
+import { runBulkOperations } from "@shop/service/bulk";
 import type { Participant } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { deliveryRoutes } from "./http/routes.ts";
+import { bulkReleases } from "./use-cases/bulk-release.ts";
 import { deliveryHandlers } from "./messages/handlers.ts";
 
 /** The delivery service: deliveries that wait for a rider, and what riders make of them. */
@@ -11,4 +13,5 @@ export const deliveryService: Participant = {
   handlers: deliveryHandlers,
   routes: deliveryRoutes,
   knows: knowsOrder,
+  background: [(context, signal) => runBulkOperations(context, signal, bulkReleases(context))],
 };

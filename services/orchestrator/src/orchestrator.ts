@@ -1,5 +1,7 @@
 import { combineHandlers } from "@shop/messaging/handlers";
 import type { Participant } from "@shop/service/participant";
+import { runBulkOperations } from "@shop/service/bulk";
+import { bulkSagas } from "./saga/bulk.ts";
 import { knowsOrder } from "./saga/knows-order.ts";
 import { sagaRoutes } from "./http/routes.ts";
 import { auditHandlers } from "./messages/audit-handlers.ts";
@@ -22,6 +24,7 @@ export function createOrchestrator(versions: SagaVersions): Participant {
       (context, signal) => runSagaTimers(context, signal, versions),
       (context, signal) => watchSagas(context, signal, versions),
       auditBooks,
+      (context, signal) => runBulkOperations(context, signal, bulkSagas(context, versions)),
     ],
   };
 }

@@ -1,11 +1,12 @@
-import { isInSpan, type Span } from "@shop/contracts/http/page";
+import { firstIdAt, isInSpan, type Span } from "@shop/contracts/http/page";
 import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
+import type { Selection } from "@shop/database/bulk-operations";
 import type { Statements, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { byId, jsonRows, spanWhere, uuidArray } from "@shop/database/rows";
 import { ExplainedError } from "@shop/runtime/errors";
 import { lockWithoutWaiting } from "@shop/database/locks";
-import { and, eq, sql, type SQL } from "drizzle-orm";
+import { and, asc, eq, gt, gte, isNotNull, lt, sql, type SQL } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
 import type { DeliveryState } from "../domain/delivery-lifecycle.ts";
 import { delivery } from "./schema.ts";
@@ -84,7 +85,7 @@ export function storeCancelled(
 }
 
 /** Reads deliveries as they have been committed. It locks none. */
-export function readDeliveries(db: Statements, ids: readonly string[]): Promise<DeliveryRow[]> {
+export function readDeliveries(db: Pick<Statements, "select">, ids: readonly string[]): Promise<DeliveryRow[]> {
   return db
     .select()
     .from(delivery)
@@ -232,4 +233,60 @@ export async function statusesOf(
     .select({ orderId: delivery.orderId, status: delivery.status })
     .from(delivery)
     .where(sql`${delivery.orderId} = any(${uuidArray(orderIds)})`);
+}
+
+/** What a bulk operation on deliveries is about, as a condition. By a filter only those that somebody has claimed are meant. */
+function meant({ ids, filter = {}, beforeId }: Selection): SQL | undefined {
+  if (ids !== undefined) return sql`${delivery.id} = any(${uuidArray(ids)})`;
+  const { status, customerId, from, to } = filter;
+  return and(
+    lt(delivery.id, beforeId),
+    from === undefined ? undefined : gte(delivery.id, firstIdAt(from)),
+    to === undefined ? undefined : lt(delivery.id, firstIdAt(to)),
+    sql`${delivery.status} = ${status ?? "PENDING"}`,
+    ofCustomer(customerId),
+    isNotNull(delivery.riderId),
+  );
+}
+
+/** How many deliveries a selection means, counted up to `atMost`. */
+export async function countMeant(db: ReadDatabase, selection: Selection, atMost: number): Promise<number> {
+  const [row] = await db.execute<{ count: number }>(
+    sql`select count(*)::int as count from (select from delivery where ${meant(selection)} limit ${atMost}) as counted`,
+  );
+  return row?.count ?? 0;
+}
+
+/** The next deliveries of a selection, in the order of their ids. */
+export async function nextMeant(
+  db: ReadDatabase,
+  selection: Selection,
+  afterId: string | null,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await db
+    .select({ id: delivery.id })
+    .from(delivery)
+    .where(and(meant(selection), afterId === null ? undefined : gt(delivery.id, afterId)))
+    .orderBy(asc(delivery.id))
+    .limit(limit);
+  return rows.map(({ id }) => id);
+}
+
+/** Reads deliveries and keeps them from being changed until the transaction ends. They are locked in the order of their orders' ids, as messages lock them. */
+export async function lockForRelease(tx: Transaction, ids: readonly string[]): Promise<readonly DeliveryRow[]> {
+  return tx
+    .select()
+    .from(delivery)
+    .where(sql`${delivery.id} = any(${uuidArray(ids)})`)
+    .orderBy(asc(delivery.orderId))
+    .for("no key update");
+}
+
+/** Gives deliveries back to all riders. They are locked. */
+export async function releaseClaims(tx: Transaction, ids: readonly string[], now: Date): Promise<void> {
+  await tx
+    .update(delivery)
+    .set({ riderId: null, updatedAt: now })
+    .where(sql`${delivery.id} = any(${uuidArray(ids)})`);
 }

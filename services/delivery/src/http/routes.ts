@@ -1,10 +1,13 @@
+import * as bulkCalls from "@shop/contracts/http/bulk";
 import * as calls from "@shop/contracts/http/delivery";
 import { toPage, spanOf } from "@shop/contracts/http/page";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import type { Principal } from "@shop/http/principal";
+import { beginBulk, bulkById, bulkPage, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
 import { findDelivery, listDeliveries } from "../db/deliveries.ts";
+import { bulkReleases } from "../use-cases/bulk-release.ts";
 import { changeDeliveries, type DeliveryChangeResult } from "../use-cases/change-delivery.ts";
 import { claimDelivery } from "../use-cases/claim-delivery.ts";
 import { completeDelivery } from "../use-cases/complete-delivery.ts";
@@ -34,6 +37,27 @@ export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
     const wanted = { customerId: seen ?? query.customerId, status, orderId, span: spanOf(query), limit: limit + 1 };
     const rows = await listDeliveries(context.read(signal), wanted);
     return done(toPage(rows, limit));
+  });
+
+  const target = bulkReleases(context);
+  app.handle(bulkCalls.bulkDeliveries, async ({ body, headers, principal, signal }) =>
+    done(
+      await beginBulk(
+        context,
+        target,
+        { ...body, by: principal.id, idempotencyKey: headers["idempotency-key"] },
+        signal,
+      ),
+    ),
+  );
+  app.handle(bulkCalls.listDeliveryBulks, async ({ query, signal }) => done(await bulkPage(context, query, signal)));
+  app.handle(bulkCalls.getDeliveryBulk, async ({ id, signal }) => {
+    const bulk = await bulkById(context, id, signal);
+    return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
+  });
+  app.handle(bulkCalls.stopDeliveryBulk, async ({ id, principal }) => {
+    const bulk = await stopBulkById(context, id, principal.id);
+    return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
   });
 
   app.handle(calls.getDelivery, async ({ principal, id, signal }) => {

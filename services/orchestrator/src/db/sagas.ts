@@ -1,10 +1,11 @@
-import { isInSpan, type Span } from "@shop/contracts/http/page";
+import { firstIdAt, isInSpan, type Span } from "@shop/contracts/http/page";
 import { type Saga, type SagaHistoryEntry, SagaStatus, SagaStep, SHOWN_HISTORY } from "@shop/contracts/http/saga";
+import type { Selection } from "@shop/database/bulk-operations";
 import type { Database } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { byId, spanWhere, uuidArray } from "@shop/database/rows";
 import type { CancelReason } from "@shop/contracts/primitives";
-import { and, eq, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, gt, gte, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
 import { saga } from "./schema.ts";
 
@@ -172,4 +173,55 @@ export async function listHistory(
     select entry.saga_id as "sagaId", ${ENTRY} from saga_history as entry
     where entry.saga_id = ${sagaId} ${before} order by entry.seq desc limit ${limit}`);
   return rows.map((row) => ({ seq: BigInt(row.seq), entry: toEntry(row) }));
+}
+
+/** What a bulk operation on sagas is about, as a condition. */
+function meant({ ids, filter = {}, beforeId }: Selection): SQL | undefined {
+  if (ids !== undefined) return sql`${saga.id} = any(${uuidArray(ids)})`;
+  const { status, step, reason, from, to } = filter;
+  const bounds = [
+    lt(saga.id, beforeId),
+    from === undefined ? undefined : gte(saga.id, firstIdAt(from)),
+    to === undefined ? undefined : lt(saga.id, firstIdAt(to)),
+  ];
+  return and(
+    ...bounds,
+    status === undefined ? undefined : sql`${SHOWN_STATUS} = ${status}`,
+    step === undefined ? undefined : sql`${saga.step} = ${step}`,
+    reason === undefined ? undefined : sql`${saga.reason} = ${reason}`,
+  );
+}
+
+/** How many sagas a selection means, counted up to `atMost`. */
+export async function countMeant(db: ReadDatabase, selection: Selection, atMost: number): Promise<number> {
+  const [row] = await db.execute<{ count: number }>(
+    sql`select count(*)::int as count from (select from saga where ${meant(selection)} limit ${atMost}) as counted`,
+  );
+  return row?.count ?? 0;
+}
+
+/** The next sagas of a selection, in the order of their ids. */
+export async function nextMeant(
+  db: ReadDatabase,
+  selection: Selection,
+  afterId: string | null,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await db
+    .select({ id: saga.id })
+    .from(saga)
+    .where(and(meant(selection), afterId === null ? undefined : gt(saga.id, afterId)))
+    .orderBy(asc(saga.id))
+    .limit(limit);
+  return rows.map(({ id }) => id);
+}
+
+/** Which orders these sagas are of, where they are. */
+export async function briefly(db: ReadDatabase, ids: readonly string[]) {
+  const rows = await db
+    .select()
+    .from(saga)
+    .where(sql`${saga.id} = any(${uuidArray(ids)})`)
+    .orderBy(asc(saga.id));
+  return rows.map((row) => ({ id: row.id, orderId: row.orderId, status: statusOf(row), step: row.step }));
 }

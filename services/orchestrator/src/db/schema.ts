@@ -18,6 +18,7 @@ import {
 import type { AskedSaga, AuditReports } from "../domain/books.ts";
 import type { SagaDirection } from "../saga/state.ts";
 
+export { bulkOperation } from "@shop/database/bulk-operations";
 export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxRecovery } from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });

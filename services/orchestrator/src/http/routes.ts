@@ -1,9 +1,12 @@
 import { toPage, spanOf } from "@shop/contracts/http/page";
+import * as bulkCalls from "@shop/contracts/http/bulk";
 import * as calls from "@shop/contracts/http/saga";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
+import { beginBulk, bulkById, bulkPage, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
+import { bulkSagas } from "../saga/bulk.ts";
 import { findPicture } from "../saga/knows-order.ts";
 import { findSaga, listHistory, listSagas } from "../db/sagas.ts";
 import type { AdminRequest } from "../saga/advance.ts";
@@ -50,6 +53,27 @@ export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: Saga
       items: shown.map(({ entry }) => entry),
       nextCursor: rows.length > limit && last ? last.seq.toString(16).padStart(32, "0") : null,
     });
+  });
+
+  const target = bulkSagas(context, versions);
+  app.handle(bulkCalls.bulkSagas, async ({ body, headers, principal, signal }) =>
+    done(
+      await beginBulk(
+        context,
+        target,
+        { ...body, by: principal.id, idempotencyKey: headers["idempotency-key"] },
+        signal,
+      ),
+    ),
+  );
+  app.handle(bulkCalls.listSagaBulks, async ({ query, signal }) => done(await bulkPage(context, query, signal)));
+  app.handle(bulkCalls.getSagaBulk, async ({ id, signal }) => {
+    const bulk = await bulkById(context, id, signal);
+    return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
+  });
+  app.handle(bulkCalls.stopSagaBulk, async ({ id, principal }) => {
+    const bulk = await stopBulkById(context, id, principal.id);
+    return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
   });
 
   const intervention =

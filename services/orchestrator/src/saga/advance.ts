@@ -27,7 +27,7 @@ export type SagaEvent =
       readonly request: AdminRequest;
       /** The admin's id, for the history. */
       readonly by: string;
-      readonly traceparent: string;
+      readonly traceparent: string | undefined;
     };
 
 /** `retry`: ask the current step again now, as if for the first time. `cancel`: compensate, if no rider was first. */

@@ -18,12 +18,15 @@ export interface Intervention {
 export type InterventionResult =
   | { readonly kind: "taken" }
   | { readonly kind: "refused"; readonly code: "NOT_FOUND" }
-  | {
-      readonly kind: "refused";
-      readonly code: "SAGA_ENDED" | "SAGA_PAST_PIVOT" | "SAGA_CANNOT_GO_ON";
-      /** A sentence for the admin: why, and what to do instead. */
-      readonly detail: string;
-    };
+  | InterventionRefusal;
+
+/** Why a saga that is there does not do what an admin asks for. */
+export interface InterventionRefusal {
+  readonly kind: "refused";
+  readonly code: "SAGA_ENDED" | "SAGA_PAST_PIVOT" | "SAGA_CANNOT_GO_ON";
+  /** A sentence for the admin: why, and what to do instead. */
+  readonly detail: string;
+}
 
 /** Lets an admin step in: an event like a message, under the same lock and with the same outbox, so that it races with nothing. */
 export async function intervene(
@@ -50,11 +53,12 @@ export async function intervene(
   return result;
 }
 
-function refusalOf(
+/** Whether an admin's request can be met; undefined when it can. */
+export function refusalOf(
   state: OrderSagaState,
   request: AdminRequest,
   versions: SagaVersions,
-): InterventionResult | undefined {
+): InterventionRefusal | undefined {
   if (hasEnded(state)) return { kind: "refused", code: "SAGA_ENDED", detail: `The saga has ended: ${state.status}.` };
   const definition = versions.find(state.version);
   if (definition === undefined) return cannotGoOn(`its version ${state.version} is not known to this release`);
@@ -66,7 +70,7 @@ function refusalOf(
   return undefined;
 }
 
-const cannotGoOn = (problem: string): InterventionResult => ({
+export const cannotGoOn = (problem: string): InterventionRefusal => ({
   kind: "refused",
   code: "SAGA_CANNOT_GO_ON",
   detail: `This release cannot go on with the saga: ${problem}. Put its row right, or start the release that can.`,

@@ -1,5 +1,6 @@
 import * as account from "./account.ts";
 import * as audit from "./audit.ts";
+import * as bulk from "./bulk.ts";
 import * as deadLetter from "./dead-letter.ts";
 import type { Endpoint } from "./define.ts";
 import * as delivery from "./delivery.ts";
@@ -53,6 +54,14 @@ export const endpoints = {
   listSagaHistory: saga.listSagaHistory,
   retrySaga: saga.retrySaga,
   cancelSaga: saga.cancelSaga,
+  bulkSagas: bulk.bulkSagas,
+  listSagaBulks: bulk.listSagaBulks,
+  getSagaBulk: bulk.getSagaBulk,
+  stopSagaBulk: bulk.stopSagaBulk,
+  bulkDeliveries: bulk.bulkDeliveries,
+  listDeliveryBulks: bulk.listDeliveryBulks,
+  getDeliveryBulk: bulk.getDeliveryBulk,
+  stopDeliveryBulk: bulk.stopDeliveryBulk,
   explainOrder: why.explainOrder,
   listDeadLetters: deadLetter.listDeadLetters,
   replayDeadLetter: deadLetter.replayDeadLetter,

@@ -1,0 +1,162 @@
+import { type BulkAnswer, type BulkOperation, COUNTED_AT_MOST, SAMPLE } from "@shop/contracts/http/bulk";
+import { toPage } from "@shop/contracts/http/page";
+import {
+  advanceBulk,
+  type BulkOutcome,
+  type BulkRow,
+  claimBulk,
+  findBulk,
+  insertBulk,
+  listBulks,
+  type Selection,
+  stopBulk,
+} from "@shop/database/bulk-operations";
+import type { Transaction } from "@shop/database/connect";
+import { isLockTimeout } from "@shop/database/errors";
+import type { ReadDatabase } from "@shop/database/reader";
+import { inTransaction } from "@shop/database/transaction";
+import type { ServiceContext } from "./context.ts";
+
+/** What bulk operations of a service are about. */
+export interface BulkTarget {
+  /** How many a selection means, counted up to `atMost`. */
+  count(db: ReadDatabase, selection: Selection, atMost: number): Promise<number>;
+  /** The next ids of a selection, in ascending order, behind `afterId`. */
+  next(db: ReadDatabase, selection: Selection, afterId: string | null, limit: number): Promise<readonly string[]>;
+  /** What these are, in a few words each, for the sample of a dry run. */
+  describe(db: ReadDatabase, ids: readonly string[]): Promise<BulkAnswer["sample"]>;
+  /**
+   * Does it to these, in a transaction that also notes how far the operation is: so each is done once, whatever happens. What is done already is
+   * `DONE`, too. Rows that others have locked are waited for, or with `skipLocked` come to `LOCKED`.
+   * @returns what came of each, in the order of `ids`
+   */
+  apply(
+    tx: Transaction,
+    ids: readonly string[],
+    act: { readonly action: string; readonly by: string; readonly skipLocked: boolean },
+  ): Promise<readonly BulkOutcome[]>;
+}
+
+/** As many rows as a transaction takes: short enough that messages for the same rows hardly wait. */
+const CHUNK = 100;
+/** How soon a replica notices an operation that it did not begin, or goes on with one after a failure, in milliseconds. */
+const INTERVAL_MS = 1_000;
+
+/** Carries out the bulk operations of a service, one at a time, each at its own rate. Any number of replicas may do so. Runs until `signal` is aborted. */
+export async function runBulkOperations(
+  context: ServiceContext,
+  signal: AbortSignal,
+  target: BulkTarget,
+): Promise<void> {
+  const { clock, logger, wakeRelay } = context;
+  let skipLocked = false;
+  while (!signal.aborted) {
+    const began = clock.elapsed();
+    const now = new Date(clock.now());
+    let row: BulkRow | undefined;
+    let tried = 0;
+    try {
+      [row, tried] = await inTransaction(context.db, (tx) => advanceOne(tx, target, now, skipLocked));
+      skipLocked = false;
+    } catch (error) {
+      skipLocked = isLockTimeout(error);
+      logger.warn("BULK_FAILED", "a bulk operation could not go on; retrying", { error });
+    }
+    if (row === undefined) await clock.sleep(INTERVAL_MS, signal);
+    else if (tried === 0)
+      logger.info("BULK_DONE", "a bulk operation is done", { ...factsOf(row), outcomes: row.outcomes });
+    else {
+      wakeRelay();
+      await clock.sleep(Math.max(1, (tried / row.ratePerSecond) * 1_000 - (clock.elapsed() - began) + 1), signal);
+    }
+  }
+}
+
+const factsOf = ({ id, action, requestedBy, total }: BulkRow) => ({ bulkId: id, action, by: requestedBy, total });
+
+/** @returns the operation as it was, and how many rows were tried: none when it has come to its end */
+async function advanceOne(
+  tx: Transaction,
+  target: BulkTarget,
+  now: Date,
+  skipLocked: boolean,
+): Promise<[BulkRow | undefined, number]> {
+  const row = await claimBulk(tx, now);
+  if (row === undefined) return [undefined, 0];
+  const { selection, position, ratePerSecond, action, requestedBy: by } = row;
+  const ids = await target.next(tx, selection, position, Math.min(CHUNK, ratePerSecond));
+  const outcomes = ids.length === 0 ? [] : await target.apply(tx, ids, { action, by, skipLocked });
+  await advanceBulk(tx, row, outcomes, now);
+  return [row, ids.length];
+}
+
+/** What a bulk call asks for. */
+export interface BulkRequest extends Omit<Selection, "beforeId"> {
+  readonly action: string;
+  readonly dryRun: boolean;
+  readonly ratePerSecond: number;
+  readonly by: string;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** The ids of a selection in the one order in which an operation goes through them. */
+const inOrder = (ids: readonly string[]) => [...new Set(ids.map((id) => id.toLowerCase()))].toSorted();
+
+/** Counts what is meant and shows some of it, or begins an operation, which `runBulkOperations` carries out. */
+export async function beginBulk(
+  { db, clock, ids, logger, read }: ServiceContext,
+  target: BulkTarget,
+  request: BulkRequest,
+  signal: AbortSignal,
+): Promise<BulkAnswer> {
+  const { action, dryRun, ratePerSecond, by, filter } = request;
+  const selection: Selection = {
+    ...(request.ids === undefined ? { filter } : { ids: inOrder(request.ids) }),
+    beforeId: ids(),
+  };
+  const reading = read(signal);
+  const total = await target.count(reading, selection, COUNTED_AT_MOST);
+  if (dryRun) {
+    const first = await target.next(reading, selection, null, SAMPLE);
+    return { dryRun, total, sample: [...(await target.describe(reading, first))], operation: null };
+  }
+  const id = ids();
+  const bulk = { id, action, selection, total, ratePerSecond, requestedBy: by };
+  const row = await inTransaction(db, (tx) =>
+    insertBulk(tx, { ...bulk, idempotencyKey: request.idempotencyKey ?? id }, new Date(clock.now())),
+  );
+  if (row?.id === id) logger.info("BULK_STARTED", "a bulk operation has started", factsOf(row));
+  return { dryRun, total, sample: [], operation: row === undefined ? null : toBulk(row) };
+}
+
+export async function bulkPage(
+  { read }: ServiceContext,
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  signal: AbortSignal,
+) {
+  const rows = await listBulks(read(signal), { afterId: cursor, limit: limit + 1 });
+  return toPage(rows.map(toBulk), limit);
+}
+
+export async function bulkById({ read }: ServiceContext, id: string, signal: AbortSignal) {
+  const row = await findBulk(read(signal), id);
+  return row && toBulk(row);
+}
+
+/** Stops an operation: what it has done stays, and nothing more is done. */
+export async function stopBulkById({ db, clock, logger }: ServiceContext, id: string, by: string) {
+  const row = await stopBulk(db, id, new Date(clock.now()));
+  if (row !== undefined)
+    logger.info("BULK_STOPPED", "a bulk operation was stopped", { ...factsOf(row), stoppedBy: by });
+  return row && toBulk(row);
+}
+
+function toBulk(row: BulkRow): BulkOperation {
+  const { id, action, status, total, done, outcomes, refusals, ratePerSecond, requestedBy: by } = row;
+  return {
+    ...{ id, action, status, total, done, outcomes, refusals, ratePerSecond, by },
+    startedAt: row.startedAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+  };
+}
