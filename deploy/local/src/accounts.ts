@@ -59,7 +59,7 @@ export interface Accounts {
 }
 
 /** What breaks a rule: that of the balance of a product's stock, or that every order ends, in agreement among the services. */
-export interface Finding {
+export interface AccountMismatch {
   readonly about: "stock" | "order" | "outbox";
   /** The order that breaks it, when it is one. */
   readonly orderId?: string;
@@ -112,9 +112,9 @@ async function read(on: Connections): Promise<Accounts> {
 }
 
 /** What in these accounts contradicts itself; nothing when the books balance. */
-export function judgeAccounts(accounts: Accounts): readonly Finding[] {
+export function judgeAccounts(accounts: Accounts): readonly AccountMismatch[] {
   const { orders, reservations, products, deliveries, sagas, created, unsent } = accounts;
-  const findings: Finding[] = [];
+  const findings: AccountMismatch[] = [];
   const ordered = stockHeld(accounts);
   for (const { id, name, stock, broughtIn } of products) {
     const held = ordered.get(id) ?? 0;
@@ -135,7 +135,7 @@ export function judgeAccounts(accounts: Accounts): readonly Finding[] {
   for (const order of orders) {
     const { id } = order;
     const wrong = judge(order, taken.get(id), deliveryOf.get(id), sagaOf.get(id), createdOf.get(id) ?? 0);
-    findings.push(...wrong.map((text): Finding => ({ about: "order", orderId: id, text })));
+    findings.push(...wrong.map((text): AccountMismatch => ({ about: "order", orderId: id, text })));
   }
   const known = new Set(orders.map(({ id }) => id));
   for (const id of new Set([...taken.keys(), ...deliveryOf.keys(), ...sagaOf.keys(), ...createdOf.keys()])) {

@@ -1,5 +1,5 @@
 /** Where a call is, what it takes, whether it is answered with events, and whether it takes an idempotency key or the version that it is to change. */
-export interface Route {
+export interface EndpointRoute {
   readonly method: string;
   readonly path: string;
   readonly takes: "nothing" | "body" | "query";
@@ -287,4 +287,4 @@ export const routes = {
   },
   listAuditEntries: { method: "GET", path: "/api/audit", takes: "query", stream: false, key: false, version: false },
   getHealth: { method: "GET", path: "/api/health", takes: "nothing", stream: false, key: false, version: false },
-} as const satisfies Readonly<Record<string, Route>>;
+} as const satisfies Readonly<Record<string, EndpointRoute>>;

@@ -3,7 +3,7 @@ import { type Authentication, nobody } from "./authentication.ts";
 import { bearerSession, type TokenStore } from "./bearer-session.ts";
 import type { CallName, Calls, VersionedCallOptions, WatchOptions } from "./calls.ts";
 import { followEvents } from "./follow-events.ts";
-import { type Route, routes } from "./routes.ts";
+import { type EndpointRoute, routes } from "./routes.ts";
 import { type AnswerListener, createTransport, type Fetch, type Transport } from "./transport.ts";
 
 export interface ShopOptions {
@@ -62,7 +62,7 @@ export function connectShop(options: ConnectOptions): Shop {
 type Given = readonly unknown[];
 
 /** One call as a function: `(id?, body or query?, options?)`, as far as it takes them. */
-function callOf({ method, path, takes, stream, key, version }: Route, send: Transport, clock: Clock) {
+function callOf({ method, path, takes, stream, key, version }: EndpointRoute, send: Transport, clock: Clock) {
   const hasId = path.includes("{id}");
   const pathFor = (given: Given) => (hasId ? path.replace("{id}", encodeURIComponent(String(given[0]))) : path);
   const behindId = hasId ? 1 : 0;

@@ -18,7 +18,7 @@ export interface PlainRequest {
 }
 
 /** An answer with a status below 300. */
-export interface Answer {
+export interface TransportAnswer {
   readonly status: number;
   /** The whole body; empty for a stream, whose `pieces` come one by one. */
   readonly text: string;
@@ -46,7 +46,7 @@ export interface TransportOptions {
 }
 
 /** Makes requests. */
-export type Transport = (request: PlainRequest) => Promise<Answer>;
+export type Transport = (request: PlainRequest) => Promise<TransportAnswer>;
 
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
 /** A caller who is to wait for longer than this decides by themselves. */
@@ -60,7 +60,10 @@ const LONGEST_WAIT_MS = 15_000;
 export function createTransport(options: TransportOptions): Transport {
   const { baseUrl, clock, authentication, attempts, onAnswer } = options;
 
-  async function once(request: PlainRequest, who: Awaited<ReturnType<Authentication["prepare"]>>): Promise<Answer> {
+  async function once(
+    request: PlainRequest,
+    who: Awaited<ReturnType<Authentication["prepare"]>>,
+  ): Promise<TransportAnswer> {
     const { method, path, headers, body, signal, stream } = request;
     const startedAt = clock.now();
     const tooLate = new AbortController();
@@ -91,7 +94,7 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   /** One attempt, and another one with fresh tokens when the first ones had ended. */
-  async function authenticated(request: PlainRequest): Promise<Answer> {
+  async function authenticated(request: PlainRequest): Promise<TransportAnswer> {
     const who = await authentication.prepare();
     try {
       return await once(request, who);

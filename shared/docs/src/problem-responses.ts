@@ -1,7 +1,7 @@
 import type { Endpoint } from "@shop/contracts/http/define";
 import { type MembersOf, problemMembers } from "@shop/contracts/http/problem-members";
 import { Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
-import { PROBLEM_JSON, problemBody, type Refused } from "@shop/http/answer";
+import { PROBLEM_JSON, type ProblemAnswer, problemBody } from "@shop/http/answer";
 import { exampleOf } from "./example.ts";
 import { ETAG, REQUEST_ID } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
@@ -146,7 +146,7 @@ function headersOf(status: number): Json {
 
 function example(code: ProblemCode, detail: string): Problem {
   const errors = [{ path: "items.0.quantity", message: "must be from 1 to 1000" }];
-  const refused: Refused = {
+  const refused: ProblemAnswer = {
     kind: "problem",
     code,
     detail,

@@ -2,7 +2,7 @@ import type { Clock } from "@shop/runtime/clock";
 import { type EventLoopLag, watchEventLoopLag } from "@shop/runtime/event-loop-lag";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { problem, type Refused } from "./answer.ts";
+import { problem, type ProblemAnswer } from "./answer.ts";
 
 /** How many calls wait for their answers at once in a process that passes calls on; what comes beyond them is to be refused at once. */
 export interface Admission {
@@ -99,7 +99,7 @@ export function createAdmission({ clock, most, eventLoopLag }: AdmissionOptions)
 export interface AdmissionControl {
   hasRoom(): boolean;
   /** Counts and logs a call that there is no room for. @returns its 503 */
-  refuse(): Refused;
+  refuse(): ProblemAnswer;
   /** A call begins to wait. @returns what is to be called once when it has been answered, or has not */
   enter(): () => void;
   /** How late this process is, in milliseconds. */

@@ -16,7 +16,7 @@ export interface Done<Body> {
 }
 
 /** The call cannot be granted; the code says which status that is. */
-export interface Refused {
+export interface ProblemAnswer {
   readonly kind: "problem";
   readonly code: ProblemCode;
   /** A sentence for a person, about this occurrence. */
@@ -36,7 +36,7 @@ export interface NotModified {
 }
 
 /** What the handler of an endpoint returns. */
-export type Answer<Body> = Done<Body> | NotModified | Refused;
+export type Answer<Body> = Done<Body> | NotModified | ProblemAnswer;
 
 /**
  * The answer when all went well.
@@ -54,7 +54,7 @@ export function notModified(headers: Readonly<Record<"etag", string>> & Readonly
   return { kind: "notModified", headers };
 }
 
-type Extras<Code extends ProblemCode> = Pick<Refused, "errors" | "retryAfterSeconds" | "headers"> &
+type Extras<Code extends ProblemCode> = Pick<ProblemAnswer, "errors" | "retryAfterSeconds" | "headers"> &
   (Code extends CodeWithMembers ? { readonly members: MembersOf<Code> } : { readonly members?: never });
 
 /** The answer when the call cannot be granted, such as `problem("ORDER_ENDED", "The order is COMPLETE.")`. A code that has members of its own needs them. */
@@ -62,7 +62,7 @@ export function problem<Code extends ProblemCode>(
   code: Code,
   detail: string,
   ...[extras]: Code extends CodeWithMembers ? [extras: Extras<Code>] : [extras?: Extras<Code>]
-): Refused {
+): ProblemAnswer {
   return { kind: "problem", code, detail, ...extras };
 }
 
@@ -80,7 +80,7 @@ const LONGEST_TEXT = 200;
  * The RFC 9457 body of a refusal. `instance` is the path that was called. It names at most the first `MAX_FIELD_ERRORS` errors and counts the others,
  * so that a small request does not lead to a large answer.
  */
-export function problemBody(refused: Refused, instance: string, requestId: string): Problem {
+export function problemBody(refused: ProblemAnswer, instance: string, requestId: string): Problem {
   const { code, detail, errors, members = {} } = refused;
   const { status, title } = problemCodes[code];
   const body = { type: problemType(code), title, status, detail, instance, code, requestId, ...members };
@@ -100,7 +100,7 @@ function shortened(text: string): string {
 /** A refusal as the response that goes out. */
 export function problemResponse(
   c: ShopContext,
-  refused: Refused,
+  refused: ProblemAnswer,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const requestId = requestIdOf(c);

@@ -6,7 +6,7 @@ import { eventually } from "@shop/testing/eventually";
 import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
-import { done, problem, type Refused } from "./answer.ts";
+import { done, problem, type ProblemAnswer } from "./answer.ts";
 import { events, type EventsAnswer, type NoMoreEvents, noMoreEvents } from "./event-stream.ts";
 import { createStreamPermits } from "./stream-permits.ts";
 import { ManualClock } from "@shop/testing/clock";
@@ -504,7 +504,7 @@ describe("a stream of events", () => {
   let endsAtMs: number;
   let verified: () => Awaited<ReturnType<TokenVerifier["verify"]>>;
   let handled: number;
-  let answer: () => Promise<EventsAnswer<string> | NoMoreEvents | Refused>;
+  let answer: () => Promise<EventsAnswer<string> | NoMoreEvents | ProblemAnswer>;
   const open = () => metrics.read("event_streams");
   const watch = (id = FIRST, method = "GET") => app.request(`/items/${id}/events`, { method, headers: asCustomer });
 

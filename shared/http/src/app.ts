@@ -8,7 +8,7 @@ import { errorText } from "@shop/runtime/errors";
 import { isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { type Answer, problem, problemResponse, type Refused } from "./answer.ts";
+import { type Answer, problem, type ProblemAnswer, problemResponse } from "./answer.ts";
 import { createAuthentication, unauthenticated } from "./authentication.ts";
 import { createBodyMemoryBudget } from "./body-memory-budget.ts";
 import { BODY_WITHIN_MS, readJsonBody, SlowBodyError } from "./body.ts";
@@ -80,7 +80,7 @@ export interface HttpApp {
     endpoint: EventStreamEndpoint<Event>,
     handler: (
       call: EndpointCall<undefined, undefined>,
-    ) => Returned<EventsAnswer<z.input<Event>> | NoMoreEvents | Refused>,
+    ) => Returned<EventsAnswer<z.input<Event>> | NoMoreEvents | ProblemAnswer>,
   ): void;
   /** Answers with what `handler` returns, after the checks that need no body: 404 and 405, 401, 429, 403. */
   raw(route: RawRoute, handler: (call: RequestCall) => Returned<Response>): void;
@@ -263,7 +263,7 @@ export function createApp(options: AppOptions): HttpApp {
     endpoint: EventStreamEndpoint<Event>,
     handler: (
       call: EndpointCall<undefined, undefined>,
-    ) => Returned<EventsAnswer<z.input<Event>> | NoMoreEvents | Refused>,
+    ) => Returned<EventsAnswer<z.input<Event>> | NoMoreEvents | ProblemAnswer>,
   ): void {
     const streams = (permits ??= createStreamPermits({ limits: defaultStreamLimits, metrics }));
     const ownerOf = ({ principal, id }: EndpointCall<undefined, undefined>) => ({

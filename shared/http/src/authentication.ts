@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { Endpoint } from "@shop/contracts/http/define";
 import { ExplainedError } from "@shop/runtime/errors";
-import { problem, problemResponse, type Refused } from "./answer.ts";
+import { problem, type ProblemAnswer, problemResponse } from "./answer.ts";
 import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { ShopContext } from "./request-id.ts";
@@ -17,7 +17,7 @@ interface AuthenticationOptions {
 }
 
 /** The 401 of a call whose token is missing or not good. */
-export const unauthenticated: Refused = problem(
+export const unauthenticated: ProblemAnswer = problem(
   "UNAUTHENTICATED",
   "This call needs a valid access token: Authorization: Bearer …",
 );

@@ -1,4 +1,4 @@
-import { problem, problemResponse, type Refused } from "./answer.ts";
+import { problem, type ProblemAnswer, problemResponse } from "./answer.ts";
 import type { ShopContext } from "./request-id.ts";
 
 /** The largest body that is read, in bytes. */
@@ -123,7 +123,7 @@ async function dropRest(reader: ReturnType<typeof readerOf>): Promise<void> {
   await reader.cancel();
 }
 
-function refuseMediaType(headers: Headers): Refused | undefined {
+function refuseMediaType(headers: Headers): ProblemAnswer | undefined {
   if (headers.get("content-encoding") !== null) {
     return problem("UNSUPPORTED_MEDIA_TYPE", "A body must come without a Content-Encoding.");
   }

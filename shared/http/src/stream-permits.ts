@@ -1,5 +1,5 @@
 import type { Metrics } from "@shop/runtime/metrics";
-import { problem, type Refused } from "./answer.ts";
+import { problem, type ProblemAnswer } from "./answer.ts";
 
 /** How many event streams may be open at once. Each process counts those that go through itself. */
 export interface StreamLimits {
@@ -32,9 +32,9 @@ export interface StreamPermits {
    * Why one more stream cannot be opened; undefined when it can be.
    * @param owner undefined where a process does not know who calls: then only the limit of the process counts
    */
-  refusalOf(owner: StreamOwner | undefined): Refused | undefined;
+  refusalOf(owner: StreamOwner | undefined): ProblemAnswer | undefined;
   /** A permit for one more stream, or why there is none. */
-  acquire(owner: StreamOwner | undefined): StreamPermit | Refused;
+  acquire(owner: StreamOwner | undefined): StreamPermit | ProblemAnswer;
 }
 
 interface StreamPermitsOptions {
@@ -66,7 +66,7 @@ export function createStreamPermits({ limits, metrics }: StreamPermitsOptions): 
   const keysOf = (owner: StreamOwner | undefined) =>
     owner === undefined ? [] : [owner.userId, `${owner.userId} ${owner.thing}`];
 
-  function refusalOf(owner: StreamOwner | undefined): Refused | undefined {
+  function refusalOf(owner: StreamOwner | undefined): ProblemAnswer | undefined {
     const [userKey = "", thingKey = ""] = keysOf(owner);
     if (countOf(thingKey) >= perThing) {
       refused.inc({ limit: "thing" });

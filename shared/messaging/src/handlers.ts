@@ -7,7 +7,7 @@ import type { Outgoing } from "./outgoing.ts";
 /**
  * Applies messages in one transaction and gives the messages that follow from them. Each message reaches it once:
  * the inbox has been written in `tx` already. It may run again, in another transaction, when this one is rolled back.
- * @throws Refused for a message that can never be applied
+ * @throws MessageRefused for a message that can never be applied
  */
 export type Handler<Data = unknown> = (
   tx: Transaction,
@@ -32,11 +32,11 @@ export const keysOf = (messages: readonly Received[]): readonly string[] => [
 ];
 
 /** A message that is well formed but can never be applied, such as a command for an order that does not exist: a dead letter. */
-export class Refused extends ExplainedError {
-  override readonly name = "Refused";
+export class MessageRefused extends ExplainedError {
+  override readonly name = "MessageRefused";
 }
 
-export interface Route {
+export interface HandlerEntry {
   readonly types: readonly string[];
   readonly handle: Handler;
 }
@@ -45,13 +45,13 @@ export interface Route {
 export function on<Definition extends MessageDefinition>(
   definition: Definition,
   handle: Handler<DataOf<Definition>>,
-): Route {
+): HandlerEntry {
   // The only place where the type of the data is asserted: `decode` has parsed it with this very definition.
   return { types: [definition.type], handle: handle as Handler };
 }
 
 /** Binds one handler to several messages, for what is done the same way for all of them. */
-export function onAny(definitions: readonly MessageDefinition[], handle: Handler): Route {
+export function onAny(definitions: readonly MessageDefinition[], handle: Handler): HandlerEntry {
   return { types: definitions.map(({ type }) => type), handle };
 }
 
@@ -59,7 +59,7 @@ export function onAny(definitions: readonly MessageDefinition[], handle: Handler
  * Handlers by message type. A batch is cut into groups for one handler in which every key stands at most once,
  * and a key's messages keep their order over the groups: so a handler may treat its messages as a set.
  */
-export function byType(...routes: readonly Route[]): MessageHandlers {
+export function byType(...routes: readonly HandlerEntry[]): MessageHandlers {
   const routeOf = new Map(routes.flatMap((route) => route.types.map((type) => [type, route] as const)));
   return {
     types: new Set(routeOf.keys()),
@@ -95,11 +95,11 @@ export function combineHandlers(...all: readonly MessageHandlers[]): MessageHand
 }
 
 interface Group {
-  readonly route: Route;
+  readonly route: HandlerEntry;
   readonly members: Received[];
 }
 
-function groups(messages: readonly Received[], routeOf: ReadonlyMap<string, Route>): readonly Group[] {
+function groups(messages: readonly Received[], routeOf: ReadonlyMap<string, HandlerEntry>): readonly Group[] {
   const result: Group[] = [];
   const nextGroupOfKey = new Map<string, number>();
   for (const message of messages) {

@@ -12,7 +12,7 @@ import { sql } from "drizzle-orm";
 import type { BrokerRecord } from "./broker.ts";
 import { type DeadLetters, KeyReleased } from "./dead-letters.ts";
 import { decode, type Received, type Undecodable } from "./decode.ts";
-import { type MessageHandlers, Refused } from "./handlers.ts";
+import { type MessageHandlers, MessageRefused } from "./handlers.ts";
 import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -238,7 +238,7 @@ export function createInbox({
           await applyHalves();
           return;
         }
-        if (error instanceof Refused || failures >= ATTEMPTS) {
+        if (error instanceof MessageRefused || failures >= ATTEMPTS) {
           await deadLetter(only, error, deferral, signal);
           return;
         }
@@ -256,7 +256,7 @@ export function createInbox({
   }
 
   async function deadLetter({ id, type, record }: Received, error: unknown, deferral: Deferral, signal: AbortSignal) {
-    const cause = error instanceof Refused ? "REFUSED" : "HANDLER_FAILED";
+    const cause = error instanceof MessageRefused ? "REFUSED" : "HANDLER_FAILED";
     const detail = errorTextWithStack(error);
     await addDeadLetter({ cause, detail, messageId: id, type, record }, deferral, signal);
   }

@@ -10,7 +10,7 @@ import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { systemClock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { Broker } from "./broker.ts";
-import { Refused } from "./handlers.ts";
+import { MessageRefused } from "./handlers.ts";
 import { createOutbox } from "./outbox.ts";
 import { outgoing } from "./outgoing.ts";
 import { effects, effectsByKey } from "./testing/node.ts";
@@ -236,7 +236,7 @@ describe("the inbox", () => {
   test("a message that can never be applied is a dead letter, and behind one that fails its key waits; all others are applied, in order", async () => {
     const node = await start({
       onMessage: (number, name) => {
-        if (number === 13 && name === key(1)) throw new Refused("unlucky");
+        if (number === 13 && name === key(1)) throw new MessageRefused("unlucky");
         if (number === 17 && name === key(2)) throw new TypeError("a bug");
       },
     });

@@ -11,7 +11,7 @@ import { sql } from "drizzle-orm";
 import type { BrokerRecord } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { decode } from "./decode.ts";
-import { byType, on, Refused } from "./handlers.ts";
+import { byType, MessageRefused, on } from "./handlers.ts";
 import { watchBlockedKeys } from "./blocked-keys-watch.ts";
 import { createInbox } from "./inbox.ts";
 import { createOutbox } from "./outbox.ts";
@@ -130,7 +130,7 @@ test("a message that stands in a batch twice is applied once, at its first place
 });
 
 test("behind a message that is refused, or cannot be read, nothing waits", async () => {
-  faults.set(2, new Refused("not for me"));
+  faults.set(2, new MessageRefused("not for me"));
   await deliver(
     recordOf(held, 1),
     recordOf(held, 2),
@@ -182,7 +182,7 @@ test("a replay that the database does not take now has not been: it is told so, 
 
 test("what turns out to be refused is waited for no longer", async () => {
   await holdKey();
-  faults.set(2, new Refused("never"));
+  faults.set(2, new MessageRefused("never"));
   const [first = ""] = await deadLetterIds();
   expect(await parts().replay.one(first, { dryRun: false })).toMatchObject({ outcome: "REFUSED", released: 2 });
   expect(await applied(held)).toEqual([1, 3, 4]);
@@ -284,7 +284,7 @@ test("messages that come while their key is being released are applied after it,
 
 test("a replay of many takes each key in order and counts what came of it; a dry run leaves everything as it was", async () => {
   await holdKey();
-  faults.set(20, new Refused("never"));
+  faults.set(20, new MessageRefused("never"));
   await deliver(recordOf(other, 20));
   faults.delete(2);
   const { replay } = parts();

@@ -16,7 +16,7 @@ import {
   SETTLED,
 } from "./dead-letter-list.ts";
 import { decode, type Received } from "./decode.ts";
-import { type MessageHandlers, Refused } from "./handlers.ts";
+import { type MessageHandlers, MessageRefused } from "./handlers.ts";
 import { lockKeys, nextRetryAt } from "./blocked-keys.ts";
 import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
@@ -126,7 +126,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
       return { outcome: await inSavepoint(tx, (inner) => apply(inner, message)), detail: null };
     } catch (error) {
       if (isTransient(error) && !isStatementTimeout(error)) throw error;
-      const outcome = error instanceof Refused ? "REFUSED" : "FAILED";
+      const outcome = error instanceof MessageRefused ? "REFUSED" : "FAILED";
       return { outcome, detail: printable(errorText(error)) };
     }
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
-import { byType, on, Refused } from "@shop/messaging/handlers";
+import { byType, MessageRefused, on } from "@shop/messaging/handlers";
 import { outgoing } from "@shop/messaging/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
@@ -73,7 +73,7 @@ async function refusedMessage() {
   const key = uuidV7();
   const data = { orderId: key, items: [{ productId: key, quantity: 1 }] };
   const record = recordOf(outgoing(DecreaseProductCommand, key, data, undefined), service.clock);
-  fault = new Refused("not today");
+  fault = new MessageRefused("not today");
   await service.receiveRecords([record]);
   fault = undefined;
   const [deadLetter] = (await list()).items;

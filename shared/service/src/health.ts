@@ -1,8 +1,8 @@
 import {
   COUNTED_AT_MOST,
-  type Finding,
   getHealth,
   type Health,
+  type HealthFinding,
   type HealthStatus,
   type MessagingHealth,
   type ProcessHealth,
@@ -18,7 +18,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import { withTimeout } from "./with-timeout.ts";
 
 /** What a service watches for, and the gauge that shows how much of it there is. */
-export type Findings = Readonly<Partial<Record<Finding, string>>>;
+export type HealthFindings = Readonly<Partial<Record<HealthFinding, string>>>;
 
 interface HealthSources {
   readonly service: ProcessName;
@@ -26,7 +26,7 @@ interface HealthSources {
   readonly clock: Clock;
   readonly ready: () => Promise<Readiness>;
   readonly messaging?: Pick<Messaging, "backlog" | "lag">;
-  readonly findings?: Findings;
+  readonly findings?: HealthFindings;
   readonly metrics?: Pick<Metrics, "read">;
 }
 
@@ -45,7 +45,7 @@ export async function ownHealth(sources: HealthSources): Promise<ProcessHealth> 
     status: looked.every(({ ok }) => ok) ? "UP" : "IMPAIRED",
     findings: Object.entries(findings).flatMap(([finding, gauge]) => {
       const count = metrics?.read(gauge);
-      return count === undefined ? [] : [{ finding: finding as Finding, count }];
+      return count === undefined ? [] : [{ finding: finding as HealthFinding, count }];
     }),
   };
 }

@@ -18,7 +18,7 @@ import type { Metrics } from "@shop/runtime/metrics";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { explainOrderRoute, knowsNothing, type KnowsOrder } from "./explain-order-route.ts";
-import { type Findings, healthRoute } from "./health.ts";
+import { type HealthFindings, healthRoute } from "./health.ts";
 import { withTimeout } from "./with-timeout.ts";
 import { ownDatabase } from "./own-database.ts";
 
@@ -45,7 +45,7 @@ export interface Participant {
   readonly knows?: KnowsOrder;
   readonly readiness?: ReadinessCheck;
   /** What it watches for beside its readiness, by the gauge that its background work shows. */
-  readonly findings?: Findings;
+  readonly findings?: HealthFindings;
   /** Stores what a demonstration needs; idempotent. */
   readonly seedDemoData?: (context: ServiceContext) => Promise<void>;
 }
@@ -86,7 +86,7 @@ export interface RunningParticipant {
 export function createParticipant(participant: Participant, dependencies: ParticipantDependencies): RunningParticipant {
   const { name, migrations, topics, background = [], readiness, findings: own = {} } = participant;
   const { knows = knowsNothing } = participant;
-  const findings: Findings = {
+  const findings: HealthFindings = {
     ...own,
     DEFERRED_MESSAGES: "messages_deferred",
     UNREADABLE_PARTITIONS: "consumer_unreadable_partitions",

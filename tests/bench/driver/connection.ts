@@ -1,6 +1,6 @@
 import type { Socket } from "bun";
 
-export interface Answer {
+export interface DriverAnswer {
   readonly status: number;
   readonly body: string;
 }
@@ -17,7 +17,7 @@ export class Connection {
   #socket: Socket | undefined;
   #unsent: Uint8Array | undefined;
   #received = "";
-  #waiting: PromiseWithResolvers<Answer> | undefined;
+  #waiting: PromiseWithResolvers<DriverAnswer> | undefined;
   /** What the answer that is being received is still short of: bytes, or the last chunk. */
   #bodyStart = -1;
   #bodyLength: number | "chunked" = 0;
@@ -45,8 +45,8 @@ export class Connection {
   }
 
   /** @throws Error when the connection ends before the answer has come */
-  send(request: Uint8Array): Promise<Answer> {
-    const waiting = Promise.withResolvers<Answer>();
+  send(request: Uint8Array): Promise<DriverAnswer> {
+    const waiting = Promise.withResolvers<DriverAnswer>();
     this.#waiting = waiting;
     this.#unsent = request;
     this.#write();

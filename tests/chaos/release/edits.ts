@@ -97,12 +97,12 @@ export const orderSagaV2 = defineSaga<OrderSnapshot>({
     to: `const packing: CompensatableStep<OrderSnapshot> = {
   name: "PACK_PRODUCT",
   send: command(PackProductCommand, ({ orderId }) => ({ orderId })),
-  replies: [when(ProductPacked, done)],
+  replies: [when(ProductPacked, succeeded)],
   retryPolicy: replyPolicy,
   compensation: {
     name: "UNPACK_PRODUCT",
     send: command(UnpackProductCommand, ({ orderId }) => ({ orderId })),
-    replies: [when(ProductUnpacked, done)],
+    replies: [when(ProductUnpacked, succeeded)],
     retryPolicy: replyPolicy,
   },
 };

@@ -1,8 +1,8 @@
-import type { Route } from "@shop/client/routes";
+import type { EndpointRoute } from "@shop/client/routes";
 import { allEndpoints } from "@shop/contracts/http/endpoints";
 
 /** What the client has to know of each call, from the contract. */
-export function currentRoutes(): Readonly<Record<string, Route>> {
+export function currentRoutes(): Readonly<Record<string, EndpointRoute>> {
   return Object.fromEntries(
     allEndpoints.map(({ name, method, path, body, query, headers, success }) => {
       const takes = body === undefined ? (query === undefined ? "nothing" : "query") : "body";
@@ -17,10 +17,10 @@ export function currentRoutes(): Readonly<Record<string, Route>> {
 }
 
 /** The module that holds them as plain data, so that a page which uses the client does not load the schemas as well. */
-export function routesModule(routes: Readonly<Record<string, Route>> = currentRoutes()): string {
+export function routesModule(routes: Readonly<Record<string, EndpointRoute>> = currentRoutes()): string {
   const rows = Object.entries(routes).map(([name, route]) => `  ${name}: ${JSON.stringify(route)},`);
   return `/** Where a call is, what it takes, whether it is answered with events, and whether it takes an idempotency key or the version that it is to change. */
-export interface Route {
+export interface EndpointRoute {
   readonly method: string;
   readonly path: string;
   readonly takes: "nothing" | "body" | "query";
@@ -32,6 +32,6 @@ export interface Route {
 /** Generated from the contract: \`bun run generate:client\`. A test compares it. */
 export const routes = {
 ${rows.join("\n")}
-} as const satisfies Readonly<Record<string, Route>>;
+} as const satisfies Readonly<Record<string, EndpointRoute>>;
 `;
 }

@@ -1,7 +1,7 @@
 import { DeliveryCancelled, DeliveryCompleted } from "@shop/contracts/messages/delivery";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import { ProductDecreased } from "@shop/contracts/messages/product";
-import { done, type SagaDefinition, when } from "@shop/orchestrator-service/saga/definition";
+import { type SagaDefinition, succeeded, when } from "@shop/orchestrator-service/saga/definition";
 import { orderSaga } from "@shop/orchestrator-service/sagas/order.saga";
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { playOrder } from "./engine.ts";
@@ -36,7 +36,7 @@ const BROKEN: readonly (readonly [string, SagaDefinition<OrderSnapshot>, RegExp]
           ...createDelivery,
           compensation: {
             ...createDelivery.compensation,
-            replies: [when(DeliveryCancelled, done), when(DeliveryCompleted, done)],
+            replies: [when(DeliveryCancelled, succeeded), when(DeliveryCompleted, succeeded)],
           },
         },
       ],
@@ -46,7 +46,7 @@ const BROKEN: readonly (readonly [string, SagaDefinition<OrderSnapshot>, RegExp]
   ["takes no stock", { ...orderSaga, compensatable: [createDelivery] }, /do not agree|come to rest/],
   [
     "takes a refusal for a success",
-    { ...orderSaga, compensatable: [{ ...takeStock, replies: [when(ProductDecreased, done)] }, createDelivery] },
+    { ...orderSaga, compensatable: [{ ...takeStock, replies: [when(ProductDecreased, succeeded)] }, createDelivery] },
     /do not agree/,
   ],
   [

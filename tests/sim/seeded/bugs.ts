@@ -106,9 +106,9 @@ export const BUGS: readonly Bug[] = [
     found: "if (isTransient(error) && !takesTooLong) {",
     replaced: "if (isTransient(error) && attempt > 1_000 && !takesTooLong) {",
     also: [
-      ["if (error instanceof Refused || failures >= ATTEMPTS) {", "if (attempt >= 1) {"],
+      ["if (error instanceof MessageRefused || failures >= ATTEMPTS) {", "if (attempt >= 1) {"],
       // What failed for another reason than a refusal succeeds on a later retry.
-      ['error instanceof Refused ? "REFUSED" : "HANDLER_FAILED"', '"REFUSED"'],
+      ['error instanceof MessageRefused ? "REFUSED" : "HANDLER_FAILED"', '"REFUSED"'],
     ],
     faults: ["databases away", "broken connections"],
     rules: ["I7"],

@@ -38,7 +38,7 @@ interface Body {
   readonly items: readonly Delivery[];
   readonly nextCursor: string | null;
 }
-export interface Answer {
+export interface DeliveryAnswer {
   readonly status: number;
   readonly body: Body;
 }
@@ -48,7 +48,7 @@ export const asRider2: Caller = ["rider", rider2];
 export const asAdmin: Caller = ["admin", admin];
 export const asCustomer: Caller = ["customer", customer];
 
-export type Call = (caller: Caller, method: string, path: string, body?: unknown) => Promise<Answer>;
+export type Call = (caller: Caller, method: string, path: string, body?: unknown) => Promise<DeliveryAnswer>;
 
 /** Two replicas of the delivery service on a database of their own, for the tests of one file. */
 export interface DeliveriesUnderTest {
@@ -117,13 +117,13 @@ function callOf(service: ParticipantUnderTest): Call {
 }
 
 /** Expects a call to be granted, and gives the delivery that it answered with. */
-export async function granted(answer: Promise<Answer>): Promise<Delivery> {
+export async function granted(answer: Promise<DeliveryAnswer>): Promise<Delivery> {
   const { status, body } = await answer;
   expect(status).toBe(200);
   return Delivery.parse(body);
 }
 
-export async function expectRefusal(answer: Promise<Answer>, status: number, code: string): Promise<void> {
+export async function expectRefusal(answer: Promise<DeliveryAnswer>, status: number, code: string): Promise<void> {
   const { status: given, body } = await answer;
   expect([given, body.code]).toEqual([status, code]);
 }

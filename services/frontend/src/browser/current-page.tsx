@@ -21,7 +21,7 @@ import { ShopPage } from "./customer/shop.tsx";
 import { Link } from "./parts/link.tsx";
 import { Empty, ErrorNotice, Skeleton } from "./parts/states.tsx";
 import { RiderPage } from "./rider/rider.tsx";
-import { navigate, pathTo, type Route } from "./router.ts";
+import { navigate, type PageRoute, pathTo } from "./router.ts";
 
 /** Who a page is for; undefined: for anyone. */
 const FOR: Readonly<Partial<Record<PageName, Role | "every role">>> = {
@@ -41,7 +41,7 @@ const FOR: Readonly<Partial<Record<PageName, Role | "every role">>> = {
 };
 
 interface CurrentPageProps {
-  readonly route: Route | undefined;
+  readonly route: PageRoute | undefined;
   /** Why it could not be found out so far who is logged in. */
   readonly doubt: unknown;
 }
@@ -86,7 +86,7 @@ export function CurrentPage({ route, doubt }: CurrentPageProps) {
   return isElsewhere ? null : <PageOf route={route} />;
 }
 
-function PageOf({ route: { page, id } }: { readonly route: Route }) {
+function PageOf({ route: { page, id } }: { readonly route: PageRoute }) {
   switch (page) {
     case "shop":
       return <ShopPage />;

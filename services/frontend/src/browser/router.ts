@@ -1,14 +1,14 @@
-import { pagePaths, type PageName } from "../pages/paths.ts";
+import { type PageName, pagePaths } from "../pages/paths.ts";
 
 /** Which page an address means. */
-export interface Route {
+export interface PageRoute {
   readonly page: PageName;
   /** The `{id}` of the address; empty where it has none. */
   readonly id: string;
 }
 
 /** The page of a path; undefined when there is none. */
-export function routeOf(path: string): Route | undefined {
+export function routeOf(path: string): PageRoute | undefined {
   for (const [page, pattern] of Object.entries(pagePaths) as [PageName, string][]) {
     const [prefix = "", rest] = pattern.split("{id}");
     if (rest === undefined ? path === pattern : path.startsWith(prefix) && /^[^/]+$/.test(path.slice(prefix.length))) {

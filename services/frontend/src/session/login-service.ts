@@ -1,6 +1,6 @@
 import { Problem } from "@shop/contracts/http/problem";
 import * as calls from "@shop/contracts/http/user";
-import { problem, type Refused } from "@shop/http/answer";
+import { problem, type ProblemAnswer } from "@shop/http/answer";
 import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
 import type { UpstreamPool } from "@shop/http/upstream/pool";
@@ -11,8 +11,8 @@ type Opened = { readonly kind: "opened"; readonly session: BrowserSession };
 
 /** What the frontend asks of the user service, through the gateway, for browsers. Each throws an UnavailableError when there is no answer. */
 export interface LoginService {
-  logIn(call: RequestCall, credentials: { username: string; password: string }): Promise<Opened | Refused>;
-  refresh(call: RequestCall, refreshToken: string): Promise<Opened | Refused>;
+  logIn(call: RequestCall, credentials: { username: string; password: string }): Promise<Opened | ProblemAnswer>;
+  refresh(call: RequestCall, refreshToken: string): Promise<Opened | ProblemAnswer>;
   logOut(call: RequestCall, refreshToken: string): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ export function createLoginService({ gateway, timeoutMs, clock }: LoginServiceOp
     }
   }
 
-  async function open(answer: Promise<Awaited<ReturnType<typeof post>>>): Promise<Opened | Refused> {
+  async function open(answer: Promise<Awaited<ReturnType<typeof post>>>): Promise<Opened | ProblemAnswer> {
     const { status, headers, body } = await answer;
     if (status === 200) {
       const { accessToken, refreshToken, expiresIn } = calls.TokenPair.parse(body);

@@ -2,7 +2,7 @@ import { allEndpoints } from "@shop/contracts/http/endpoints";
 import { defineEndpoint } from "@shop/contracts/http/define";
 import { login } from "@shop/contracts/http/user";
 import type { AdmissionControl } from "@shop/http/admission";
-import { done, problem, problemResponse, type Refused } from "@shop/http/answer";
+import { done, problem, type ProblemAnswer, problemResponse } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
 import type { RequestCall } from "@shop/http/call";
 import { UnavailableError } from "@shop/http/errors";
@@ -79,7 +79,7 @@ export function createSessions({ cookies, logins, admission, clock, logger }: Se
   });
 
   /** What `work` gives, or the refusal when there is no room for one more call that waits. */
-  async function admitted<Value>(work: () => Promise<Value>): Promise<Value | Refused> {
+  async function admitted<Value>(work: () => Promise<Value>): Promise<Value | ProblemAnswer> {
     if (!admission.hasRoom()) return admission.refuse();
     const answered = admission.enter();
     return work().finally(answered);

@@ -125,7 +125,7 @@ export function cancelRequest<Definition extends MessageDefinition>(
   return { definition, reason: reason as (data: unknown) => CancelReason };
 }
 
-export const done = (): Outcome => ({ kind: "done" });
+export const succeeded = (): Outcome => ({ kind: "done" });
 export const tooLate = (): Outcome => ({ kind: "tooLate" });
 export const cancelled = (reason: CancelReason): Outcome => ({ kind: "cancelled", reason });
 export const refused = (reason: CancelReason): Outcome => ({ kind: "refused", reason });

@@ -1,6 +1,6 @@
 import { inTransaction } from "@shop/database/transaction";
 import type { Received } from "@shop/messaging/decode";
-import { keysOf, type MessageHandlers, Refused } from "@shop/messaging/handlers";
+import { keysOf, type MessageHandlers, MessageRefused } from "@shop/messaging/handlers";
 import type { ServiceContext } from "@shop/service/context";
 import { sagaMetricsOf } from "./metrics.ts";
 import { type RunContext, SagaBatch } from "./saga-batch.ts";
@@ -26,12 +26,14 @@ export function sagaHandlers(context: RunContext, versions: SagaVersions = order
 
 /**
  * The order that a message is about. PostgreSQL takes a UUID in any spelling, but a saga is found by the one in which it is stored.
- * @throws Refused when key and data name different orders, or not to the letter
+ * @throws MessageRefused when key and data name different orders, or not to the letter
  */
 function orderIdOf({ key, data, type }: Received): string {
   const named = typeof data === "object" && data !== null && "orderId" in data ? data.orderId : undefined;
   if (named !== key || key !== key.toLowerCase())
-    throw new Refused(`a ${type} is about another order than its key, or its key is not written in small letters`);
+    throw new MessageRefused(
+      `a ${type} is about another order than its key, or its key is not written in small letters`,
+    );
   return key;
 }
 

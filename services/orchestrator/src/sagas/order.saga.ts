@@ -30,9 +30,9 @@ import {
   command,
   commandWithReason,
   defineSaga,
-  done,
   refused,
   type RetryPolicy,
+  succeeded,
   tooLate,
   when,
 } from "../saga/definition.ts";
@@ -61,13 +61,15 @@ export const orderSaga = defineSaga<OrderSnapshot>({
       name: "DECREASE_PRODUCT",
       send: command(DecreaseProductCommand, ({ orderId, items }) => ({ orderId, items })),
       replies: [
-        when(ProductDecreased, (stock) => (stock.result === "SUCCESS" ? done() : refused(cancelReason(stock.reason)))),
+        when(ProductDecreased, (stock) =>
+          stock.result === "SUCCESS" ? succeeded() : refused(cancelReason(stock.reason)),
+        ),
       ],
       retryPolicy: replyPolicy,
       compensation: {
         name: "INCREASE_PRODUCT",
         send: command(IncreaseProductCommand, ({ orderId }) => ({ orderId })),
-        replies: [when(ProductIncreased, done)],
+        replies: [when(ProductIncreased, succeeded)],
         retryPolicy: replyPolicy,
       },
     },
@@ -78,7 +80,7 @@ export const orderSaga = defineSaga<OrderSnapshot>({
         customerId,
         deliveryAddress,
       })),
-      replies: [when(DeliveryCreated, done)],
+      replies: [when(DeliveryCreated, succeeded)],
       retryPolicy: replyPolicy,
       compensation: {
         name: "CANCEL_DELIVERY",
@@ -88,8 +90,8 @@ export const orderSaga = defineSaga<OrderSnapshot>({
           deliveryAddress,
         })),
         replies: [
-          when(DeliveryCancelled, (delivery) => (delivery.result === "SUCCESS" ? done() : tooLate())),
-          when(DeliveryFailed, done),
+          when(DeliveryCancelled, (delivery) => (delivery.result === "SUCCESS" ? succeeded() : tooLate())),
+          when(DeliveryFailed, succeeded),
           when(DeliveryCompleted, tooLate),
         ],
         retryPolicy: replyPolicy,
@@ -104,7 +106,7 @@ export const orderSaga = defineSaga<OrderSnapshot>({
       customerId,
       deliveryAddress,
     })),
-    replies: [when(DeliveryCompleted, done), when(DeliveryFailed, () => refused("DELIVERY_FAILED"))],
+    replies: [when(DeliveryCompleted, succeeded), when(DeliveryFailed, () => refused("DELIVERY_FAILED"))],
     retryPolicy: riderPolicy,
   },
 
@@ -112,7 +114,7 @@ export const orderSaga = defineSaga<OrderSnapshot>({
     {
       name: "COMPLETE_ORDER",
       send: command(CompleteOrderCommand, ({ orderId }) => ({ orderId })),
-      replies: [when(OrderCompleted, done)],
+      replies: [when(OrderCompleted, succeeded)],
       retryPolicy: replyPolicy,
     },
   ],

@@ -3,7 +3,7 @@ import type { CancelReason } from "@shop/contracts/primitives";
 import type { Transaction } from "@shop/database/connect";
 import { jsonValue, statement, uuidsValue } from "@shop/database/statement";
 import { alongside } from "@shop/database/transaction";
-import { Refused } from "@shop/messaging/handlers";
+import { MessageRefused } from "@shop/messaging/handlers";
 import { sql } from "drizzle-orm";
 import { changesWith } from "../db/orders.ts";
 
@@ -29,7 +29,7 @@ const endRows = statement<never, "status" | "endings" | "ids" | "now">(
 /**
  * Ends orders, all as COMPLETE or all as CANCELLED. One that has ended this way before stays as it is. The transaction goes on while they are written.
  * @returns the reason that each cancelled order has, by its id
- * @throws Refused when an order is unknown or has ended the other way, which no saga asks for
+ * @throws MessageRefused when an order is unknown or has ended the other way, which no saga asks for
  */
 export async function endOrders(
   tx: Transaction,
@@ -43,10 +43,10 @@ export async function endOrders(
   const reasons = new Map<string, CancelReason | null>();
   for (const ending of endings) {
     const row = known.get(ending.orderId);
-    if (row === undefined) throw new Refused(`order ${ending.orderId} does not exist`);
+    if (row === undefined) throw new MessageRefused(`order ${ending.orderId} does not exist`);
     if (row.status === "PENDING") open.push(ending);
     else if (row.status !== status)
-      throw new Refused(`order ${ending.orderId} is ${row.status} and cannot become ${status}`);
+      throw new MessageRefused(`order ${ending.orderId} is ${row.status} and cannot become ${status}`);
     reasons.set(ending.orderId, row.status === "PENDING" ? ending.reason : row.cancel_reason);
   }
   if (open.length > 0) {

@@ -45,13 +45,13 @@ export const MessagingHealth = z.object({
 });
 export type MessagingHealth = z.infer<typeof MessagingHealth>;
 
-export const Finding = z
+export const HealthFinding = z
   .enum(["STUCK_SAGAS", "DRIFTING_ORDERS", "DRIFTING_PRODUCTS", "DEFERRED_MESSAGES", "UNREADABLE_PARTITIONS"])
   .meta({
     description:
       "STUCK_SAGAS: sagas that wait for an operator. DRIFTING_ORDERS: orders on which the services do not agree. DRIFTING_PRODUCTS: products whose stock is not explained by their books. DEFERRED_MESSAGES: messages that wait for a row which another session has locked. UNREADABLE_PARTITIONS: partitions of Kafka that stand still because their next batch cannot be unpacked.",
   });
-export type Finding = z.infer<typeof Finding>;
+export type HealthFinding = z.infer<typeof HealthFinding>;
 
 const AnsweringProcess = z.object({
   service: z.enum(processes),
@@ -66,7 +66,7 @@ const AnsweringProcess = z.object({
   messaging: MessagingHealth.nullable().meta({
     description: "Null for a process without messages, and while its database does not answer",
   }),
-  findings: z.array(z.object({ finding: Finding, count: z.int() })).meta({
+  findings: z.array(z.object({ finding: HealthFinding, count: z.int() })).meta({
     description: "What it watches for besides, as it was found last; 0 is well. Empty until it has looked",
   }),
 });

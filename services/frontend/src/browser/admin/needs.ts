@@ -1,4 +1,4 @@
-import type { Finding, Health } from "@shop/contracts/http/health";
+import type { Health, HealthFinding } from "@shop/contracts/http/health";
 
 /** What in the shop waits for an operator, by its number. */
 export interface Needs {
@@ -13,7 +13,7 @@ export interface Needs {
 
 export function needsOf({ services }: Pick<Health, "services">): Needs {
   const answering = services.filter((process) => process.status !== "DOWN");
-  const found = (wanted: Finding) =>
+  const found = (wanted: HealthFinding) =>
     answering
       .flatMap(({ findings }) => findings)
       .filter(({ finding }) => finding === wanted)

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { PageName } from "../../pages/paths.ts";
 import { accountPath, homeOf } from "../addresses.ts";
 import { type Theme, useApp } from "../app-state.ts";
-import { navigate, pathTo, type Route } from "../router.ts";
+import { navigate, type PageRoute, pathTo } from "../router.ts";
 import { Icon } from "./icon.tsx";
 import { Jar } from "./jar.tsx";
 import { Link } from "./link.tsx";
@@ -17,7 +17,7 @@ const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "light", light: "da
 const OF_ACCOUNT: readonly PageName[] = ["signIn", "signUp", "setPassword"];
 
 interface FrameProps {
-  readonly route: Route | undefined;
+  readonly route: PageRoute | undefined;
   readonly mainRef: RefObject<HTMLElement | null>;
   readonly announcement: string;
   readonly children: ComponentChildren;
