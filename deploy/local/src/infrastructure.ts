@@ -11,6 +11,8 @@ import { SetupError } from "./setup-error.ts";
 export interface InfrastructureOptions {
   /** Read for `NAME_DATABASE_URL`, `KAFKA_BROKERS`, `INFRA`, and what Java and Maven need. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What the setting for Kafka is called where the person sets it; `KAFKA_BROKERS` by default. */
+  readonly kafkaSetting?: string;
   /** One database each, unless its `NAME_DATABASE_URL` is given. */
   readonly databases: readonly string[];
   /** Whether PostgreSQL waits for the disk; true by default. */
@@ -46,7 +48,7 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
   const given = new Map(databases.flatMap((name) => entryOf(name, environment[`${name.toUpperCase()}_DATABASE_URL`])));
   const wanted = databases.filter((name) => !given.has(name));
   const givenBrokers = environment["KAFKA_BROKERS"] || undefined;
-  if (givenBrokers !== undefined) await requireReachable(givenBrokers);
+  if (givenBrokers !== undefined) await requireReachable(givenBrokers, options.kafkaSetting);
 
   const folder = await dataFolder();
   const [postgres, kafka] = await Promise.allSettled([

@@ -17,6 +17,9 @@ test("an address that is none is refused by the name of its setting, before anyt
   await expect(requireReachable("nowhere")).rejects.toThrow(
     'KAFKA_BROKERS=nowhere is wrong: "nowhere" is no host:port, such as kafka:9092',
   );
+  await expect(requireReachable("nowhere", "TEST_KAFKA_BROKERS")).rejects.toThrow(
+    "TEST_KAFKA_BROKERS=nowhere is wrong",
+  );
 });
 
 test("one broker that can be reached is enough", async () => {

@@ -1,34 +1,33 @@
 import { connect } from "node:net";
 import { once } from "node:events";
-import { ConfigError, hostsAndPorts, loadConfig } from "@shop/runtime/config";
+import { hostsAndPorts } from "@shop/runtime/config";
 import { SetupError } from "./setup-error.ts";
 
 /** A broker on another continent accepts a connection within a second. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Whether some broker that KAFKA_BROKERS names accepts connections. Whether it is Kafka, and lets the services in, they find out themselves.
- * @param given the setting
- * @throws SetupError naming the setting when it is wrong, or when no broker can be reached
+ * Whether some broker that a setting names accepts connections. Whether it is Kafka, and lets the services in, they find out themselves.
+ * @param given what the setting says
+ * @param setting its name, for the error
+ * @throws SetupError when it is wrong, or when no broker can be reached
  */
-export async function requireReachable(given: string): Promise<void> {
-  const brokers = parse(given);
+export async function requireReachable(given: string, setting = "KAFKA_BROKERS"): Promise<void> {
+  const brokers = parse(given, setting);
   const objections = await Promise.all(brokers.map(async (broker) => ({ broker, why: await whyUnreachable(broker) })));
   if (objections.some(({ why }) => why === undefined)) return;
   const named = objections.map(({ broker, why }) => `${broker} (${why})`).join(", ");
   throw new SetupError(
-    `Kafka cannot be reached at KAFKA_BROKERS=${given}: ${named}. Start it, correct KAFKA_BROKERS, or leave it unset to have a broker started here.`,
+    `Kafka cannot be reached at ${setting}=${given}: ${named}. Start it, correct ${setting}, or leave it unset to have a broker started here.`,
   );
 }
 
-function parse(given: string): readonly string[] {
-  try {
-    return loadConfig({ KAFKA_BROKERS: hostsAndPorts }, { KAFKA_BROKERS: given }).KAFKA_BROKERS;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const why = /KAFKA_BROKERS is wrong: (?<why>.*)/.exec(error.message)?.groups?.["why"];
-    throw new SetupError(`KAFKA_BROKERS=${given} is wrong: ${why}.`, { cause: error });
-  }
+function parse(given: string, setting: string): readonly string[] {
+  const result = hostsAndPorts.safeParse(given);
+  if (result.success) return result.data;
+  throw new SetupError(
+    `${setting}=${given} is wrong: ${result.error.issues.map(({ message }) => message).join(", ")}.`,
+  );
 }
 
 async function whyUnreachable(broker: string): Promise<string | undefined> {

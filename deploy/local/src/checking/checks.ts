@@ -174,6 +174,7 @@ export function createChecks({ root, environment, say, files: wanted }: ChecksOp
         CHECK_DATABASE_URL: givenPostgres,
         KAFKA_BROKERS: environment["TEST_KAFKA_BROKERS"],
       },
+      kafkaSetting: "TEST_KAFKA_BROKERS",
       databases: ["check"],
       fsync: false,
       progress: say,
