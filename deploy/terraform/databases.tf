@@ -37,7 +37,7 @@ resource "aws_db_parameter_group" "postgres" {
   }
 }
 
-# RDS would make them itself, and keep what is in them for ever.
+# RDS would make them itself, and keep what is in them indefinitely.
 resource "aws_cloudwatch_log_group" "database" {
   for_each          = local.services
   name              = "/aws/rds/instance/${var.name}-${each.key}/postgresql"

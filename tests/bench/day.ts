@@ -84,7 +84,7 @@ async function age(system: System): Promise<void> {
 }
 
 async function run(system: System): Promise<void> {
-  // A program that goes on for so long meets a 503 now and then, and asks again.
+  // A program that continues for so long meets a 503 now and then, and asks again.
   const as = (name: string) => eventually(() => enter(system.frontendUrl, name, undefined, { attempts: 8 }));
   const customers = [await as("customer"), await as("customer2")] as const;
   const rider = await as("rider");

@@ -39,7 +39,7 @@ async function openTabs(): Promise<{ readonly tabs: readonly Tab[]; readonly vis
       const page = await visitor.context.newPage();
       await page.goto(path);
       await page.locator(content).first().waitFor();
-      // A document that was loaded anew would not have it.
+      // A document that was loaded again would not have it.
       await page.evaluate("globalThis.isTheSame = true");
       tabs.push({ page, content, name: `${person}${path.replace(/[0-9a-f-]{36}/, "one").replaceAll("/", "-")}` });
     }

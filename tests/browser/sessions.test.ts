@@ -35,7 +35,7 @@ test("many requests at once with an ended access token, through two frontends, g
   expect(tokens.size).toBe(1);
   expect([...tokens]).not.toEqual([refreshTokenOf(cookie)]);
 
-  // The session lives on with the new token, and the old one is worth nothing: it ends the session for whoever brings it.
+  // The session lives on with the new token, and the old one is worth nothing: it ends the session for anyone who brings it.
   const [value = ""] = renewed.map((match) => match?.groups?.["value"]);
   await context.addCookies([{ name: "session", value, url: shop.system.frontendUrl }]);
   await page.goto("/orders");

@@ -21,7 +21,7 @@ export interface Fault {
   readonly needs: Needs;
   /**
    * How long a full run is, in milliseconds, and how often the fault must have taken effect in it. A run of another length must have its part of
-   * the effects, and goes on for up to three times its length until it has.
+   * the effects, and continues for up to three times its length until it has.
    */
   readonly full: { readonly forMs: number; readonly effects: number };
   /** Whether it can be mixed with others in one run, each for a few seconds. */
@@ -59,11 +59,11 @@ export interface Turn {
   /** Sleeps, or until the turn is over. */
   wait(ms: number): Promise<void>;
   /**
-   * Writes down what was done.
+   * Records what was done.
    * @param effects how often it took effect: attempts that came to nothing do not count
    */
   did(what: string, effects?: number): void;
-  /** Writes down what broke a promise of the system that only this fault looks at. */
+  /** Records what broke a promise of the system that only this fault looks at. */
   broke(what: string): void;
   /** A record of the harness that must become a dead letter of each of its readers. */
   injected(place: { readonly topic: string; readonly partition: number; readonly offset: string }): void;

@@ -36,7 +36,7 @@ Ends with 0 when every rule held, with 1 when one was broken or a fault could no
 
 /**
  * @param today picks the seed when none is given
- * @throws Error with a sentence for whoever called
+ * @throws Error with a sentence for anyone who called
  */
 export function readOptions(argv: readonly string[], today: Date): Options {
   const { values } = parseArgs({

@@ -6,7 +6,7 @@ import type { Entry } from "./load/journal.ts";
 export interface Records {
   /** Every answer that a client was given. */
   readonly journal: Entry[];
-  /** Writes down what is done, with its time. */
+  /** Records what is done, with its time. */
   write(text: string): void;
   /** @param processes what the processes wrote */
   save(folder: string, processes: string): Promise<void>;

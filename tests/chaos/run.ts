@@ -11,7 +11,7 @@ export interface Result extends Verdict {
   readonly deeds: readonly string[];
 }
 
-/** Starts a system, lets clients use it while faults are injected, and judges what is left when it has come to rest. */
+/** Starts a system, lets clients use it while faults are injected, and judges what is left when it is idle. */
 export async function runPlan(plan: Plan, folder: string, note: (text: string) => void): Promise<Result> {
   const { journal, write, save } = createRecords();
   const failures: string[] = [];

@@ -8,7 +8,7 @@ const OFF_MS = 5_000;
 /** How many times its length a run goes on until its faults have taken effect often enough. */
 const GIVE_UP_FACTOR = 3;
 
-/** The faults of a plan: turns of its faults with calm between them, all of it drawn from the seed and written down. */
+/** The faults of a plan: turns of its faults with calm between them, all of it drawn from the seed and recorded. */
 export interface Script {
   readonly deeds: readonly string[];
   /** How often faults have taken effect. */

@@ -58,7 +58,7 @@ const CALM_BEFORE_MS = 2_000;
 const LAST_ORDERS = 5;
 const NONE: ReadonlySet<string> = new Set();
 
-/** Clients order, cancel and deliver while faults are injected; when all has come to rest, what is left is judged. */
+/** Clients order, cancel and deliver while faults are injected; when all is idle, what is left is judged. */
 export async function trial({
   url,
   depths,

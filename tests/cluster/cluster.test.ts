@@ -10,7 +10,7 @@ import { composedTrial } from "../support/composed-trial.ts";
 
 /** What it takes to notice that a broker or a replica is gone, … */
 const NOTICED_WITHIN_MS = 10_000;
-/** … and to go on, in the time that an order took before any fault, on this machine. */
+/** … and to continue, in the time that an order took before any fault, on this machine. */
 const GOES_ON_WITHIN_ORDERS = 10;
 const BROKERS = ["kafka", "kafka-2", "kafka-3"];
 const SERVICES = ["order", "product", "delivery", "orchestrator", "user", "gateway", "frontend"];

@@ -17,7 +17,7 @@ export function onContainers(seed: number, forMs: number): Run {
 const HABITS = { ordersPerSecond: 8, inFlight: 24 };
 
 /**
- * Composes a system of its own, lets clients use it while faults are injected into its containers, judges what is left when it has come to rest, and takes it
+ * Composes a system of its own, lets clients use it while faults are injected into its containers, judges what is left when it is idle, and takes it
  * down again, with its volumes.
  * @throws SetupError when there is no Docker engine
  */

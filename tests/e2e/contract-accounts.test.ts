@@ -5,7 +5,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { type Received, send, tokenOf } from "../support/requests.ts";
 import { startTestSystem, type TestSystem } from "../support/test-system.ts";
 
-/** Names, passwords, sessions, tokens and limits of calls, and what is answered while a service is away: by the contract's words. */
+/** Names, passwords, sessions, tokens and limits of calls, and what is answered while a service is unavailable: by the contract's words. */
 const PASSWORD = "a sentence nobody guesses";
 const RATE_PER_SECOND = 100;
 

@@ -23,7 +23,7 @@ afterAll(async () => {
   await kafka.stop();
 });
 
-/** A member of the group that writes down of which partitions it handles records. */
+/** A member of the group that records of which partitions it handles records. */
 function reader(broker: Broker, heard: number[]) {
   const handle = (records: readonly BrokerRecord[]) => {
     heard.push(...records.map(({ partition }) => partition));

@@ -203,7 +203,7 @@ describe("under load from all sides, while the keys of tokens are rotated", () =
         return stops.slice(begun).some((stop) => lateAtStop(stop, late).length > 0);
       };
       if (await restartAll()) for (let again = 0; again < STOPS_AGAIN; again += 1) await restartAll();
-      // Whoever was told to come elsewhere has done so, and every caller has been answered since.
+      // Anyone who was told to come elsewhere has done so, and every caller has been answered since.
       const restarted = load.called.length;
       const kinds = new Set(load.called.map(({ what }) => what));
       await eventually(() => {

@@ -21,7 +21,7 @@ const DOCKER = `#!/bin/sh
 [ -n "$ENGINE" ] || exit 1
 case $1 in image) [ -f "$IMAGES" ] ;; pull) exit 1 ;; *) exit 0 ;; esac
 `;
-/** Starts an engine first where there is none, whose process id it writes down as Docker's own does. */
+/** Starts an engine first where there is none, whose process id it records as Docker's own does. */
 const STANDINS = `#!/bin/sh
 if [ -n "$STARTS_ENGINE" ]; then setsid sleep 600 >/dev/null 2>&1 & echo $! >"$DOCKER_PID_FILE"; fi
 sleep "$BUILD_S" && touch "$IMAGES"

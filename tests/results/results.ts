@@ -7,7 +7,7 @@ const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What a result was measured on, and when. */
 const code = {
-  /** The day in UTC; of a result that was only written down, the day of that. */
+  /** The day in UTC; of a result that was only recorded, the day of that. */
   date: z.iso.date(),
   /** Abbreviated; null when it is not known. */
   commit: z.string().nullable(),
@@ -39,7 +39,7 @@ const simResult = z.strictObject({
   seeds: z.number(),
   /** Each seed that broke a rule. */
   broken: z.array(z.number()),
-  /** By how many seeds each rule was judged; not known of results that were only written down. */
+  /** By how many seeds each rule was judged; not known of results that were only recorded. */
   judged: z.record(z.string(), z.number()).optional(),
   note: z.string().optional(),
 });

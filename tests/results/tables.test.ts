@@ -25,9 +25,7 @@ test("each row carries its commit and day, also one that is not known", () => {
   const [changed] = chaosTable([{ ...run("5 killed", "kept", 1), changed: true }]).slice(2);
   expect(changed).toEndWith("| `0123abc` and changes, 2026-01-01 |");
   const old = { date: "2026-01-01", commit: null, writtenDownBy: "0123abc", command: "`x`", seeds: 1, broken: [9] };
-  expect(simTable([old]).at(-1)).toBe(
-    "| `x` | 1 | 9 | not recorded | unknown; written down by `0123abc`, 2026-01-01 |",
-  );
+  expect(simTable([old]).at(-1)).toBe("| `x` | 1 | 9 | not recorded | unknown; recorded by `0123abc`, 2026-01-01 |");
 });
 
 test("faults stand by their numbers, what has none comes last", () => {

@@ -34,9 +34,9 @@ const TABLES: readonly Table[] = [
 
 type Code = Pick<ChaosResult, "date" | "commit" | "changed" | "writtenDownBy">;
 
-/** Commit and day: of a result that was only written down, the commit that did so, which is later than what it was measured on. */
+/** Commit and day: of a result that was only recorded, the commit that did so, which is later than what it was measured on. */
 function codeCell({ date, commit, changed = false, writtenDownBy }: Code): string {
-  if (writtenDownBy !== undefined) return `unknown; written down by \`${writtenDownBy}\`, ${date}`;
+  if (writtenDownBy !== undefined) return `unknown; recorded by \`${writtenDownBy}\`, ${date}`;
   return `${commit === null ? "unknown" : `\`${commit}\``}${changed ? " and changes" : ""}, ${date}`;
 }
 

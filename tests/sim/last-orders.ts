@@ -10,7 +10,7 @@ const DECIDED_WITHIN_MS = 30_000;
 const MOST = 1_000;
 
 /**
- * When all has come to rest: orders for all that is left of each product but the first, which must have it, and then for one more, which must not.
+ * When all is idle: orders for all that is left of each product but the first, which must have it, and then for one more, which must not.
  * A limit that is one off shows nowhere else while clients order by chance.
  */
 export async function lastOrders(scheduler: Scheduler, { customers, productIds }: Actors): Promise<readonly Breach[]> {

@@ -41,7 +41,7 @@ Ends with 0 when every rule held under every seed, with 1 when one was broken, w
 
 /**
  * @param today gives the first seed when none is given
- * @throws Error with a sentence for whoever called
+ * @throws Error with a sentence for anyone who called
  */
 export function readOptions(argv: readonly string[], today: Date): Options {
   const { values } = parseArgs({

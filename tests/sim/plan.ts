@@ -22,7 +22,7 @@ export interface Plan {
   readonly withoutBackground: boolean;
   /** For how long faults are injected, in simulated milliseconds. */
   readonly faultsForMs: number;
-  /** How long it may take until all has come to rest after that, in simulated milliseconds. */
+  /** How long it may take until all is idle after that, in simulated milliseconds. */
   readonly quietWithinMs: number;
 }
 
@@ -69,7 +69,7 @@ export function planOf(seed: number, chosen?: readonly string[]): Plan {
     stepFaults: new Set(STEP_FAULTS.filter((name) => faults.has(name))),
     intensity: between(0.5, 3),
     worldFaults: WORLD_FAULTS.filter(({ name }) => faults.has(name)),
-    // A message that has failed is tried again after five seconds, and is to fail then, too.
+    // A message that has failed is retried after five seconds, and is to fail then, too.
     faultsForMs: between(5_000, 10_000) + (faults.has("failing handlers") ? MORE_FAULTS_MS : 0),
     quietWithinMs: QUIET_WITHIN_MS,
   };

@@ -26,10 +26,10 @@ const ORDERABLE_WITHIN_MS = 30_000;
 const REPLAY_PAUSE_MS = 2_000;
 /** Several times as long as an order service looks away from watched orders at most, in simulated milliseconds. */
 const TOLD_WITHIN_MS = 10_000;
-/** Longer than any service is away, in simulated milliseconds. */
+/** Longer than any service is unavailable, in simulated milliseconds. */
 const POISON_FOUND_WITHIN_MS = 20 * 60_000;
 
-/** Plays a whole system by a plan, waits until it has come to rest, and judges what is left of it. */
+/** Plays a whole system by a plan, waits until it is idle, and judges what is left of it. */
 export async function simulate(stores: Stores, plan: Plan): Promise<Verdict> {
   await stores.reset();
   const world = new World(stores, plan);

@@ -4,7 +4,7 @@ import { simulate } from "./simulate.ts";
 import type { Asked, Told } from "./workers.ts";
 import { Stores } from "./world.ts";
 
-/** Plays the seeds that it is asked for by whoever started it, one after the other, and ends with that process or when it is let go. */
+/** Plays the seeds that it is asked for by anyone who started it, one after the other, and ends with that process or when it is let go. */
 const stores = Stores.open();
 
 async function play({ seed, faults }: Asked): Promise<Told> {

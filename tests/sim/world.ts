@@ -24,7 +24,7 @@ import { RatedFaultInjector, type StepFault } from "./fault-rates.ts";
 
 const PARTICIPANTS: readonly Participant[] = [orderService, productService, deliveryService, orchestratorService];
 
-/** The least that a wait takes while a service is away for minutes, in simulated milliseconds. */
+/** The least that a wait takes while a service is unavailable for minutes, in simulated milliseconds. */
 const LEAST_SLEEP_MS = 30_000;
 /** In simulated time, which does not depend on the machine. */
 const DRAINED_WITHIN_MS = 30_000;
@@ -157,7 +157,7 @@ export class World {
     });
   }
 
-  /** Resolves when no service is away as a whole, and nothing sleeps any more as long as was meant for that time. */
+  /** Resolves when no service is unavailable as a whole, and nothing sleeps any more as long as was meant for that time. */
   async untilAllAreBack(): Promise<void> {
     if (this.away === undefined) return;
     await new Promise<void>((resolve) => this.#back.push(resolve));
@@ -196,7 +196,7 @@ export class World {
   async isUnderWay(): Promise<boolean> {
     // The databases are asked only when the broker has nothing more to bring.
     if (this.kafka.held > 0 || PARTICIPANTS.some(({ name, topics }) => this.kafka.lag(name, topics) > 0)) return true;
-    // A message that failed is tried again as long after as it has failed: within seconds, unless clocks or long absences say otherwise.
+    // A message that failed is retried as long after as it has failed: within seconds, unless clocks or long absences say otherwise.
     const mustBeSettled = !this.mayTimeOut;
     const waiting = await this.scheduler.look(() =>
       Promise.all(

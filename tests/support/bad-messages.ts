@@ -14,7 +14,7 @@ export async function publish(shop: TestSystem, topic: Topic, messages: readonly
 
 /**
  * Takes a table of the product service away while `work` runs: whatever it has to handle meanwhile fails in a way that does not pass by itself.
- * What has failed is then left to an operator, and not tried again by itself.
+ * What has failed is then left to an operator, and not retried by itself.
  */
 export async function withoutReservations(shop: TestSystem, work: () => Promise<void>): Promise<void> {
   const sql = postgres(shop.system.databaseUrls.get("product") ?? "", { max: 1, onnotice: () => undefined });

@@ -1,6 +1,6 @@
 import type { Role } from "@shop/contracts/http/define";
 
-/** One call of the contract's table, written down from the table and not from the code. */
+/** One call of the contract's table, recorded from the table and not from the code. */
 export interface Call {
   readonly method: string;
   readonly path: string;

@@ -55,7 +55,7 @@ const root = `${import.meta.dir}/../..`;
 
 /**
  * `COMPOSE_OVERRIDE` names a further compose file, for a host whose builds need settings of their own; `COMPOSE_TEST_PROJECT` is what the project's
- * name ends with, so that whoever runs the test can clean up behind it.
+ * name ends with, so that anyone who runs the test can clean up behind it.
  */
 export function composeProject({ name, port, files = [] }: ProjectOptions): ComposeProject {
   const override = process.env["COMPOSE_OVERRIDE"];

@@ -23,7 +23,7 @@ export interface Books {
 }
 
 /**
- * Compares the databases of a system that has come to rest: stock against orders, deliveries and sagas. It only reads.
+ * Compares the databases of a system that is idle: stock against orders, deliveries and sagas. It only reads.
  * While messages are still on their way it finds what they would have settled; ask again until nothing changes.
  * @param databaseUrls by service
  */

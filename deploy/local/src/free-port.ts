@@ -2,8 +2,8 @@ import { createServer } from "node:net";
 import { SetupError } from "./setup-error.ts";
 
 /**
- * Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on macOS): while a killed server is away, a client
- * that tries again and again to reach a port in that range can be given the very same port, and ends up connected to itself.
+ * Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on macOS): while a killed server is unavailable, a client
+ * that retries and again to reach a port in that range can be given the very same port, and ends up connected to itself.
  */
 const FIRST_PORT = 15_000;
 const LAST_PORT = 31_999;

@@ -108,7 +108,7 @@ export async function startGuarded({
     signal,
     async stop(name, withinMs) {
       signal(name);
-      // One that was paused hears nothing else until it goes on.
+      // One that was paused hears nothing else until it continues.
       if (name !== "SIGKILL") signal("SIGCONT");
       const timer = setTimeout(() => signal("SIGKILL"), withinMs);
       const exit = await exited;

@@ -24,7 +24,7 @@ const SUPPORTED = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64"];
  */
 export async function findPostgresBinaries(runAs: Identity | undefined, copyTo: string): Promise<PostgresBinaries> {
   const installed = installedFolder();
-  // The modes may have been lost on the way; whoever installed the packages may set them again.
+  // The modes may have been lost on the way; anyone who installed the packages may set them again.
   if ((await whyNotRunnable(installed, undefined)) !== undefined) await makeExecutable(installed);
   const broken = await whyNotRunnable(installed, undefined);
   if (broken !== undefined) {

@@ -8,7 +8,7 @@ import { findPostgresBinaries, reachableFolder, unprivilegedUser } from "./postg
 import { explainFailure, isDiskFull } from "./setup-error.ts";
 
 export interface PostgresOptions {
-  /** A folder that does not exist yet, in one that exists. It is left behind by `stop`: whoever owns the folder around it removes that. */
+  /** A folder that does not exist yet, in one that exists. It is left behind by `stop`: anyone who owns the folder around it removes that. */
   readonly dataDir: string;
   /** A free one by default. */
   readonly port?: number;

@@ -46,7 +46,7 @@ export interface Restarts {
 export interface Supervisor {
   /**
    * Starts these at the same time and waits until all are ready.
-   * @throws SetupError with the last lines of the first one that ends or is not ready in time; the others go on until `stopAll`
+   * @throws SetupError with the last lines of the first one that ends or is not ready in time; the others continue until `stopAll`
    */
   start(specs: readonly ProcessSpec[]): Promise<void>;
   /** The process ids by name, of those that run. */

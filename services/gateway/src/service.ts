@@ -71,8 +71,8 @@ export function createGateway({
   }
 
   /**
-   * Ready as soon as it listens. It holds nothing of its own: what is away, the user service's keys among it, is a 503
-   * for the calls that need it, while the others go on. Waiting for services here would take all calls down with one of
+   * Ready as soon as it listens. It holds nothing of its own: what is unavailable, the user service's keys among it, is a 503
+   * for the calls that need it, while the others continue. Waiting for services here would take all calls down with one of
    * them, and at a cold start each would wait for another.
    */
   const ready = async () => ({ ready: true, checks: { process: "ok" } });

@@ -107,7 +107,7 @@ test("a retry asks the current step at once, its attempts begin anew, and the hi
   const saga = Saga.parse(body);
   expect(saga).toMatchObject({ status: "RUNNING", step: "DECREASE_PRODUCT", attempts: 1 });
   expect(saga.deadline).toBe(new Date(service.clock.now() + 10 * MINUTE).toISOString());
-  expect(saga.history.at(-1)).toMatchObject({ message: null, detail: `asked again at once, by admin ${admin}` });
+  expect(saga.history.at(-1)).toMatchObject({ message: null, detail: `retried at once, by admin ${admin}` });
   expect(await sentAbout(order)).toEqual([DecreaseProductCommand.type]);
 });
 

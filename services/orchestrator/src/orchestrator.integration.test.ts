@@ -248,7 +248,7 @@ test("a saga whose row is broken is stuck and holds up neither the messages nor 
   expect(new Set(told.map(({ orderId }) => orderId))).toEqual(new Set([emptied.orderId, misplaced.orderId]));
   expect(told.every(({ remedy }) => remedy !== undefined)).toBe(true);
 
-  // Repaired, it goes on by itself.
+  // Repaired, it continues by itself.
   await db.execute(sql`update saga set data = ${JSON.stringify(emptied)}::jsonb where order_id = ${emptied.orderId}`);
   await wakeAfter(60_000);
   expect((await service.takeSent()).some(({ key }) => key === emptied.orderId)).toBe(true);

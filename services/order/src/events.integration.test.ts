@@ -24,7 +24,7 @@ interface Watched {
   /** What has come so far: `id type progress saga-status saga-step`. */
   readonly lines: readonly string[];
   readonly comments: () => number;
-  /** Waits until so many events have come, while the clock of the service goes on. */
+  /** Waits until so many events have come, while the clock of the service continues. */
   has(count: number): Promise<void>;
   ended(): Promise<void>;
   leave(): Promise<void>;
@@ -90,7 +90,7 @@ test("a watcher is told the state, then every change in its order, and the strea
   await watched.has(1);
   await service.receive(stockTaken(id));
   await watched.has(2);
-  // The saga asks again when an answer is late, and then there are two: the second tells nothing new.
+  // The saga retries when an answer is late, and then there are two: the second tells nothing new.
   for (let answer = 0; answer < 2; answer += 1) await service.receive(delivery(id));
   await service.receive(complete(id));
   await watched.ended();

@@ -673,7 +673,7 @@ describe("keys", () => {
 
 describe("demo data", () => {
   test("are stored however long a password takes on a slow machine", async () => {
-    // Time passes with every look at the clock: whoever stands in line has waited too long.
+    // Time passes with every look at the clock: anyone who stands in line has waited too long.
     clock = { ...clock, now: () => timers.now() + (skippedMs += 700) };
     await startService({ seedDemoData: true });
     expect(await sql`select username from users`).toHaveLength(5);

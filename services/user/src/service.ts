@@ -32,7 +32,7 @@ interface UserServiceDependencies {
   /** Whether it migrates its database itself; otherwise it waits until someone else has. */
   readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
-  /** How long entries of the audit trail are kept; for ever by default. */
+  /** How long entries of the audit trail are kept; indefinitely by default. */
   readonly auditTrailDays?: number | undefined;
   readonly identity: Identity;
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import type { Authentication } from "./authentication.ts";
 import type { Calls } from "./calls.ts";
 import { isProblem } from "./problem-error.ts";
 
-/** The tokens of a session, to be kept over a restart. Whoever has them is the user: keep them as a password. */
+/** The tokens of a session, to be kept over a restart. Anyone who has them is the user: keep them as a password. */
 export interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string;

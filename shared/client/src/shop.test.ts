@@ -299,7 +299,7 @@ describe("events", () => {
     };
     const watching = collect();
     await clock.advance(1);
-    // Its token is refused from here on; so is the first attempt to go on.
+    // Its token is refused from here on; so is the first attempt to continue.
     answers = [(request, init) => otherwise(request, init), pair];
     expect(await settle(watching)).toEqual(["1 STATE", "2 COMPLETE"]);
     expect(

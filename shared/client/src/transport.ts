@@ -54,7 +54,7 @@ const LONGEST_WAIT_MS = 15_000;
 
 /**
  * Makes requests, and makes them again where that is safe: after a 429 always, since nothing was done; after a 503, or without an answer, when the method
- * is idempotent or the request carries an idempotency key. It waits as long as `Retry-After` says. A 401 is the authentication's to mend, once.
+ * is idempotent or the request carries an idempotency key. It waits as long as `Retry-After` says. A 401 is the authentication's to fix, once.
  * @returns a function that throws ProblemError or NoAnswerError
  */
 export function createTransport(options: TransportOptions): Transport {

@@ -143,7 +143,7 @@ export interface AuditTrailFindings {
   readonly brokenAt: number | undefined;
 }
 
-/** Computes the hashes of all entries anew and compares them with the stored ones. */
+/** Computes the hashes of all entries again and compares them with the stored ones. */
 export async function verifyAuditTrail(db: Pick<Database, "execute">): Promise<AuditTrailFindings> {
   const [found] = await db.execute<{
     entries: number;

@@ -27,7 +27,7 @@ export const bulkOperation = pgTable(
     done: integer("done").notNull().default(0),
     outcomes: jsonb("outcomes").$type<Readonly<Record<string, number>>>().notNull().default({}),
     refusals: jsonb("refusals").$type<BulkOperation["refusals"]>().notNull().default([]),
-    /** The last row that was tried: it goes on behind it. */
+    /** The last row that was tried: it continues behind it. */
     position: uuid("position"),
     ratePerSecond: integer("rate_per_second").notNull(),
     requestedBy: uuid("requested_by").notNull(),

@@ -73,7 +73,7 @@ export function connectDatabase({
     connection: {
       application_name: applicationName,
       statement_timeout: statementTimeoutMs,
-      // Told apart from a statement that is slow by itself: whoever waits for another's lock has done nothing wrong.
+      // Told apart from a statement that is slow by itself: anyone who waits for another's lock has done nothing wrong.
       lock_timeout: Math.min(LOCK_TIMEOUT_MS, Math.floor(statementTimeoutMs / 2)),
       // A process that is frozen or cut off must not hold up all others with what it has locked.
       idle_in_transaction_session_timeout: silentTransactionTimeoutMs,

@@ -42,7 +42,7 @@ test("a prepared statement that has become stale is told from one that is wrong"
   expect([isStaleStatement(changed), isTransient(changed)]).toEqual([true, true]);
   const wrong = from("0A000", "transformLockingClause");
   expect([isStaleStatement(wrong), isTransient(wrong)]).toEqual([false, false]);
-  // Repeated once it has been prepared anew; when it still fails it is a bug, and not waited for.
+  // Repeated once it has been prepared again; when it still fails it is a bug, and not waited for.
   for (const error of [from("42804", "transformAssignedExpr"), from("42883", "op_error")])
     expect([isStaleStatement(error), isTransient(error)]).toEqual([true, false]);
 });

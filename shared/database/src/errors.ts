@@ -42,7 +42,7 @@ const errorCode = (error: unknown) => codedError(error)?.code;
 /**
  * Whether a prepared statement failed because its session has lost it (26000, after `DISCARD ALL` or `DEALLOCATE ALL`), or because a table
  * was changed since it was prepared (0A000 `cached plan must not change result type`; 42804 and 42883 for the type of a parameter). The driver
- * prepares it anew and repeats it by itself, but cannot within a transaction, which has failed with it.
+ * prepares it again and repeats it by itself, but cannot within a transaction, which has failed with it.
  */
 export function isStaleStatement(error: unknown): boolean {
   const { code, routine } = codedError(error) ?? {};
@@ -67,7 +67,7 @@ export const isReadOnly = (error: unknown) => errorCode(error) === "25006";
 export const isSessionLost = (error: unknown) =>
   /^(25006|57P01|57P02|CONNECTION_CLOSED|ECONNRESET|EPIPE)$/.test(errorCode(error) ?? "");
 
-/** Whether a database error says "not now" rather than "never": the same work is to be tried again, and nothing is wrong with it. */
+/** Whether a database error says "not now" rather than "never": the same work is to be retried, and nothing is wrong with it. */
 export function isTransient(error: unknown): boolean {
   const { code, routine } = codedError(error) ?? {};
   if (code === undefined) return false;

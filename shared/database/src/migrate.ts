@@ -8,7 +8,7 @@ import type { Database } from "./connect.ts";
 /** Any number, the same for all that migrate: the advisory lock's name. */
 const MIGRATION_LOCK = 7_203_114;
 const LOCK_PAUSE_MS = 100;
-/** A change to a table waits for those who use it, and whoever comes later waits behind it: better that it gives up soon and is tried again. */
+/** A change to a table waits for those who use it, and anyone who comes later waits behind it: better that it gives up soon and is retried. */
 const LOCK_TIMEOUT = "500ms";
 
 /** An index that is made or dropped beside those who use its table; its name is captured where it is made. */
@@ -19,7 +19,7 @@ type Migration = ReturnType<typeof readMigrationFiles>[number];
 /**
  * Brings a database to the newest migration of a folder. Replicas that start together wait for each other on an advisory lock,
  * held by the one connection that migrates. Each migration is applied in one transaction, but one that makes or drops indexes
- * concurrently, which PostgreSQL does outside of transactions only: it holds up nobody who writes, and is begun anew when it was interrupted.
+ * concurrently, which PostgreSQL does outside of transactions only: it holds up nobody who writes, and is begun again when it was interrupted.
  * @param migrationsFolder the folder that drizzle-kit writes, with its `meta/_journal.json`
  * @throws the driver's error when the database cannot be reached, or the failing statement's
  */

@@ -47,7 +47,7 @@ export function alongside(tx: Transaction, sent: Promise<unknown>): void {
 }
 
 /**
- * Runs `work` in a savepoint of a transaction: when it fails, what it did is rolled back, and the transaction can go on.
+ * Runs `work` in a savepoint of a transaction: when it fails, what it did is rolled back, and the transaction can continue.
  * @throws whatever `work` or one of its statements throws
  */
 export function inSavepoint<Result>(outer: Transaction, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
@@ -68,7 +68,7 @@ export function inSavepoint<Result>(outer: Transaction, work: (tx: Transaction) 
 /**
  * Runs `work` in one transaction (READ COMMITTED): all of it is committed, or none. It begins before the BEGIN is answered; only statements
  * that `goesWithBegin` knows are sent before. When it fails before its commit because the session's
- * prepared statements are stale, or the session is read-only, it is rolled back and run anew, on a session of use: `work` must begin from its
+ * prepared statements are stale, or the session is read-only, it is rolled back and run again, on a session of use: `work` must begin from its
  * arguments each time. One whose connection is lost is not: the process may have been frozen, and others may have done its work.
  * @throws whatever `work` or one of its statements throws, after the rollback; a lost connection, after which nothing was committed or everything was
  */
@@ -100,14 +100,14 @@ export async function inTransaction<Result>(db: Database, work: (tx: Transaction
 
 /**
  * Runs `work`, whose last statement alone changes something and so is a transaction by itself: all of it is committed, or none, without the round trips of
- * `begin` and `commit`. It is run anew when `inTransaction` would: it must begin from its arguments each time.
+ * `begin` and `commit`. It is run again when `inTransaction` would: it must begin from its arguments each time.
  * @throws what `inTransaction` throws
  */
 export function inOneStatement<Result>(db: Database, work: (db: Statements) => Promise<Result>): Promise<Result> {
   return onUsableSession(() => work(db));
 }
 
-/** Runs `work` anew when it failed because the session's prepared statements are stale or the session is read-only, and `mayRepeat` allows it. */
+/** Runs `work` again when it failed because the session's prepared statements are stale or the session is read-only, and `mayRepeat` allows it. */
 async function onUsableSession<Result>(work: () => Promise<Result>, mayRepeat = () => true): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {

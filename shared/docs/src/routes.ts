@@ -91,7 +91,7 @@ async function loadAssets(): Promise<Readonly<Record<keyof typeof assetSources, 
 const textFile = (text: string, type: string) => staticFile(new TextEncoder().encode(text), type, "quick");
 const jsonFile = (document: object) => textFile(JSON.stringify(document), "application/json");
 
-/** What is made at the first call, and given at each later one. What could not be made is tried again. */
+/** What is made at the first call, and given at each later one. What could not be made is retried. */
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
   let made: Promise<Value> | undefined;
   return () => {

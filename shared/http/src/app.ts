@@ -36,7 +36,7 @@ export interface AppOptions {
   readonly rateLimit?: RateLimit;
   /** Per address, off unless given: behind a layer-4 balancer all clients share one. */
   readonly addressRateLimit?: { readonly limit: RateLimit; readonly addressOf: (c: Context) => string | undefined };
-  /** Whether a fault means that the database (or what else is needed) is away: 503 instead of 500. */
+  /** Whether a fault means that the database (or what else is needed) is unavailable: 503 instead of 500. */
   readonly isUnavailable?: (error: unknown) => boolean;
   /** Whether the process still prepares what it needs, as every start does: a call that it cannot answer yet is no warning. */
   readonly isStarting?: () => boolean;
@@ -65,7 +65,7 @@ export interface RawRoute {
 export interface HttpApp {
   /**
    * Answers an endpoint. Everything before `handler` happens here, in the contract's order of checks:
-   * 404 and 405, 401, 429, 403, 413, 415, 400, 422, and 404 for an id that is no UUID. A handler goes on with 404, 412 and 409.
+   * 404 and 405, 401, 429, 403, 413, 415, 400, 422, and 404 for an id that is no UUID. A handler continues with 404, 412 and 409.
    */
   handle<
     Body extends z.ZodType | undefined,
@@ -139,7 +139,7 @@ export function createApp(options: AppOptions): HttpApp {
       return problemResponse(c, unavailable);
     }
     if (isAway(error)) {
-      // Its stack says nothing about what is away, and under load there are many such lines.
+      // Its stack says nothing about what is unavailable, and under load there are many such lines.
       logger[isStarting() ? "info" : "warn"](
         "REQUEST_UNAVAILABLE",
         "a request could not be answered: a dependency is unavailable",
@@ -219,7 +219,7 @@ export function createApp(options: AppOptions): HttpApp {
         name: endpoint.name,
         onLate: () => call.end(),
         onLateFault(error) {
-          // That something is away was told with the answer.
+          // That something is unavailable was told with the answer.
           const level = isAway(error) ? "debug" : "error";
           logger[level]("REQUEST_FAILED_LATE", "a request failed after its caller was answered 503", {
             endpoint: endpoint.name,
@@ -247,8 +247,8 @@ export function createApp(options: AppOptions): HttpApp {
   let permits = options.streams;
 
   /**
-   * A stream goes on for as long as its token is good: it ends with it, and within 5 s of the withdrawal of its key. While the keys cannot be fetched it
-   * goes on.
+   * A stream continues for as long as its token is good: it ends with it, and within 5 s of the withdrawal of its key. While the keys cannot be fetched it
+   * continues.
    */
   async function isGranted(token: string): Promise<boolean> {
     try {

@@ -20,7 +20,7 @@ const SMALL_BYTES = 16_384;
 /** What all larger ones may take together, in bytes. */
 const ROOM_BYTES = 64 * MAX_BODY_BYTES;
 
-/** Builds the room of a process that reads bodies. Whoever begins to send large ones and then stalls fills it, and not the memory. */
+/** Builds the room of a process that reads bodies. Anyone who begins to send large ones and then stalls fills it, and not the memory. */
 export function createBodyMemoryBudget(): BodyMemoryBudget {
   let takenBytes = 0;
 

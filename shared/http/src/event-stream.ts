@@ -60,7 +60,7 @@ const encoder = new TextEncoder();
 const BEGINNING = encoder.encode(`retry: ${RECONNECT_MS}\n\n`);
 const COMMENT = encoder.encode(": still here\n\n");
 
-/** For how long a stream may go on, and who is told of its end. */
+/** For how long a stream may continue, and who is told of its end. */
 interface StreamLife {
   /** In milliseconds since the epoch. */
   readonly endsAtMs: number;

@@ -8,7 +8,7 @@ import type { KeySource } from "./key-source.ts";
 /** The public keys that access tokens are signed with, kept fresh from where the user service shows them. */
 export interface KeySet {
   /**
-   * @returns undefined for a key id that is not in the set, also after asking anew (at most once a second)
+   * @returns undefined for a key id that is not in the set, also after asking again (at most once a second)
    * @throws UnavailableError when the set could never be fetched, or could not be just now: the key may be a new one
    */
   find(kid: string): Promise<CryptoKey | undefined>;

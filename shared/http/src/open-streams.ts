@@ -1,6 +1,6 @@
 import { isEventStream } from "./event-stream.ts";
 
-/** The event streams that a server has open, its own and forwarded ones: a stop would wait for them for ever. */
+/** The event streams that a server has open, its own and forwarded ones: a stop would wait for them indefinitely. */
 export interface OpenStreams {
   /** Gives a response back as it is, or one whose stream of events can be ended. */
   follow(response: Response): Response;

@@ -34,7 +34,7 @@ export interface Forwarding {
 
 /**
  * Forwards a call and gives the answer back.
- * @throws UnavailableError when the upstream is away, too slow, or answers something that no service would
+ * @throws UnavailableError when the upstream is unavailable, too slow, or answers something that no service would
  */
 export type Forward = (call: RequestCall, forwarding: Forwarding) => Promise<Response>;
 

@@ -2,7 +2,7 @@ import type { Clock } from "@shop/runtime/clock";
 
 /** Token buckets, one per key (a user's id or an address). */
 export interface RateLimit {
-  /** @returns 0 when the request may go on, else the milliseconds until one may */
+  /** @returns 0 when the request may continue, else the milliseconds until one may */
   take(key: string): number;
 }
 

@@ -7,7 +7,7 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /** Shown for an answer that nobody has got: the caller had left. No server sends it; nginx writes it into its logs. */
 const CALLER_LEFT = 499;
 
-/** What a process shows of the requests that it answers. An answer that goes on, such as an event stream, is measured up to its head. */
+/** What a process shows of the requests that it answers. An answer that continues, such as an event stream, is measured up to its head. */
 export function createRequestMetrics(metrics: Metrics) {
   const durations = metrics.histogram(
     {

@@ -36,7 +36,7 @@ test("connections that come by the thousand while a process has no time are take
     });
     socket.once("data", () => (answered += 1));
   }
-  // Each that had no room would be dropped for as long as the process is frozen, however often it is tried again.
+  // Each that had no room would be dropped for as long as the process is frozen, however often it is retried.
   await eventually(() => expect(connected).toBe(CALLERS));
   expect(answered).toBe(0);
   server.kill("SIGCONT");

@@ -15,7 +15,7 @@ export interface TokenVerifier {
   verify(token: string): Promise<Principal | undefined>;
   /**
    * Fetches the keys before a token needs them, once a second until they are there. From then on tokens are verified also
-   * while the user service is away.
+   * while the user service is unavailable.
    */
   fetchKeysAhead(): Promise<void>;
 }

@@ -20,8 +20,8 @@ interface WatchOptions {
 }
 
 /**
- * Tries messages again that failed and that others of their key wait behind, so that what a deployment or the passing of time has mended
- * goes on by itself; and shows as a metric how many dead letters there are. Runs until `signal` is aborted.
+ * Tries messages again that failed and that others of their key wait behind, so that what a deployment or the passing of time has fixed
+ * continues by itself; and shows as a metric how many dead letters there are. Runs until `signal` is aborted.
  */
 export async function watchBlockedKeys(
   signal: AbortSignal,

@@ -5,7 +5,7 @@ import { sql } from "drizzle-orm";
 export const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 600_000;
 
-/** When a message that has failed since `failedAt` is tried again, both in milliseconds since the epoch. */
+/** When a message that has failed since `failedAt` is retried, both in milliseconds since the epoch. */
 export function nextRetryAt(failedAt: number, now: number): number {
   return now + Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, now - failedAt));
 }
@@ -14,7 +14,7 @@ const textArray = (texts: readonly string[]) =>
   sql`array(select json_array_elements_text(${JSON.stringify(texts)}::json))`;
 
 /**
- * Makes whoever parks messages of these keys, or releases them, wait for the end of `tx`: otherwise a message could be parked
+ * Makes anyone who parks messages of these keys, or releases them, wait for the end of `tx`: otherwise a message could be parked
  * behind one that has just been handled, with nobody left to release it.
  */
 export async function lockKeys(tx: Transaction, keys: readonly string[]): Promise<void> {
@@ -30,7 +30,7 @@ export async function stillBlocked(tx: Transaction, keys: readonly string[]): Pr
   return rows.map(({ key }) => key);
 }
 
-/** The keys whose first message is to be tried again now, longest overdue first. */
+/** The keys whose first message is to be retried now, longest overdue first. */
 export async function keysDue(db: Database, now: string, limit: number): Promise<readonly string[]> {
   const rows = await db.execute<{ key: string }>(sql`
     select key from dead_letter where blocks_key and replayed_at is null and retry_at <= ${now}

@@ -39,7 +39,7 @@ export interface RecoveryBatch {
  * What was noticed and how far it has come is in the database: a relay that takes over goes on there.
  *
  * This relay is the only one that writes to its topics' partitions, so their ends can only be before what was acknowledged if
- * something is lost. It is compared when a relay begins to lead, before a publication that failed is tried again, and at intervals;
+ * something is lost. It is compared when a relay begins to lead, before a publication that failed is retried, and at intervals;
  * and a publication itself shows it when its records come to stand where others stood.
  */
 export async function createBrokerLossRecovery({ session, broker, clock, logger, metrics }: BrokerLossRecoveryOptions) {
@@ -107,7 +107,7 @@ export async function createBrokerLossRecovery({ session, broker, clock, logger,
       }
       return undefined;
     },
-    /** Writes down that rows of a batch have been sent again, up to the one with the id `lastId`. */
+    /** Records that rows of a batch have been sent again, up to the one with the id `lastId`. */
     async advance(
       { topic }: TopicRecovery,
       lastId: string,

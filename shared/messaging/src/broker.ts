@@ -58,7 +58,7 @@ export interface Broker {
   /**
    * Publishes records, each key's in the given order.
    * Resolves when all are acknowledged by all in-sync replicas; rejects when that is not known of one of them. It does not try again
-   * by itself: whoever publishes has to ask first whether the broker still has what it acknowledged before.
+   * by itself: anyone who publishes has to ask first whether the broker still has what it acknowledged before.
    */
   publish(records: readonly RecordToPublish[]): Promise<readonly Acknowledgement[]>;
   /** The ends of all partitions of these topics. Topics that are missing are created. */

@@ -19,10 +19,10 @@ export class KeyReleased extends ExplainedError {
   override readonly name = "KeyReleased";
 }
 
-/** Where messages go that nobody can handle, so that the rest of the partition goes on. */
+/** Where messages go that nobody can handle, so that the rest of the partition continues. */
 export interface DeadLetters {
   /**
-   * Keeps one, whole; waits while the database is away. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted.
+   * Keeps one, whole; waits while the database is unavailable. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted.
    * @returns false when another transaction has not committed the same one, or its deletion, for as long as a session waits for a lock: then it is to be added again
    */
   add(entry: Undecodable, signal: AbortSignal): Promise<boolean>;

@@ -15,22 +15,22 @@ export interface RecordRange {
   readonly last: string;
 }
 
-/** Registers this process in the service's database, finds those that crashed, and writes down what is in flight while it may crash the process. */
+/** Registers this process in the service's database, finds those that crashed, and records what is in flight while it may crash the process. */
 export interface InFlightMarker {
   /** Registers this process and reads what others crashed with, unless that has been done. Await it before anything is handled. Rejects as `look` does. */
   ready(): Promise<void>;
-  /** Registers this process, unless it is, finds processes that have crashed, and reads what they had in flight. Rejects while the database is away. */
+  /** Registers this process, unless it is, finds processes that have crashed, and reads what they had in flight. Rejects while the database is unavailable. */
   look(): Promise<void>;
   /** Looks when these records, which are handled next, do not follow those that were handled last: a process that crashed a moment ago may have had their partition. */
   follow(records: readonly BrokerRecord[]): Promise<void>;
   /**
-   * Writes down which messages are handled next, while a process of the service has crashed within the last ten minutes.
+   * Records which messages are handled next, while a process of the service has crashed within the last ten minutes.
    * @returns what to await before the handler begins, which rejects with a transient error when the mark cannot be written now; undefined when there is nothing to write
    */
   mark(messages: readonly Received[]): Promise<void> | undefined;
   /** Says that nothing is in flight: the messages that were marked last are kept for later. */
   unmark(): Promise<void>;
-  /** Writes down which dead letter's message is retried next; null after it. Await it. */
+  /** Records which dead letter's message is retried next; null after it. Await it. */
   markRetry(messageId: string | null): Promise<void>;
   /** Whether a message may have crashed a process, so that it has to be handled alone. */
   isSuspect(message: Received): boolean;
@@ -52,7 +52,7 @@ interface InFlightMarkerOptions {
   readonly answerTimeoutMs?: number;
 }
 
-/** A message that so many processes crashed by while it was alone in flight is not tried again. */
+/** A message that so many processes crashed by while it was alone in flight is not retried. */
 export const POISON_AFTER_CRASHES = 2;
 
 /** The name of the session by which the database sees that a process runs, in front of the process's id. */
@@ -91,7 +91,7 @@ const higher = (one: string, other: string) => (BigInt(other) > BigInt(one) ? ot
 
 /**
  * A row per process, written when it starts and deleted when it stops, on a session that carries the process's id: a row without its session is a
- * crash. While the service has such a row of the last ten minutes, every process of it writes down what is in flight before a handler begins: where
+ * crash. While the service has such a row of the last ten minutes, every process of it records what is in flight before a handler begins: where
  * a batch's messages lie, and the message when it is only one. Nothing removes a mark; what it names and is in the inbox, or with the dead letters,
  * was handled. It is written without waiting for the disk, since a process that crashes loses nothing by that.
  */
@@ -106,7 +106,7 @@ export function createInFlightMarker({
   const client = driver.openClient(databaseUrl, {
     max: 1,
     connect_timeout: 2,
-    // For as long as it is away, this process looks as if it had crashed.
+    // For as long as it is unavailable, this process looks as if it had crashed.
     backoff: () => RECONNECT_PAUSE_S,
     idle_timeout: 0,
     max_lifetime: null,
@@ -121,10 +121,10 @@ export function createInFlightMarker({
     },
   });
   let hasLooked = false;
-  /** Whether a process of the service has crashed of late. */
+  /** Whether a process of the service has crashed recently. */
   let isMarking = false;
   let isMarked = false;
-  /** By partition, where what was in flight at a crash of late lies. */
+  /** By partition, where what was in flight at a crash recently lies. */
   let suspects: ReadonlyMap<string, readonly { readonly first: bigint; readonly last: bigint }[]> = new Map();
   let crashes: ReadonlyMap<string, number> = new Map();
   /** By partition, the offset behind the last record that was handed over. */
@@ -197,7 +197,7 @@ export function createInFlightMarker({
       await write(false, rangesOf(messages), others.length === 0 ? (only?.id ?? null) : null);
     } catch (error) {
       if (isTransient(error)) throw new NotMarked("what is in flight could not be written down", { cause: error });
-      // The messages are not to wait for what a person has to mend.
+      // The messages are not to wait for what a person has to fix.
       logger.warn(
         "IN_FLIGHT_MARKER_FAILED",
         "the in-flight marker cannot be written; messages are handled without it",
@@ -211,7 +211,7 @@ export function createInFlightMarker({
     return suspects.get(nameOf(record))?.some(({ first, last }) => first <= offset && offset <= last) ?? false;
   };
 
-  /** Notes how far the records go. @returns whether each partition of them goes on where it ended before */
+  /** Notes how far the records go. @returns whether each partition of them continues where it ended before */
   function noteFollowing(records: readonly BrokerRecord[]): boolean {
     let follows = true;
     for (const [index, record] of records.entries()) {

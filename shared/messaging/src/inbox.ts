@@ -101,9 +101,9 @@ class Deferral {
  * The receiving side: applies records to the database, each message once, however often and to however many replicas it is delivered.
  * As many messages as came together share one transaction: inbox rows, effects and outbox rows are committed at once or not at all.
  * A message behind one of its key that could not be handled is parked: it waits with the dead letters until that one is settled.
- * A message that needs a lock which another transaction holds is deferred, with the later ones of its key; the others go on.
+ * A message that needs a lock which another transaction holds is deferred, with the later ones of its key; the others continue.
  * @returns a function that resolves when every record is applied, known, of no concern, parked, or a dead letter, with those that are deferred;
- * while the database is away it waits. It rejects only when `signal` is aborted, and then what it has not committed must be delivered again.
+ * while the database is unavailable it waits. It rejects only when `signal` is aborted, and then what it has not committed must be delivered again.
  */
 export function createInbox({
   db,
@@ -271,7 +271,7 @@ export function createInbox({
     }
   }
 
-  /** Waits for as long as the database is away. */
+  /** Waits for as long as the database is unavailable. */
   async function insist<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();

@@ -19,7 +19,7 @@ export async function watchLag(signal: AbortSignal, { lag, clock, logger, metric
     { name: "consumer_lag_messages", help: "Messages that the service has not handled yet" },
     () => messages,
   );
-  // Kafka may take long to answer when it is away, and a stop does not wait for it.
+  // Kafka may take long to answer when it is unavailable, and a stop does not wait for it.
   const aborted = new Promise<undefined>((resolve) => {
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });

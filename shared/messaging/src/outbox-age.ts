@@ -17,7 +17,7 @@ interface OutboxAgeOptions {
 /** As many unsent messages are counted at most: a count reads each of them. */
 const COUNTED_AT_MOST = 10_000;
 
-/** Shows as metrics how many messages wait in the outbox, and for how long the oldest has: minutes mean that the broker is away. Runs until `signal` is aborted. */
+/** Shows as metrics how many messages wait in the outbox, and for how long the oldest has: minutes mean that the broker is unavailable. Runs until `signal` is aborted. */
 export async function watchOutboxAge(
   signal: AbortSignal,
   { db, clock, logger, metrics }: OutboxAgeOptions,

@@ -128,7 +128,7 @@ test("a poison message that waits behind one that failed is recognised at the se
     expect((await deadLetters()).map(([cause]) => cause)).toEqual(["HANDLER_FAILED", "PARKED", "PARKED"]),
   );
   await life.end();
-  // What is deployed next has mended the one and cannot stand the other.
+  // What is deployed next has fixed the one and cannot stand the other.
   life = live(POISON, await testKafkaBrokers());
   await eventually(async () =>
     expect(await deadLetters()).toEqual([

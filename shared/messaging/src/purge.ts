@@ -9,7 +9,7 @@ export interface Retention {
   readonly sentOutboxMs: number;
   /** Inbox rows: longer than Kafka keeps records (7 days by default), or a full replay would be applied again. */
   readonly inboxMs: number;
-  /** Dead letters that have been settled: longer than Kafka keeps records, so that one that comes again is not kept anew. */
+  /** Dead letters that have been settled: longer than Kafka keeps records, so that one that comes again is not kept again. */
   readonly settledDeadLetterMs: number;
 }
 

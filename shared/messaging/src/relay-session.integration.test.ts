@@ -95,7 +95,7 @@ test("a row that another session has locked is not read again; later ones are, i
 test("a leader that is frozen loses the lead within seconds, and what it does when it thaws changes nothing; one that only waits keeps it", async () => {
   const database = await createTestDatabase({ service: "orchestrator" });
   const another = await createTestDatabase({ service: "orchestrator" });
-  // As one does that cannot publish for as long as the broker is away.
+  // As one does that cannot publish for as long as the broker is unavailable.
   const waiting = openRelaySession({ ...common, databaseUrl: another.url });
   expect(await waiting.tryToLead()).toBe(true);
   // Time stands still for it, so it does not speak up.

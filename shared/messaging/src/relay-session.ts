@@ -48,14 +48,14 @@ export interface RelaySession {
   /** Whether the lock is held as far as this process knows. */
   holds(): boolean;
   /**
-   * Marks published rows, writes down how far they went, and reads the next unsent ones, at most `limit` and none of the topics `except`,
+   * Marks published rows, records how far they went, and reads the next unsent ones, at most `limit` and none of the topics `except`,
    * in one round trip. Rows that another session has locked are not read again: they are marked by a later call, once their lock is released.
    * @throws when the session is lost, or another one answered: then the lock is lost too. So do the calls below
    */
   markAndRead(published: Published, limit: number, except: readonly Topic[]): Promise<readonly PendingRow[]>;
   /** How many published rows are not marked yet, since another session holds a lock that their mark needs. */
   unmarked(): number;
-  /** What was written down by this relay and those before it. */
+  /** What was recorded by this relay and those before it. */
   publishedEnds(): Promise<readonly PartitionEnd[]>;
   /** What is still to be sent again. */
   recoveries(): Promise<readonly TopicRecovery[]>;
@@ -138,7 +138,7 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
     }
   }
 
-  /** A statement that only the holder of the lock may make: a connection that was opened anew holds none, and its statements change nothing. */
+  /** A statement that only the holder of the lock may make: a connection that was opened again holds none, and its statements change nothing. */
   async function asLeader<Row extends object>(statement: Promise<Row[]>): Promise<Row[]> {
     const rows = await answered(statement);
     if (!lost) return rows;

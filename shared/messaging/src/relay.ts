@@ -195,7 +195,7 @@ export function createRelay(options: RelayOptions): Relay {
     return undefined;
   }
 
-  /** Looks, when it is time, whether the broker has lost something. While the broker is away nothing is known. */
+  /** Looks, when it is time, whether the broker has lost something. While the broker is unavailable nothing is known. */
   async function lookForLoss({ recovery }: Leading): Promise<void> {
     if (!recovery.isDue()) return;
     try {

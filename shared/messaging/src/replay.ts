@@ -61,7 +61,7 @@ export interface Replay {
   one(id: string, options: { readonly dryRun: boolean }): Promise<ReplayResult>;
   /** Many, oldest first, for about a second. A dead letter that waits brings the one that it waits for with it. */
   many(selection: Selection): Promise<BulkResult>;
-  /** What waits for a key, in order, until one fails, if the first of it is due to be tried again; nothing otherwise. */
+  /** What waits for a key, in order, until one fails, if the first of it is due to be retried; nothing otherwise. */
   again(key: string): Promise<readonly Tried[]>;
 }
 
@@ -78,10 +78,10 @@ interface ReplayOptions {
   readonly clock: Clock;
 }
 
-/** How long a call for many goes on, in milliseconds: its caller has an answer after 1.5 s. */
+/** How long a call for many continues, in milliseconds: its caller has an answer after 1.5 s. */
 const BULK_MS = 1_000;
 const PAGE = 100;
-/** How long a message that is tried again waits for a lock of another transaction, in milliseconds. */
+/** How long a message that is retried waits for a lock of another transaction, in milliseconds. */
 const LOCK_WAIT_MS = 500;
 
 /** Ends the transaction of a dry run: everything was tried, nothing is kept. */
@@ -98,7 +98,7 @@ class DryRun<Result> extends ExplainedError {
 /**
  * Handles dead letters again, by this service's own handlers and through its inbox: so each is applied once, whatever else
  * delivers the same message. What cannot be handled this time either stays a dead letter. A dry run does all of it and rolls it back.
- * Its calls throw when the database is away; then nothing has happened.
+ * Its calls throw when the database is unavailable; then nothing has happened.
  */
 export function createReplay({ db, handlers, outbox, marker, onCommitted, onHandled, clock }: ReplayOptions): Replay {
   async function apply(tx: Transaction, message: Received): Promise<ReplayOutcome> {
@@ -200,7 +200,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
   /** Runs it in a transaction that a dry run rolls back; tells of what was applied when it was not. */
   async function inRun(dryRun: boolean, work: (tx: Transaction) => Promise<readonly Tried[]>) {
     const tried = await inTransaction(db, async (tx) => {
-      // What waits for a lock is tried again at the next look; the other keys are not to wait with it.
+      // What waits for a lock is retried at the next look; the other keys are not to wait with it.
       await setLockWait(tx, LOCK_WAIT_MS);
       const result = await work(tx);
       if (dryRun) throw new DryRun(result);

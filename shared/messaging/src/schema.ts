@@ -27,7 +27,7 @@ const transactionMark = () =>
 
 /**
  * Messages that a transaction decided to send. The relay publishes them in the order of `id` and marks them.
- * A key's rows have ids in the order of their commits, since whoever writes one holds the lock on the key's row already;
+ * A key's rows have ids in the order of their commits, since anyone who writes one holds the lock on the key's row already;
  * over all keys ids are not in commit order, so nothing may read this table by an id watermark.
  */
 export const outbox = pgTable(
@@ -130,11 +130,11 @@ export const deadLetter = pgTable(
     seq: bigint("seq", { mode: "bigint" }).notNull().generatedAlwaysAsIdentity(),
     /** Whether later messages of its key wait until it has been replayed. */
     blocksKey: boolean("blocks_key").notNull().default(false),
-    /** When the first of a key is tried again without being asked; null for one that waits for an operator, or behind another one. */
+    /** When the first of a key is retried without being asked; null for one that waits for an operator, or behind another one. */
     retryAt: instantColumn("retry_at"),
   },
   (table) => [
-    // The payload is part of it: a topic that was lost and made again counts its offsets anew.
+    // The payload is part of it: a topic that was lost and made again counts its offsets again.
     uniqueIndex("dead_letter_record").on(
       table.topic,
       table.partition,

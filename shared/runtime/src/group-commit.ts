@@ -31,7 +31,7 @@ export interface GroupCommitOptions<Item, Result> {
   readonly clock: Pick<Clock, "elapsed">;
   /** Whether an error is no fault of an item, such as an absent database: then the batch is not run again one by one, all of it fails. */
   readonly isEveryonesFault: (error: unknown) => boolean;
-  /** Whether an error says that an item waits for a lock: the others go on without it, and it waits for itself. */
+  /** Whether an error says that an item waits for a lock: the others continue without it, and it waits for itself. */
   readonly isHeldUp: (error: unknown) => boolean;
   /** What an item may have to wait for, such as its idempotency key; undefined for one that never waits. */
   readonly nameOf: (item: Item) => string | undefined;
@@ -55,7 +55,7 @@ const MAX_ASIDE = 2;
 /** For how long after an item waited in vain others of its name do not join a batch, in milliseconds. */
 const SHUNNED_MS = 10_000;
 
-/** Its code, as that of `WaitedTooLong`, is PostgreSQL's for insufficient resources: whoever asks is to try again, and nothing is wrong with the item. */
+/** Its code, as that of `WaitedTooLong`, is PostgreSQL's for insufficient resources: anyone who asks is to try again, and nothing is wrong with the item. */
 class TooManyWaiting extends ExplainedError {
   override readonly name = "TooManyWaiting";
   readonly code = "53000";

@@ -1,4 +1,4 @@
-/** Which process this is, for whoever looks at several. */
+/** Which process this is, for anyone who looks at several. */
 export interface Identity {
   /** What it was built as. */
   readonly release: string;

@@ -39,7 +39,7 @@ export interface BulkTarget {
 
 /** As many rows as a transaction takes: short enough that messages for the same rows hardly wait. */
 const CHUNK = 100;
-/** How soon a replica notices an operation that it did not begin, or goes on with one after a failure, in milliseconds. */
+/** How soon a replica notices an operation that it did not begin, or continues with one after a failure, in milliseconds. */
 const INTERVAL_MS = 1_000;
 
 /** Carries out the bulk operations of a service, one at a time, each at its own rate. Any number of replicas may do so. Runs until `signal` is aborted. */

@@ -32,7 +32,7 @@ const OLDEST_FIRST = { oldestFirst: true };
 
 /**
  * A participant's own part of the explanation of an order. One that keeps nothing of the order answers as well: that it runs, and how far behind
- * it is, is part of the explanation. While its database is away it is a 503, which the gateway shows as a service that is down.
+ * it is, is part of the explanation. While its database is unavailable it is a 503, which the gateway shows as a service that is down.
  */
 export function explainOrderRoute(app: HttpApp, options: ExplainOrderOptions): void {
   const { service, read, clock, knows, ready, messaging } = options;

@@ -31,7 +31,7 @@ export const isKnown = (parts: readonly OrderPart[]): boolean =>
 
 /**
  * Why an order stands where it stands, from what each service knows of it. The service that owes an answer is named by the saga's own state:
- * a command goes to one service, so whoever receives the step's command owes the answer, whatever other services have or have not heard.
+ * a command goes to one service, so anyone who receives the step's command owes the answer, whatever other services have or have not heard.
  * @param at when the parts were read, RFC 3339
  */
 export function explainOrder(orderId: string, parts: readonly OrderPart[], at: string): OrderExplanation {
@@ -152,7 +152,7 @@ function waiting(saga: SagaFacts, { parts }: Known, nothing: Conclusion): Conclu
 
 /** How the history's entry of a saga that an event cannot be applied to begins. */
 const CANNOT_GO_ON = "stuck: it cannot go on: ";
-/** Messages that wait in an outbox for longer than this say that the broker is away, in seconds. */
+/** Messages that wait in an outbox for longer than this say that the broker is unavailable, in seconds. */
 const UNSENT_SECONDS = 5;
 
 /** What is the matter with the service that owes the answer; undefined when nothing shows. */

@@ -4,7 +4,7 @@ import type { Participant } from "./participant.ts";
 
 /**
  * Brings a service's database to the newest migration and leaves with 0: a step of its own, before the service's replicas start.
- * It waits for a database that is away, and for others that migrate. A migration that is wrong is logged, and it leaves with 1.
+ * It waits for a database that is unavailable, and for others that migrate. A migration that is wrong is logged, and it leaves with 1.
  * @throws ConfigError
  */
 export function runMigrations(

@@ -33,7 +33,7 @@ export interface OwnDatabase {
   /** For calls that only read. */
   readonly read: Reader["during"];
   /**
-   * Migrates, or waits for the migrations, and then runs `afterwards`, such as a seed; again and again while the database is away.
+   * Migrates, or waits for the migrations, and then runs `afterwards`, such as a seed; again and again while the database is unavailable.
    * @returns false when `signal` was aborted meanwhile: then no work may begin
    * @throws what is wrong with a migration, or with the name, the password or the database that it was given, which waiting does not mend
    */

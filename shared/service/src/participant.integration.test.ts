@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => database.drop());
 
-/** A service whose broker is away, without anything of its own but `parts`; `onClosed` is called when it has closed its broker. */
+/** A service whose broker is unavailable, without anything of its own but `parts`; `onClosed` is called when it has closed its broker. */
 function participant(
   parts: Partial<Participant>,
   { onSubscribed = () => {}, onClosed = () => {} }: { onSubscribed?: () => void; onClosed?: () => void },

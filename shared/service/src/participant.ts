@@ -76,7 +76,7 @@ export interface ParticipantDependencies {
 export interface RunningParticipant {
   readonly app: HttpApp;
   ready(): Promise<Readiness>;
-  /** Migrates, seeds, and then begins to consume and publish; waits for the database for as long as it is away. */
+  /** Migrates, seeds, and then begins to consume and publish; waits for the database for as long as it is unavailable. */
   start(): void;
   /** Finishes in-flight work. The HTTP side must have been stopped before. */
   stop(): Promise<void>;
@@ -165,7 +165,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
 
   async function ready(): Promise<Readiness> {
     const needed = await checkAll();
-    // Kafka may be away: requests are still taken, their messages wait in the outbox.
+    // Kafka may be unavailable: requests are still taken, their messages wait in the outbox.
     return {
       ready: Object.values(needed).every((answer) => answer === "ok"),
       checks: { ...needed, kafka: messaging.isHealthy() ? "ok" : "not a member of the consumer group" },

@@ -22,7 +22,7 @@ const { ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA } = databaseSettings;
 
 /**
  * Does something with a service's database, once, beside its replicas, and leaves with 0; or with 1 when it fails, which is logged. It waits for a
- * database that is away.
+ * database that is unavailable.
  * @throws ConfigError
  */
 export function runOnce(

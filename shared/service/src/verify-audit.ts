@@ -5,7 +5,7 @@ import { runOnce } from "./run-once.ts";
 import type { Participant } from "./participant.ts";
 
 /**
- * Computes a service's audit trail anew, logs how many entries it has and the hash of the newest one, and leaves with 0; or with 1 when an entry was
+ * Computes a service's audit trail again, logs how many entries it has and the hash of the newest one, and leaves with 0; or with 1 when an entry was
  * changed or removed. That its end was cut off shows when the newest entry is compared with one that was logged before.
  * @throws ConfigError
  */

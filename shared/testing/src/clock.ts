@@ -55,7 +55,7 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves the clock on. Whoever is due wakes at their own time, in order, and what they do is given a turn before the clock moves on, so that a
+   * Moves the clock on. Anyone who is due wakes at their own time, in order, and what they do is given a turn before the clock moves on, so that a
    * loop which sleeps again within this span wakes again within it.
    */
   async advance(ms: number): Promise<void> {

@@ -93,7 +93,7 @@ const HITS_WITHIN_MS = 15_000;
 const GREEDY = 64;
 const GREEDY_BYTES = 250_000;
 
-/** Gives a process no more memory than it has, and asks it for what needs some, until it cannot go on; then it is started again. */
+/** Gives a process no more memory than it has, and asks it for what needs some, until it cannot continue; then it is started again. */
 async function limitMemory(stage: Stage, turn: Turn): Promise<void> {
   const { supervisor, services } = stage.system;
   const replica = turn.pick(stage.replicasOf("order"));

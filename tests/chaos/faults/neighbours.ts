@@ -187,7 +187,7 @@ const COLUMNS: Readonly<Record<ParticipantName, readonly [table: string, column:
   delivery: ["delivery", "delivery_address"],
   orchestrator: ["saga", "traceparent"],
 };
-/** What a role may be given by whoever runs the server. */
+/** What a role may be given by anyone who runs the server. */
 const ROLE_SETTINGS = [
   "timezone = 'Asia/Seoul'",
   "datestyle = 'SQL, DMY'",

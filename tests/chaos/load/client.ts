@@ -1,6 +1,6 @@
 import { callOf, type Entry, shownIn } from "./journal.ts";
 
-/** Somebody with a token whose calls are written down. */
+/** Somebody with a token whose calls are recorded. */
 export interface LoadClient {
   readonly name: string;
   call(method: string, path: string, asked?: Asked): Promise<Told>;

@@ -30,7 +30,7 @@ export interface DeadLetter {
 export const placeOf = (at: { readonly topic: string; readonly partition: number; readonly offset: string }) =>
   `${at.topic}:${at.partition}:${at.offset}`;
 
-/** All that is known of a run when it has come to rest. */
+/** All that is known of a run when it is idle. */
 export interface Evidence {
   readonly accounts: Accounts;
   readonly ledgers: ReadonlyMap<ServiceName, readonly LedgerRow[]>;

@@ -125,7 +125,7 @@ export function keptOfProducts({ accounts, journal }: Evidence): readonly Breach
   return breaches;
 }
 
-/** I8: a delivery that was given to a rider is that rider's until it is given back, and whoever ended it is who did. */
+/** I8: a delivery that was given to a rider is that rider's until it is given back, and anyone who ended it is who did. */
 export function keptToRiders({ accounts, journal }: Evidence): readonly Breach[] {
   const breaches: Breach[] = [];
   const riderOf = new Map(accounts.deliveries.map((row) => [row.order_id, row.rider_id]));

@@ -105,7 +105,7 @@ const LEGAL: Readonly<Partial<Record<LedgerRow["what"], readonly string[]>>> = {
   delivery: ["- PENDING", "- CANCELLED", "PENDING COMPLETE", "PENDING CANCELLED", "PENDING FAILED"],
   saga: [
     ...["- RUNNING", "- COMPENSATING", "- CANCELLED", "RUNNING COMPENSATING", "RUNNING COMPLETE", "RUNNING CANCELLED"],
-    // A cancel that comes after the rider: the saga goes on forward.
+    // A cancel that comes after the rider: the saga goes forward.
     ...["COMPENSATING CANCELLED", "COMPENSATING RUNNING", "COMPENSATING COMPLETE"],
   ],
 };

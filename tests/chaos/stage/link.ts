@@ -13,7 +13,7 @@ export interface Connection {
   silence(): void;
 }
 
-/** Sees each piece of bytes before it goes on; `drop` keeps it back for good. */
+/** Sees each piece of bytes before it continues; `drop` keeps it back for good. */
 export type Watcher = (connection: Connection, direction: Direction, bytes: Buffer) => "pass" | "drop";
 
 /** How bytes travel over a link. */

@@ -13,7 +13,7 @@ export interface Quiet {
 
 const PAUSE_MS = 300;
 
-/** Waits until the system has come to rest. What cannot be asked yet, because it is only coming up again, is asked again. */
+/** Waits until the system is idle. What cannot be asked yet, because it is only coming up again, is asked again. */
 export async function untilQuiet(
   stage: Pick<Stage, "databaseUrls" | "client">,
   healedAt: number,

@@ -10,7 +10,7 @@ const UNIONS = ["oneOf", "anyOf", "allOf"];
  *
  * Readers ignore properties that they do not know. So within a version a property may come or go if it is optional, and nothing else may
  * change: what is narrower refuses old data, what is wider is refused by old readers.
- * @returns sentences for whoever changed the message; empty when all is well
+ * @returns sentences for anyone who changed the message; empty when all is well
  */
 export function incompatibilities(released: ReleasedMessages, current: ReleasedMessages): readonly string[] {
   return Object.entries(released).flatMap(([type, message]) => {

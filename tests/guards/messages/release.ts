@@ -4,7 +4,7 @@ import { REPOSITORY } from "../repository.ts";
 import { incompatibilities } from "./compatible.ts";
 import { currentMessages, readReleased, RELEASED_FILE } from "./released.ts";
 
-/** Writes down the messages as they are now, for the next release to be compared with. */
+/** Records the messages as they are now, for the next release to be compared with. */
 const { values } = parseArgs({ options: { "allow-incompatible": { type: "boolean", default: false } } });
 const current = currentMessages();
 const problems = incompatibilities(await readReleased(), current);

@@ -93,7 +93,7 @@ const numbered = (keys: readonly string[], numbers: readonly number[]) =>
 const WARMING_UP = Array.from({ length: 20 }, (_, index) => record(`warming up ${index}`, ""));
 const isMeant = ({ key }: BrokerRecord) => !key?.startsWith("warming up");
 
-/** A member of a group that writes down what it handles. */
+/** A member of a group that records what it handles. */
 function reader(broker: Broker, groupId: string) {
   const handled: BrokerRecord[] = [];
   const subscription: Subscription = broker.subscribe({

@@ -1,4 +1,4 @@
-import { topics, type Topic } from "@shop/contracts/messages/define";
+import { type Topic, topics } from "@shop/contracts/messages/define";
 import type { Acknowledgement, BrokerRecord, PartitionEnd, RecordToPublish } from "@shop/messaging/broker";
 import { byKey } from "@shop/messaging/kafka/partitioner";
 
@@ -28,7 +28,7 @@ const partitionsOf = (of: readonly Topic[]): readonly Assigned[] =>
 
 const placeOf = ({ topic, partition }: Assigned) => `${topic}:${partition}`;
 
-/** A consumer group: whoever joins or leaves begins a new generation, in which each partition has one reader. */
+/** A consumer group: anyone who joins or leaves begins a new generation, in which each partition has one reader. */
 class Group {
   generation = 0;
   readonly members = new Map<string, Member>();
@@ -45,7 +45,7 @@ class Group {
 export class Kafka {
   /** How often it has lost all of its data. */
   wipes = 0;
-  /** Whether it is away because it has lost its data, and not to be healed sooner. */
+  /** Whether it is unavailable because it has lost its data, and not to be healed sooner. */
   isComingBackEmpty = false;
   /** Whether anything was published after such a loss by a process that had not asked since then how far partitions go: it can stand in front of older messages of its key. */
   wasPublishedUnaware = false;
@@ -133,7 +133,7 @@ export class Kafka {
     return partitionsOf(of).map((at) => ({ ...at, endOffset: BigInt(this.#log(at).length) }));
   }
 
-  /** @returns at most `limit` records of a partition from an offset on; a position behind its end begins anew */
+  /** @returns at most `limit` records of a partition from an offset on; a position behind its end starts again */
   read(at: Position, limit: number): readonly BrokerRecord[] {
     const log = this.#log(at);
     const from = at.next > log.length ? 0 : at.next;
@@ -150,7 +150,7 @@ export class Kafka {
     if (this.#group(groupId).members.delete(memberId)) this.rebalance(groupId);
   }
 
-  /** Begins a new generation, with the partitions dealt out anew. */
+  /** Begins a new generation, with the partitions dealt out again. */
   rebalance(groupId: string): number {
     const group = this.#group(groupId);
     group.generation += 1;

@@ -20,7 +20,7 @@ class Rejoin extends Error {
 
 /**
  * A member of a consumer group. How fetched records are queued, handled and committed is the product's own work queue; what kafkajs does around it
- * is played here: it joins, reads on from what was committed, learns of a rebalance with its next request, and begins anew.
+ * is played here: it joins, reads on from what was committed, learns of a rebalance with its next request, and starts again.
  */
 export function simulatedSubscription(
   around: BrokerEnvironment,

@@ -114,7 +114,7 @@ class Play {
     );
   }
 
-  /** Nothing is lost any more, and time goes on until the order has come to rest. */
+  /** Nothing is lost any more, and time goes on until the order is idle. */
   #heal(): void {
     this.#note("healed");
     for (let left = STEPS_AT_MOST; left > 0 && this.wrongs.length === 0; left -= 1) {

@@ -13,7 +13,7 @@ export interface Hunted {
 
 /** What is broken is not waited for as long as elsewhere. */
 const QUIET_WITHIN_MS = 40_000;
-/** Without long absences and wrong clocks whatever is right has come to rest well before, in simulated milliseconds. */
+/** Without long absences and wrong clocks whatever is right is idle well before, in simulated milliseconds. */
 const ORDINARY_QUIET_WITHIN_MS = 120_000;
 const LASTING = new Set(["a service away for minutes", "steps of clocks"]);
 

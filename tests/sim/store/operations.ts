@@ -23,7 +23,7 @@ type OthersHold = (pid: number) => boolean;
 const WAIT_LIMIT_MS = 3;
 
 /**
- * The statements that one database works on. All but one wait for locks: whoever holds those has the next turn of the scheduler,
+ * The statements that one database works on. All but one wait for locks: anyone who holds those has the next turn of the scheduler,
  * and only the end of a transaction can release any.
  */
 export class Operations {
@@ -63,7 +63,7 @@ export class Operations {
 
   /**
    * Waits until `operation`, or all of them, have come to their end or wait for a lock that nobody gives up by itself, and delivers what ended.
-   * @param operation without it something has been released, and all that wait may go on
+   * @param operation without it something has been released, and all that wait may continue
    */
   async untilStill(operation?: Operation): Promise<void> {
     const awaited = operation === undefined ? [...this.#working] : [operation];

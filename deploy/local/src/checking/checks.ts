@@ -63,7 +63,7 @@ const TOOL_TIMEOUT_MS = 600_000;
 const AUDIT_TIMEOUT_MS = 120_000;
 /** Advisories below this are printed by `bun audit` and fail nothing. */
 const AUDIT_LEVEL = "high";
-/** What `bun audit` says of a registry that is away, or that knows no audits. */
+/** What `bun audit` says of a registry that is unavailable, or that knows no audits. */
 const NO_ANSWER = /^error: POST \S+ - /;
 
 /** Where one of these is set, `bun test` takes its reader for a program and does not print which tests passed. */
@@ -152,7 +152,7 @@ export function createChecks({ root, environment, say, files: wanted }: ChecksOp
         arguments: ["test", ...options, ...files.map((file) => `./${file}`)],
         environment: { ...environment, ...HIDES_PASSES, ...addresses },
         cwd: root,
-        // Tests that pass are among what it writes, so that it is known to go on.
+        // Tests that pass are among what it writes, so that it is known to continue.
         quietMs: quietLimitMs(sources, suite.testTimeoutMs),
         onLine: (line) => printed.read(line),
       });

@@ -9,7 +9,7 @@ export interface ProgramRun {
   readonly onLine: (line: string) => void;
 }
 
-/** Runs programs and knows which run, so that whoever is told to stop can stop them. */
+/** Runs programs and knows which run, so that anyone who is told to stop can stop them. */
 export class ProgramRunner {
   readonly #running = new Set<GuardedProcess>();
   #stopped = false;

@@ -25,7 +25,7 @@ export async function runShop(argv: readonly string[], environment: Environment)
   try {
     return (await run(argv, environment)) ? EXIT.done : EXIT.notWell;
   } catch (error) {
-    // Whoever ends the reader has seen enough.
+    // Anyone who ends the reader has seen enough.
     if (error instanceof OutputClosedError) return EXIT.done;
     if (error instanceof UsageError) complain(`${error.message} See: bun run shop --help`);
     else if (error instanceof ProblemError || error instanceof IncompleteError) complain(error.message);

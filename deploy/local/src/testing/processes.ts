@@ -28,6 +28,6 @@ export async function familyOf(pid: number, marker: string): Promise<readonly Pr
     for (const row of all) if (members.has(row.parent)) members.add(row.pid);
     grown = members.size > before;
   }
-  // `ps` itself is a child of whoever runs the tests, never of `pid`.
+  // `ps` itself is a child of anyone who runs the tests, never of `pid`.
   return all.filter((row) => row.pid !== pid && (members.has(row.pid) || row.command.includes(marker)));
 }

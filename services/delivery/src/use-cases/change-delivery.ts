@@ -62,7 +62,7 @@ type CallDecision =
  * calls for the same delivery each is decided by what the one before it led to.
  *
  * A group reads its deliveries without locking them and decides; then one statement changes those that still stand as they were read.
- * A call whose delivery another session has locked, or changed meanwhile, leaves the group: it locks the delivery and decides anew, by itself.
+ * A call whose delivery another session has locked, or changed meanwhile, leaves the group: it locks the delivery and decides again, by itself.
  */
 export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery {
   const { db, wakeRelay, clock } = context;
@@ -104,7 +104,7 @@ export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery
     });
 }
 
-/** Only its last statement changes anything. @returns for each call what came of it, `HeldUp` for those whose delivery was not to be had */
+/** Only its last statement changes anything. @returns for each call what came of it, `HeldUp` for those whose delivery was not available */
 async function carryOut(
   db: Statements,
   { outbox, clock }: DeliveryChangeContext,

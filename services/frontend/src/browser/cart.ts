@@ -1,7 +1,7 @@
 import { type CartLine, cartOf, orderKeyOf } from "./kept.ts";
 import { readStored, store } from "./storage.ts";
 
-/** The cart is kept for whoever uses this browser, and its page says so. */
+/** The cart is kept for anyone who uses this browser, and its page says so. */
 export const CART = "cart";
 const ORDER_KEY = "order-key";
 

@@ -13,7 +13,7 @@ export interface Loaded<Value> {
 /** How long after a failure that may pass by itself it is read again, in milliseconds. */
 const AGAIN_AFTER_MS = 3_000;
 
-/** Whether it may be well by itself later: the network or a part of the shop is away. */
+/** Whether it may be well by itself later: the network or a part of the shop is unavailable. */
 function isPassing(error: unknown): boolean {
   if (error instanceof ProblemError) return error.problem.status === 429 || error.problem.status >= 500;
   return error instanceof NoAnswerError;
@@ -87,7 +87,7 @@ export function useLoad<Value>(
 /** A list as far as it has been read. */
 export interface Page<Item> {
   readonly items: readonly Item[];
-  /** Where it goes on; null at its end. */
+  /** Where it continues; null at its end. */
   readonly nextCursor: string | null;
 }
 

@@ -11,7 +11,7 @@ render(
   root,
 );
 
-// A page that the browser keeps aside to come back to would show whoever comes back what the last person saw.
+// A page that the browser keeps aside to come back to would show anyone who comes back what the last person saw.
 const isKept = (event: Event) => (event as PageTransitionEvent).persisted;
 addEventListener("pagehide", (event) => {
   if (isKept(event)) render(null, root);

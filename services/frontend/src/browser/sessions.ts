@@ -16,7 +16,7 @@ interface Session {
   readonly isSettled: boolean;
   /** Whether the last session ended without anybody having logged out here. */
   readonly hasEnded: boolean;
-  /** Why that could not be found out so far; it is tried again. */
+  /** Why that could not be found out so far; it is retried. */
   readonly doubt: unknown;
   /** How many people have left this tab since it was opened: what a page holds of one is not for the next. */
   readonly departures: number;
@@ -46,7 +46,7 @@ export function useSession(listener: SessionListener): Session {
   const tabs = useRef<BroadcastChannel>(undefined);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
-  /** Whoever was there before goes, if they are not this person. */
+  /** Anyone who was there before goes, if they are not this person. */
   const depart = useCallback((userId: string | undefined) => {
     keepOnlyOf(userId);
     if (knownId.current !== undefined && knownId.current !== userId) {
@@ -66,7 +66,7 @@ export function useSession(listener: SessionListener): Session {
     setDoubt(undefined);
   }, []);
 
-  /** Whoever has a session keeps it while the shop is away: only a refusal means that nobody is logged in. */
+  /** Anyone who has a session keeps it while the shop is unavailable: only a refusal means that nobody is logged in. */
   const ask = useCallback(async () => {
     clearTimeout(timer.current);
     try {

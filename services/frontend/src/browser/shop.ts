@@ -7,9 +7,9 @@ const listeners = new Set<SessionEndListener>();
 
 /** Every call of the API. The browser adds its session by itself: no token is ever seen here. */
 export const shop = connectBrowser({
-  // Whoever looks at a page hears soon that something is away; what is read is read again by itself.
+  // Anyone who looks at a page hears soon that something is unavailable; what is read is read again by itself.
   attempts: 2,
-  // Longer than the server takes to say that something is away.
+  // Longer than the server takes to say that something is unavailable.
   answerWithinMs: 8_000,
   fetch: (path, init) => fetch(path, { ...init, cache: "no-store" }),
   onAnswer({ status, path }) {

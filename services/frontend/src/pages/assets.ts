@@ -14,7 +14,7 @@ const browserFile = (name: string) => fileURLToPath(new URL(`../browser/${name}`
 const TYPES = { js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8" } as const;
 
 /**
- * Bundles the pages with Bun, in memory, and compresses them once. A path holds the hash of what it serves, so that browsers may keep it for ever.
+ * Bundles the pages with Bun, in memory, and compresses them once. A path holds the hash of what it serves, so that browsers may keep it indefinitely.
  * @throws an AggregateError when a source cannot be bundled
  */
 export async function buildAssets(): Promise<Assets> {

@@ -14,14 +14,14 @@ import { shell } from "./shell.ts";
 
 interface PagesOptions {
   readonly cookies: SessionCookies;
-  /** Builds the pages anew for each visit, for who works on them. */
+  /** Builds the pages again for each visit, for who works on them. */
   readonly rebuild: boolean;
   readonly logger: Logger;
 }
 
 export interface Pages {
   routes(app: HttpApp): void;
-  /** A page in place of the problem for whoever follows a link to where nothing is; to be called when all other routes are there. */
+  /** A page in place of the problem for anyone who follows a link to where nothing is; to be called when all other routes are there. */
   nowhere(app: HttpApp): void;
   /** Builds the script and the style sheet; a visitor who comes meanwhile waits. */
   start(): void;

@@ -96,7 +96,7 @@ export function createSessions({ cookies, logins, admission, clock, logger }: Se
       return refused === undefined ? new Response(null, { status: 204, headers }) : notEnded();
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      // Whoever leaves a shared computer is logged out there in any case: only this cookie knows the tokens.
+      // Anyone who leaves a shared computer is logged out there in any case: only this cookie knows the tokens.
       logger.warn("LOGOUT_SESSION_NOT_ENDED", "a browser was logged out, but its session could not be ended", {
         requestId: call.requestId,
         reason: error.explanation,

@@ -19,7 +19,7 @@ export async function claimAudit(tx: Transaction): Promise<AuditRow | undefined>
 }
 
 export interface NewRound {
-  /** Null when there is nobody to ask about: the walk goes on with the next look. */
+  /** Null when there is nobody to ask about: the walk continues with the next look. */
   readonly auditId: string | null;
   readonly asked: readonly AskedSaga[];
   readonly beforeSagaId: string | null;
@@ -59,7 +59,7 @@ export async function finishedAt(db: Database): Promise<{ readonly round: Date |
 
 export interface Walked {
   readonly sagas: readonly AskedSaga[];
-  /** Where the walk goes on; null when it has come to its end. */
+  /** Where the walk continues; null when it has come to its end. */
   readonly beforeSagaId: string | null;
 }
 

@@ -90,7 +90,7 @@ export const audit = pgTable(
   "audit",
   {
     one: smallint("one").primaryKey().default(1),
-    /** The audit walks from the newest saga to the oldest; null when it begins anew. */
+    /** The audit walks from the newest saga to the oldest; null when it starts again. */
     beforeSagaId: uuid("before_saga_id"),
     /** The round under way; null when there is none. */
     auditId: uuid("audit_id"),

@@ -2,7 +2,7 @@ import type { DeliveryStatus } from "@shop/contracts/http/delivery";
 import type { OrderStatus } from "@shop/contracts/http/order";
 import type { CancelReason, ItemToTake } from "@shop/contracts/primitives";
 
-/** A saga that has come to rest, as it was when the others were asked about its order. */
+/** A saga that is idle, as it was when the others were asked about its order. */
 export interface AskedSaga {
   readonly orderId: string;
   readonly revision: number;

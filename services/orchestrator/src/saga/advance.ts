@@ -277,13 +277,12 @@ class Change<Data> {
       nextAttemptAt: this.now + backoffMs(step.retryPolicy, attempts),
     };
     this.#ask(step.send);
-    this.#note(
-      stuckSince === null ? `no answer: asked again, attempt ${attempts}` : `stuck: asked again, attempt ${attempts}`,
-      { isCounted: true },
-    );
+    this.#note(stuckSince === null ? `no reply: retry, attempt ${attempts}` : `stuck: retry, attempt ${attempts}`, {
+      isCounted: true,
+    });
   }
 
-  /** Sends the step's command at once and lets its attempts and its deadline begin anew. Asked for twice in a moment it is sent once. */
+  /** Sends the step's command at once and lets its attempts and its deadline start again. Asked for twice in a moment it is sent once. */
   retryNow(): void {
     const step = this.#current();
     const { firstMs, deadlineMs } = step.retryPolicy;
@@ -298,7 +297,7 @@ class Change<Data> {
       stuckSince: null,
     };
     this.#ask(step.send);
-    this.#note("asked again at once", { isCounted: true });
+    this.#note("retried at once", { isCounted: true });
   }
 
   /**

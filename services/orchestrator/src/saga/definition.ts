@@ -22,7 +22,7 @@ export type Outcome =
   | { readonly kind: "done" }
   /** The step was not done and will not be: the steps before it are compensated. */
   | { readonly kind: "refused"; readonly reason: CancelReason }
-  /** A compensation came too late, the pivot has been passed: the saga goes on to its end. */
+  /** A compensation came too late, the pivot has been passed: the saga runs to its end. */
   | { readonly kind: "tooLate" }
   /** What the saga is about is cancelled, for this reason. */
   | { readonly kind: "cancelled"; readonly reason: CancelReason };

@@ -1,12 +1,12 @@
 import type { Advanced } from "./advance.ts";
 import type { SagaState } from "./state.ts";
 
-/** How soon a saga that cannot go on is tried again, in milliseconds: a release that can may be there by then. */
+/** How soon a saga that cannot go on is retried, in milliseconds: a release that can may be there by then. */
 const TRY_AGAIN_MS = 60_000;
 
 /**
  * What becomes of a saga that an event cannot be applied to, because its stored data or the definition is at fault: it is stuck, shown to an
- * operator, and tried again every minute. The event itself is not kept: a saga that goes on again asks, and is answered anew.
+ * operator, and retried every minute. The event itself is not kept: a saga that goes on again asks, and is answered again.
  * @param message the type of the message that came; null for a timer
  * @param problem what went wrong, in words
  */

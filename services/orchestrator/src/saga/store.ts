@@ -13,7 +13,7 @@ export const lockFreeSagas = (tx: Transaction, orderIds: readonly string[]): Pro
 
 export type OrderSagaState = SagaState<OrderSnapshot>;
 
-/** Another replica changed a saga in between. Its code is PostgreSQL's for a failed serialization, so that the same work is tried again. */
+/** Another replica changed a saga in between. Its code is PostgreSQL's for a failed serialization, so that the same work is retried. */
 class SagaChangedMeanwhile extends ExplainedError {
   override readonly name = "SagaChangedMeanwhile";
   readonly code = "40001";

@@ -2,7 +2,7 @@ import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { SagaDefinition } from "./definition.ts";
 
-/** The versions of the order's saga that a release can go on with. A saga of another version waits for the release that can. */
+/** The versions of the order's saga that a release can continue with. A saga of another version waits for the release that can. */
 export interface SagaVersions {
   readonly known: readonly number[];
   /** What a saga that begins now begins under. */

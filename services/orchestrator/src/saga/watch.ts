@@ -8,12 +8,12 @@ import type { SagaVersions } from "./versions.ts";
 
 /** How often a replica counts the sagas that have not ended, in milliseconds: about as often as metrics are asked for. */
 const INTERVAL_MS = 15_000;
-/** A saga that is overdue for this long, in milliseconds, has no release that goes on with it: timers look every 500 ms. */
+/** A saga that is overdue for this long, in milliseconds, has no release that continues with it: timers look every 500 ms. */
 const ABANDONED_AFTER_MS = 60_000;
 const BATCH = 200;
 const OPEN = ["RUNNING", "COMPENSATING", "STUCK"] as const;
 
-/** Counts the sagas that have not ended for the metrics, and shows those that no running release goes on with as stuck. Runs until `signal` is aborted. */
+/** Counts the sagas that have not ended for the metrics, and shows those that no running release continues with as stuck. Runs until `signal` is aborted. */
 export async function watchSagas(context: ServiceContext, signal: AbortSignal, versions: SagaVersions): Promise<void> {
   const { db, clock, logger, metrics } = context;
   let open: OpenSagas = { byStatus: { RUNNING: 0, COMPENSATING: 0, STUCK: 0 }, oldestStuckSince: null };

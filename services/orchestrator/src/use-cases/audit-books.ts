@@ -18,7 +18,7 @@ const PAUSE_MS = 5_000;
 const WALK_PAUSE_MS = 60_000;
 /** Younger changes may still be on their way to the other services, in milliseconds. */
 const REST_MS = 10_000;
-/** A round that has not been answered for this long, in milliseconds, is given up: a service or Kafka is away. */
+/** A round that has not been answered for this long, in milliseconds, is given up: a service or Kafka is unavailable. */
 const ROUND_TIMEOUT_MS = 60_000;
 /** As many orders that were found before as a round asks about again. With fifty items each they take half of a round's. */
 const SUSPECTS = 50;

@@ -30,7 +30,7 @@ const insertRows = statement<never, "placed">(
       "deliveryAddress" text, "createdAt" timestamptz, "updatedAt" timestamptz)`,
 );
 
-/** Stores orders that have just been placed: PENDING, CREATED. The transaction goes on meanwhile. */
+/** Stores orders that have just been placed: PENDING, CREATED. The transaction continues meanwhile. */
 export function insertOrders(tx: Transaction, placed: readonly Order[]): void {
   alongside(tx, insertRows(tx, { placed: jsonValue(placed) }));
 }

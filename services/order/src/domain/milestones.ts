@@ -47,7 +47,7 @@ export const milestoneOrder: readonly OrderMilestone[] = [
   "CANCELLED",
 ];
 
-/** Whether an order that has come to `reached` goes on to `next`. */
+/** Whether an order that has come to `reached` continues to `next`. */
 export function isAhead(next: OrderMilestone, reached: OrderMilestone): boolean {
   return milestoneOrder.indexOf(next) > milestoneOrder.indexOf(reached);
 }

@@ -6,7 +6,7 @@ import { lockOrders } from "../db/orders.ts";
 
 /**
  * Locks every order that a batch is about, when it holds messages of several types. Each handler locks its own orders in the order of their
- * ids, but one after the other: two replicas, one with an order's command and one with its progress events, could deadlock with each other for ever.
+ * ids, but one after the other: two replicas, one with an order's command and one with its progress events, could deadlock with each other indefinitely.
  */
 export async function lockMixedBatch(tx: Transaction, messages: readonly Received[]): Promise<void> {
   const aboutOrders = messages.filter(({ type, key }) => type !== ProductChanged.type && isUuid(key));

@@ -21,7 +21,7 @@ const DUTY = 20;
 const LOCK = 5_310_031;
 
 /**
- * Writes the words by which orders are found, beside the transactions that place them. One replica does so at a time. It goes on from the newest
+ * Writes the words by which orders are found, beside the transactions that place them. One replica does so at a time. It continues from the newest
  * order that has words, with those that were committed late, and backwards from the oldest until all have theirs. Runs until `signal` is aborted.
  */
 export async function indexOrders({ db, clock, logger }: ServiceContext, signal: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ const INTERVAL_MS = 5_000;
 const BATCH = 500;
 /** As many orders are named in the log line of a batch. */
 const NAMED = 20;
-/** Messages that wait in the outbox for longer than this, in milliseconds, say that the broker is away: what is republished once more would only wait behind them. */
+/** Messages that wait in the outbox for longer than this, in milliseconds, say that the broker is unavailable: what is republished once more would only wait behind them. */
 const BEHIND_MS = 10_000;
 
 /**

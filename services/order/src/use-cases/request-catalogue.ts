@@ -7,12 +7,12 @@ import { catalogueIsComplete, catalogueIsEmpty, markComplete } from "../db/catal
 
 /** The key of messages that are about no order and no product. */
 const KEY = "catalogue";
-/** The product service may be away for long. */
+/** The product service may be unavailable for long. */
 const ASK_BACKOFF = { firstMs: 2_000, maxMs: 60_000 };
 
 /**
  * How long after its start a process is not ready for want of products. An announcement takes a second or two once the product service and Kafka are
- * there; while they are away nothing is shown that could be ordered, and orders that were placed before are to be read and cancelled all the same.
+ * there; while they are unavailable nothing is shown that could be ordered, and orders that were placed before are to be read and cancelled all the same.
  */
 const GRACE_MS = 30_000;
 

@@ -28,7 +28,7 @@ const updateRows = statement<never, "ids" | "updates" | "now">(
 
 /**
  * Updates the progress shown to customers. It never goes backwards, and an order that has ended stays as it is. The transaction
- * goes on meanwhile.
+ * continues meanwhile.
  */
 export function updateProgress(tx: Transaction, updates: readonly ProgressUpdate[], now: Date): void {
   const rows = updates.map(({ orderId, milestone }) => ({

@@ -93,7 +93,7 @@ const moveStock = statement<never, "items" | "ids">(
     where product.id = moved."productId" and product.id = any(${value("ids")}::uuid[])`,
 );
 
-/** Moves stock from locked stock levels to orders, or back with negative quantities. The transaction goes on meanwhile. */
+/** Moves stock from locked stock levels to orders, or back with negative quantities. The transaction continues meanwhile. */
 export function moveToOrders(tx: Transaction, items: readonly Item[]): void {
   if (items.length === 0) return;
   const ids = uuidsValue(items.map(({ productId }) => productId));

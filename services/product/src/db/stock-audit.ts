@@ -19,7 +19,7 @@ export interface Imbalance {
 export type RecountReason =
   /** Nothing was counted before. */
   | "FIRST"
-  /** The totals are of another database: this one was restored from a dump, and its transaction ids began anew. */
+  /** The totals are of another database: this one was restored from a dump, and its transaction ids began again. */
   | "RESTORED"
   /** The totals are older than `RECOUNT_MS`, or the caller asked. */
   | "DUE"
@@ -56,7 +56,7 @@ const ATTEMPTS = 5;
 /**
  * Compares each product with its stock changes and with the orders that hold some of it, all as of one snapshot. A round reads what was written
  * by transactions that the snapshot of the last one did not see, and adds it to the totals of then. Only a count from the first row tells of an
- * imbalance: a round that finds one by the totals counts anew. Rows are read in parts, so that no statement grows with the tables. Only other
+ * imbalance: a round that finds one by the totals counts again. Rows are read in parts, so that no statement grows with the tables. Only other
  * audits see its lock: of several at once one keeps its totals.
  * @returns null when `signal` was aborted before the end
  */

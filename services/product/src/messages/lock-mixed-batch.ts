@@ -7,7 +7,7 @@ import { totalsByProduct } from "../domain/stock.ts";
 
 /**
  * Locks every stock level that a batch touches, when the batch both takes and gives back. Each of the two locks its own stock levels in the order of
- * their ids, but one after the other: two replicas with such batches could wait for each other for ever.
+ * their ids, but one after the other: two replicas with such batches could wait for each other indefinitely.
  */
 export async function lockMixedBatch(tx: Transaction, messages: readonly Received[]): Promise<void> {
   const taking = messages.filter(({ type }) => type === DecreaseProductCommand.type);

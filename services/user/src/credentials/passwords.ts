@@ -7,7 +7,7 @@ const ARGON2ID = { algorithm: "argon2id", memoryCost: 12 * 1024, timeCost: 3 } a
 const AT_ONCE = 4;
 /** As many wait in one lane; beyond it a caller would wait for more than a second, and is told at once to come again. */
 const MAX_WAITING = 64;
-/** Whoever has waited this long is no longer listened for. */
+/** Anyone who has waited this long is no longer listened for. */
 const MAX_WAIT_MS = 1_200;
 
 /** The lines in which callers wait: users who have a session, other users, new users, and names that do not exist or are guessed at. */

@@ -9,7 +9,7 @@ export interface LoginCandidate {
   readonly user: StoredUser | undefined;
   /** Whether the user has a session that has not ended. */
   readonly hasSession: boolean;
-  /** When the name was tried of late without success so far, the newest first; at most as many as close it. */
+  /** When the name was tried recently without success so far, the newest first; at most as many as close it. */
   readonly attempts: readonly Date[];
 }
 

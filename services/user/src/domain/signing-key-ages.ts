@@ -5,7 +5,7 @@ interface Aged {
 
 /**
  * How long a new key is shown before anything is signed with it: every replica has read it from the database by then (within 10 s), and so
- * whoever meets it and asks any replica for the keys is given it.
+ * anyone who meets it and asks any replica for the keys is given it.
  */
 export const SHOWN_BEFORE_USE_MS = 120_000;
 /** How long tokens live, and some minutes for clocks that differ and for verifiers that look again each minute. */

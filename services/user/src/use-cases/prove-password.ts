@@ -21,7 +21,7 @@ type ProofResult = PasswordRefusal | { readonly kind: "proven"; readonly user: P
 /** Who has the password: they have one. */
 export type ProvenUser = StoredUser & { readonly passwordHash: string };
 
-/** A user with this many failures of late, and who is guessed at, waits in the line of all others. */
+/** A user with this many failures recently, and who is guessed at, waits in the line of all others. */
 const FAILURES_OF_A_GUESSED_NAME = 3;
 
 /**

@@ -17,7 +17,7 @@ type SignUpResult =
   | { readonly kind: "refused"; readonly code: "USERNAME_TAKEN" }
   | { readonly kind: "refused"; readonly code: "WEAK_PASSWORD"; readonly reason: string };
 
-/** Makes a customer of whoever asks; other roles are never given away here. */
+/** Makes a customer of anyone who asks; other roles are never given away here. */
 export async function signUp(
   context: UserContext,
   { username, password, displayName = username }: NewUser,

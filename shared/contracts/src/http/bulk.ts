@@ -48,7 +48,7 @@ export const BulkOperation = z
   .meta({ id: "BulkOperation" });
 export type BulkOperation = z.infer<typeof BulkOperation>;
 
-/** What a bulk call leads to: without an effect what is meant, else an operation, which goes on by itself. */
+/** What a bulk call leads to: without an effect what is meant, else an operation, which continues by itself. */
 export const BulkAnswer = z
   .object({
     dryRun: z.boolean(),

@@ -96,7 +96,7 @@ export type EventStreamEndpoint<Event extends z.ZodType = z.ZodType> = Endpoint<
   readonly success: { readonly stream: true };
 };
 
-/** The id of the last event that the caller has: the stream goes on behind it. Ids grow by one per event. */
+/** The id of the last event that the caller has: the stream continues behind it. Ids grow by one per event. */
 const LastEventId = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,8})$/, "must be the id of an event of this stream, or 0 for all of it")

@@ -191,7 +191,7 @@ describe("an address that says nothing to anybody", () => {
       expect(new Set(attempted)).toEqual(new Set(urls));
     });
     attempted = [];
-    // Whoever gets the call falls silent with it.
+    // Anyone who gets the call falls silent with it.
     const failed = await call(three, true, (url) => void silent.add(url), 3_000).catch((error: Error) => error.message);
     expect(failed).toBe("ended");
     expect(attempted).toHaveLength(2);

@@ -1,6 +1,6 @@
 import type { Admin, Kafka } from "kafkajs";
 
-/** A connection for questions about the broker itself. It is opened with the first one, kept, and made anew after one that failed. */
+/** A connection for questions about the broker itself. It is opened with the first one, kept, and made again after one that failed. */
 export function createAdminConnection(kafka: Kafka) {
   let connection: Promise<Admin> | undefined;
 

@@ -33,7 +33,7 @@ interface Member {
 /**
  * Takes members out of the group that processes of this machine left behind when they were killed: their partitions are free at once
  * instead of when their session times out. Should one of them be alive after all, it joins the group again within a second, and
- * what is handled twice meanwhile is found in the inbox. To be called before this process joins, and joins anew: a consumer whose broker was
+ * what is handled twice meanwhile is found in the inbox. To be called before this process joins, and joins again: a consumer whose broker was
  * killed could not leave the group, and all members would wait for it as long as its session lasts.
  */
 export async function removeDeadMembers(kafka: Kafka, member: Member, logger: Logger): Promise<void> {

@@ -22,7 +22,7 @@ interface DeferredKey {
 
 /**
  * The records of keys that cannot be handled now because another transaction holds a lock that they need. Later records of such a key are added
- * behind them, so that a key's order is kept while all other keys go on. They are retried in rounds, each key once a round.
+ * behind them, so that a key's order is kept while all other keys continue. They are retried in rounds, each key once a round.
  */
 export function createDeferredRecords(clock: Pick<Clock, "elapsed">) {
   let keys = new Map<string | null, DeferredKey>();

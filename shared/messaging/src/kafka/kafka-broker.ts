@@ -57,7 +57,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     // What comes after the connection, such as TLS, has as long again.
     connectionTimeout: 2 * CONNECT_WITHIN_MS,
     requestTimeout: 10_000,
-    // Short: whoever uses the client has a loop of its own, which goes on for as long as the broker is away.
+    // Short: anyone who uses the client has a loop of its own, which continues for as long as the broker is unavailable.
     retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
     logCreator: kafkaLogCreator(logger),
   });

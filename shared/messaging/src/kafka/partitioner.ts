@@ -5,7 +5,7 @@ const M = 0x5bd1e995;
 const R = 24;
 
 /**
- * MurmurHash2 (Austin Appleby) of a key, as Apache Kafka's own clients compute it, so that a key has the same partition whoever writes it.
+ * MurmurHash2 (Austin Appleby) of a key, as Apache Kafka's own clients compute it, so that a key has the same partition whichever client writes it.
  * kafkajs has it too, in 64-bit numbers of its own make, at several times the cost; this is the hottest function of a relay.
  * @returns a signed 32-bit number
  */

@@ -19,7 +19,7 @@ beforeAll(async () => {
     await admin.disconnect();
   };
   publisher = createPublisher({ kafka, naming, ensureTopics });
-  // A topic that is made may not be known to each request at once: the relay tries again by itself.
+  // A topic that is made may not be known to each request at once: the relay retries by itself.
   await eventually(publish);
   await publisher.close();
 }, 120_000);

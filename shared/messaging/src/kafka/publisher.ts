@@ -15,7 +15,7 @@ const ALL_IN_SYNC_REPLICAS = -1;
 const HEADERS = { "content-type": CLOUD_EVENT_CONTENT_TYPE };
 
 /**
- * One producer, made anew after any failure. It tries nothing twice by itself, and so is none of kafkajs' idempotent ones, which insist on
+ * One producer, made again after any failure. It tries nothing twice by itself, and so is none of kafkajs' idempotent ones, which insist on
  * it: before the second try the broker is asked whether it still has what it acknowledged. At worst a record is published twice.
  */
 export function createPublisher({ kafka, naming, ensureTopics }: PublisherOptions) {

@@ -22,7 +22,7 @@ interface SubscriptionOptions extends SubscribeOptions {
 
 /**
  * Commits as the member of the group's present generation, which the broker checks, or throws. `consumer.commitOffsets` would try again by itself,
- * after the group was joined anew too: with what had been handled before, of partitions that others read by then, whose commits it reverted.
+ * after the group was joined again too: with what had been handled before, of partitions that others read by then, whose commits it reverted.
  */
 type CommitOnce = EachBatchPayload["commitOffsetsIfNecessary"];
 
@@ -35,7 +35,7 @@ const COMMIT_INTERVAL_MS = 300;
 const WATCH_INTERVAL_MS = 1_000;
 /**
  * A member that has not come back from a fetch for this long, in milliseconds, with nothing in flight, is stuck, or its connection is dead and nobody
- * says so: it is made anew. kafkajs would try the same connection four times, for 5.5 s each.
+ * says so: it is made again. kafkajs would try the same connection four times, for 5.5 s each.
  */
 const SILENT_MS = 8_000;
 /** The same for one that is joining its group, which waits for the other members: for a dead one as long as its session lasts. */
@@ -95,7 +95,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
         await consumeUntilBroken();
       } catch (error) {
         if (clock.elapsed() - startedAt > JOINING_MS) attempt = 1;
-        // A broker that is away for long ends one after the other; what ended the first is the news.
+        // A broker that is unavailable for long ends one after the other; what ended the first is the news.
         if (attempt === 1 || attempt % 10 === 0) {
           logger.warn("CONSUMER_REPLACED", "the Kafka consumer ended and is replaced", { groupId, attempt, error });
         }
@@ -230,7 +230,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     if (pauseMs > 0) await clock.sleep(pauseMs, stopping.signal);
   }
 
-  /** Kafkajs has paused the partition; the others go on. It is looked at again after a while. */
+  /** Kafkajs has paused the partition; the others continue. It is looked at again after a while. */
   function noteUnreadable(
     consumer: Consumer,
     at: { readonly topic: string; readonly partition: number },

@@ -129,7 +129,7 @@ test("closing lets the in-flight batch finish, so that it is committed, and drop
   expect(closed).toBe(false);
   await finish();
   await closing;
-  // Whoever still fetches has nothing to wait for here.
+  // Anyone who still fetches has nothing to wait for here.
   queue.add(records(0, 3));
   expect(queue.isEmpty()).toBe(true);
   expect(begun).toEqual([["0:1"]]);

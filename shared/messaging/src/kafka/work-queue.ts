@@ -49,7 +49,7 @@ const nameOf = ({ topic, partition }: Pick<BrokerRecord, "topic" | "partition">)
 
 /**
  * Records between fetching and handling. One handler call runs at a time and takes all that waits, over partitions and topics. What the handler
- * defers is kept and tried again, later records of the same key behind it, while other keys go on; what lies behind a deferred record
+ * defers is kept and retried, later records of the same key behind it, while other keys continue; what lies behind a deferred record
  * in its partition is not committed.
  */
 export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX_BATCH }: WorkQueueOptions) {
@@ -222,7 +222,7 @@ export function createWorkQueue({ handle, clock, logger, metrics, maxBatch = MAX
     async untilEmptyOr(ms: number): Promise<void> {
       if (waiting.length > 0) await Promise.race([taken.promise, clock.sleep(ms, closing.signal)]);
     },
-    /** Forgets what waits, what is deferred and what is not committed: the group was joined anew, and fetching starts at its committed offsets. */
+    /** Forgets what waits, what is deferred and what is not committed: the group was joined again, and fetching starts at its committed offsets. */
     startOver(): void {
       generation += 1;
       waiting = [];

@@ -17,7 +17,7 @@ import { createMessaging, type Messaging } from "../messaging.ts";
 import { outgoing } from "../outgoing.ts";
 import { defaultRetention } from "../purge.ts";
 
-/** One replica of a service that sends itself numbered messages and writes down each one that it applies. */
+/** One replica of a service that sends itself numbered messages and records each one that it applies. */
 export interface Node {
   readonly db: Database;
   readonly broker: Broker;

@@ -13,7 +13,7 @@ interface Background {
   readonly goOn: number;
 }
 
-/** Lets a participant's background work run while its database is away. */
+/** Lets a participant's background work run while its database is unavailable. */
 export async function backgroundDuringOutage({ background = [] }: Participant): Promise<Background> {
   const db = connectDatabase({ url: "postgres://nobody@127.0.0.1:1/none", applicationName: "under test" });
   const clock = new ManualClock();

@@ -63,7 +63,7 @@ export function ReplayMany({ choice, onHandled }: ReplayManyProps) {
   );
 }
 
-/** The service takes as many as one call has time for, and says where it goes on. */
+/** The service takes as many as one call has time for, and says where it continues. */
 async function replayAll(choice: Choice, dryRun: boolean): Promise<Result> {
   const outcomes: Partial<Record<ReplayOutcome, number>> = {};
   const silent = new Set<ParticipantName>();

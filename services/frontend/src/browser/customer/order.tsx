@@ -17,7 +17,7 @@ import { Timeline } from "./timeline.tsx";
 import { type OrderMoment, withMoment } from "./moments.ts";
 
 const ASKED_EVERY_MS = 2_000;
-/** Events are counted from 1: whoever has seen none gets the order's whole way, with its times. */
+/** Events are counted from 1: anyone who has seen none gets the order's whole way, with its times. */
 const BEFORE_THE_FIRST = 0;
 
 /** One order, which moves on the screen as its saga moves. */

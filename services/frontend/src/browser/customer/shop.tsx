@@ -48,7 +48,7 @@ function ProductCard({ product }: { readonly product: Product }) {
   const hasPressed = useRef(false);
   const mayOrder = user === undefined || user.role === "customer";
 
-  // The pressed button is gone: whoever goes on by keyboard does so at the one in its place.
+  // The pressed button is gone: anyone who continues by keyboard does so at the one in its place.
   useEffect(() => {
     if (hasPressed.current)
       Array.from(card.current?.querySelectorAll("button") ?? [])
