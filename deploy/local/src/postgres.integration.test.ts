@@ -61,7 +61,5 @@ test("it listens on 127.0.0.1 only, and a role without its password is refused",
 test("a port that is in use is named, with the remedy", async () => {
   const second = startPostgres({ dataDir: join(folder.path, "second"), port: server.port });
   await expect(second).rejects.toThrow(SetupError);
-  await expect(second).rejects.toThrow(
-    `Port ${server.port}, which PostgreSQL needs, is in use. Stop the program that holds it`,
-  );
+  await expect(second).rejects.toThrow(`Port ${server.port} (PostgreSQL) is in use. Stop the program that holds it`);
 });
