@@ -1,6 +1,6 @@
 import { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import type { Database } from "@shop/database/connect";
-import { type Clock, instant } from "@shop/runtime/clock";
+import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics, Sample } from "@shop/runtime/metrics";
 import { countOpen, SETTLED } from "./dead-letter-list.ts";
@@ -79,7 +79,7 @@ export async function watchBlockedKeys(
 
   while (!signal.aborted) {
     try {
-      await tryAll(await keysDue(db, instant(clock), KEYS));
+      await tryAll(await keysDue(db, clock.now(), KEYS));
       open = (await countOpen(db)).map(({ cause, count }) => ({ labels: { cause }, value: count }));
     } catch (error) {
       logger.debug("DEAD_LETTER_CHECK_FAILED", "dead letters could not be checked; retrying", { error });

@@ -13,6 +13,9 @@ export function nextRetryAt(failedAt: number, now: number): number {
 const textArray = (texts: readonly string[]) =>
   sql`array(select json_array_elements_text(${JSON.stringify(texts)}::json))`;
 
+/** Whether a retry is due. One that lies further ahead than any is scheduled is due, too: the clock has been set back since. */
+export const isDue = (retryAt: number, now: number): boolean => retryAt <= now || retryAt > now + LAST_RETRY_MS;
+
 /**
  * Makes anyone who parks messages of these keys, or releases them, wait for the end of `tx`: otherwise a message could be parked
  * behind one that has just been handled, with nobody left to release it.
@@ -30,10 +33,11 @@ export async function stillBlocked(tx: Transaction, keys: readonly string[]): Pr
   return rows.map(({ key }) => key);
 }
 
-/** The keys whose first message is to be retried now, longest overdue first. */
-export async function keysDue(db: Database, now: string, limit: number): Promise<readonly string[]> {
+/** The keys whose first message is due, as `isDue` says, at `now` in milliseconds since the epoch; longest overdue first. */
+export async function keysDue(db: Database, now: number, limit: number): Promise<readonly string[]> {
+  const [due, furthest] = [now, now + LAST_RETRY_MS].map((ms) => new Date(ms).toISOString());
   const rows = await db.execute<{ key: string }>(sql`
-    select key from dead_letter where blocks_key and replayed_at is null and retry_at <= ${now}
+    select key from dead_letter where blocks_key and replayed_at is null and (retry_at <= ${due} or retry_at > ${furthest})
     group by key order by min(retry_at) limit ${limit}`);
   return rows.map(({ key }) => key);
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { connectDatabase, type Database } from "@shop/database/connect";
+import type { Clock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
@@ -45,8 +46,8 @@ const metrics = createMetrics();
 const quantityOf = ({ data }: { readonly data: { readonly items: readonly { readonly quantity: number }[] } }) =>
   data.items[0]?.quantity ?? 0;
 
-function parts() {
-  const outbox = createOutbox({ ids, clock });
+function parts(of: Clock = clock) {
+  const outbox = createOutbox({ ids, clock: of });
   const handlers = byType(
     on(DecreaseProductCommand, async (tx, messages) => {
       for (const message of messages) {
@@ -58,12 +59,12 @@ function parts() {
       return [];
     }),
   );
-  const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
+  const deadLetters = createDeadLetters({ db, ids, clock: of, logger, metrics });
   const onCommitted = () => {};
   return {
     deadLetters,
-    replay: createReplay({ db, handlers, outbox, onCommitted, onHandled: () => {}, clock }),
-    handle: createInbox({ db, handlers, outbox, deadLetters, onCommitted, clock, logger, metrics }),
+    replay: createReplay({ db, handlers, outbox, onCommitted, onHandled: () => {}, clock: of }),
+    handle: createInbox({ db, handlers, outbox, deadLetters, onCommitted, clock: of, logger, metrics }),
   };
 }
 
@@ -207,6 +208,22 @@ test("what time or a deployment has mended goes on by itself, in order", async (
   });
   stop.abort();
   await clock.advance(2_000);
+  await watching;
+});
+
+test("a message that failed before the clock was set back by an hour is retried as soon as any other", async () => {
+  await holdKey();
+  faults.clear();
+  const setBack = new ManualClock(clock.now() - 3_600_000);
+  const stop = new AbortController();
+  const { replay } = parts(setBack);
+  const watching = watchBlockedKeys(stop.signal, { db, replay, clock: setBack, logger, metrics });
+  await eventually(async () => {
+    await setBack.advance(2_000);
+    expect(await applied(held)).toEqual([1, 2, 3, 4]);
+  });
+  stop.abort();
+  await setBack.advance(2_000);
   await watching;
 });
 

@@ -17,7 +17,7 @@ import {
 } from "./dead-letter-list.ts";
 import { decode, type Received } from "./decode.ts";
 import { type MessageHandlers, MessageRefused } from "./handlers.ts";
-import { lockKeys, nextRetryAt } from "./blocked-keys.ts";
+import { isDue, lockKeys, nextRetryAt } from "./blocked-keys.ts";
 import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 import { deadLetter } from "./schema.ts";
@@ -274,7 +274,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
         const entries = await blockingDeadLetters(tx, key);
         const due = entries[0]?.retryAt;
         // Another replica may have tried it in between.
-        return due && Date.parse(due) <= clock.now() ? settleCarefully(tx, entries) : [];
+        return due && isDue(Date.parse(due), clock.now()) ? settleCarefully(tx, entries) : [];
       });
     },
   };
