@@ -27,8 +27,8 @@ export const BUGS: readonly Bug[] = [
   {
     name: "the inbox is off",
     file: "shared/messaging/src/inbox.ts",
-    found: "const { fresh, blocked } = await firstSeen(tx, busy.free, ",
-    replaced: "const fresh = busy.free; const { blocked } = await firstSeen(tx, [], ",
+    found: "if (seen.value.fresh.length < messages.length) throw new NotAllFresh();",
+    replaced: "",
     faults: ["duplicates", "replays"],
     rules: ["I3"],
   },
@@ -163,7 +163,7 @@ export const BUGS: readonly Bug[] = [
     replaced: 'filter(({ status }) => status !== "REFUSED")',
     faults: ["freezes", "the broker away", "late messages"],
     habits: { orders: 20, ordersPerSecond: 8, cancelled: 0.7, contended: 0.3 },
-    rules: ["I1"],
+    rules: ["I1", "I4"],
   },
   {
     name: "a cancel reverts a delivery that has been completed",

@@ -253,7 +253,7 @@ test("what is no record is committed once all before it is handled, and what is 
   expect(await commit()).toEqual(["0:4"]);
 });
 
-test("fetching pauses under load, for three times as long as the last batch took and 100 ms at most; else not at all", async () => {
+test("fetching pauses under load, for three times as long as the last batch took and 50 ms at most; else not at all", async () => {
   const clock = new ManualClock();
   const { queue, finish } = queueUnderTest(clock);
   let offset = 0;
@@ -265,7 +265,7 @@ test("fetching pauses under load, for three times as long as the last batch took
   }
   expect(queue.fetchPauseMs()).toBe(0);
   expect(await pauseAfter(7, 20)).toBe(0);
-  expect(await pauseAfter(8, 20)).toBe(60);
-  expect(await pauseAfter(500, 40)).toBe(100);
+  expect(await pauseAfter(8, 10)).toBe(30);
+  expect(await pauseAfter(500, 40)).toBe(50);
   expect(await pauseAfter(1, 40)).toBe(0);
 });

@@ -32,7 +32,7 @@ const LOADED_RECORDS = 8;
  */
 const PAUSE_PER_HANDLING = 3;
 /** What the pause adds to a message's way at most, in milliseconds. */
-const MAX_FETCH_PAUSE_MS = 100;
+const MAX_FETCH_PAUSE_MS = 50;
 /** How long a stop waits for the in-flight batch, in milliseconds; a batch takes some tens. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
