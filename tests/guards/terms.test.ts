@@ -16,7 +16,8 @@ const TERMS: readonly Term[] = [
   { found: /\bdeadly\b|\bmortal\b|\bkillers?\b|\bdeaths?\b/i, instead: "poison message, crash", sample: "two deaths" },
   { found: /\bheld[- ]keys?\b|\bheldKeys?\b|HeldKeys?\b/, instead: "blocked key", sample: "watchHeldKeys()" },
   {
-    found: /\bbur(?:y|ied|ies)\b|\b(?:held|holding|open|add|replay)Letters?\b|\bletterById\b/i,
+    found:
+      /\bbur(?:y|ied|ies)\b|\b(?:(?<!to )the|whose) letters?\b|\b(?:held|holding|open|add|replay)Letters?\b|\bletterById\b/i,
     instead: "dead letter",
     sample: "await bury(message)",
   },
@@ -29,7 +30,11 @@ const TERMS: readonly Term[] = [
   { found: /\bturns? (?:the saga )?round\b|[tT]urnRound/, instead: "compensate", sample: "canTurnRound()" },
   { found: /patience/i, instead: "retry policy, timeout, deadline", sample: "PATIENCE_MS" },
   { found: /\bask(?:Again|Anew)\b/, instead: "retry, retryNow", sample: "saga.askAnew()" },
-  { found: /\btell[-_ ]?again|\btold (?:the saga )?again\b/i, instead: "republish", sample: "tell_again_at" },
+  {
+    found: /\btells? (?:the saga )?again|\btell[-_]?again|\btold (?:the saga )?again\b/i,
+    instead: "republish",
+    sample: "tell_again_at",
+  },
   {
     found: /\bTell(?:Orders|Reservations|Deliveries)|(?:Orders|Reservations|Deliveries)Told\b|hear-?books/i,
     instead: "report",

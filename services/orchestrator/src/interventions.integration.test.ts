@@ -204,7 +204,7 @@ test("a stuck saga is counted and told of once; a retry takes the mark away and 
   expect(Number(stuckAfter)).toBe(Number(stuckBefore) - 1);
 });
 
-test("a cancel of a saga that is stuck on its way back asks again at once", async () => {
+test("a cancel of a saga that is stuck while compensating asks again at once", async () => {
   const order = await begun();
   await ask(order, "cancel");
   await wakeAfter(11 * MINUTE);

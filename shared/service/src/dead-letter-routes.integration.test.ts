@@ -122,7 +122,7 @@ test("a dry run says what would happen, and leaves nothing behind", async () => 
   expect((await replay(id)).body.outcome).toBe("APPLIED");
 });
 
-test("a replay that fails again keeps nothing of what the handler did, and the letter stays", async () => {
+test("a replay that fails again keeps nothing of what the handler did, and the dead letter stays", async () => {
   const { id } = await refusedMessage();
   fault = new TypeError("a bug");
   const { status, body } = await replay(id);
