@@ -337,6 +337,15 @@ import { placeOrder } from "../use-cases/place-order.ts";
 export const everything = [Kafka, inTransaction, orderRoutes, placeOrder];
 export type Tx = Transaction;
 `,
+  "services/user/src/credentials/reaches-out.ts": `
+import { eq } from "drizzle-orm"; // breach: shop(import-layers)
+import { userRoutes } from "../http/routes.ts"; // breach: shop(import-layers)
+import { users } from "../db/schema.ts"; // breach: shop(import-layers)
+import type { PrivateJwk } from "../db/schema.ts";
+import { TOTP } from "otpauth";
+export const everything = [eq, userRoutes, users, TOTP];
+export type Key = PrivateJwk;
+`,
   "services/order/src/service.ts": `
 import { Kafka } from "kafkajs"; // breach: shop(import-layers)
 import { products } from "../../product/src/db/schema.ts"; // breach: shop(import-layers)

@@ -18,6 +18,7 @@ export const UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000";
 const everyone = ["customer", "rider", "admin"] as const;
 const someone = `/api/users/${UNKNOWN_ID}`;
 const newPassword = { username: "nobody", code: "unknown", newPassword: "four words and a lamp" };
+const noSecondFactor = { username: "nobody", password: "not this one", secondFactor: "000000" };
 const passwordChange = { currentPassword: "not this one", newPassword: "four words and a lamp" };
 const product = `/api/products/${UNKNOWN_ID}`;
 const order = `/api/orders/${UNKNOWN_ID}`;
@@ -51,6 +52,11 @@ export const calls: readonly Call[] = [
   { ...user, method: "GET", path: "/api/users/me/sessions", who: everyone, emptyAnswer: 200 },
   { ...user, method: "DELETE", path: "/api/users/me/sessions", who: everyone, emptyAnswer: 204 },
   { ...user, method: "DELETE", path: `/api/users/me/sessions/${UNKNOWN_ID}`, who: everyone, emptyAnswer: 404 },
+  { ...user, method: "POST", path: "/api/second-factor", json: { username: "nobody", password: "not this one" } },
+  { ...user, method: "POST", path: "/api/second-factor/removal", json: noSecondFactor },
+  { ...user, method: "GET", path: "/api/users/me/second-factor", who: everyone, emptyAnswer: 200 },
+  { ...user, method: "POST", path: "/api/users/me/recovery-codes", who: everyone, json: { secondFactor: "000000" } },
+  { ...user, method: "POST", path: `${someone}/second-factor-reset`, who: ["admin"], emptyAnswer: 404 },
   { ...user, method: "GET", path: "/.well-known/jwks.json", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: "/api/products", who: "anyone", emptyAnswer: 200 },
   { ...toProduct, method: "GET", path: product, who: "anyone", emptyAnswer: 404 },

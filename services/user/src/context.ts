@@ -1,3 +1,4 @@
+import type { Role } from "@shop/contracts/http/define";
 import type { Database } from "@shop/database/connect";
 import type { Reader } from "@shop/database/reader";
 import type { Clock } from "@shop/runtime/clock";
@@ -19,6 +20,10 @@ export interface UserContext {
   /** The list of leaked passwords, once it has been read. */
   readonly isLeaked: () => Promise<IsLeaked>;
   readonly loginAttempts: LoginAttemptLimiter;
+  /** Who issues access tokens; authenticator apps show it. */
+  readonly issuer: string;
+  /** Whether users of a role can log in with a second factor only. */
+  readonly needsSecondFactor: (role: Role) => boolean;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly logger: Logger;

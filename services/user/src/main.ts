@@ -17,6 +17,7 @@ runMain(() => {
         tokenAudience: config.TOKEN_AUDIENCE,
         migrateAtStart: config.MIGRATE_AT_START,
         seedDemoData: config.SEED_DEMO_DATA,
+        requireAdminSecondFactor: config.REQUIRE_ADMIN_SECOND_FACTOR,
         auditTrailDays: config.AUDIT_TRAIL_DAYS,
         ids: uuidV7,
         ...parts,

@@ -17,6 +17,7 @@ import { createLoginAttemptLimiter } from "./credentials/login-attempt-limiter.t
 import { type IsLeaked, loadLeakedPasswords } from "./credentials/leaked-passwords.ts";
 import { createPasswords } from "./credentials/passwords.ts";
 import { accountRoutes } from "./http/account-routes.ts";
+import { secondFactorRoutes } from "./http/second-factor-routes.ts";
 import { sessionRoutes } from "./http/session-routes.ts";
 import { userRoutes } from "./http/routes.ts";
 import { loadSigningKeys, purge } from "./use-cases/housekeeping.ts";
@@ -34,6 +35,8 @@ interface UserServiceDependencies {
   readonly seedDemoData: boolean;
   /** How long entries of the audit trail are kept; indefinitely by default. */
   readonly auditTrailDays?: number | undefined;
+  /** Whether admins can log in with a second factor only; false by default. */
+  readonly requireAdminSecondFactor?: boolean;
   readonly identity: Identity;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -67,17 +70,10 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   const [passwords, loginAttempts] = [createPasswords(clock), createLoginAttemptLimiter()];
   let leakedPasswords: Promise<IsLeaked> | undefined;
   const isLeaked = () => (leakedPasswords ??= loadLeakedPasswords());
+  const { requireAdminSecondFactor = false } = dependencies;
   const context: UserContext = {
-    db,
-    read,
-    accessTokens,
-    passwords,
-    isLeaked,
-    loginAttempts,
-    clock,
-    ids,
-    logger,
-    metrics,
+    ...{ db, read, accessTokens, passwords, isLeaked, loginAttempts, issuer, clock, ids, logger, metrics },
+    needsSecondFactor: (role) => requireAdminSecondFactor && role === "admin",
   };
   // The same verifier as everywhere else; it only has no way to go for the keys.
   const verifier = createTokenVerifier({
@@ -96,6 +92,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   userRoutes(app, context);
   accountRoutes(app, context);
   sessionRoutes(app, context);
+  secondFactorRoutes(app, context);
 
   async function ready(): Promise<Readiness> {
     const answer = await database.check();

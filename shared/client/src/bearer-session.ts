@@ -20,7 +20,7 @@ export interface TokenStore {
 }
 
 export interface BearerSession extends Authentication {
-  logIn(username: string, password: string): Promise<void>;
+  logIn(username: string, password: string, secondFactor?: string): Promise<void>;
   logOut(): Promise<void>;
 }
 
@@ -76,8 +76,8 @@ export function bearerSession({ calls, clock, store }: BearerSessionOptions): Be
       await refresh(tokens);
       return true;
     },
-    async logIn(username, password) {
-      take(await calls.login({ username, password }));
+    async logIn(username, password, secondFactor) {
+      take(await calls.login({ username, password, secondFactor }));
     },
     async logOut() {
       const held = tokens;

@@ -13,9 +13,9 @@ export function connectBrowser(options: Omit<ShopOptions, "baseUrl">): Shop {
   const session = { path: "/session", signal: undefined, stream: false };
   return {
     ...calls,
-    async logIn(username, password) {
+    async logIn(username, password, secondFactor) {
       const headers = { "content-type": "application/json" };
-      await send({ ...session, method: "POST", headers, body: JSON.stringify({ username, password }) });
+      await send({ ...session, method: "POST", headers, body: JSON.stringify({ username, password, secondFactor }) });
     },
     async logOut() {
       await send({ ...session, method: "DELETE", headers: {}, body: undefined });

@@ -40,8 +40,11 @@ export function transportOf(options: ShopOptions, authentication: Authentication
 
 /** A shop and a session with it. */
 export interface Shop extends Omit<Calls, "login" | "refreshLogin" | "logout"> {
-  /** @throws ProblemError INVALID_CREDENTIALS, TOO_MANY_FAILED_LOGINS */
-  logIn(username: string, password: string): Promise<void>;
+  /**
+   * @param secondFactor a code of the authenticator app or a recovery code, of a user who has a second factor
+   * @throws ProblemError INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, INVALID_SECOND_FACTOR, TOO_MANY_FAILED_LOGINS
+   */
+  logIn(username: string, password: string, secondFactor?: string): Promise<void>;
   /** Ends the session, here and at the shop. */
   logOut(): Promise<void>;
 }

@@ -173,6 +173,13 @@ export const LAYERS: readonly Layer[] = [
     packages: ["zod", ...PLATFORM],
   },
   {
+    name: "credentials/",
+    files: /^services\/user\/src\/credentials\//,
+    modules: ["./credentials/", "./domain/", ...shared("contracts", "runtime", "http")],
+    types: ["./db/"],
+    packages: ["otpauth", ...PLATFORM],
+  },
+  {
     name: "a service",
     files: /^services\/[^/]+\/src\//,
     modules: ["./", ...ALL_SHARED],

@@ -9,9 +9,15 @@ import type { BrowserSession } from "./cookie.ts";
 
 type Opened = { readonly kind: "opened"; readonly session: BrowserSession };
 
+interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  readonly secondFactor?: string | undefined;
+}
+
 /** What the frontend asks of the user service, through the gateway, for browsers. Each throws an UnavailableError when there is no answer. */
 export interface LoginService {
-  logIn(call: RequestCall, credentials: { username: string; password: string }): Promise<Opened | ProblemAnswer>;
+  logIn(call: RequestCall, credentials: Credentials): Promise<Opened | ProblemAnswer>;
   refresh(call: RequestCall, refreshToken: string): Promise<Opened | ProblemAnswer>;
   logOut(call: RequestCall, refreshToken: string): Promise<void>;
 }

@@ -1,12 +1,14 @@
 import type { Database } from "@shop/database/connect";
 import { lte, sql } from "drizzle-orm";
-import { loginAttempts, loginFailures, sessions, users } from "./schema.ts";
+import { loginAttempts, loginFailures, secondFactors, sessions, users } from "./schema.ts";
 import type { StoredUser } from "./users.ts";
 
 /** What is known of a name that somebody wants to log in with. */
 export interface LoginCandidate {
   /** Undefined when nobody has this name. */
   readonly user: StoredUser | undefined;
+  /** Whether the user's second factor is active; undefined when they have none, nor have begun one. */
+  readonly hasSecondFactor: boolean | undefined;
   /** Whether the user has a session that has not ended. */
   readonly hasSession: boolean;
   /** When the name was tried recently without success so far, the newest first; at most as many as close it. */
@@ -18,15 +20,19 @@ export async function findLoginCandidate(db: Database, username: string, now: Da
   const [row] = await db
     .select({
       user: users,
+      secondFactorOf: secondFactors.userId,
+      activatedAt: secondFactors.activatedAt,
       attemptedAt: loginAttempts.attemptedAt,
       hasSession: sql<boolean>`exists (
         select from ${sessions} where ${sessions.userId} = ${users.id} and ${sessions.expiresAt} > ${now.toISOString()})`,
     })
     .from(sql`(select ${username}::text as name) as asked`)
     .leftJoin(users, sql`${users.username} = asked.name`)
+    .leftJoin(secondFactors, sql`${secondFactors.userId} = ${users.id}`)
     .leftJoin(loginAttempts, sql`${loginAttempts.username} = asked.name`);
   return {
     user: row?.user ?? undefined,
+    hasSecondFactor: row?.secondFactorOf ? row.activatedAt !== null : undefined,
     hasSession: row?.hasSession ?? false,
     attempts: (row?.attemptedAt ?? []).toReversed(),
   };

@@ -1,6 +1,18 @@
 import { sql } from "drizzle-orm";
 import type { Role } from "@shop/contracts/http/define";
-import { boolean, check, customType, index, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
 
 export { auditEntry } from "@shop/database/audit-trail";
 
@@ -43,6 +55,32 @@ export const passwordCodes = pgTable(
     expiresAt: instantColumn("expires_at").notNull(),
   },
   (table) => [index("password_codes_by_expiry").on(table.expiresAt)],
+);
+
+/** What a user has beside the password: an authenticator app. */
+export const secondFactors = pgTable("second_factors", {
+  userId: uuid("user_id")
+    .primaryKey()
+    .references(() => users.id, { onDelete: "cascade" }),
+  /** The secret of RFC 6238. Codes are computed from it, so it cannot be stored as a hash. */
+  secret: bytes("secret").notNull(),
+  /** When its first code was used; null: it was begun, and is not asked for yet. */
+  activatedAt: instantColumn("activated_at"),
+  /** The step of time of the code that was used last. */
+  lastStep: bigint("last_step", { mode: "number" }),
+});
+
+/** Recovery codes that have not been used, for who has lost the app. */
+export const recoveryCodes = pgTable(
+  "recovery_codes",
+  {
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => secondFactors.userId, { onDelete: "cascade" }),
+    /** SHA-256, as of other one-time codes. */
+    codeHash: bytes("code_hash").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.codeHash] })],
 );
 
 /** One per login: the family of refresh tokens that came from it. Ending it is deleting it, and its tokens go with it. */

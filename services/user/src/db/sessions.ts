@@ -3,7 +3,7 @@ import { and, desc, eq, gt, isNotNull, isNull, lt, lte, ne, or, sql } from "driz
 import type { Role } from "@shop/contracts/http/define";
 import type { Database, Transaction } from "@shop/database/connect";
 import { ExplainedError } from "@shop/runtime/errors";
-import { refreshTokens, sessions, users } from "./schema.ts";
+import { refreshTokens, secondFactors, sessions, users } from "./schema.ts";
 
 interface NewToken {
   readonly tokenHash: Buffer;
@@ -16,6 +16,8 @@ export interface PresentedToken {
   readonly userId: string;
   readonly role: Role;
   readonly disabledAt: Date | null;
+  /** Whether an active one is known of the user. */
+  readonly hasSecondFactor: boolean;
   readonly expiresAt: Date;
   readonly spentAt: Date | null;
   readonly successorSeed: Buffer | null;
@@ -77,6 +79,8 @@ export async function lockPresentedToken(tx: Transaction, tokenHash: Buffer): Pr
       userId: users.id,
       role: users.role,
       disabledAt: users.disabledAt,
+      hasSecondFactor: sql<boolean>`exists (
+        select from ${secondFactors} where ${secondFactors.userId} = ${users.id} and ${secondFactors.activatedAt} is not null)`,
       familyKey: sessions.familyKey,
     })
     .from(refreshTokens)

@@ -1,5 +1,6 @@
 import * as calls from "@shop/contracts/http/account";
 import * as passwordCalls from "@shop/contracts/http/password";
+import * as secondFactorCalls from "@shop/contracts/http/second-factor";
 import { toPage } from "@shop/contracts/http/page";
 import { done, problem } from "@shop/http/answer";
 import type { HttpApp } from "@shop/http/app";
@@ -8,6 +9,8 @@ import type { UserContext } from "../context.ts";
 import { findUser, listUsers } from "../db/users.ts";
 import { inviteUser } from "../use-cases/invite-user.ts";
 import { issuePasswordCode, type PasswordCode } from "../use-cases/issue-password-code.ts";
+import { resetSecondFactor } from "../use-cases/manage-second-factor.ts";
+import { refusalOf } from "./refusals.ts";
 import { changeUser, shownAccount } from "../use-cases/change-user.ts";
 
 const refusals = {
@@ -50,5 +53,13 @@ export function accountRoutes(app: HttpApp, context: UserContext): void {
   app.handle(passwordCalls.issuePasswordCode, async (call) => {
     const result = await issuePasswordCode(context, call.id, auditOrigin(call));
     return result.kind === "issued" ? done(shownCode(result.code)) : problem(result.code, refusals[result.code]);
+  });
+
+  app.handle(secondFactorCalls.resetSecondFactor, async (call) => {
+    const refusal = await resetSecondFactor(context, call.id, auditOrigin(call));
+    if (refusal === undefined) return done();
+    return refusal === "NOT_FOUND"
+      ? problem(refusal, "There is no such user, or they have no second factor.")
+      : refusalOf({ code: refusal });
   });
 }

@@ -13,22 +13,14 @@ import { refreshLogin } from "../use-cases/refresh-login.ts";
 import { getMe } from "../use-cases/get-me.ts";
 import { changePassword } from "../use-cases/change-password.ts";
 import { resetPassword } from "../use-cases/reset-password.ts";
+import { refusalOf } from "./refusals.ts";
 import { signUp } from "../use-cases/sign-up.ts";
 
 /** Readers may keep the keys this long, in seconds; they fetch the keys again for a key id that they do not know. */
 const KEYS_MAX_AGE_S = 60;
 
-const userGone = problem("UNAUTHENTICATED", "The user of this token is gone, or disabled.");
-const accountDisabled = problem("ACCOUNT_DISABLED", "This account is disabled. Ask an admin to enable it.");
-
 function weakPassword(path: string, message: string) {
   return problem("INVALID_REQUEST", "The password is too easy to guess.", { errors: [{ path, message }] });
-}
-
-function tooManyFailures(waitMs: number) {
-  return problem("TOO_MANY_FAILED_LOGINS", "Too many failed logins for this name. Sessions that exist go on.", {
-    retryAfterSeconds: Math.ceil(waitMs / 1000),
-  });
 }
 
 export function userRoutes(app: HttpApp, context: UserContext): void {
@@ -43,9 +35,7 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
   app.handle(calls.login, async (call) => {
     const result = await logIn(context, call.body, anonymousOrigin(call));
     if (result.kind === "loggedIn") return done(result.tokens);
-    if (result.code === "ACCOUNT_DISABLED") return accountDisabled;
-    if (result.code === "INVALID_CREDENTIALS") return problem(result.code, "The name or the password is wrong.");
-    return tooManyFailures(result.waitMs);
+    return refusalOf(result);
   });
 
   app.handle(calls.refreshLogin, async (call) => {
@@ -62,31 +52,22 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
 
   app.handle(calls.getMe, async ({ principal, signal }) => {
     const user = await getMe(context, { userId: principal.id, signal });
-    return user ? done(user) : userGone;
+    return user ? done(user) : refusalOf({ code: "UNAUTHENTICATED" });
   });
 
   app.handle(passwordCalls.changePassword, async (call) => {
     const { id: userId, sessionId } = call.principal;
     const result = await changePassword(context, { userId, sessionId, ...call.body }, auditOrigin(call));
     if (result.kind === "changed") return done();
-    switch (result.code) {
-      case "UNAUTHENTICATED":
-        return userGone;
-      case "WEAK_PASSWORD":
-        return weakPassword("newPassword", result.reason);
-      case "WRONG_PASSWORD":
-        return problem(result.code, "The current password is wrong.");
-      case "TOO_MANY_FAILED_LOGINS":
-        return tooManyFailures(result.waitMs);
-    }
+    if (result.code === "WEAK_PASSWORD") return weakPassword("newPassword", result.reason);
+    return refusalOf(result);
   });
 
   app.handle(passwordCalls.resetPassword, async (call) => {
     const result = await resetPassword(context, call.body, anonymousOrigin(call));
     if (result.kind === "reset") return done();
     if (result.code === "WEAK_PASSWORD") return weakPassword("newPassword", result.reason);
-    if (result.code === "ACCOUNT_DISABLED") return accountDisabled;
-    return problem(result.code, "The code is not of this user, was used, or has ended. Ask an admin for another one.");
+    return refusalOf(result);
   });
 
   app.handle(listAuditEntriesCall, async ({ query, signal }) => {

@@ -34,15 +34,19 @@ export async function startUserService() {
   const { logger, lines } = capturedLogger();
   const metrics = createMetrics();
   const parts = { identity, clock, ids: uuidV7, logger, metrics };
-  const service = createUserService({
-    ...{ databaseUrl: database.url, tokenIssuer: "https://shop.test", tokenAudience: "shop" },
-    ...{ migrateAtStart: true, seedDemoData: false, ...parts },
-  });
-  service.start();
-  await eventually(async () => {
-    if (!(await service.ready()).ready) throw new Error("not ready");
-  });
-  const { app }: { readonly app: HttpApp } = service;
+  const build = (requireAdminSecondFactor: boolean) =>
+    createUserService({
+      ...{ databaseUrl: database.url, tokenIssuer: "https://shop.test", tokenAudience: "shop" },
+      ...{ migrateAtStart: true, seedDemoData: false, requireAdminSecondFactor, ...parts },
+    });
+  const services = [build(false), build(true)] as const;
+  for (const service of services) {
+    service.start();
+    await eventually(async () => {
+      if (!(await service.ready()).ready) throw new Error("not ready");
+    });
+  }
+  let app: HttpApp = services[0].app;
 
   /** @param token an access token */
   async function call(method: string, path: string, json?: object, token?: string): Promise<Answered> {
@@ -75,8 +79,12 @@ export async function startUserService() {
   return {
     ...{ sql, clock, lines, url: database.url, parts, call, logIn, person },
     refresh: (refreshToken: string) => call("POST", "/login/refresh", { refreshToken }),
+    /** Calls go from now on to a service with this setting, on the same database. */
+    requireAdminSecondFactor(isRequired: boolean): void {
+      app = services[isRequired ? 1 : 0].app;
+    },
     async stop(): Promise<void> {
-      await service.stop();
+      await Promise.all(services.map((service) => service.stop()));
       await sql.end();
       await database.drop();
     },

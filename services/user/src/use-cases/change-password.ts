@@ -34,9 +34,9 @@ export async function changePassword(
   const { username } = user;
   const reason = weaknessOf(newPassword, username, await context.isLeaked());
   if (reason !== undefined) return { kind: "refused", code: "WEAK_PASSWORD", reason };
-  const proof = await provePassword(context, { username, password: currentPassword }, origin);
+  const proof = await provePassword(context, { username, password: currentPassword }, origin, "password only");
   if (proof.kind === "refused")
-    return proof.code === "INVALID_CREDENTIALS" ? { kind: "refused", code: "WRONG_PASSWORD" } : proof;
+    return proof.code === "TOO_MANY_FAILED_LOGINS" ? proof : { kind: "refused", code: "WRONG_PASSWORD" };
   const passwordHash = await passwords.takeTurn({ lane: "regular", name: username }, () => passwords.hash(newPassword));
   return inTransactionOn(db, userId, async (tx): Promise<ChangeResult> => {
     const now = await lockUser(tx, userId);

@@ -11,16 +11,18 @@ import { REFRESH_TOKEN_LIFE_MS, tokenPair } from "./token-pair.ts";
 
 type LogInResult =
   | PasswordRefusal
-  | { readonly kind: "refused"; readonly code: "ACCOUNT_DISABLED" }
+  | { readonly kind: "refused"; readonly code: "ACCOUNT_DISABLED" | "SECOND_FACTOR_SETUP_REQUIRED" }
   | { readonly kind: "loggedIn"; readonly tokens: TokenPair };
 
 /** Opens a session for who has the password. */
 export async function logIn(context: UserContext, credentials: Credentials, origin: AuditOrigin): Promise<LogInResult> {
   const { db, clock, ids } = context;
-  const proof = await provePassword(context, credentials, origin);
+  const proof = await provePassword(context, credentials, origin, "second factor");
   if (proof.kind === "refused") return proof;
   const { user } = proof;
-  if (user.disabledAt !== null) return refuseDisabled(context, user.id, origin);
+  if (user.disabledAt !== null) return refuse(context, user.id, origin, "ACCOUNT_DISABLED");
+  if (!proof.hasSecondFactor && context.needsSecondFactor(user.role))
+    return refuse(context, user.id, origin, "SECOND_FACTOR_SETUP_REQUIRED");
   const [sessionId, familyKey] = [ids(), newFamilyKey()];
   const refreshToken = newRefreshToken({ sessionId, key: familyKey });
   const nowMs = clock.now();
@@ -62,15 +64,19 @@ const shortened = (userAgent: string | undefined) => userAgent?.slice(0, LONGEST
 /** The password was right when it was compared: it is so no more, or the user was disabled. */
 async function refuseChanged(context: UserContext, userId: string, origin: AuditOrigin): Promise<LogInResult> {
   const user = await findUser(context.db, userId);
-  if (user !== undefined && user.disabledAt !== null) return refuseDisabled(context, userId, origin);
+  if (user !== undefined && user.disabledAt !== null) return refuse(context, userId, origin, "ACCOUNT_DISABLED");
   await inTransaction(context.db, (tx) => audit(context, tx, { action: "LOGIN_FAILED", origin, subjectId: userId }));
   return { kind: "refused", code: "INVALID_CREDENTIALS" };
 }
 
-async function refuseDisabled(context: UserContext, userId: string, origin: AuditOrigin): Promise<LogInResult> {
-  const after = { reason: "ACCOUNT_DISABLED" };
-  await inTransaction(context.db, (tx) =>
-    audit(context, tx, { action: "LOGIN_FAILED", origin, subjectId: userId, after }),
-  );
-  return { kind: "refused", code: "ACCOUNT_DISABLED" };
+/** Refuses who has the password, for a reason that they are told. */
+async function refuse(
+  context: UserContext,
+  userId: string,
+  origin: AuditOrigin,
+  code: "ACCOUNT_DISABLED" | "SECOND_FACTOR_SETUP_REQUIRED",
+): Promise<LogInResult> {
+  const act = { action: "LOGIN_FAILED", origin, subjectId: userId, after: { reason: code } } as const;
+  await inTransaction(context.db, (tx) => audit(context, tx, act));
+  return { kind: "refused", code };
 }

@@ -80,6 +80,7 @@ export async function refreshLogin(
     }
     const now = new Date(clock.now());
     if (token.expiresAt <= now || token.disabledAt !== null) return undefined;
+    if (context.needsSecondFactor(token.role) && !token.hasSecondFactor) return undefined;
     const { sessionId, userId, role } = token;
     if (token.spentAt !== null) {
       const refreshToken = await givenBefore(tx, token, presented, now);

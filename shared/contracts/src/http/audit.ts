@@ -17,6 +17,10 @@ export const AuditAction = z
     "PASSWORD_RESET",
     "PASSWORD_CHANGED",
     "SESSIONS_ENDED",
+    "SECOND_FACTOR_ACTIVATED",
+    "SECOND_FACTOR_REMOVED",
+    "RECOVERY_CODES_RENEWED",
+    "RECOVERY_CODE_USED",
     "SIGNING_KEY_ROTATED",
   ])
   .meta({ description: "What was done" });

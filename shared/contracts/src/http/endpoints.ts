@@ -9,6 +9,7 @@ import * as order from "./order.ts";
 import * as password from "./password.ts";
 import * as product from "./product.ts";
 import * as saga from "./saga.ts";
+import * as secondFactor from "./second-factor.ts";
 import * as session from "./session.ts";
 import * as user from "./user.ts";
 import * as why from "./why.ts";
@@ -24,6 +25,7 @@ export const endpoints = {
   listUsers: account.listUsers,
   getUser: account.getUser,
   changeUser: account.changeUser,
+  resetSecondFactor: secondFactor.resetSecondFactor,
   inviteUser: password.inviteUser,
   issuePasswordCode: password.issuePasswordCode,
   resetPassword: password.resetPassword,
@@ -31,6 +33,10 @@ export const endpoints = {
   listSessions: session.listSessions,
   endSession: session.endSession,
   endSessions: session.endSessions,
+  beginSecondFactor: secondFactor.beginSecondFactor,
+  removeSecondFactor: secondFactor.removeSecondFactor,
+  getSecondFactor: secondFactor.getSecondFactor,
+  renewRecoveryCodes: secondFactor.renewRecoveryCodes,
   listProducts: product.listProducts,
   getProduct: product.getProduct,
   createProduct: product.createProduct,

@@ -49,6 +49,12 @@ export const createUser = defineEndpoint({
   refusals: { USERNAME_TAKEN: "The name is taken" },
 });
 
+/** A code of an authenticator app, or a recovery code. */
+export const SecondFactorCode = lookedUpText(100).meta({
+  description: "Six digits of the authenticator app, or a recovery code",
+  examples: ["287082"],
+});
+
 export const login = defineEndpoint({
   name: "login",
   service: "user",
@@ -56,11 +62,18 @@ export const login = defineEndpoint({
   path: "/login",
   summary: "Log in",
   access: "anyone",
-  body: z.strictObject({ username: lookedUpText(200), password: lookedUpText(1000) }),
+  body: z.strictObject({
+    username: lookedUpText(200),
+    password: lookedUpText(1000),
+    secondFactor: SecondFactorCode.optional(),
+  }),
   success: { status: 200, schema: TokenPair },
   refusals: {
     INVALID_CREDENTIALS: "Wrong name or password",
     ACCOUNT_DISABLED: "The password is right, but an admin has disabled the user",
+    SECOND_FACTOR_REQUIRED: "The password is right, and the user has a second factor: send a code of it as well",
+    INVALID_SECOND_FACTOR: "The password is right, but the code is wrong, or was used",
+    SECOND_FACTOR_SETUP_REQUIRED: "The password is right, but admins need a second factor: set one up first",
     TOO_MANY_FAILED_LOGINS: "Ten failures for this name within a minute",
   },
 });
