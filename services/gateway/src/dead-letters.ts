@@ -61,7 +61,7 @@ export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
   });
 }
 
-/** What all of them have done together. One that came to its end asks for no more; one that did not begins where the slowest is. */
+/** The sum of all services' results. A finished service returns no cursor; the next call starts at the slowest one's. */
 function summed(answers: readonly calls.ReplayedMany[]): Omit<calls.ReplayedMany, "unavailable"> {
   const outcomes: Partial<Record<calls.ReplayOutcome, number>> = {};
   for (const { outcomes: own } of answers) {

@@ -73,7 +73,7 @@ const LONGEST_USER_AGENT = 300;
 
 /**
  * Appends an entry, in the transaction of the act. Entries are appended one transaction at a time, from here to the commit: so this is the last
- * statement of its transaction. A transaction that waits for a row's lock after it could wait in a circle.
+ * statement of its transaction. A transaction that waits for a row's lock after it could deadlock.
  */
 export async function appendAuditEntry(tx: Transaction, entry: NewAuditEntry): Promise<void> {
   const { id, at, action, actor, subject, requestId, userAgent, before, after } = entry;
