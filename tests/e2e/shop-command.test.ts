@@ -60,6 +60,35 @@ test("an operator finds an order, cancels it, follows it to its end and reads it
   expect((await run("stuck")).out).toEqual(["Nothing."]);
 }, 180_000);
 
+test("an operator searches orders, and has them as CSV and as JSON lines", async () => {
+  const find = `orders --status CANCELLED --reason CANCELLED_BY_ADMIN --from 1h --oldest`;
+  const csv = await run(`${find} --csv`);
+  expect([csv.code, csv.out[0]?.split(",").slice(0, 3)]).toEqual([0, ["id", "customerId", "status"]]);
+  expect(csv.out[1]?.split(",")[0]).toBe(orderId);
+  const lines = (await run(`${find} --json`)).out.map((line) => JSON.parse(line) as { id: string });
+  expect(lines.map(({ id }) => id)).toEqual([orderId]);
+  await eventually(async () => {
+    const { out } = await run(`orders --find ${orderId.slice(-6)} --json`);
+    expect(out).toHaveLength(1);
+  });
+  expect((await run("orders --from yesterday")).code).toBe(2);
+}, 180_000);
+
+test("an operator retries many sagas at once: counted first, then with progress until all are done", async () => {
+  const customer = await shop.logIn("customer");
+  const product = await newProduct(shop, 5);
+  for (let index = 0; index < 3; index += 1)
+    await orderBecomes(customer, (await placeOrder(customer, product, 1)).id, "progress", "WAITING_FOR_RIDER");
+  const all = "retry-all --step WAIT_FOR_RIDER --from 1h";
+  const counted = await run(`${all} --json`);
+  const { total, operation } = JSON.parse(counted.out[0] ?? "{}") as { total: number; operation: unknown };
+  expect([counted.code, total >= 3, operation]).toEqual([0, true, null]);
+  const done = await run(`${all} --yes --json`);
+  expect(JSON.parse(done.out.at(-1) ?? "{}")).toMatchObject({ status: "DONE", total, outcomes: { DONE: total } });
+  expect((await run("bulk --json")).out[0]).toContain('"action":"RETRY"');
+  expect((await run(`release-all --to 1h`)).out.at(-1)).toContain("0 in all");
+}, 180_000);
+
 test("an operator sees every process with its messages, the auditors' findings among them", async () => {
   const { code, out } = await run("health");
   expect([code, out[0]?.split(/ +/)]).toEqual([0, ["SERVICE", "STATUS", "RELEASE", "UNSENT", "LAG", "DEAD", "WHY"]]);

@@ -2,6 +2,7 @@ import * as calls from "@shop/contracts/http/dead-letter";
 import { toPage } from "@shop/contracts/http/page";
 import type { HttpApp } from "@shop/http/app";
 import { UnavailableError } from "@shop/http/errors";
+import { listText } from "@shop/http/list-formats";
 import { readBody } from "@shop/http/proxy";
 import type { AskEach } from "./ask.ts";
 
@@ -19,16 +20,15 @@ export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
     // Services of the same release: they have built it by the schema that the caller is promised.
     const pages = await Promise.all(answers.map(async ({ response }) => (await response?.json()) as Page | undefined));
     const { limit, sort } = calls.listDeadLetters.query.parse(call.c.req.query());
-    return Response.json(
-      {
-        ...merged(
-          pages.filter((page) => page !== undefined),
-          { limit, sort },
-        ),
-        unavailable,
-      },
-      { headers: { "cache-control": "no-store" } },
+    const page = merged(
+      pages.filter((one) => one !== undefined),
+      { limit, sort },
     );
+    const listed = listText(call.c.req.header("accept"), page);
+    const headers = { "cache-control": "no-store", ...listed?.headers };
+    return listed === undefined
+      ? Response.json({ ...page, unavailable }, { headers })
+      : new Response(listed.text, { headers });
   });
 
   app.raw(calls.replayDeadLetter, async (call) => {

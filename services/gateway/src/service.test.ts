@@ -172,6 +172,17 @@ describe("dead letters", () => {
     });
   });
 
+  test("of all services come as CSV in one table when that is asked for", async () => {
+    upstream.use(
+      http.get(`${urls.order[0]}/*`, () => answer([5, 1], "x")),
+      ...[urls.product, urls.delivery, urls.orchestrator].map(([url]) => http.get(`${url}/*`, () => answer([]))),
+    );
+    const { headers } = await asAdmin();
+    const response = await call("/api/dead-letters?limit=2", { headers: { ...headers, accept: "text/csv" } });
+    expect(await response.text()).toBe(`id\r\n${ids[4]}\r\n${ids[0]}\r\n`);
+    expect(response.headers.get("x-next-cursor")).toBe(ids[0]?.replaceAll("-", "") ?? "");
+  });
+
   test("that fill a page from one service alone go on behind it", async () => {
     const none = () => answer([]);
     upstream.use(

@@ -92,3 +92,23 @@ test("a list that is read from its oldest end goes on behind its cursor, page af
   }
   expect(seen).toEqual(placed);
 });
+
+test("a page of orders is CSV with a line of names, or one JSON object a line, for a caller who asks for that", async () => {
+  const [first, second] = [await placedTo('=cmd, "quoted"'), await placedTo("Two")];
+  const from = `from=${new Date(Number.parseInt(first.replace("-", "").slice(0, 12), 16)).toISOString()}&sort=oldest`;
+  const as = async (accept: string, query: string) => {
+    const headers = { ...(await service.as("admin", uuidV7())), accept };
+    return service.app.request(`/api/orders?${query}`, { headers });
+  };
+  const csv = await as("text/csv", `${from}&limit=1`);
+  const [names, row] = (await csv.text()).split("\r\n");
+  expect(csv.headers.get("content-type")).toContain("text/csv");
+  expect(names).toStartWith("id,customerId,status,");
+  expect(row).toStartWith(`${first},`);
+  expect(row).toContain(`"'=cmd, ""quoted"""`);
+  expect(csv.headers.get("x-next-cursor")).toBe(first.replaceAll("-", ""));
+  const lines = await as("application/x-ndjson", from);
+  const objects = (await lines.text()).trimEnd().split("\n");
+  expect(objects.map((line) => (JSON.parse(line) as Order).id)).toEqual([first, second]);
+  expect((await as("*/*", from)).headers.get("content-type")).toBe("application/json");
+});

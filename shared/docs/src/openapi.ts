@@ -21,7 +21,7 @@ const description = `Log in, order, follow the saga, deliver.
 
 **Errors** are RFC 9457 problems. \`code\` is for programs and stays as it is, \`detail\` is for people, \`requestId\` leads to the log. They are checked in this order: 404 for an unknown path, 405 with \`Allow\` for a wrong method, 401, 429, 403, 413, 415, 400, 422, 404 for an unknown thing, 412, 409.
 
-**Lists** are \`{items, nextCursor}\`, newest first; \`cursor\` continues where a page has ended. **Times** are RFC 3339 in UTC, **ids** UUIDs of version 7, **money** whole numbers of the currency's minor unit. An unknown field in a body or a query is an error. A **text** of which nothing is seen (spaces, fillers, zero-width and other ignorable characters) is blank, and refused where a text is needed.
+**Lists** are \`{items, nextCursor}\`, newest first unless \`sort\` says otherwise; \`cursor\` continues where a page has ended. With \`Accept: text/csv\` or \`application/x-ndjson\` a page is a table with a line of names, or one object a line, and \`X-Next-Cursor\` is its cursor. **Times** are RFC 3339 in UTC, **ids** UUIDs of version 7, **money** whole numbers of the currency's minor unit. An unknown field in a body or a query is an error. A **text** of which nothing is seen (spaces, fillers, zero-width and other ignorable characters) is blank, and refused where a text is needed.
 
 **Again.** \`GET\`, \`PUT\` and \`DELETE\` may be repeated. So may a \`POST\` with the same \`Idempotency-Key\`, where it takes one. After a 429 or a 503 \`Retry-After\` says when.
 

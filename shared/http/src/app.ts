@@ -16,6 +16,7 @@ import { EndpointCall, RequestCall } from "./call.ts";
 import { withDeadline } from "./deadline.ts";
 import { UnavailableError } from "./errors.ts";
 import { EVENT_STREAM, type EventsAnswer, eventStreamBody, type NoMoreEvents } from "./event-stream.ts";
+import { isList, listText } from "./list-formats.ts";
 import { bearerToken, type Principal } from "./principal.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { createRequestMetrics } from "./request-metrics.ts";
@@ -333,7 +334,10 @@ function withRequestId(response: Response, requestId: string): Response {
 }
 
 /** Turns what a handler returned into the response. What depends on the endpoint alone is settled once. */
-function answerOf({ access, method, success }: Endpoint): (c: ShopContext, answer: Answer<unknown>) => Response {
+function answerOf(endpoint: Endpoint): (c: ShopContext, answer: Answer<unknown>) => Response {
+  const { access, method, success, service } = endpoint;
+  // Lists of several services are put together from JSON by the gateway.
+  const hasFormats = isList(endpoint) && service !== "participants" && service !== "all";
   const cacheControl = access !== "anyone" || method !== "GET" ? { "cache-control": "no-store" } : {};
   const contentType = success.schema === undefined ? {} : { "content-type": "application/json" };
   const fixedHeaders = { ...contentType, ...cacheControl };
@@ -345,6 +349,13 @@ function answerOf({ access, method, success }: Endpoint): (c: ShopContext, answe
         headers: { ...cacheControl, "x-request-id": requestIdOf(c), ...answer.headers },
       });
     }
+    const listed = hasFormats
+      ? listText(c.req.header("accept"), answer.body as Parameters<typeof listText>[1])
+      : undefined;
+    if (listed !== undefined)
+      return new Response(listed.text, {
+        headers: { ...cacheControl, "x-request-id": requestIdOf(c), ...listed.headers },
+      });
     return new Response(success.schema === undefined ? null : JSON.stringify(answer.body), {
       status: success.status,
       headers: { ...fixedHeaders, "x-request-id": requestIdOf(c), ...answer.headers },

@@ -8,7 +8,8 @@ export interface Asked {
   readonly given: Given;
   readonly url: string | undefined;
   readonly user: string | undefined;
-  readonly json: boolean;
+  /** The whole of each thing, one a line, instead of a table. */
+  readonly as: "table" | "json" | "csv";
 }
 
 /** What a terminal shows in a line. */
@@ -66,6 +67,7 @@ function describe(write: (text: string) => void, onCommand: (asked: Asked) => vo
     .option("--url <url>", "where the shop is; SHOP_URL, or http://localhost:8080")
     .option("--user <name>", "who you are; SHOP_USER, or admin")
     .option("--json", "one JSON object a line, whole, instead of a table")
+    .option("--csv", "comma-separated values, whole, instead of a table")
     .helpOption("--help", "this text, or that of a command")
     .helpCommand(false)
     .usage("<command> [options]")
@@ -88,8 +90,9 @@ function describe(write: (text: string) => void, onCommand: (asked: Asked) => vo
     for (const word of words) own.argument(word);
     for (const [flags, meaning] of Object.entries(options)) own.option(flags, meaning);
     own.action(() => {
-      const { url, user, json } = parser.opts<{ url?: string; user?: string; json?: true }>();
-      onCommand({ command, given: givenTo(own), url, user, json: json ?? false });
+      const { url, user, json, csv } = parser.opts<{ url?: string; user?: string; json?: true; csv?: true }>();
+      const as = json ? "json" : csv ? "csv" : "table";
+      onCommand({ command, given: givenTo(own), url, user, as });
     });
   }
   return parser;

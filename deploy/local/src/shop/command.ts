@@ -39,7 +39,8 @@ export class IncompleteError extends Error {
   override readonly name = "IncompleteError";
 }
 
-const MAX_ROWS = 1_000;
+/** Far more than anybody reads: a file takes them. */
+const MAX_ROWS = 1_000_000;
 
 /** An option of commands that list something. */
 export const LIMIT = { "--limit <n>": `how many, from 1 to ${MAX_ROWS.toString()}; 20 by default` } as const;

@@ -4,6 +4,7 @@ import { healthCommands } from "./health.ts";
 import { orderCommands } from "./orders.ts";
 import { sagaCommands } from "./sagas.ts";
 import { whyCommands } from "./why.ts";
+import { bulkCommands } from "./bulk.ts";
 
 /** What an operator can do, in the order in which the help tells it. */
 export const commands: readonly Command[] = [
@@ -12,4 +13,5 @@ export const commands: readonly Command[] = [
   ...whyCommands,
   ...sagaCommands,
   ...deadLetterCommands,
+  ...bulkCommands,
 ];

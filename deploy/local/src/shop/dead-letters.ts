@@ -11,6 +11,7 @@ import {
   type Row,
   UsageError,
 } from "./command.ts";
+import { TIMES, timesOf } from "./filters.ts";
 
 type DeadLetter = Awaited<ReturnType<Shop["listDeadLetters"]>>["items"][number];
 type Replayed = Awaited<ReturnType<Shop["replayDeadLetter"]>>;
@@ -97,8 +98,13 @@ function filtersOf(options: Given["options"]) {
  * Those that the filters let through, newest first.
  * @throws IncompleteError at their end, when a service did not answer
  */
-async function* deadLetters(shop: Shop, options: Given["options"], isWanted: (deadLetter: DeadLetter) => boolean) {
-  const filters = filtersOf(options);
+async function* deadLetters(
+  shop: Shop,
+  options: Given["options"],
+  narrowing: Pick<NonNullable<Parameters<Shop["listDeadLetters"]>[0]>, "from" | "to" | "sort" | "state">,
+  isWanted?: (deadLetter: DeadLetter) => boolean,
+) {
+  const filters = { ...filtersOf(options), ...narrowing };
   const silent = new Set<string>();
   async function read(page: { limit: number; cursor?: string }) {
     const { unavailable, ...rest } = await shop.listDeadLetters({ ...page, ...filters });
@@ -114,13 +120,14 @@ async function* deadLetters(shop: Shop, options: Given["options"], isWanted: (de
 export const deadLetterCommands: readonly Command[] = [
   {
     name: "dead-letters",
-    options: { ...FILTERS, "--handled": "those that were handled meanwhile, too", ...LIMIT },
+    options: { ...FILTERS, "--handled": "those that were handled meanwhile, too", ...TIMES, ...LIMIT },
     summary:
       "Messages that could not be handled, and those that wait behind one (PARKED). Exit code 1 when one is open.",
     example: "dead-letters --service product --cause HANDLER_FAILED",
-    async *run(shop, { options, flags }) {
-      const isWanted = flags.has("handled") ? () => true : isOpen;
-      for await (const deadLetter of deadLetters(shop, options, isWanted)) yield letterRow(deadLetter);
+    async *run(shop, call) {
+      const state = call.flags.has("handled") ? {} : ({ state: "OPEN" } as const);
+      const narrowing = { ...timesOf(call), ...state };
+      for await (const deadLetter of deadLetters(shop, call.options, narrowing)) yield letterRow(deadLetter);
     },
   },
   {
@@ -130,7 +137,7 @@ export const deadLetterCommands: readonly Command[] = [
     example: "dead-letter 0193b3c8-0000-7000-8000-000000000003",
     async *run(shop, given) {
       const id = idOf(given, "dead letter");
-      for await (const deadLetter of deadLetters(shop, LOOKED_THROUGH, (each) => each.id === id)) {
+      for await (const deadLetter of deadLetters(shop, LOOKED_THROUGH, {}, (each) => each.id === id)) {
         yield* factsOf(deadLetter);
         return;
       }

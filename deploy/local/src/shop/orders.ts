@@ -1,5 +1,7 @@
 import type { Shop } from "@shop/client/shop";
-import { type Command, everyItem, idOf, LIMIT, type Row, UsageError } from "./command.ts";
+import { type Command, everyItem, idOf, LIMIT, oneOf, type Row, UsageError } from "./command.ts";
+import { renamed, TIMES, timesOf } from "./filters.ts";
+import { SAGA_REASONS } from "./sagas.ts";
 
 type Order = Awaited<ReturnType<Shop["getOrder"]>>;
 
@@ -15,15 +17,64 @@ const orderRow = (order: Order): Row => ({
   whole: order,
 });
 
+const ORDER_STATUSES = ["PENDING", "COMPLETE", "CANCELLED"] as const;
+const DELIVERY_STATUSES = ["PENDING", "COMPLETE", "CANCELLED", "FAILED"] as const;
+
 /** Orders: to find, to follow, to cancel. */
 export const orderCommands: readonly Command[] = [
   {
     name: "orders",
-    options: LIMIT,
-    summary: "The newest orders.",
-    example: "orders --limit 5",
-    async *run(shop, { options }) {
-      for await (const order of everyItem(options, (page) => shop.listOrders(page))) yield orderRow(order);
+    options: {
+      "--status <status>": `one of ${ORDER_STATUSES.join(", ")}`,
+      "--reason <reason>": `why it was cancelled: one of ${SAGA_REASONS.join(", ")}`,
+      "--customer <customer>": "of this customer",
+      "--product <product>": "with this product",
+      "--find <words>": "words of the address or the goods, each of which may be its beginning, or the order's number",
+      ...TIMES,
+      ...LIMIT,
+    },
+    summary: "Orders, the newest first.",
+    example: "orders --status CANCELLED --from 12h --limit 5",
+    async *run(shop, call) {
+      const { options } = call;
+      const status = oneOf("status", options["status"], ORDER_STATUSES);
+      const reason = oneOf("reason", options["reason"], SAGA_REASONS);
+      const filters = {
+        ...(status === undefined ? {} : { status }),
+        ...(reason === undefined ? {} : { reason }),
+        ...renamed(options, { customer: "customerId", product: "productId", find: "q" }),
+        ...timesOf(call),
+      };
+      for await (const order of everyItem(options, (page) => shop.listOrders({ ...page, ...filters })))
+        yield orderRow(order);
+    },
+  },
+  {
+    name: "deliveries",
+    options: {
+      "--status <status>": `one of ${DELIVERY_STATUSES.join(", ")}`,
+      "--customer <customer>": "of this customer's orders",
+      "--order <order>": "the delivery of this order",
+      ...TIMES,
+      ...LIMIT,
+    },
+    summary: "Deliveries, the newest first.",
+    example: "deliveries --status FAILED --from 3d",
+    async *run(shop, call) {
+      const { options } = call;
+      const status = oneOf("status", options["status"], DELIVERY_STATUSES);
+      const filters = {
+        ...(status === undefined ? {} : { status }),
+        ...renamed(options, { customer: "customerId", order: "orderId" }),
+        ...timesOf(call),
+      };
+      for await (const one of everyItem(options, (page) => shop.listDeliveries({ ...page, ...filters }))) {
+        const { id, orderId, status: found, riderId, createdAt } = one;
+        yield {
+          shown: { DELIVERY: id, ORDER: orderId, STATUS: found, RIDER: riderId ?? "", CREATED: createdAt },
+          whole: one,
+        };
+      }
     },
   },
   {

@@ -1,5 +1,6 @@
 import { NoAnswerError, ProblemError } from "@shop/client/problem-error";
 import { connectShop } from "@shop/client/shop";
+import { csvHead, csvRow } from "@shop/runtime/csv";
 import { IncompleteError, type Row, UsageError } from "./command.ts";
 import { readCommandLine } from "./command-line.ts";
 
@@ -43,7 +44,7 @@ async function run(argv: readonly string[], { environment, readLine, out }: Envi
     out(asked.help);
     return true;
   }
-  const { command, given, url, user, json } = asked;
+  const { command, given, url, user, as } = asked;
   const baseUrl = (url ?? environment["SHOP_URL"] ?? "http://localhost:8080").replace(/\/$/, "");
   const password = environment["SHOP_PASSWORD"] ?? (await readLine());
   if (!password) throw new UsageError("A password is needed: SHOP_PASSWORD, or the first line of standard input.");
@@ -51,7 +52,8 @@ async function run(argv: readonly string[], { environment, readLine, out }: Envi
   await shop.logIn(user ?? environment["SHOP_USER"] ?? "admin", password);
   try {
     const rows = command.run(shop, given);
-    return await (json ? showJson(rows, out) : showTable(rows, out, command.streams ?? false));
+    if (as === "table") return await showTable(rows, out, command.streams ?? false);
+    return await showWhole(rows, out, as);
   } finally {
     await shop.logOut();
   }
@@ -60,11 +62,15 @@ async function run(argv: readonly string[], { environment, readLine, out }: Envi
 type Out = (line: string) => void;
 
 /** Each thing once, whole, as it comes. @returns whether all is well */
-async function showJson(rows: AsyncIterable<Row>, out: Out): Promise<boolean> {
+async function showWhole(rows: AsyncIterable<Row>, out: Out, as: "json" | "csv"): Promise<boolean> {
   let isWell = true;
   let last: object | undefined;
   for await (const { whole, isBad = false } of rows) {
-    if (whole !== last) out(JSON.stringify(whole));
+    if (whole !== last && as === "json") out(JSON.stringify(whole));
+    if (whole !== last && as === "csv") {
+      if (last === undefined) out(csvHead(whole).trimEnd());
+      out(csvRow(whole).replace(/\r\n$/, ""));
+    }
     last = whole;
     isWell &&= !isBad;
   }

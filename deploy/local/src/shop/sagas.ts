@@ -1,4 +1,5 @@
 import type { Shop } from "@shop/client/shop";
+import { renamed, TIMES, timesOf } from "./filters.ts";
 import { type Command, everyItem, type Given, idOf, LIMIT, oneOf, type Row } from "./command.ts";
 
 type Saga = Awaited<ReturnType<Shop["getSaga"]>>;
@@ -17,11 +18,28 @@ const sagaRow = (saga: Saga): Row => ({
   isBad: saga.status === "STUCK",
 });
 
-const SAGA_STATUSES = ["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"] as const;
+export const SAGA_STATUSES = ["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"] as const;
 
-async function* listSagas(shop: Shop, { options }: Given, status: (typeof SAGA_STATUSES)[number] | undefined) {
-  const orderId = options["order"];
-  const filters = { ...(status === undefined ? {} : { status }), ...(orderId === undefined ? {} : { orderId }) };
+export const SAGA_STEPS = [
+  ...(["DECREASE_PRODUCT", "CREATE_DELIVERY", "WAIT_FOR_RIDER", "COMPLETE_ORDER"] as const),
+  ...(["CANCEL_DELIVERY", "INCREASE_PRODUCT", "CANCEL_ORDER"] as const),
+] as const;
+export const SAGA_REASONS = [
+  ...(["OUT_OF_STOCK", "PRODUCT_NOT_FOUND", "CANCELLED_BY_CUSTOMER"] as const),
+  ...(["CANCELLED_BY_ADMIN", "DELIVERY_FAILED", "TIMED_OUT"] as const),
+] as const;
+
+async function* listSagas(shop: Shop, call: Given, status: (typeof SAGA_STATUSES)[number] | undefined) {
+  const { options } = call;
+  const step = oneOf("step", options["step"], SAGA_STEPS);
+  const reason = oneOf("reason", options["reason"], SAGA_REASONS);
+  const filters = {
+    ...(status === undefined ? {} : { status }),
+    ...(step === undefined ? {} : { step }),
+    ...(reason === undefined ? {} : { reason }),
+    ...renamed(options, { order: "orderId" }),
+    ...timesOf(call),
+  };
   for await (const saga of everyItem(options, (page) => shop.listSagas({ ...page, ...filters }))) yield sagaRow(saga);
 }
 
@@ -31,16 +49,19 @@ export const sagaCommands: readonly Command[] = [
     name: "sagas",
     options: {
       "--status <status>": `one of ${SAGA_STATUSES.join(", ")}`,
+      "--step <step>": `one of ${SAGA_STEPS.join(", ")}`,
+      "--reason <reason>": `why it compensates, or was cancelled: one of ${SAGA_REASONS.join(", ")}`,
       "--order <order>": "the saga of this order",
+      ...TIMES,
       ...LIMIT,
     },
-    summary: "The newest sagas.",
+    summary: "Sagas, the newest first.",
     example: "sagas --status COMPENSATING",
     run: (shop, given) => listSagas(shop, given, oneOf("status", given.options["status"], SAGA_STATUSES)),
   },
   {
     name: "stuck",
-    options: LIMIT,
+    options: { ...TIMES, ...LIMIT },
     summary: "Sagas past their deadline that cannot be given up: somebody must look at what they wait for.",
     example: "stuck",
     run: (shop, given) => listSagas(shop, given, "STUCK"),
