@@ -99,6 +99,20 @@ test("each page of docs/runbooks says what an alert means, what to look at first
   }
 });
 
+test("what a runbook names in capitals, such as an event of the log, is explained elsewhere", async () => {
+  const explained = (
+    await Promise.all(["docs/failure-modes.md", "README.md"].map((path) => Bun.file(join(REPOSITORY, path)).text()))
+  ).join("\n");
+  const pages = await Promise.all(
+    alerts.map((name) => Bun.file(join(REPOSITORY, "docs/runbooks", `${name}.md`)).text()),
+  );
+  const named = pages.flatMap((page) =>
+    Array.from(page.matchAll(/`([A-Z]+(?:_[A-Z]+)+)[`:=]/g), ([, name]) => String(name)),
+  );
+  expect(named.length).toBeGreaterThan(20);
+  expect([...new Set(named)].filter((name) => !explained.includes(name))).toEqual([]);
+});
+
 test("each alert is played silent and firing", async () => {
   const files = await Array.fromAsync(new Bun.Glob("*.test.yml").scan(FOLDER));
   const tests = await Promise.all(files.map((file) => yaml<RuleTests>(file)));
