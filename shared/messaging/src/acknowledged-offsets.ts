@@ -1,13 +1,13 @@
 import type { Topic } from "@shop/contracts/messages/define";
 import type { Acknowledgement, PartitionEnd } from "./broker.ts";
 
-/** What the broker has acknowledged, by partition: what it must still have, however long ago it was handled. */
+/** The acknowledged end offset of each partition: the broker must still have all records before it. */
 export interface AcknowledgedOffsets {
   /** The topics of which it has acknowledged something. */
   topics(): readonly Topic[];
   /** Takes note of a publication. */
   add(acknowledgements: readonly Acknowledgement[]): void;
-  /** Forgets topics whose loss is being made good. */
+  /** Forgets topics that are being recovered. */
   forget(topics: readonly Topic[]): void;
   /** The topics that a publication shows to have lost something: its records stand where acknowledged ones stood. */
   overwrittenBy(acknowledgements: readonly Acknowledgement[]): readonly Topic[];

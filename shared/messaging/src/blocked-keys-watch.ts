@@ -8,7 +8,7 @@ import { keysDue } from "./blocked-keys.ts";
 import type { Replay } from "./replay.ts";
 
 const LOOK_INTERVAL_MS = 2_000;
-/** As many keys as are tried at one look; the others at the next one. */
+/** Maximum keys retried per poll. */
 const KEYS = 50;
 
 interface WatchOptions {
@@ -20,8 +20,8 @@ interface WatchOptions {
 }
 
 /**
- * Tries messages again that failed and that others of their key wait behind, so that what a deployment or the passing of time has fixed
- * continues by itself; and shows as a metric how many dead letters there are. Runs until `signal` is aborted.
+ * Retries the first dead letter of each blocked key, so that a deployment or the passing of time unblocks it without an operator;
+ * and counts open dead letters in a metric. Runs until `signal` is aborted.
  */
 export async function watchBlockedKeys(
   signal: AbortSignal,
@@ -63,7 +63,7 @@ export async function watchBlockedKeys(
       );
   }
 
-  /** One key after the other, whatever comes of each: otherwise one that cannot be settled would have all others wait. */
+  /** One key after the other, whatever the result: a key that fails must not block the others. */
   async function tryAll(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
       try {

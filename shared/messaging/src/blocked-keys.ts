@@ -18,7 +18,7 @@ export const isDue = (retryAt: number, now: number): boolean => retryAt <= now |
 
 /**
  * Makes anyone who parks messages of these keys, or releases them, wait for the end of `tx`: otherwise a message could be parked
- * behind one that has just been handled, with nobody left to release it.
+ * behind one that has just been handled, and would never be released.
  */
 export async function lockKeys(tx: Transaction, keys: readonly string[]): Promise<void> {
   await tx.execute(sql`
@@ -26,7 +26,7 @@ export async function lockKeys(tx: Transaction, keys: readonly string[]): Promis
       select distinct hashtextextended(key, 0) as hash from unnest(${textArray(keys)}) as given(key) order by hash) as hashes`);
 }
 
-/** Those of these keys that have a message which later ones wait behind. */
+/** The blocked keys among these. */
 export async function stillBlocked(tx: Transaction, keys: readonly string[]): Promise<readonly string[]> {
   const rows = await tx.execute<{ key: string }>(sql`
     select distinct key from dead_letter where key = any(${textArray(keys)}) and blocks_key and replayed_at is null`);

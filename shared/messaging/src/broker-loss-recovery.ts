@@ -15,8 +15,8 @@ interface BrokerLossRecoveryOptions {
 }
 
 /**
- * How often the broker is asked whether it still has what it acknowledged, in milliseconds: sooner than a broker comes back with
- * nothing, so that one that did has failed to answer in between.
+ * How often the broker's end offsets are checked, in milliseconds: faster than a broker can restart empty,
+ * so that a check in between has failed.
  */
 const LOOK_INTERVAL_MS = 2_000;
 
@@ -27,16 +27,16 @@ export const brokerDataLost = {
   labels: { topic: allTopics },
 } as const;
 
-/** The next rows to be sent again. */
+/** The next rows to be republished. */
 export interface RecoveryBatch {
   readonly topicRecovery: TopicRecovery;
   readonly rows: readonly PendingRow[];
 }
 
 /**
- * Notices when the broker has lost what it acknowledged, all of its data or one partition's end, and has the sent rows sent again that
+ * Detects when the broker has lost acknowledged records, all of its data or one partition's end, and republishes the sent rows that
  * are kept: each topic's from the oldest on, with that topic's unsent rows behind them, so that a key's messages keep their order.
- * What was noticed and how far it has come is in the database: a relay that takes over goes on there.
+ * The losses and the progress are in the database: a relay that takes over continues there.
  *
  * This relay is the only one that writes to its topics' partitions, so their ends can only be before what was acknowledged if
  * something is lost. It is compared when a relay begins to lead, before a publication that failed is retried, and at intervals;
@@ -64,13 +64,13 @@ export async function createBrokerLossRecovery({ session, broker, clock, logger,
   }
 
   return {
-    /** Topics whose unsent rows have to wait, since earlier ones are being sent again. */
+    /** Topics whose unsent rows wait, since earlier ones are being republished. */
     topics: (): readonly Topic[] => recoveries.map(({ topic }) => topic),
     /** To be called when a publication has failed. */
     doubt(): void {
       unsure = true;
     },
-    /** Whether nothing may be published before `look` has answered. */
+    /** Whether `look` must succeed before the next publication. */
     isUnsure: () => unsure,
     isDue: () => clock.elapsed() >= lookAt,
     /**
@@ -87,14 +87,14 @@ export async function createBrokerLossRecovery({ session, broker, clock, logger,
       unsure = false;
       return lost.length > 0;
     },
-    /** Takes note of a publication. @returns whether it came to stand where others had been: these are sent again */
+    /** Takes note of a publication. @returns whether its offsets were acknowledged before: then rows are republished */
     async note(acknowledgements: readonly Acknowledgement[]): Promise<boolean> {
       const lost = acknowledged.overwrittenBy(acknowledgements);
       if (lost.length > 0) await begin(lost, "it put messages where others had been");
       acknowledged.add(acknowledgements);
       return lost.length > 0;
     },
-    /** The next rows to be sent again; undefined when there is nothing to be sent again. */
+    /** The next rows to be republished; undefined when there are none. */
     async read(limit: number): Promise<RecoveryBatch | undefined> {
       for (let topicRecovery = recoveries[0]; topicRecovery !== undefined; topicRecovery = recoveries[0]) {
         const rows = await session.readSent(topicRecovery, limit);
@@ -107,7 +107,7 @@ export async function createBrokerLossRecovery({ session, broker, clock, logger,
       }
       return undefined;
     },
-    /** Records that rows of a batch have been sent again, up to the one with the id `lastId`. */
+    /** Records that rows of a batch have been republished, up to the one with the id `lastId`. */
     async advance(
       { topic }: TopicRecovery,
       lastId: string,

@@ -14,20 +14,20 @@ import { deadLetter } from "./schema.ts";
 
 const BACKOFF = { firstMs: 50, maxMs: 2_000 };
 
-/** A transaction that was to park messages whose key has been released in the same moment: it is to be made again. */
+/** A transaction wanted to park messages whose key was released concurrently: retry it. */
 export class KeyReleased extends ExplainedError {
   override readonly name = "KeyReleased";
 }
 
-/** Where messages go that nobody can handle, so that the rest of the partition continues. */
+/** Stores messages that cannot be handled, so that the rest of the partition continues. */
 export interface DeadLetters {
   /**
    * Keeps one, whole; waits while the database is unavailable. A record, or a message, that is kept already is not kept twice. Rejects only when `signal` is aborted.
-   * @returns false when another transaction has not committed the same one, or its deletion, for as long as a session waits for a lock: then it is to be added again
+   * @returns false when another transaction has not committed the same one, or its deletion, for as long as a session waits for a lock: then add it again
    */
   add(entry: Undecodable, signal: AbortSignal): Promise<boolean>;
   /**
-   * Keeps messages that wait behind one of their key, as part of `tx`; gives those that were not kept before.
+   * Parks messages behind a dead letter of their key, as part of `tx`; returns those that were not parked before.
    * @throws KeyReleased
    */
   park(tx: Transaction, messages: readonly Received[]): Promise<readonly Received[]>;
@@ -41,7 +41,7 @@ interface DeadLettersOptions {
   readonly metrics: Metrics;
 }
 
-/** Behind these the later messages of the key wait: it was a message of ours, and a later retry may succeed. */
+/** Causes that block the key: it was a message of ours, and a later retry may succeed. */
 const BLOCKING: readonly string[] = ["HANDLER_FAILED", "PROCESS_KILLED", "PARKED"];
 
 export function createDeadLetters({ db, ids, clock, logger, metrics }: DeadLettersOptions): DeadLetters {

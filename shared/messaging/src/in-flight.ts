@@ -17,7 +17,7 @@ export interface RecordRange {
 
 /** Registers this process in the service's database, finds those that crashed, and records what is in flight while it may crash the process. */
 export interface InFlightMarker {
-  /** Registers this process and reads what others crashed with, unless that has been done. Await it before anything is handled. Rejects as `look` does. */
+  /** Registers this process and reads the in-flight messages of crashed processes, once. Await it before any message is handled. Rejects as `look` does. */
   ready(): Promise<void>;
   /** Registers this process, unless it is, finds processes that have crashed, and reads what they had in flight. Rejects while the database is unavailable. */
   look(): Promise<void>;
@@ -27,15 +27,15 @@ export interface InFlightMarker {
   mustMark(messages: readonly Received[]): boolean;
   /** Records which messages are handled next. Await it before the handler begins. Rejects with a transient error when it cannot be written at the moment. */
   mark(messages: readonly Received[]): Promise<void>;
-  /** Says that nothing is in flight: the messages that were marked last are kept for later. */
+  /** Clears the marker: the messages that were marked last are deferred. */
   unmark(): Promise<void>;
   /** Records which dead letter's message is retried next; null after it. Await it. */
   markRetry(messageId: string | null): Promise<void>;
-  /** Whether a message may have crashed a process, so that it has to be handled alone. */
+  /** Whether a message may have crashed a process, so that it is handled alone. */
   isSuspect(message: Received): boolean;
   /** How many processes crashed while this message, alone, was in flight. */
   crashesBy(messageId: string): number;
-  /** Has a listener called when the session is lost: until it looks again this process may be taken for one that crashed. */
+  /** Calls a listener when the session is lost: until the next `look` this process may be counted as crashed. */
   onSessionLost(listener: () => void): void;
   /** Unregisters this process. */
   close(): Promise<void>;
@@ -51,7 +51,7 @@ interface InFlightMarkerOptions {
   readonly answerTimeoutMs?: number;
 }
 
-/** A message that so many processes crashed by while it was alone in flight is not retried. */
+/** After so many crashes with only this message in flight it is a poison message: it is dead-lettered. */
 export const POISON_AFTER_CRASHES = 2;
 
 /** The name of the session by which the database sees that a process runs, in front of the process's id. */
@@ -123,7 +123,7 @@ export function createInFlightMarker({
   /** Whether a process of the service has crashed recently. */
   let isMarking = false;
   let isMarked = false;
-  /** By partition, where what was in flight at a crash recently lies. */
+  /** By partition, the ranges that were in flight at recent crashes. */
   let suspects: ReadonlyMap<string, readonly { readonly first: bigint; readonly last: bigint }[]> = new Map();
   let crashes: ReadonlyMap<string, number> = new Map();
   /** By partition, the offset behind the last record that was handed over. */
@@ -196,7 +196,7 @@ export function createInFlightMarker({
       await write(false, rangesOf(messages), others.length === 0 ? (only?.id ?? null) : null);
     } catch (error) {
       if (isTransient(error)) throw new NotMarked("what is in flight could not be written down", { cause: error });
-      // The messages are not to wait for what a person has to fix.
+      // Messages do not wait for what an operator has to fix.
       logger.warn(
         "IN_FLIGHT_MARKER_FAILED",
         "the in-flight marker cannot be written; messages are handled without it",

@@ -22,7 +22,7 @@ import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "./outbox.ts";
 import { deadLetter } from "./schema.ts";
 
-/** What came of retrying one dead letter. */
+/** The result of retrying one dead letter. */
 export interface Tried {
   readonly entry: DeadLetterRow;
   readonly outcome: ReplayOutcome;
@@ -142,7 +142,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
   function afterwards(entry: DeadLetterRow, outcome: ReplayOutcome, detail: string | null) {
     if (SETTLED.includes(outcome)) return { replayedAt: instant(clock) };
     if (!entry.blocksKey) return undefined;
-    // What can never be applied is waited for by nobody.
+    // A message that can never be applied blocks no key.
     if (outcome === "REFUSED") return { cause: "REFUSED", detail: detail ?? "", blocksKey: false, retryAt: null };
     if (entry.cause === "PROCESS_KILLED") return undefined;
     const retryAt = new Date(nextRetryAt(Date.parse(entry.failedAt), clock.now())).toISOString();
@@ -166,7 +166,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     return tried;
   }
 
-  /** The same without being asked, so that no poison message is tried: each dead letter is marked before. */
+  /** Automatic retry: each dead letter is marked before, so that a poison message is recognised. */
   async function settleCarefully(tx: Transaction, entries: readonly DeadLetterRow[]): Promise<readonly Tried[]> {
     if (marker === undefined) return settleAll(tx, entries);
     await marker.look();
@@ -190,14 +190,14 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
     return { entry: { ...entry, cause }, outcome: "FAILED", detail };
   }
 
-  /** Whatever waits for a key. What ends processes is tried only when it was asked for by name. */
+  /** All dead letters of a key. Poison messages are retried only when requested by cause. */
   async function settleKey(tx: Transaction, key: string, dares: boolean): Promise<readonly Tried[]> {
     await lockKeys(tx, [key]);
     const entries = await blockingDeadLetters(tx, key);
     return entries[0]?.cause === "PROCESS_KILLED" && !dares ? [] : settleAll(tx, entries);
   }
 
-  /** Runs it in a transaction that a dry run rolls back; tells of what was applied when it was not. */
+  /** Runs it in a transaction that a dry run rolls back; otherwise reports what was applied. */
   async function inRun(dryRun: boolean, work: (tx: Transaction) => Promise<readonly Tried[]>) {
     const tried = await inTransaction(db, async (tx) => {
       // What waits for a lock is retried at the next look; the other keys are not to wait with it.

@@ -13,7 +13,7 @@ import type {
 } from "./definition.ts";
 import { hasEnded, type HistoryEntry, type SagaState } from "./state.ts";
 
-/** What can happen to a saga: a message came, or the time that it waits until, or an admin steps in. */
+/** The events of a saga: a message, its timer, or an admin's request. */
 export type SagaEvent =
   | {
       readonly kind: "message";
@@ -30,7 +30,7 @@ export type SagaEvent =
       readonly traceparent: string | undefined;
     };
 
-/** `retry`: ask the current step again now, as if for the first time. `cancel`: compensate, if no rider was first. */
+/** `retry`: send the current step's command now, with fresh attempts and deadline. `cancel`: compensate, if no rider was first. */
 export type AdminRequest = "retry" | "cancel";
 
 export interface CommandToSend {
@@ -38,7 +38,7 @@ export interface CommandToSend {
   readonly data: unknown;
 }
 
-/** What follows from an event. `null` means that it changes nothing: it is late, repeated, or about no saga. */
+/** The result of an event. `null` means that it changes nothing: it is late, repeated, or about no saga. */
 export interface Advanced<Data> {
   readonly state: SagaState<Data>;
   readonly send: readonly CommandToSend[];
@@ -52,9 +52,9 @@ export interface Beginning {
 }
 
 /**
- * The saga engine: what follows from an event, as a pure function of the definition, the saga's state and the time.
+ * The saga engine: the result of an event, as a pure function of the definition, the saga's state and the time.
  *
- * Forward, an answer finishes its step and all steps before it, since a participant can only answer what was asked. A refusal, a deadline
+ * A reply completes its step and all steps before it, since a participant replies only to commands that it received. A refusal, a deadline
  * before the pivot, or a request to cancel starts compensation: the steps begun so far are compensated in reverse order, then the order is cancelled.
  * A step without a reply is compensated too; its participant remembers the compensation and refuses the step if it arrives later.
  * @param state undefined when no saga of this order is known
@@ -184,7 +184,7 @@ function find(replies: readonly Reply[] | undefined, type: string): Reply | unde
   return replies?.find((reply) => reply.type === type);
 }
 
-/** Two requests to ask again that come within this time, in milliseconds, are one. */
+/** Two requests to retry within this time, in milliseconds, count as one. */
 const MOMENT_MS = 1_000;
 
 interface ForwardStep<Data> {
@@ -265,7 +265,7 @@ class Change<Data> {
     }
   }
 
-  /** Sends the step's command once more. Past the deadline the saga is stuck: shown to an operator, and still asking. */
+  /** Retries the step's command. Past the deadline the saga is stuck: shown to an operator, and still retried. */
   retry(pastDeadline: boolean): void {
     const step = this.#current();
     const stuckSince = this.state.stuckSince ?? (pastDeadline ? this.now : null);
@@ -282,7 +282,7 @@ class Change<Data> {
     });
   }
 
-  /** Sends the step's command at once and lets its attempts and its deadline start again. Asked for twice in a moment it is sent once. */
+  /** Sends the step's command at once, with fresh attempts and deadline. Two requests within a moment send it once. */
   retryNow(): void {
     const step = this.#current();
     const { firstMs, deadlineMs } = step.retryPolicy;
@@ -301,8 +301,8 @@ class Change<Data> {
   }
 
   /**
-   * A step that is done was answered once more, as a reminder at the pivot is. Nothing but that ends being stuck there: what the pivot itself
-   * waits for may take days.
+   * A completed step was answered again, as a reminder at the pivot is. At the pivot this alone ends being stuck: the awaited message itself
+   * may take days.
    */
   onRepeatedReply(): void {
     if (this.forwardIndex() !== this.pivotIndex || this.state.stuckSince === null) return;
@@ -315,7 +315,7 @@ class Change<Data> {
     this.#note(status === "COMPLETE" ? "the order is complete" : `${this.state.reason}: the order is cancelled`);
   }
 
-  /** What was cancelled before for another reason has that one for good. */
+  /** An order that was cancelled before keeps its first reason. */
   endCancelled(outcome: Outcome): void {
     if (outcome.kind === "cancelled") this.state = { ...this.state, reason: outcome.reason };
     this.end("CANCELLED");

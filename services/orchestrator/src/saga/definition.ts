@@ -3,7 +3,7 @@ import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define"
 import type { CancelReason } from "@shop/contracts/primitives";
 import { ExplainedError } from "@shop/runtime/errors";
 
-/** What a command's data follows from. */
+/** The input of a command's data. */
 interface Known<Data> {
   readonly data: Data;
   /** Why the saga is compensated; null while it goes forward. */
@@ -20,7 +20,7 @@ export interface Command<Data> {
 export type Outcome =
   /** The step is done, and with it every step before it. */
   | { readonly kind: "done" }
-  /** The step was not done and will not be: the steps before it are compensated. */
+  /** The step failed for good: the steps before it are compensated. */
   | { readonly kind: "refused"; readonly reason: CancelReason }
   /** A compensation came too late, the pivot has been passed: the saga runs to its end. */
   | { readonly kind: "tooLate" }
@@ -33,7 +33,7 @@ export interface Reply {
 }
 
 /**
- * How long a step waits. The command is sent again after `firstMs`, then after twice that, at most every `maxMs`.
+ * Retries of a step's command with exponential backoff: the first after `firstMs`, then after twice that, at most every `maxMs`.
  * After `deadlineMs` a compensatable step is compensated; any other is marked stuck and retried.
  */
 export interface RetryPolicy {
@@ -57,20 +57,20 @@ export interface CompensatableStep<Data> extends CommandStep<Data> {
 /** The step that decides. Until it is done the saga can be compensated, afterwards it only goes forward. */
 export interface PivotStep<Data> {
   readonly name: SagaStep;
-  /** Asked from time to time while it waits, in case the message it waits for was lost. Entering the step sends nothing. */
+  /** Sent as a reminder while the saga waits, in case the awaited message was lost. Entering the step sends nothing. */
   readonly remind: Command<Data>;
   readonly replies: readonly Reply[];
   readonly retryPolicy: RetryPolicy;
 }
 
-/** A step that can only be tried until it is done. */
+/** A step behind the pivot: it is retried until it succeeds. */
 export type RetriableStep<Data> = CommandStep<Data>;
 
 export interface SagaDefinition<Data> {
   readonly name: string;
-  /** Raised with each change; sagas in flight go on under the version that they began with. */
+  /** Raised with each change; sagas in flight keep the version that they started with. */
   readonly version: number;
-  /** The message that begins a saga, and the one that asks to cancel it; either can be the first. Both give the saga's data. */
+  /** The message that starts a saga, and the request to cancel it; either can arrive first. Both carry the saga's data. */
   readonly begins: MessageDefinition;
   readonly cancels: { readonly definition: MessageDefinition; readonly reason: (data: unknown) => CancelReason };
   readonly compensatable: readonly CompensatableStep<Data>[];
@@ -108,12 +108,12 @@ export function commandWithReason<Data, Definition extends MessageDefinition>(
   };
 }
 
-/** What a message means as an answer. `decide` sees data that the message's schema has validated. */
+/** What a message means as a reply. `decide` sees data that the message's schema has validated. */
 export function when<Definition extends MessageDefinition>(
   definition: Definition,
   decide: (data: DataOf<Definition>) => Outcome,
 ): Reply {
-  // Messages are parsed with this very definition before they come here.
+  // Messages have been parsed with this definition.
   return { type: definition.type, decide: decide as (data: unknown) => Outcome };
 }
 

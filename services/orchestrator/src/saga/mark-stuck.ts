@@ -6,7 +6,7 @@ const TRY_AGAIN_MS = 60_000;
 
 /**
  * What becomes of a saga that an event cannot be applied to, because its stored data or the definition is at fault: it is stuck, shown to an
- * operator, and retried every minute. The event itself is not kept: a saga that goes on again asks, and is answered again.
+ * operator, and retried every minute. The event is dropped: once the saga works again it retries its command, and the participant replies again.
  * @param message the type of the message that came; null for a timer
  * @param problem what went wrong, in words
  */

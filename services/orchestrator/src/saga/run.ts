@@ -26,7 +26,7 @@ export function sagaHandlers(context: RunContext, versions: SagaVersions = order
 
 /**
  * The order that a message is about. PostgreSQL takes a UUID in any spelling, but a saga is found by the one in which it is stored.
- * @throws MessageRefused when key and data name different orders, or not to the letter
+ * @throws MessageRefused when key and data name different orders, or not in exactly the same spelling
  */
 function orderIdOf({ key, data, type }: Received): string {
   const named = typeof data === "object" && data !== null && "orderId" in data ? data.orderId : undefined;

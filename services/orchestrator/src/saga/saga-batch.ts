@@ -13,10 +13,10 @@ import type { SagaVersions } from "./versions.ts";
 
 export type RunContext = Pick<ServiceContext, "clock" | "ids" | "logger" | "metrics">;
 
-/** How soon a saga that this release does not know asks again, in milliseconds, after a message of it came to this release. */
+/** How soon the command of a saga that this release does not know is retried, in milliseconds, after a message for it reached this release. */
 const LEFT_TO_OTHERS_MS = 5_000;
 
-/** The sagas of one transaction while events are applied to them. One that an event cannot be applied to does not hold up the others. */
+/** The sagas of one transaction while events are applied to them. A saga to which an event cannot be applied does not fail the others. */
 export class SagaBatch {
   readonly #context: RunContext;
   readonly #metrics: SagaMetrics;
@@ -49,7 +49,7 @@ export class SagaBatch {
     let advanced: Advanced<OrderSagaState["data"]> | null;
     try {
       advanced = advance(definition, state, event, this.#now, { id: this.#context.ids(), orderId });
-      // What goes out is validated here and not by the outbox: there it would fail the whole batch.
+      // Commands are validated here, since the outbox would fail the whole batch.
       if (advanced !== null) advanced = { ...advanced, send: advanced.send.map(validated) };
     } catch (error) {
       if (state === undefined || event.kind === "admin") throw error;
@@ -143,7 +143,7 @@ export class SagaBatch {
     }
   }
 
-  /** A rolling upgrade, or one that was rolled back: another release has begun this saga. It is due soon, so that a release that knows it asks again. */
+  /** A rolling upgrade, or one that was rolled back: another release has started this saga. It becomes due soon, so that a release that knows it retries the command. */
   #leaveToOthers(state: OrderSagaState, event: SagaEvent): void {
     const { logger } = this.#context;
     const { orderId, version, revision } = state;

@@ -1,7 +1,7 @@
 import type { SagaStep } from "@shop/contracts/http/saga";
 import type { CancelReason } from "@shop/contracts/primitives";
 
-/** Where a saga goes: forward, back, or nowhere any more. Whether it is stuck on its way is a matter of its own, `stuckSince`. */
+/** Whether a saga goes forward, compensates, or has ended. Whether it is stuck is separate: `stuckSince`. */
 export type SagaDirection = "RUNNING" | "COMPENSATING" | "COMPLETE" | "CANCELLED";
 
 /** A saga as it is stored. Times are milliseconds since the epoch. */
@@ -18,9 +18,9 @@ export interface SagaState<Data> {
   readonly reason: CancelReason | null;
   /** How often the step's command has been sent. */
   readonly attempts: number;
-  /** When the command is to be sent again; null when nothing is awaited any more. */
+  /** When the command is retried; null when nothing is awaited. */
   readonly nextAttemptAt: number | null;
-  /** When the step's retryPolicy ends; null when it never does. */
+  /** The step's deadline; null when it has none. */
   readonly deadline: number | null;
   readonly stuckSince: number | null;
   /** The trace that began it. */

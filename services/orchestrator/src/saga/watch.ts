@@ -6,7 +6,7 @@ import { sagaMetricsOf } from "./metrics.ts";
 import { lockAbandoned, save } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
-/** How often a replica counts the sagas that have not ended, in milliseconds: about as often as metrics are asked for. */
+/** How often a replica counts the sagas that have not ended, in milliseconds: about as often as metrics are scraped. */
 const INTERVAL_MS = 15_000;
 /** A saga that is overdue for this long, in milliseconds, has no release that continues with it: timers look every 500 ms. */
 const ABANDONED_AFTER_MS = 60_000;
