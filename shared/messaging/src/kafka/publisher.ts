@@ -19,7 +19,7 @@ const HEADERS = { "content-type": CLOUD_EVENT_CONTENT_TYPE };
  * it: before the second try the broker is asked whether it still has what it acknowledged. At worst a record is published twice.
  */
 export function createPublisher({ kafka, naming, ensureTopics }: PublisherOptions) {
-  let producer: Producer | undefined;
+  let producer: Promise<Producer> | undefined;
   /** How many records of the publication in flight go to which partition. */
   let counts = new Map<string, number>();
 
@@ -41,8 +41,7 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
     return { topic: naming.topicOf(topicName), partition, firstOffset, endOffset };
   }
 
-  async function connected(): Promise<Producer> {
-    if (producer) return producer;
+  async function open(): Promise<Producer> {
     await ensureTopics();
     const fresh = kafka.producer({
       maxInFlightRequests: 1,
@@ -51,18 +50,33 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
       retry: { retries: 0 },
     });
     await fresh.connect();
-    producer = fresh;
     return fresh;
   }
 
   async function close(): Promise<void> {
     const old = producer;
     producer = undefined;
-    await old?.disconnect();
+    // One that never connected has nothing to close.
+    await (await old?.catch(() => undefined))?.disconnect();
+  }
+
+  /** Connects, unless it is. After a failure the next call tries anew. */
+  async function connected(): Promise<Producer> {
+    producer ??= open();
+    try {
+      return await producer;
+    } catch (error) {
+      await close();
+      throw error;
+    }
   }
 
   return {
     close,
+    /** Connects ahead of the first publication, which then does not wait for it. */
+    async connect(): Promise<void> {
+      await connected();
+    },
     /** One caller at a time: the relay has one batch in flight. */
     async publish(records: readonly RecordToPublish[]): Promise<readonly Acknowledgement[]> {
       const byTopic = Map.groupBy(records, ({ topic }) => topic);
