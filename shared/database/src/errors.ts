@@ -96,6 +96,11 @@ export function isAborted(error: unknown): boolean {
   return errorCode(error) === "25P02";
 }
 
+/** SQLSTATE 23505: a row with this key is there already. */
+export function isDuplicate(error: unknown): boolean {
+  return errorCode(error) === "23505";
+}
+
 /** SQLSTATE 40001: another transaction changed what this one's snapshot shows. The transaction can be run again at once. */
 export function isSerializationFailure(error: unknown): boolean {
   return errorCode(error) === "40001";

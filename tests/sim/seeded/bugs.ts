@@ -140,7 +140,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: "an idempotency key is stored in a transaction of its own",
     file: "services/order/src/use-cases/place-order.ts",
-    found: "  const taken = await takeKeys(tx, newKeys);",
+    found: "  const taken = inTurn ? await takeKeys(tx, newKeys) : insertKeys(tx, newKeys);",
     replaced: "  const taken = await db.transaction((own) => takeKeys(own, newKeys));",
     also: [["  { outbox, clock, ids }: Context,", "  { db, outbox, clock, ids }: Context,"]],
     faults: ["refusals", "crashes", "broken connections"],

@@ -1,6 +1,7 @@
 import type { Transaction } from "@shop/database/connect";
 import { jsonValue, statement } from "@shop/database/statement";
-import { sql } from "drizzle-orm";
+import { alongside } from "@shop/database/transaction";
+import { type Placeholder, sql } from "drizzle-orm";
 import type { Order, OrderItem } from "@shop/contracts/http/order";
 import { toOrder } from "./orders.ts";
 
@@ -70,13 +71,27 @@ export interface NewKey extends KeyOfCustomer {
   readonly createdAt: Date;
 }
 
-const insertKeys = statement<KeyOfCustomer & Record<string, unknown>, "keys">(
-  (value) => sql`
+const insertion = (keys: Placeholder) => sql`
     insert into idempotency_key (customer_id, key, body_hash, order_id, created_at)
-    select "customerId", key, "bodyHash", "orderId", "createdAt" from json_to_recordset(${value("keys")}::json)
-      as r("customerId" uuid, key text, "bodyHash" text, "orderId" uuid, "createdAt" timestamptz)
-    on conflict do nothing returning customer_id as "customerId", key`,
+    select "customerId", key, "bodyHash", "orderId", "createdAt" from json_to_recordset(${keys}::json)
+      as r("customerId" uuid, key text, "bodyHash" text, "orderId" uuid, "createdAt" timestamptz)`;
+const insertRows = statement<never, "keys">((value) => insertion(value("keys")));
+const insertFreeRows = statement<KeyOfCustomer & Record<string, unknown>, "keys">(
+  (value) => sql`${insertion(value("keys"))} on conflict do nothing returning customer_id as "customerId", key`,
 );
+
+/** In one order for everyone, so that two transactions never wait for each other's keys. */
+const inOrder = (keys: readonly NewKey[]) => jsonValue(keys.toSorted((a, b) => (nameOfKey(a) < nameOfKey(b) ? -1 : 1)));
+
+/**
+ * Writes keys; a twin in another transaction is waited for. The transaction continues meanwhile, and fails with what `isDuplicate` knows when
+ * a key has been used.
+ * @returns the names of the keys
+ */
+export function insertKeys(tx: Transaction, keys: readonly NewKey[]): ReadonlySet<string> {
+  if (keys.length > 0) alongside(tx, insertRows(tx, { keys: inOrder(keys) }));
+  return new Set(keys.map(nameOfKey));
+}
 
 /**
  * Writes keys that nobody has used yet; a twin in another transaction is waited for.
@@ -84,8 +99,6 @@ const insertKeys = statement<KeyOfCustomer & Record<string, unknown>, "keys">(
  */
 export async function takeKeys(tx: Transaction, keys: readonly NewKey[]): Promise<ReadonlySet<string>> {
   if (keys.length === 0) return new Set();
-  // In one order for everyone, so that two transactions never wait for each other's keys.
-  const sorted = keys.toSorted((a, b) => (nameOfKey(a) < nameOfKey(b) ? -1 : 1));
-  const taken = await insertKeys(tx, { keys: jsonValue(sorted) });
+  const taken = await insertFreeRows(tx, { keys: inOrder(keys) });
   return new Set(taken.map(nameOfKey));
 }

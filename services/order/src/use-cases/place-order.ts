@@ -2,7 +2,7 @@ import type { Order, OrderItem } from "@shop/contracts/http/order";
 import { OrderCreated } from "@shop/contracts/messages/order";
 import type { ItemToTake } from "@shop/contracts/primitives";
 import type { Transaction } from "@shop/database/connect";
-import { isLockTimeout, isTransient } from "@shop/database/errors";
+import { isDuplicate, isLockTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";
 import { alongside, inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outgoing";
@@ -11,7 +11,14 @@ import { ExplainedError } from "@shop/runtime/errors";
 import { groupCommit } from "@shop/runtime/group-commit";
 import type { ServiceContext } from "@shop/service/context";
 import { readCatalogue } from "../db/catalogue.ts";
-import { findUsedKeys, type KeyOfCustomer, nameOfKey, takeKeys, type UsedKey } from "../db/idempotency-keys.ts";
+import {
+  findUsedKeys,
+  insertKeys,
+  type KeyOfCustomer,
+  nameOfKey,
+  takeKeys,
+  type UsedKey,
+} from "../db/idempotency-keys.ts";
 import { insertOrders, toSnapshot } from "../db/orders.ts";
 import { price } from "../domain/pricing.ts";
 import { waitingOf } from "../domain/waiting.ts";
@@ -68,18 +75,29 @@ export function placeOrders(context: Context): (request: OrderRequest) => Promis
     isHeldUp: isLockTimeout,
     nameOf: (request) => keyOf(request).map(nameOfKey)[0],
     run: async (requests, lockWaitMs) => {
-      const results = await inTransaction(db, (tx) => placeAll(tx, context, requests, lockWaitMs));
+      const place = (inTurn: boolean) =>
+        inTransaction(db, (tx) => placeAll(tx, context, requests, { lockWaitMs, inTurn }));
+      const results = await place(false).catch((error: unknown) => {
+        if (!isDuplicate(error)) throw error;
+        return place(true);
+      });
       wakeRelay();
       return results;
     },
   });
 }
 
+interface Placing {
+  readonly lockWaitMs: number;
+  /** Whether to see first which keys are free, and then to store their orders: one round trip more. Otherwise a key that a twin has taken fails the transaction. */
+  readonly inTurn: boolean;
+}
+
 async function placeAll(
   tx: Transaction,
   { outbox, clock, ids }: Context,
   requests: readonly OrderRequest[],
-  lockWaitMs: number,
+  { lockWaitMs, inTurn }: Placing,
 ): Promise<readonly Placed[]> {
   const productIds = new Set(requests.flatMap(({ items }) => items.map(({ productId }) => productId.toLowerCase())));
   const [, catalogue, used] = await Promise.all([
@@ -129,7 +147,7 @@ async function placeAll(
         }))
       : [],
   );
-  const taken = await takeKeys(tx, newKeys);
+  const taken = inTurn ? await takeKeys(tx, newKeys) : insertKeys(tx, newKeys);
   const orderOfKey = new Map(newKeys.map((key) => [key.orderId, nameOfKey(key)]));
   const winners = new Set(firstOfEachKey(newKeys, taken));
   const isOurs = (orderId: string) => !orderOfKey.has(orderId) || winners.has(orderId);
