@@ -127,6 +127,44 @@ test("finds an order by the number that its customer tells, and comes to its sag
   expect(visitor.complaints).toEqual([]);
 }, 240_000);
 
+test("searches orders on the server, and has what is found as a file", async () => {
+  const orderId = await waitingOrder(shop, productId);
+  await (await shop.logIn("admin")).cancelOrder(orderId);
+  await orderBecomes(await shop.logIn("customer"), orderId, "status", "CANCELLED");
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("admin");
+  await page.getByRole("link", { name: "Orders" }).click();
+  await page.getByLabel("Reason").selectOption("CANCELLED_BY_ADMIN");
+  await page.getByLabel("Since").selectOption("hour");
+  await page.getByRole("link", { name: shortId(orderId) }).waitFor();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "CSV", exact: true }).click(),
+  ]);
+  const text = await Bun.file(await file.path()).text();
+  expect(text).toStartWith("id,customerId,status,");
+  expect(text).toContain(orderId);
+  await visitor.picture("operator-orders-searched");
+  expect(visitor.complaints).toEqual([]);
+}, 240_000);
+
+test("counts what a filter finds before it is retried, and sees how far that is", async () => {
+  const orderId = await waitingOrder(shop, productId);
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("admin");
+  await page.getByLabel("Step").selectOption("WAIT_FOR_RIDER");
+  await page.getByRole("link", { name: new RegExp(`Order ${shortId(orderId)}`) }).waitFor();
+  await page.getByRole("button", { name: "Retry all" }).click();
+  await page.getByText(/Retry all: \d+ are meant/).waitFor();
+  await visitor.picture("operator-bulk-counted");
+  await page.getByRole("button", { name: /^Do it for/ }).click();
+  await page.getByText(/^Done: /).waitFor();
+  await visitor.picture("operator-bulk-done");
+  expect(visitor.complaints).toEqual([]);
+}, 240_000);
+
 test("is told of a message that could not be handled, reads it, tries it without effect, and handles it", async () => {
   const customer = await shop.logIn("customer");
   const admin = await shop.logIn("admin");

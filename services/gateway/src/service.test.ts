@@ -151,6 +151,17 @@ describe("a call of the API", () => {
   });
 });
 
+test("a list that a service gives as CSV or JSON lines is passed on, with where it continues", async () => {
+  for (const type of ["text/csv; charset=utf-8", "application/x-ndjson"]) {
+    const headers = { "content-type": type, "x-next-cursor": "c" };
+    upstream.use(http.get(`${urls.order[0]}/*`, () => new HttpResponse("id\r\n", { headers })));
+    const authorization = await tokenOf("admin", { jti: type });
+    const response = await call("/api/orders", { headers: { authorization } });
+    expect([response.status, await response.text()]).toEqual([200, "id\r\n"]);
+    expect(response.headers.get("x-next-cursor")).toBe("c");
+  }
+});
+
 describe("dead letters", () => {
   const ids = [1, 2, 3, 4, 5].map((n) => `01939e6a-7c00-7000-8000-00000000000${n}`);
   const answer = (numbers: readonly number[], nextCursor: string | null = null) =>

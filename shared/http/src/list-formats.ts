@@ -3,8 +3,8 @@ import type { Endpoint } from "@shop/contracts/http/define";
 import { z } from "zod";
 
 /** As what a page of a list is given beside JSON, when `Accept` asks for it. */
-const CSV = "text/csv";
-const JSON_LINES = "application/x-ndjson";
+export const CSV = "text/csv";
+export const JSON_LINES = "application/x-ndjson";
 /** Where a list that is not JSON goes on: what `nextCursor` is in JSON. */
 const NEXT_CURSOR = "x-next-cursor";
 

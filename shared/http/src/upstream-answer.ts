@@ -1,8 +1,9 @@
+import { CSV, JSON_LINES } from "./list-formats.ts";
 import { ExplainedError } from "@shop/runtime/errors";
 import { PROBLEM_JSON } from "./answer.ts";
 import { EVENT_STREAM } from "./event-stream.ts";
 
-const JSON_TYPES = ["application/json", PROBLEM_JSON, EVENT_STREAM];
+const ANSWER_TYPES = ["application/json", PROBLEM_JSON, EVENT_STREAM, CSV, JSON_LINES];
 /** An answer up to this size is read to its end before any of it goes out, so that one cut short is a 503 and not half an answer. */
 const READ_WHOLE_UP_TO_BYTES = 262_144;
 
@@ -66,11 +67,11 @@ function keepOwnHop(headers: Headers): void {
   headers.delete("content-length");
 }
 
-/** JSON or events, never a way to elsewhere, and faults as problems: all else is some other program's. */
+/** JSON, a list as CSV or JSON lines, or events, never a way to elsewhere, and faults as problems: all else is some other program's. */
 function refuseGarbage({ status, headers }: Response): void {
   if (status === 204 || status === 304) return;
   const mediaType = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  const known = status >= 500 ? mediaType === PROBLEM_JSON : JSON_TYPES.includes(mediaType);
+  const known = status >= 500 ? mediaType === PROBLEM_JSON : ANSWER_TYPES.includes(mediaType);
   const elsewhere = status < 200 || (status >= 300 && status < 400);
   if (known && !elsewhere) return;
   throw new NoAnswerError(`answered ${status} with ${mediaType === "" ? "no media type" : mediaType}`);

@@ -12,6 +12,8 @@ import { shop } from "../shop.ts";
 import { DeadLetterCard } from "./dead-letter.tsx";
 import { queuesOf } from "./queues.ts";
 import { ReplayMany } from "./replay-many.tsx";
+import { Export } from "./export.tsx";
+import { type Period, PeriodSelect, since } from "./period.tsx";
 import { Select } from "./select.tsx";
 
 interface Filters {
@@ -19,8 +21,9 @@ interface Filters {
   readonly cause: DeadLetterCause | "";
   /** An order's id as a rule; empty: any. */
   readonly key: string;
-  /** Handled or not yet: the shop gives both, and the page picks. */
+  /** Handled or not yet. */
   readonly state: "open" | "handled" | "";
+  readonly period: Period | "";
 }
 
 const RENEWED_EVERY_MS = 5_000;
@@ -33,7 +36,13 @@ export function DeadLettersPage() {
   const { texts } = useApp();
   const t = texts.deadLetters;
   usePageTitle(t.title);
-  const [filters, setFilters] = useState<Filters>(() => ({ service: "", cause: "", key: askedKey(), state: "open" }));
+  const [filters, setFilters] = useState<Filters>(() => ({
+    service: "",
+    cause: "",
+    key: askedKey(),
+    state: "open",
+    period: "",
+  }));
   const [silent, setSilent] = useState<readonly ParticipantName[]>([]);
 
   const choice = {
@@ -42,12 +51,17 @@ export function DeadLettersPage() {
     key: filters.key || undefined,
   };
 
+  const wantedState = filters.state === "" ? undefined : ({ open: "OPEN", handled: "HANDLED" } as const)[filters.state];
+
   async function read(cursor: string | undefined, signal: AbortSignal | undefined) {
-    const { unavailable, ...page } = await shop.listDeadLetters({ ...choice, limit: 50, cursor }, { signal });
+    const { unavailable, ...page } = await shop.listDeadLetters(
+      { ...choice, state: wantedState, from: since(filters.period), limit: 50, cursor },
+      { signal },
+    );
     setSilent(unavailable);
     return page;
   }
-  const key = `dead letters ${filters.service} ${filters.cause} ${filters.key}`;
+  const key = `dead letters ${JSON.stringify(filters)}`;
   const loaded = usePages(key, read, { everyMs: RENEWED_EVERY_MS });
 
   return (
@@ -73,6 +87,8 @@ export function DeadLettersPage() {
           options={t.causes}
           onChange={(cause) => setFilters({ ...filters, cause })}
         />
+        <PeriodSelect value={filters.period} onChange={(period) => setFilters({ ...filters, period })} />
+        <Export path="/api/dead-letters" query={{ ...choice, state: wantedState, from: since(filters.period) }} />
         {filters.key === "" ? null : (
           <button type="button" class="button" onClick={() => setFilters({ ...filters, key: "" })}>
             {t.ofKey(escapeInvisible(shortId(filters.key)))} <Icon name="close" size={16} />

@@ -12,6 +12,9 @@ import { usePageTitle } from "../parts/title.ts";
 import { Written } from "../parts/written.tsx";
 import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
+import { Bulk } from "./bulk.tsx";
+import { Export } from "./export.tsx";
+import { type Period, PeriodSelect, since } from "./period.tsx";
 import { Select } from "./select.tsx";
 
 const RENEWED_EVERY_MS = 5_000;
@@ -22,9 +25,11 @@ export function DeliveriesPage() {
   const t = texts.admin;
   usePageTitle(texts.nav.deliveries);
   const [status, setStatus] = useState<DeliveryStatus | "">("PENDING");
+  const [period, setPeriod] = useState<Period | "">("");
+  const meant = () => ({ status: status || undefined, from: since(period) });
   const loaded = usePages(
-    `all deliveries ${status}`,
-    (cursor, signal) => shop.listDeliveries({ status: status || undefined, limit: 50, cursor }, { signal }),
+    `all deliveries ${status} ${period}`,
+    (cursor, signal) => shop.listDeliveries({ ...meant(), limit: 50, cursor }, { signal }),
     { everyMs: RENEWED_EVERY_MS },
   );
   return (
@@ -37,7 +42,17 @@ export function DeliveriesPage() {
           options={texts.deliveryStatus}
           onChange={(chosen) => setStatus(chosen)}
         />
+        <PeriodSelect value={period} onChange={setPeriod} />
+        <Export path="/api/deliveries" query={meant()} />
       </div>
+      <Bulk
+        key={`${status} ${period}`}
+        actions={texts.bulk.deliveries}
+        begin={(action, dryRun) => shop.bulkDeliveries({ action, filter: meant(), dryRun })}
+        read={(id, signal) => shop.getDeliveryBulk(id, { signal })}
+        stop={(id) => shop.stopDeliveryBulk(id)}
+        onDone={loaded.reload}
+      />
       <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={t.noDeliveries} />}>
         {(deliveries) => (
           <ul class="rows card">

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { isolated } from "@shop/client/escape-invisible";
 import type { Order, OrderStatus } from "@shop/contracts/http/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
@@ -14,7 +15,17 @@ import { usePageTitle } from "../parts/title.ts";
 import { Written } from "../parts/written.tsx";
 import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
+import { Export } from "./export.tsx";
+import { type Period, PeriodSelect, since } from "./period.tsx";
 import { Select } from "./select.tsx";
+
+interface Filters {
+  readonly status: OrderStatus | "";
+  readonly reason: CancelReason | "";
+  readonly period: Period | "";
+  /** Words of the address or the goods, or the order's number. */
+  readonly words: string;
+}
 
 const RENEWED_EVERY_MS = 5_000;
 
@@ -23,41 +34,54 @@ export function AdminOrdersPage() {
   const { texts } = useApp();
   const t = texts.admin;
   usePageTitle(texts.nav.adminOrders);
-  const [status, setStatus] = useState<OrderStatus | "">("");
-  const loaded = usePages("all orders", (cursor, signal) => shop.listOrders({ limit: 50, cursor }, { signal }), {
-    everyMs: RENEWED_EVERY_MS,
-  });
-  const [words, setWords] = useState("");
-  const isShown = (order: Order) => (status === "" || order.status === status) && isFoundBy(words, order);
+  const [filters, setFilters] = useState<Filters>({ status: "", reason: "", period: "", words: "" });
+  const query = {
+    status: filters.status || undefined,
+    reason: filters.reason || undefined,
+    q: filters.words.trim() || undefined,
+  };
+  const read = (cursor: string | undefined, signal?: AbortSignal) =>
+    shop.listOrders({ ...query, from: since(filters.period), limit: 50, cursor }, { signal });
+  const loaded = usePages(`all orders ${JSON.stringify(filters)}`, read, { everyMs: RENEWED_EVERY_MS });
 
   return (
     <>
       <h1>{texts.nav.adminOrders}</h1>
       <div class="filters">
-        <Select label={t.status} value={status} options={texts.orderStatus} onChange={(chosen) => setStatus(chosen)} />
-        <Input label={t.find} name="find" autoComplete="off" value={words} onValue={setWords} />
+        <Select
+          label={t.status}
+          value={filters.status}
+          options={texts.orderStatus}
+          onChange={(status) => setFilters({ ...filters, status })}
+        />
+        <Select
+          label={t.reason}
+          value={filters.reason}
+          options={texts.cancelReasons}
+          onChange={(reason) => setFilters({ ...filters, reason })}
+        />
+        <PeriodSelect value={filters.period} onChange={(period) => setFilters({ ...filters, period })} />
+        <Input
+          label={t.find}
+          name="find"
+          autoComplete="off"
+          maxLength={200}
+          value={filters.words}
+          onValue={(words) => setFilters({ ...filters, words })}
+        />
+        <Export path="/api/orders" query={{ ...query, from: since(filters.period) }} />
       </div>
       <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={t.noOrders} />}>
-        {(orders) => {
-          const shown = orders.filter(isShown);
-          if (shown.length === 0) return <Empty title={t.noOrders} />;
-          return (
-            <ul class="rows card">
-              {shown.map((order) => (
-                <OrderRow key={order.id} order={order} />
-              ))}
-            </ul>
-          );
-        }}
+        {(orders) => (
+          <ul class="rows card">
+            {orders.map((order) => (
+              <OrderRow key={order.id} order={order} />
+            ))}
+          </ul>
+        )}
       </PagedList>
     </>
   );
-}
-
-/** Whether an order's number, address or goods have these words: what a customer tells on the telephone. */
-function isFoundBy(words: string, { id, deliveryAddress, items }: Order): boolean {
-  const text = [id, deliveryAddress, ...items.map(({ name }) => name)].join(" ").toLowerCase();
-  return text.includes(words.trim().toLowerCase());
 }
 
 function OrderRow({ order }: { readonly order: Order }) {

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Saga, SagaStatus, SagaStep } from "@shop/contracts/http/saga";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";
 import { useLoad, usePages } from "../load.ts";
@@ -11,11 +12,16 @@ import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
+import { Bulk } from "./bulk.tsx";
+import { Export } from "./export.tsx";
+import { type Period, PeriodSelect, since } from "./period.tsx";
 import { Select } from "./select.tsx";
 
 interface Filters {
   readonly status: SagaStatus | "";
   readonly step: SagaStep | "";
+  readonly reason: CancelReason | "";
+  readonly period: Period | "";
 }
 
 const RENEWED_EVERY_MS = 5_000;
@@ -25,17 +31,19 @@ export function SagasPage() {
   const { texts } = useApp();
   const t = texts.admin;
   usePageTitle(texts.nav.sagas);
-  const [filters, setFilters] = useState<Filters>({ status: "", step: "" });
+  const [filters, setFilters] = useState<Filters>({ status: "", step: "", reason: "", period: "" });
+  const query = {
+    status: filters.status || undefined,
+    step: filters.step || undefined,
+    reason: filters.reason || undefined,
+  };
+  const meant = () => ({ ...query, from: since(filters.period) });
   const stuck = useLoad("stuck sagas", (signal) => shop.listSagas({ status: "STUCK", limit: 100 }, { signal }), {
     everyMs: RENEWED_EVERY_MS,
   });
   const loaded = usePages(
-    `sagas ${filters.status} ${filters.step}`,
-    (cursor, signal) =>
-      shop.listSagas(
-        { status: filters.status || undefined, step: filters.step || undefined, limit: 30, cursor },
-        { signal },
-      ),
+    `sagas ${JSON.stringify(filters)}`,
+    (cursor, signal) => shop.listSagas({ ...meant(), limit: 30, cursor }, { signal }),
     { everyMs: RENEWED_EVERY_MS },
   );
   const stuckSagas = stuck.value?.items ?? [];
@@ -64,7 +72,23 @@ export function SagasPage() {
           options={texts.sagaStep}
           onChange={(step) => setFilters({ ...filters, step })}
         />
+        <Select
+          label={t.reason}
+          value={filters.reason}
+          options={texts.cancelReasons}
+          onChange={(reason) => setFilters({ ...filters, reason })}
+        />
+        <PeriodSelect value={filters.period} onChange={(period) => setFilters({ ...filters, period })} />
+        <Export path="/api/sagas" query={meant()} />
       </div>
+      <Bulk
+        key={JSON.stringify(filters)}
+        actions={texts.bulk.sagas}
+        begin={(action, dryRun) => shop.bulkSagas({ action, filter: meant(), dryRun })}
+        read={(id, signal) => shop.getSagaBulk(id, { signal })}
+        stop={(id) => shop.stopSagaBulk(id)}
+        onDone={loaded.reload}
+      />
       <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={t.noSagas} />}>
         {(sagas) => <SagaRows sagas={sagas} />}
       </PagedList>
