@@ -31,6 +31,16 @@ async function placeOrder(customer: Shop, story: Story, product: Product, quanti
   return id;
 }
 
+/** Enough for a process that starts: each attempt waits for as long as the answer before asks for. */
+const STARTING = { attempts: 10 };
+
+/** Waits until order and delivery verify access tokens: each process fetches the keys in the background, and answers 503 until it has them. */
+async function untilTokensAreVerified(url: string): Promise<void> {
+  const customer = await enter(url, "customer", "customer-password", STARTING);
+  const rider = await enter(url, "rider", "rider-password", STARTING);
+  await Promise.all([customer.listOrders({ limit: 1 }), rider.listDeliveries({ limit: 1 })]);
+}
+
 async function tell(system: System): Promise<void> {
   const url = system.frontendUrl;
   const story = new Story(say);
@@ -40,6 +50,7 @@ async function tell(system: System): Promise<void> {
     onMessage: (message) => story.hear(message),
   });
   try {
+    await untilTokensAreVerified(url);
     story.begin("Log in");
     const customer = await enter(url, "customer", "customer-password", story.callsOf("customer"));
     const rider = await enter(url, "rider", "rider-password", story.callsOf("rider"));
