@@ -4,7 +4,7 @@ const root = `${import.meta.dir}/../..`;
 /** Where settings are declared, each as a property in capitals. */
 const SOURCES = ["shared/service/src/{settings,edge}.ts", "services/*/src/config.ts"];
 
-test("README.md lists every setting that a process reads", async () => {
+test("docs/configuration.md lists every setting that a process reads", async () => {
   const files = (await Promise.all(SOURCES.map((glob) => Array.fromAsync(new Bun.Glob(glob).scan(root))))).flat();
   const sources = await Promise.all(files.map((path) => Bun.file(`${root}/${path}`).text()));
   const settings = sources.flatMap((source) =>
@@ -13,6 +13,6 @@ test("README.md lists every setting that a process reads", async () => {
   expect(files.length).toBeGreaterThan(3);
   expect(settings.length).toBeGreaterThan(30);
   expect(settings).toContain("KAFKA_TLS_CA");
-  const readme = await Bun.file(`${root}/README.md`).text();
-  expect(settings.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+  const configuration = await Bun.file(`${root}/docs/configuration.md`).text();
+  expect(settings.filter((name) => !configuration.includes(`\`${name}\``))).toEqual([]);
 });

@@ -13,12 +13,23 @@ function commandsIn(markdown: string): readonly string[] {
 
 const sectionsIn = (markdown: string) => markdown.match(/^## /gm)?.length;
 
-test("the Korean README has the commands and the sections of the English one", async () => {
-  const [english, korean] = await Promise.all([read("README.md"), read("README.ko.md")]);
-  expect(commandsIn(english).length).toBeGreaterThan(3);
-  expect(commandsIn(korean)).toEqual(commandsIn(english));
-  expect(sectionsIn(english)).toBeGreaterThan(7);
-  expect(sectionsIn(korean)).toBe(sectionsIn(english));
+const sizeOf = (markdown: string) => markdown.split(/\s+/).length;
+
+test.each([
+  { english: "README.md", korean: "README.ko.md", commands: 3, sections: 4 },
+  { english: "docs/getting-started.md", korean: "docs/getting-started.ko.md", commands: 9, sections: 8 },
+])("$korean has the commands and the sections of $english", async ({ english, korean, commands, sections }) => {
+  const [one, other] = await Promise.all([read(english), read(korean)]);
+  expect(commandsIn(one).length).toBeGreaterThanOrEqual(commands);
+  expect(commandsIn(other)).toEqual(commandsIn(one));
+  expect(sectionsIn(one)).toBeGreaterThanOrEqual(sections);
+  expect(sectionsIn(other)).toBe(sectionsIn(one));
+  const tablesIn = (markdown: string) => markdown.match(/^\|/gm)?.length;
+  expect(tablesIn(other)).toBe(tablesIn(one));
+});
+
+test("a README is read in five minutes: 900 words at most", async () => {
+  for (const name of ["README.md", "README.ko.md"]) expect(sizeOf(await read(name))).toBeLessThanOrEqual(900);
 });
 
 test("a command that differs is seen, a translated comment is not", () => {

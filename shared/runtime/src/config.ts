@@ -51,7 +51,7 @@ export function loadConfig<Shape extends z.ZodRawShape>(
   if (result.success) lines.push(...rules.flatMap((rule) => rule(result.data) ?? []));
   if (result.success && lines.length === 0) return result.data;
   throw new ConfigError(
-    `This process cannot start with these settings:\n${lines.map((line) => `  ${line}\n`).join("")}Set them in its environment; README.md lists all settings.`,
+    `This process cannot start with these settings:\n${lines.map((line) => `  ${line}\n`).join("")}Set them in its environment; docs/configuration.md lists all settings.`,
   );
 }
 
