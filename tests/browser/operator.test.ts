@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually } from "@shop/testing/eventually";
+import { Secret, TOTP } from "otpauth";
 import { publish, withoutReservations } from "../support/bad-messages.ts";
 import { shortId, startBrowser, type TestBrowser } from "../support/browser.ts";
 import {
@@ -320,4 +321,36 @@ test("invites a rider, who sets a password with the code, sees where they are si
   await rider.page.locator("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
   await rider.page.getByRole("heading", { name: "Sign in" }).waitFor();
   expect([...operator.complaints, ...rider.complaints]).toEqual([]);
+}, 240_000);
+
+test("lets people set up an authenticator app, asks for its code at the sign-in, and takes a recovery code in its place", async () => {
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await page.goto("/sign-up");
+  await page.getByLabel("Name", { exact: true }).fill("careful");
+  await page.getByLabel("Password", { exact: true }).fill("four words and a lamp");
+  await page.getByRole("button", { name: "Create an account" }).click();
+  await page.getByRole("link", { name: "My account" }).click();
+  const app = page.locator("section", { has: page.getByRole("heading", { name: "Authenticator app" }) });
+  await app.getByLabel("Current password").fill("four words and a lamp");
+  await app.getByRole("button", { name: "Set it up" }).click();
+  const secret = Secret.fromBase32(String(await app.locator(".app-secret").textContent()).replaceAll(" ", ""));
+  await app.getByLabel("Code of the app").fill("000000");
+  await app.getByRole("button", { name: "Switch it on" }).click();
+  await app.getByText("The code is wrong, or was used").waitFor();
+  await app.getByLabel("Code of the app").fill(new TOTP({ secret }).generate());
+  await app.getByRole("button", { name: "Switch it on" }).click();
+  const recoveryCode = await app.locator(".app-secret").first().textContent();
+  await visitor.picture("my-account-app");
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+
+  await page.goto("/sign-in");
+  await page.getByLabel("Name", { exact: true }).fill("careful");
+  await page.getByLabel("Password", { exact: true }).fill("four words and a lamp");
+  await page.locator("form").getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Code of the app").fill(String(recoveryCode).toLowerCase());
+  await page.locator("form").getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("link", { name: "My account" }).click();
+  await page.getByText("Recovery codes left: 9").waitFor();
+  expect(visitor.complaints).toEqual([]);
 }, 240_000);

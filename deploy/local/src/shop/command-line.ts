@@ -20,7 +20,7 @@ const INTRODUCTION =
 
 const ENDING = `
 The password is read from SHOP_PASSWORD, or else as the first line of standard input; never from the command line,
-where every process of the machine can read it.
+where every process of the machine can read it. Who has a second factor sets SHOP_SECOND_FACTOR to a code of it.
 
 Exit code: 0 when all went well, 1 when the shop refused or something that was shown is not well (a stuck saga, an open
 dead letter, a service that is down), 2 when the command was not understood, 3 when the shop, or a part of it, cannot be

@@ -49,7 +49,7 @@ async function run(argv: readonly string[], { environment, readLine, out }: Envi
   const password = environment["SHOP_PASSWORD"] ?? (await readLine());
   if (!password) throw new UsageError("A password is needed: SHOP_PASSWORD, or the first line of standard input.");
   const shop = connectShop({ baseUrl });
-  await shop.logIn(user ?? environment["SHOP_USER"] ?? "admin", password);
+  await shop.logIn(user ?? environment["SHOP_USER"] ?? "admin", password, environment["SHOP_SECOND_FACTOR"]);
   try {
     const rows = command.run(shop, given);
     if (as === "table") return await showTable(rows, out, command.streams ?? false);

@@ -11,6 +11,7 @@ import { fieldError, Skeleton } from "./parts/states.tsx";
 import { usePageTitle } from "./parts/title.ts";
 import { Written } from "./parts/written.tsx";
 import { navigate, pathTo } from "./router.ts";
+import { SecondFactor } from "./second-factor.tsx";
 import { shop } from "./shop.ts";
 
 /** One's own account: the password, and where one is signed in. */
@@ -28,6 +29,7 @@ export function AccountPage() {
         </p>
       </header>
       <PasswordForm />
+      <SecondFactor username={user.username} />
       <Sessions />
     </>
   );

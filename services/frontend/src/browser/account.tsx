@@ -1,6 +1,8 @@
 import { useState } from "preact/hooks";
+import { isProblem } from "@shop/client/problem-error";
 import { useApp } from "./app-state.ts";
 import { accountPath, homeOf, wishedPath } from "./addresses.ts";
+import { AppCode, type AppSecret, AppSecretShown } from "./authenticator-app.tsx";
 import { Form, Input } from "./parts/form.tsx";
 import { Link } from "./parts/link.tsx";
 import { fieldError } from "./parts/states.tsx";
@@ -17,9 +19,22 @@ export function SignInPage({ isGate = false }: { readonly isGate?: boolean }) {
   const [password, setPassword] = useState("");
   const then = isGate ? location.pathname : wishedPath();
 
+  const [code, setCode] = useState("");
+  const [isCodeAsked, setCodeAsked] = useState(false);
+  const [setUp, setSetUp] = useState<AppSecret>();
+
   async function signIn(): Promise<void> {
-    const { role } = await logIn(username.trim(), password);
-    if (!isGate) navigate(then ?? homeOf(role), { replace: true });
+    const name = username.trim();
+    try {
+      const { role } = await logIn(name, password, isCodeAsked ? code.trim() : undefined);
+      if (!isGate) navigate(then ?? homeOf(role), { replace: true });
+    } catch (error) {
+      if (isProblem(error, "SECOND_FACTOR_SETUP_REQUIRED")) {
+        setSetUp(await shop.beginSecondFactor({ username: name, password }));
+        setCodeAsked(true);
+      } else if (isProblem(error, "SECOND_FACTOR_REQUIRED") && !isCodeAsked) setCodeAsked(true);
+      else throw error;
+    }
   }
 
   return (
@@ -31,6 +46,8 @@ export function SignInPage({ isGate = false }: { readonly isGate?: boolean }) {
           <>
             <Username value={username} onValue={setUsername} />
             <Password value={password} autoComplete="current-password" onValue={setPassword} />
+            {setUp === undefined ? null : <AppSecretShown secret={setUp} />}
+            {isCodeAsked ? <AppCode value={code} onValue={setCode} /> : null}
           </>
         )}
       </Form>

@@ -22,7 +22,7 @@ export interface AppState {
   readonly isSettled: boolean;
   /** Whether the last session ended without anybody having logged out here. */
   readonly hasEnded: boolean;
-  logIn(username: string, password: string): Promise<User>;
+  logIn(username: string, password: string, secondFactor?: string): Promise<User>;
   logOut(): Promise<void>;
   readonly cart: readonly CartLine[];
   /** @param quantity 0 takes the product out */

@@ -82,8 +82,8 @@ export function App() {
       user,
       isSettled,
       hasEnded,
-      async logIn(username, password) {
-        const person = await session.logIn(username, password);
+      async logIn(username, password, secondFactor) {
+        const person = await session.logIn(username, password, secondFactor);
         setAnnouncement(texts.account.welcome(isolated(person.displayName)));
         return person;
       },

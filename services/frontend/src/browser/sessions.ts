@@ -20,7 +20,7 @@ interface Session {
   readonly doubt: unknown;
   /** How many people have left this tab since it was opened: what a page holds of one is not for the next. */
   readonly departures: number;
-  logIn(username: string, password: string): Promise<User>;
+  logIn(username: string, password: string, secondFactor?: string): Promise<User>;
   /** @throws ProblemError when this browser is logged out, but the shop could not be told */
   logOut(): Promise<void>;
 }
@@ -118,8 +118,8 @@ export function useSession(listener: SessionListener): Session {
     hasEnded,
     doubt,
     departures,
-    async logIn(username, password) {
-      await shop.logIn(username, password);
+    async logIn(username, password, secondFactor) {
+      await shop.logIn(username, password, secondFactor);
       try {
         const person = await shop.getMe();
         settle(person);

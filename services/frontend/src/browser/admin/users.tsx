@@ -245,10 +245,15 @@ function EditForm({ user, onDone }: { readonly user: Account; onDone(): void }) 
     announce(texts.admin.saved);
     onDone();
   }
+  async function removeFactor(): Promise<void> {
+    await shop.resetSecondFactor(user.id);
+    announce(t.appRemoved);
+    onDone();
+  }
 
   return (
     <Form label={texts.admin.save} busyLabel={texts.loading} send={send}>
-      {() => (
+      {(_error, run) => (
         <>
           <RoleField value={role} onValue={setRole} />
           <label class="check">
@@ -256,6 +261,9 @@ function EditForm({ user, onDone }: { readonly user: Account; onDone(): void }) 
             {t.disable}
           </label>
           <p class="quiet">{t.editText}</p>
+          <button type="button" class="button" onClick={() => void run(removeFactor)}>
+            {t.removeApp}
+          </button>
         </>
       )}
     </Form>
