@@ -300,12 +300,13 @@ test("invites a rider, who sets a password with the code, sees where they are si
 
   await rider.page.getByRole("link", { name: "My account" }).click();
   await rider.page.locator(".session-row").getByText("This one").waitFor();
-  await rider.page.getByLabel("Current password").fill("not this one");
-  await rider.page.getByLabel("New password").fill("five words and two lamps");
-  await rider.page.getByRole("button", { name: "Change the password" }).click();
+  const form = rider.page.getByRole("region", { name: "Change the password" });
+  await form.getByLabel("Current password").fill("not this one");
+  await form.getByLabel("New password").fill("five words and two lamps");
+  await form.getByRole("button", { name: "Change the password" }).click();
   await rider.page.getByText("The current password is wrong.").waitFor();
-  await rider.page.getByLabel("Current password").fill("four words and a lamp");
-  await rider.page.getByRole("button", { name: "Change the password" }).click();
+  await form.getByLabel("Current password").fill("four words and a lamp");
+  await form.getByRole("button", { name: "Change the password" }).click();
   await rider.page.getByText("The password is changed").waitFor();
   await rider.picture("my-account");
 
@@ -340,6 +341,7 @@ test("lets people set up an authenticator app, asks for its code at the sign-in,
   await app.getByText("The code is wrong, or was used").waitFor();
   await app.getByLabel("Code of the app").fill(new TOTP({ secret }).generate());
   await app.getByRole("button", { name: "Switch it on" }).click();
+  await app.getByText("each for one sign-in").waitFor();
   const recoveryCode = await app.locator(".app-secret").first().textContent();
   await visitor.picture("my-account-app");
   await page.getByRole("button", { name: "Sign out", exact: true }).click();

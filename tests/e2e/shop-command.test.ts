@@ -202,6 +202,20 @@ test("the books are told by their findings, a part that is away by the code, and
   await supervisor.restart("delivery");
 }, 180_000);
 
+test("a rider is invited, disabled and found in the audit trail", async () => {
+  const invited = await run("invite shop.rider --role rider --json");
+  const { code } = JSON.parse(invited.out[0] ?? "") as { code: string };
+  expect([invited.code, code]).toEqual([0, expect.stringMatching(/^(?:\w{5}-){3}\w{5}$/)]);
+  expect((await run("invite shop.rider")).code).toBe(1);
+  expect((await run("users --role rider --state enabled")).out.join("\n")).toMatch(/shop\.rider +rider +invited/);
+  expect((await run("change-user shop.rider --state disabled")).out.join("\n")).toContain("disabled");
+  expect((await run("password-code shop.rider")).code).toBe(0);
+  const acts = (await run("audit --name shop.rider --json")).out.map((line) => JSON.parse(line) as { action: string });
+  expect(acts.map(({ action }) => action)).toEqual(["PASSWORD_CODE_ISSUED", "USER_CHANGED", "USER_INVITED"]);
+  expect((await run("change-user shop.rider")).code).toBe(2);
+  expect((await run("password-code nobody.here")).errors).toContain("There is no user nobody.here");
+}, 180_000);
+
 test("the code tells what went wrong, and a sentence what to do", async () => {
   expect((await run("--help")).out.join("\n")).toContain("Usage: bun run shop");
   expect((await run("nonsense")).code).toBe(2);

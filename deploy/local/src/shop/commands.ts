@@ -3,6 +3,7 @@ import { deadLetterCommands } from "./dead-letters.ts";
 import { healthCommands } from "./health.ts";
 import { orderCommands } from "./orders.ts";
 import { sagaCommands } from "./sagas.ts";
+import { userCommands } from "./users.ts";
 import { whyCommands } from "./why.ts";
 import { bulkCommands } from "./bulk.ts";
 
@@ -14,4 +15,5 @@ export const commands: readonly Command[] = [
   ...sagaCommands,
   ...deadLetterCommands,
   ...bulkCommands,
+  ...userCommands,
 ];
