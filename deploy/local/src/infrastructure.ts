@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasContainerEngine, startKafkaContainer, startPostgresContainer } from "./containers.ts";
-import { requireReachable } from "./kafka-address.ts";
+import { untilReachable } from "./kafka-address.ts";
 import { type LocalKafka, startKafka, whyNoLocalKafka } from "./kafka.ts";
 import { type LocalPostgres, startPostgres } from "./postgres.ts";
 import { reachableFolder, unprivilegedUser } from "./postgres-binaries.ts";
@@ -48,7 +48,11 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
   const given = new Map(databases.flatMap((name) => entryOf(name, environment[`${name.toUpperCase()}_DATABASE_URL`])));
   const wanted = databases.filter((name) => !given.has(name));
   const givenBrokers = environment["KAFKA_BROKERS"] || undefined;
-  if (givenBrokers !== undefined) await requireReachable(givenBrokers, options.kafkaSetting);
+  if (givenBrokers !== undefined)
+    await untilReachable(givenBrokers, {
+      setting: options.kafkaSetting ?? "KAFKA_BROKERS",
+      progress: options.progress,
+    });
 
   const folder = await dataFolder();
   const [postgres, kafka] = await Promise.allSettled([

@@ -6,20 +6,42 @@ import { SetupError } from "./setup-error.ts";
 /** A broker on another continent accepts a connection within a second. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
+const RETRY_PAUSE_MS = 100;
+/** A broker that is started at the same time takes some seconds. */
+const START_TIMEOUT_MS = 30_000;
+
+interface ReachableOptions {
+  /** The setting's name, for the error; `KAFKA_BROKERS` by default. */
+  readonly setting?: string;
+  /** How long a broker may take to accept connections, in milliseconds; 30 s by default. */
+  readonly startTimeoutMs?: number;
+  /** Told when it has to be waited for. */
+  readonly progress?: ((text: string) => void) | undefined;
+}
+
 /**
- * Whether some broker that a setting names accepts connections. Whether it is Kafka, and lets the services in, they find out themselves.
+ * Waits until some broker that a setting names accepts connections. Whether it is Kafka, and lets the services in, they find out themselves.
  * @param given what the setting says
- * @param setting its name, for the error
- * @throws SetupError when it is wrong, or when no broker can be reached
+ * @throws SetupError when it is wrong, or when no broker can be reached in time
  */
-export async function requireReachable(given: string, setting = "KAFKA_BROKERS"): Promise<void> {
+export async function untilReachable(
+  given: string,
+  { setting = "KAFKA_BROKERS", startTimeoutMs = START_TIMEOUT_MS, progress }: ReachableOptions = {},
+): Promise<void> {
   const brokers = parse(given, setting);
-  const objections = await Promise.all(brokers.map(async (broker) => ({ broker, why: await whyUnreachable(broker) })));
-  if (objections.some(({ why }) => why === undefined)) return;
-  const named = objections.map(({ broker, why }) => `${broker} (${why})`).join(", ");
-  throw new SetupError(
-    `Kafka cannot be reached at ${setting}=${given}: ${named}. Start it, correct ${setting}, or leave it unset to have a broker started here.`,
-  );
+  const until = performance.now() + startTimeoutMs;
+  for (let attempt = 1; ; attempt += 1) {
+    const objections = await Promise.all(
+      brokers.map(async (broker) => ({ broker, why: await whyUnreachable(broker) })),
+    );
+    if (objections.some(({ why }) => why === undefined)) return;
+    const named = objections.map(({ broker, why }) => `${broker} (${why})`).join(", ");
+    const problem = `Kafka cannot be reached at ${setting}=${given}: ${named}.`;
+    if (performance.now() >= until)
+      throw new SetupError(`${problem} Start it, correct ${setting}, or leave it unset to have a broker started here.`);
+    if (attempt === 1) progress?.(`${problem} Waiting for it, for ${startTimeoutMs / 1_000} s at most.`);
+    await Bun.sleep(RETRY_PAUSE_MS);
+  }
 }
 
 function parse(given: string, setting: string): readonly string[] {
