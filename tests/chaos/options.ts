@@ -26,7 +26,7 @@ export const USAGE = `Faults on real PostgreSQL, Kafka and service processes whi
   --seed N           a whole number that repeats the load and the script of the faults; that of the day by default
   --for TIME         how long orders come and faults are injected for each fault: 60s, 2m; by default as long as the full run of each
                      fault, in which it takes effect as often as --list says
-  --report           appends the results, with commit and day, to docs/results/chaos.jsonl, and renders docs/reliability.md
+  --report           appends the results, with commit and day, to docs/results/chaos.jsonl, and renders docs/results/chaos.md
   --out FOLDER       for the journal of every answer, the script and the processes' last lines; .data/chaos by default
   --list             the faults and the rules that must hold under each
   --help             this

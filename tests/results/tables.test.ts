@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { appendResults, type ChaosResult, codeOfToday, parseResults, readResults } from "./results.ts";
-import { chaosTable, simTable, withTable } from "./tables.ts";
+import { chaosTable, simTable, summaryTable, withTable } from "./tables.ts";
 
 const run = (title: string, verdict: ChaosResult["verdict"], day: number): ChaosResult => ({
   ...{ date: `2026-01-0${day}`, commit: "0123abc", title, seed: 7, forMs: 30_000, done: "kill -9 order" },
@@ -16,6 +16,27 @@ test("a broken run stays in the table beside the later one that was kept; an old
   expect(rows.map((row) => [row.includes("**broken**"), row.includes("2026-01-03")])).toEqual([
     [true, false],
     [false, true],
+  ]);
+});
+
+test("the summary counts the last run of each fault, and still every run and seed that broke a rule", () => {
+  const runs = [run("5 killed", "broken", 1), run("5 killed", "kept", 2), run("12 copies", "kept", 3)];
+  const seeds = (command: string, count: number, broken: number[]) => ({
+    ...{ date: "2026-01-04", commit: "0123abc", command, seeds: count, broken },
+  });
+  const mistake = (name: string, found: number | null) => ({
+    ...{ date: "2026-01-05", commit: "0123abc", name, seeds: found, played: 5, rules: [] },
+  });
+  const rows = summaryTable(
+    runs,
+    [seeds("sim", 1_500, [7, 9]), seeds("sim --engine", 10, [])],
+    [mistake("a", null), mistake("a", 3), mistake("b", null)],
+  );
+  expect(rows.slice(2)).toEqual([
+    "| Faults on real processes | 2 faults, 3 runs | kept all rules in the last run of 2; runs that broke one: 1 | `0123abc`, 2026-01-03 |",
+    "| Simulator | 1,500 seeds | seeds that broke a rule: 2 | `0123abc`, 2026-01-04 |",
+    "| Simulator, the saga engine alone | 10 seeds | seeds that broke a rule: 0 | `0123abc`, 2026-01-04 |",
+    "| Mistakes made on purpose | 2 mistakes | noticed by ordinary seeds: 1 | `0123abc`, 2026-01-05 |",
   ]);
 });
 

@@ -19,12 +19,20 @@ interface Table {
   readonly lines: () => Promise<readonly string[]>;
 }
 
-const RELIABILITY = "docs/reliability.md";
-
 const TABLES: readonly Table[] = [
-  { name: "sim", document: RELIABILITY, lines: async () => simTable(await readResults("sim")) },
-  { name: "mistakes", document: RELIABILITY, lines: async () => mistakeTable(await readResults("mistakes")) },
-  { name: "chaos", document: RELIABILITY, lines: async () => chaosTable(await readResults("chaos")) },
+  {
+    name: "summary",
+    document: "docs/reliability.md",
+    lines: async () =>
+      summaryTable(await readResults("chaos"), await readResults("sim"), await readResults("mistakes")),
+  },
+  { name: "chaos", document: "docs/results/chaos.md", lines: async () => chaosTable(await readResults("chaos")) },
+  { name: "sim", document: "docs/results/sim.md", lines: async () => simTable(await readResults("sim")) },
+  {
+    name: "mistakes",
+    document: "docs/results/mistakes.md",
+    lines: async () => mistakeTable(await readResults("mistakes")),
+  },
   ...(Object.keys(BENCH_GROUPS) as BenchGroup[]).map((group) => ({
     name: `bench ${group}`,
     document: group === "replicas" ? "docs/operations.md" : "docs/performance.md",
@@ -46,6 +54,53 @@ const row = (...cells: readonly (string | number | null)[]) => `| ${cells.map(ce
 function table(columns: readonly string[], rows: readonly string[]): readonly string[] {
   return [row(...columns), row(...columns.map(() => "---")), ...rows];
 }
+
+/** What was played in all, and what broke: a row for each kind of run. */
+export function summaryTable(
+  chaos: readonly ChaosResult[],
+  sim: readonly SimResult[],
+  mistakes: readonly MistakeResult[],
+): readonly string[] {
+  const lastOfFault = [...new Map(chaos.map((result) => [result.title, result])).values()];
+  const kept = lastOfFault.filter(({ verdict }) => verdict === "kept");
+  const broken = chaos.filter(({ verdict }) => verdict === "broken");
+  const seedRow = (what: string, results: readonly SimResult[]) => {
+    const seeds = results.reduce((sum, result) => sum + result.seeds, 0);
+    const brokenSeeds = results.flatMap((result) => result.broken).length;
+    return row(
+      what,
+      `${seeds.toLocaleString("en")} seeds`,
+      `seeds that broke a rule: ${brokenSeeds}`,
+      newestOf(results),
+    );
+  };
+  const isEngine = ({ command }: SimResult) => command.includes("--engine");
+  const lastOfMistake = [...new Map(mistakes.map((result) => [result.name, result])).values()];
+  const noticed = lastOfMistake.filter(({ seeds }) => seeds !== null);
+  return table(
+    ["Run", "Played", "Result", "Newest: commit, day"],
+    [
+      row(
+        ...["Faults on real processes", `${lastOfFault.length} faults, ${chaos.length} runs`],
+        ...[`kept all rules in the last run of ${kept.length}; runs that broke one: ${broken.length}`, newestOf(chaos)],
+      ),
+      seedRow(
+        "Simulator",
+        sim.filter((result) => !isEngine(result)),
+      ),
+      seedRow("Simulator, the saga engine alone", sim.filter(isEngine)),
+      row(
+        ...["Mistakes made on purpose", `${lastOfMistake.length} mistakes`],
+        ...[`noticed by ordinary seeds: ${noticed.length}`, newestOf(mistakes)],
+      ),
+    ],
+  );
+}
+
+const newestOf = (results: readonly Code[]) => {
+  const newest = results.at(-1);
+  return newest === undefined ? "none" : codeCell(newest);
+};
 
 /** The last result of each fault, and every one that was not kept, by the faults' numbers and then as they were made. */
 export function chaosTable(results: readonly ChaosResult[]): readonly string[] {

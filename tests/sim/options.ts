@@ -33,7 +33,7 @@ export const USAGE = `The whole system in one process and in simulated time: wha
   --workers N      in so many processes; as many as there are processors by default
   --faults NAMES   separated by commas, in place of those that each seed draws; "none" for none: ${FAULT_NAMES.join(", ")}
   --engine         the saga engine alone, with participants that are modelled: a hundred thousand seeds in seconds
-  --tally          appends the seeds, with commit and day, to docs/results/sim.jsonl, and renders docs/reliability.md
+  --tally          appends the seeds, with commit and day, to docs/results/sim.jsonl, and renders docs/results/sim.md
   --help           this
 
 Ends with 0 when every rule held under every seed, with 1 when one was broken, with 2 for a wrong option.
