@@ -206,7 +206,9 @@ const filters: readonly (readonly [path: string, status: number])[] = [
   ["/api/sagas?status=x", 422],
   ["/api/sagas?step=WAIT_FOR_RIDER", 200],
   ["/api/sagas?step=x", 422],
-  ["/api/orders?status=PENDING", 422],
+  ["/api/orders?status=PENDING", 200],
+  ["/api/orders?status=x", 422],
+  ["/api/orders?state=PENDING", 422],
 ];
 
 describe("a query", () => {
