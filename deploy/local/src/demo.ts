@@ -122,7 +122,7 @@ try {
     onLine: (name, line) => logs.push(`${name} ${line}`),
   });
   const system = await starting;
-  say(`  Seven services are ready after ${elapsed()}`);
+  say(`  All services are ready after ${elapsed()}`);
   try {
     await tell(system);
     say(
