@@ -9,14 +9,14 @@ import type { KeySource } from "./key-source.ts";
 export interface KeySet {
   /**
    * @returns undefined for a key id that is not in the set, also after asking again (at most once a second)
-   * @throws UnavailableError when the set could never be fetched, or could not be just now: the key may be a new one
+   * @throws UnavailableError when the set could never be fetched, for a second, or could not be just now: the key may be a new one
    */
   find(kid: string): Promise<CryptoKey | undefined>;
   /** Whether a key is in the set now, as far as is known here. */
   has(kid: string): boolean;
   /** Starts a fetch in the background when the keys are older than a minute: so long a withdrawn one is good at most. */
   refreshWhenOld(): void;
-  /** Tries once a second until the keys are there. */
+  /** Tries ten times a second until the keys are there. */
   fetchAhead(): Promise<void>;
 }
 
@@ -31,6 +31,10 @@ interface KeySetOptions {
 
 const REFRESH_AFTER_MS = 60_000;
 const FETCH_AT_MOST_EVERY_MS = 1_000;
+/** The same while there are no keys at all: a service that starts beside the user service is to know them as soon as they are shown. */
+const FIRST_FETCH_EVERY_MS = 100;
+/** How often a caller waits for the first keys at most: for a second in all. */
+const WAITS_FOR_FIRST_KEYS = 10;
 /** Services that start together wait for each other: until then a user service that does not answer yet is nothing to tell an operator of. */
 const START_GRACE_MS = 30_000;
 /** A caller waits for it, and is to have an answer within 2 s. */
@@ -75,10 +79,11 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
     }
   }
 
-  /** At most one fetch at a time and one a second, however many callers ask. */
+  /** At most one fetch at a time and one a second, or one in 100 ms for the first keys, however many callers ask. */
   function refresh(): Promise<void> {
     if (fetching !== undefined) return fetching;
-    if (clock.elapsed() - triedAtMs < FETCH_AT_MOST_EVERY_MS) return Promise.resolve();
+    const everyMs = keys === undefined ? FIRST_FETCH_EVERY_MS : FETCH_AT_MOST_EVERY_MS;
+    if (clock.elapsed() - triedAtMs < everyMs) return Promise.resolve();
     triedAtMs = clock.elapsed();
     fetching = fetchKeys().finally(() => {
       fetching = undefined;
@@ -86,11 +91,22 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
     return fetching;
   }
 
+  /** Waits for the first keys, as long as a caller can wait: one whose fetch hangs has waited long enough. */
+  async function untilFirstKeys(startedAt: number): Promise<void> {
+    for (let waits = 0; keys === undefined && waits < WAITS_FOR_FIRST_KEYS; waits += 1) {
+      if (clock.elapsed() - startedAt >= WAITS_FOR_FIRST_KEYS * FIRST_FETCH_EVERY_MS) return;
+      await clock.sleep(FIRST_FETCH_EVERY_MS);
+      await refresh();
+    }
+  }
+
   return {
     async find(kid) {
       const known = keys?.get(kid);
       if (known !== undefined) return known;
+      const startedAt = clock.elapsed();
       await refresh();
+      if (keys === undefined) await untilFirstKeys(startedAt);
       const found = keys?.get(kid);
       if (found === undefined && (failed || keys === undefined)) {
         throw new UnavailableError("the keys of access tokens cannot be fetched");
@@ -105,7 +121,7 @@ export function createKeySet({ url, clock, logger, fetch, onWithdrawn }: KeySetO
       for (;;) {
         await refresh();
         if (keys !== undefined) return;
-        await clock.sleep(FETCH_AT_MOST_EVERY_MS);
+        await clock.sleep(FIRST_FETCH_EVERY_MS);
       }
     },
   };

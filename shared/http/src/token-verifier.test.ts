@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
-import { systemClock } from "@shop/runtime/clock";
+import { type Clock, systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
@@ -45,7 +45,7 @@ beforeEach(async () => {
   verifier = createVerifier();
 });
 
-function createVerifier(options: { maxRemembered?: number } = {}): TokenVerifier {
+function createVerifier(options: { maxRemembered?: number; clock?: Clock } = {}): TokenVerifier {
   const clock = { ...systemClock, now: () => nowMs, elapsed: () => nowMs };
   const logger = createLogger({ service: "test", level: "error", clock });
   return createTokenVerifier({ jwksUrl: JWKS_URL, issuer: ISSUER, audience: AUDIENCE, clock, logger, ...options });
@@ -218,6 +218,15 @@ describe("keys", () => {
     expect(fetches).toBe(0);
     nowMs += 1_000;
     expect(await verifier.verify(token)).toBeDefined();
+  });
+
+  test("a token that comes before the first keys are shown waits for them", async () => {
+    nowMs = Date.now();
+    verifier = createVerifier({ clock: systemClock });
+    let asked = 0;
+    upstream.use(http.get(JWKS_URL, () => ((asked += 1) > 3 ? undefined : HttpResponse.error())));
+    expect(await verifier.verify(await goodToken())).toBeDefined();
+    expect(asked).toBe(4);
   });
 
   test("fetched ahead, as soon as they can be had, they serve the first token while the key set is away", async () => {
