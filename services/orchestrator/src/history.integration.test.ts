@@ -54,7 +54,7 @@ test("a saga that is stuck for long has one entry for all that it sent again, wi
   expect(last).toMatchObject({ detail: `stuck: retry, attempt ${saga.attempts}` });
   expect(last?.times).toBeGreaterThan(20);
   expect(Date.parse(last?.lastAt ?? "")).toBe(service.clock.now());
-  expect(saga.history.find(({ detail }) => detail.startsWith("no answer"))?.times).toBeGreaterThan(1);
+  expect(saga.history.find(({ detail }) => detail.startsWith("no reply"))?.times).toBeGreaterThan(1);
   // Each send is counted once.
   const sends = saga.history.filter(({ detail, step }) => step === saga.step && detail.includes("retry, attempt"));
   expect(sends.reduce((sum, { times }) => sum + times, 0)).toBe(saga.attempts - 1);
