@@ -9,7 +9,7 @@ test("a sample counts for the package of its function, and native code for the p
   const profile: CpuProfile = {
     nodes: [
       { id: 1, callFrame: frame("(root)"), children: [2, 5, 6] },
-      { id: 2, callFrame: frame("relay", `${root}/shared/messaging/src/relay.ts`), children: [3] },
+      { id: 2, callFrame: frame("relay", `${root}/shared/messaging/src/outbox/relay.ts`), children: [3] },
       { id: 3, callFrame: frame("send", kafkajs), children: [4] },
       { id: 4, callFrame: frame("write", "node:net") },
       { id: 5, callFrame: frame("(idle)") },

@@ -315,7 +315,7 @@ export type Both = [Money, Preferences];
 import { z } from "zod"; // breach: shop(import-layers)
 import { placeOrder } from "../use-cases/place-order.ts"; // breach: shop(import-layers)
 import { advance } from "../saga/state.ts"; // breach: shop(import-layers)
-import { startRelay } from "@shop/messaging/relay"; // breach: shop(import-layers)
+import { startRelay } from "@shop/messaging/outbox/relay"; // breach: shop(import-layers)
 import type { SagaState } from "../saga/state.ts";
 import { outbox } from "@shop/messaging/schema";
 export const everything = [z, placeOrder, advance, startRelay, outbox];

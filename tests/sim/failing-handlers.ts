@@ -1,5 +1,5 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
-import type { Received } from "@shop/messaging/decode";
+import type { Received } from "@shop/messaging/inbox/decode";
 import type { Participant } from "@shop/service/participant";
 
 /** Which messages handlers fail at. */

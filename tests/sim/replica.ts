@@ -1,4 +1,4 @@
-import type { TokenVerifier } from "@shop/http/token-verifier";
+import type { TokenVerifier } from "@shop/http/auth/token-verifier";
 import type { Role } from "@shop/contracts/http/define";
 import { instant } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Delivery } from "@shop/contracts/http/delivery";
 import { DeliveriesReported, ReportDeliveriesCommand } from "@shop/contracts/messages/audit";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { recordOf, sent } from "@shop/service/testing/participant-under-test";
 import {

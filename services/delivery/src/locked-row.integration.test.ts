@@ -5,7 +5,7 @@ import {
   DeliveryCancelled,
   DeliveryCreated,
 } from "@shop/contracts/messages/delivery";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
   expectOthersAnswered,

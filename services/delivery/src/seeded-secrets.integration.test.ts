@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { seededParticipant } from "@shop/service/testing/seeded-participant";
 import { seeded } from "@shop/testing/seeded-secrets";

@@ -1,8 +1,8 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
-import type { RequestCall } from "@shop/http/call";
-import { UnavailableError } from "@shop/http/errors";
-import type { Forward, Forwarding } from "@shop/http/proxy";
-import type { UpstreamPool } from "@shop/http/upstream/pool";
+import type { RequestCall } from "@shop/http/request/call";
+import { UnavailableError } from "@shop/http/request/errors";
+import type { Forward, Forwarding } from "@shop/http/proxy/proxy";
+import type { UpstreamPool } from "@shop/http/proxy/upstream/pool";
 
 /** What one of several services that were asked the same said. */
 export interface ServiceAnswer<Name extends ServiceName> {

@@ -1,9 +1,9 @@
 import * as calls from "@shop/contracts/http/dead-letter";
 import { toPage } from "@shop/contracts/http/page";
-import type { HttpApp } from "@shop/http/app";
-import { UnavailableError } from "@shop/http/errors";
-import { listText } from "@shop/http/list-formats";
-import { readBody } from "@shop/http/proxy";
+import type { HttpApp } from "@shop/http/server/app";
+import { UnavailableError } from "@shop/http/request/errors";
+import { listText } from "@shop/http/request/list-formats";
+import { readBody } from "@shop/http/proxy/proxy";
 import type { AskEach } from "./ask.ts";
 
 type Page = Pick<ReturnType<typeof toPage<calls.DeadLetter>>, "items" | "nextCursor">;

@@ -1,8 +1,8 @@
 import { participants, type ParticipantName } from "@shop/contracts/http/dead-letter";
 import { explainOrder as call, type OrderExplanation, type OrderPart } from "@shop/contracts/http/why";
-import { problem, problemResponse } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import { UnavailableError } from "@shop/http/errors";
+import { problem, problemResponse } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import { UnavailableError } from "@shop/http/request/errors";
 import { type Clock, instant } from "@shop/runtime/clock";
 import { explainOrder, isKnown } from "@shop/service/explain-order";
 import type { AskEach, ServiceAnswer } from "./ask.ts";

@@ -1,6 +1,6 @@
 import { getHealth, type Health, type ProcessHealth } from "@shop/contracts/http/health";
 import type { ServiceName } from "@shop/contracts/messages/define";
-import type { HttpApp } from "@shop/http/app";
+import type { HttpApp } from "@shop/http/server/app";
 import type { Clock } from "@shop/runtime/clock";
 import { healthOf } from "@shop/service/health";
 import type { AskEach, ServiceAnswer } from "./ask.ts";

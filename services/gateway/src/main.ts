@@ -1,6 +1,6 @@
-import { createKeySource } from "@shop/http/key-source";
-import { createRateLimit } from "@shop/http/rate-limit";
-import { createTokenVerifier } from "@shop/http/token-verifier";
+import { createKeySource } from "@shop/http/auth/key-source";
+import { createRateLimit } from "@shop/http/auth/rate-limit";
+import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { loadConfig } from "@shop/runtime/config";
 import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
 import { runMain, runProcess } from "@shop/service/process";

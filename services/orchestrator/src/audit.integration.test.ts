@@ -6,7 +6,7 @@ import {
   ReservationsReported,
 } from "@shop/contracts/messages/audit";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";

@@ -3,7 +3,7 @@ import { OrdersReported } from "@shop/contracts/messages/audit";
 import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { OrderCreated } from "@shop/contracts/messages/order";
 import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
   expectOthersAnswered,

@@ -15,7 +15,7 @@ import {
   type OrderSnapshot,
 } from "@shop/contracts/messages/order";
 import { DecreaseProductCommand, IncreaseProductCommand, ProductIncreased } from "@shop/contracts/messages/product";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";

@@ -1,4 +1,4 @@
-import { combineHandlers } from "@shop/messaging/handlers";
+import { combineHandlers } from "@shop/messaging/inbox/handlers";
 import type { Participant } from "@shop/service/participant";
 import { runBulkOperations } from "@shop/service/bulk";
 import { bulkSagas } from "./saga/bulk.ts";

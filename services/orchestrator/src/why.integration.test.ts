@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { SagaPicture } from "@shop/contracts/http/saga";
 import { OrderExplanation } from "@shop/contracts/http/why";
 import { OrderCancelRequested } from "@shop/contracts/messages/order";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";

@@ -4,7 +4,7 @@ import { Problem } from "@shop/contracts/http/problem";
 import { DeliveryCancelled, DeliveryCreated } from "@shop/contracts/messages/delivery";
 import { CancelOrderCommand, CompleteOrderCommand } from "@shop/contracts/messages/order";
 import { ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { eventually } from "@shop/testing/eventually";

@@ -7,7 +7,7 @@ import {
   OrderCompleted,
 } from "@shop/contracts/messages/order";
 import { ProductChanged } from "@shop/contracts/messages/product";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
   expectOthersAnswered,

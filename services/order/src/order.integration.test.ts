@@ -12,7 +12,7 @@ import {
 } from "@shop/contracts/messages/order";
 import { ProductChanged, ProductDecreased, ProductsAnnounced } from "@shop/contracts/messages/product";
 import { inTransaction } from "@shop/database/transaction";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
   participantUnderTest,

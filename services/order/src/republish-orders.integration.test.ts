@@ -3,7 +3,7 @@ import { DeliveryCancelled } from "@shop/contracts/messages/delivery";
 import { CancelOrderCommand, OrderCancelRequested, OrderCreated } from "@shop/contracts/messages/order";
 import { ProductDecreased } from "@shop/contracts/messages/product";
 import { inTransaction } from "@shop/database/transaction";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { eventually } from "@shop/testing/eventually";

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import type { Order } from "@shop/contracts/http/order";
 import { CancelOrderCommand } from "@shop/contracts/messages/order";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { eventually } from "@shop/testing/eventually";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { CompleteOrderCommand } from "@shop/contracts/messages/order";
 import { ProductChanged } from "@shop/contracts/messages/product";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { seededParticipant } from "@shop/service/testing/seeded-participant";
 import { seeded } from "@shop/testing/seeded-secrets";

@@ -3,7 +3,7 @@ import type { Role } from "@shop/contracts/http/define";
 import { Product } from "@shop/contracts/http/product";
 import { AnnounceProductsCommand, ProductsAnnounced, ProductChanged } from "@shop/contracts/messages/product";
 import { MAX_PRICE, MAX_STOCK } from "@shop/contracts/primitives";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { type ParticipantUnderTest, participantUnderTest, sent } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";

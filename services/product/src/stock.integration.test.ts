@@ -8,7 +8,7 @@ import {
   ProductIncreased,
 } from "@shop/contracts/messages/product";
 import { MAX_STOCK } from "@shop/contracts/primitives";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { inTransaction } from "@shop/database/transaction";
 import { uuidV7 } from "@shop/runtime/ids";
 import {

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import type { DatabaseDriver } from "@shop/database/driver";
-import { createApp } from "@shop/http/app";
-import type { Readiness } from "@shop/http/management";
-import { createTokenVerifier } from "@shop/http/token-verifier";
+import { createApp } from "@shop/http/server/app";
+import type { Readiness } from "@shop/http/server/management";
+import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import type { Clock } from "@shop/runtime/clock";
 import type { Identity } from "@shop/runtime/identity";
 import type { IdSource } from "@shop/runtime/ids";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { allMessages } from "@shop/contracts/messages/registry";
 import { type Topic, topics } from "@shop/contracts/messages/define";
-import { decode } from "@shop/messaging/decode";
+import { decode } from "@shop/messaging/inbox/decode";
 import { asyncApiDocument } from "./asyncapi.ts";
 import { messagesPage } from "./messages-page.ts";
 

@@ -1,5 +1,5 @@
 import type { Endpoint } from "@shop/contracts/http/define";
-import { EVENT_STREAM } from "@shop/http/event-stream";
+import { EVENT_STREAM } from "@shop/http/streaming/event-stream";
 import { API_VERSION } from "./about.ts";
 import { exampleOf } from "./example.ts";
 import { ETAG, REQUEST_ID, requestIdHeader } from "./headers.ts";

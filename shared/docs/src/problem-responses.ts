@@ -1,7 +1,7 @@
 import type { Endpoint } from "@shop/contracts/http/define";
 import { type MembersOf, problemMembers } from "@shop/contracts/http/problem-members";
 import { Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
-import { PROBLEM_JSON, type ProblemAnswer, problemBody } from "@shop/http/answer";
+import { PROBLEM_JSON, type ProblemAnswer, problemBody } from "@shop/http/request/answer";
 import { exampleOf } from "./example.ts";
 import { ETAG, REQUEST_ID } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";

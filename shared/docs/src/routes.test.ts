@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
-import { createApp, type HttpApp } from "@shop/http/app";
+import { createApp, type HttpApp } from "@shop/http/server/app";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { capturedLogger } from "@shop/testing/logger";

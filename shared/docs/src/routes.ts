@@ -1,9 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { allEndpoints } from "@shop/contracts/http/endpoints";
-import { problem, problemResponse } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import { pageHeaders } from "@shop/http/page-headers";
-import { ASKED_FOR_EACH_TIME, KEPT_FOR_EVER, serveFile, staticFile, type StaticFile } from "@shop/http/static-file";
+import { problem, problemResponse } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import { pageHeaders } from "@shop/http/server/page-headers";
+import {
+  ASKED_FOR_EACH_TIME,
+  KEPT_FOR_EVER,
+  serveFile,
+  staticFile,
+  type StaticFile,
+} from "@shop/http/server/static-file";
 import { asyncApiDocument } from "./asyncapi.ts";
 import { layout } from "./layout.ts";
 import { messagesPage } from "./messages-page.ts";

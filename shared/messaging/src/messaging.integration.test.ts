@@ -10,9 +10,9 @@ import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { systemClock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import type { Broker } from "./broker.ts";
-import { MessageRefused } from "./handlers.ts";
-import { createOutbox } from "./outbox.ts";
-import { outgoing } from "./outgoing.ts";
+import { MessageRefused } from "./inbox/handlers.ts";
+import { createOutbox } from "./outbox/outbox.ts";
+import { outgoing } from "./outbox/outgoing.ts";
 import { effects, effectsByKey } from "./testing/node.ts";
 import { createNodes, type Nodes } from "./testing/nodes.ts";
 

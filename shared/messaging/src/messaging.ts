@@ -8,18 +8,18 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { type Backlog, readBacklog } from "./backlog.ts";
 import type { Broker, Subscription } from "./broker.ts";
-import { createDeadLetters } from "./dead-letters.ts";
-import type { MessageHandlers } from "./handlers.ts";
-import { watchBlockedKeys } from "./blocked-keys-watch.ts";
-import { createInFlightMarker, watchForCrashes } from "./in-flight.ts";
-import { createInbox } from "./inbox.ts";
-import { createOutbox, type Outbox } from "./outbox.ts";
+import { createDeadLetters } from "./dead-letters/dead-letters.ts";
+import type { MessageHandlers } from "./inbox/handlers.ts";
+import { watchBlockedKeys } from "./dead-letters/blocked-keys-watch.ts";
+import { createInFlightMarker, watchForCrashes } from "./inbox/in-flight.ts";
+import { createInbox } from "./inbox/inbox.ts";
+import { createOutbox, type Outbox } from "./outbox/outbox.ts";
 import { watchLag } from "./lag-metric.ts";
-import { watchOutboxAge } from "./outbox-age.ts";
+import { watchOutboxAge } from "./outbox/outbox-age.ts";
 import { purgeUntil, type Retention } from "./purge.ts";
-import { createRelay, type PublishingLimits } from "./relay.ts";
-import { openRelaySession } from "./relay-session.ts";
-import { createReplay, type Replay } from "./replay.ts";
+import { createRelay, type PublishingLimits } from "./outbox/relay.ts";
+import { openRelaySession } from "./outbox/relay-session.ts";
+import { createReplay, type Replay } from "./dead-letters/replay.ts";
 
 export interface MessagingOptions {
   readonly db: Database;

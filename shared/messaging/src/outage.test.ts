@@ -6,13 +6,13 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { goingOn } from "@shop/testing/going-on";
 import { capturedLogger } from "@shop/testing/logger";
-import { byType } from "./handlers.ts";
-import { watchBlockedKeys } from "./blocked-keys-watch.ts";
-import { createInFlightMarker, watchForCrashes } from "./in-flight.ts";
-import { createOutbox } from "./outbox.ts";
-import { watchOutboxAge } from "./outbox-age.ts";
+import { byType } from "./inbox/handlers.ts";
+import { watchBlockedKeys } from "./dead-letters/blocked-keys-watch.ts";
+import { createInFlightMarker, watchForCrashes } from "./inbox/in-flight.ts";
+import { createOutbox } from "./outbox/outbox.ts";
+import { watchOutboxAge } from "./outbox/outbox-age.ts";
 import { defaultRetention, purgeUntil } from "./purge.ts";
-import { createReplay } from "./replay.ts";
+import { createReplay } from "./dead-letters/replay.ts";
 
 test("what runs beside the messages goes on, however often it finds the database away", async () => {
   // Nobody listens there.

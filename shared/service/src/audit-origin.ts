@@ -1,5 +1,5 @@
 import type { AuditOrigin } from "@shop/database/audit-trail";
-import type { RequestCall } from "@shop/http/call";
+import type { RequestCall } from "@shop/http/request/call";
 
 /** What an audit trail says of who makes a call that needs a token. */
 export function auditOrigin(call: RequestCall): AuditOrigin {

@@ -1,7 +1,7 @@
 import type { Database } from "@shop/database/connect";
 import type { Reader } from "@shop/database/reader";
 import type { HandledListener } from "@shop/messaging/messaging";
-import type { Outbox } from "@shop/messaging/outbox";
+import type { Outbox } from "@shop/messaging/outbox/outbox";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";

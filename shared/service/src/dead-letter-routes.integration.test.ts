@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
-import { byType, MessageRefused, on } from "@shop/messaging/handlers";
-import { outgoing } from "@shop/messaging/outgoing";
+import { byType, MessageRefused, on } from "@shop/messaging/inbox/handlers";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";

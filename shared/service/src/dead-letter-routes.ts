@@ -1,10 +1,10 @@
 import * as calls from "@shop/contracts/http/dead-letter";
 import { spanOf, toPage } from "@shop/contracts/http/page";
 import type { Reader } from "@shop/database/reader";
-import { done, problem } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import { type DeadLetterRow, listDeadLetters } from "@shop/messaging/dead-letter-list";
-import type { Replay } from "@shop/messaging/replay";
+import { done, problem } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import { type DeadLetterRow, listDeadLetters } from "@shop/messaging/dead-letters/dead-letter-list";
+import type { Replay } from "@shop/messaging/dead-letters/replay";
 import type { Logger } from "@shop/runtime/logger";
 
 /** How much of a payload a list shows, in bytes: a page of a hundred stays below half a megabyte. */

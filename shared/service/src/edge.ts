@@ -1,5 +1,5 @@
-import type { AppOptions } from "@shop/http/app";
-import { createRateLimit, forwardedAddress } from "@shop/http/rate-limit";
+import type { AppOptions } from "@shop/http/server/app";
+import { createRateLimit, forwardedAddress } from "@shop/http/auth/rate-limit";
 import type { Clock } from "@shop/runtime/clock";
 import { wholeNumber } from "@shop/runtime/config";
 import type { Logger } from "@shop/runtime/logger";

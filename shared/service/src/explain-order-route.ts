@@ -2,10 +2,10 @@ import { DeadLetterCause, type ParticipantName } from "@shop/contracts/http/dead
 import { COUNTED_AT_MOST } from "@shop/contracts/http/health";
 import { explainOrder as call, type OrderKnowledge, type OrderPart } from "@shop/contracts/http/why";
 import type { ReadDatabase, Reader } from "@shop/database/reader";
-import { done } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import type { Readiness } from "@shop/http/management";
-import { listDeadLetters } from "@shop/messaging/dead-letter-list";
+import { done } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import type { Readiness } from "@shop/http/server/management";
+import { listDeadLetters } from "@shop/messaging/dead-letters/dead-letter-list";
 import type { Messaging } from "@shop/messaging/messaging";
 import { type Clock, instant } from "@shop/runtime/clock";
 import { explainOrder } from "./explain-order.ts";

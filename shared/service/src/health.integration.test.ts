@@ -3,10 +3,10 @@ import { type Health, Health as HealthSchema } from "@shop/contracts/http/health
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { inTransaction } from "@shop/database/transaction";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
-import { createTokenVerifier } from "@shop/http/token-verifier";
-import { byType, on } from "@shop/messaging/handlers";
+import { createTokenVerifier } from "@shop/http/auth/token-verifier";
+import { byType, on } from "@shop/messaging/inbox/handlers";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { uuidV7 as ids } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";

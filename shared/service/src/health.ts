@@ -8,9 +8,9 @@ import {
   type ProcessHealth,
 } from "@shop/contracts/http/health";
 import type { ProcessName } from "@shop/contracts/ports";
-import { done } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import type { Readiness } from "@shop/http/management";
+import { done } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import type { Readiness } from "@shop/http/server/management";
 import type { Messaging } from "@shop/messaging/messaging";
 import { type Clock, instant } from "@shop/runtime/clock";
 import type { Identity } from "@shop/runtime/identity";

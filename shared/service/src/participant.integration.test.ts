@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { AUDIENCE, ISSUER } from "@shop/http/testing/tokens";
-import { createTokenVerifier } from "@shop/http/token-verifier";
+import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import type { Broker } from "@shop/messaging/broker";
-import { byType } from "@shop/messaging/handlers";
+import { byType } from "@shop/messaging/inbox/handlers";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { uuidV7 as ids } from "@shop/runtime/ids";

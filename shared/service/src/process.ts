@@ -1,7 +1,7 @@
-import type { HttpApp } from "@shop/http/app";
-import { withAccessLog } from "@shop/http/access-log";
-import { createManagementApp, type Readiness } from "@shop/http/management";
-import { ListenError, serve } from "@shop/http/serve";
+import type { HttpApp } from "@shop/http/server/app";
+import { withAccessLog } from "@shop/http/server/access-log";
+import { createManagementApp, type Readiness } from "@shop/http/server/management";
+import { ListenError, serve } from "@shop/http/server/serve";
 import { hostname } from "node:os";
 import { type Clock, instant, systemClock } from "@shop/runtime/clock";
 import { ConfigError } from "@shop/runtime/config";

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
-import { createKeySource } from "@shop/http/key-source";
-import { createTokenVerifier } from "@shop/http/token-verifier";
+import { createKeySource } from "@shop/http/auth/key-source";
+import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
 import { defaultRetention } from "@shop/messaging/purge";
 import { loadConfig } from "@shop/runtime/config";

@@ -1,6 +1,6 @@
 import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/ports";
 import { objectionToAddress } from "@shop/database/client";
-import { defaultStreamLimits, type StreamLimits } from "@shop/http/stream-permits";
+import { defaultStreamLimits, type StreamLimits } from "@shop/http/streaming/stream-permits";
 import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
 import { flag, hostsAndPorts, httpUrls, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
 import { logFormats } from "@shop/runtime/log-text";

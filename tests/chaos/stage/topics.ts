@@ -1,5 +1,5 @@
 import { type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
-import { readAllCompressions } from "@shop/messaging/kafka/codecs";
+import { readAllCompressions } from "@shop/messaging/kafka/client/codecs";
 import { eventually } from "@shop/testing/eventually";
 import type { Consumer, IHeaders, Kafka } from "kafkajs";
 

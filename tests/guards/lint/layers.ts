@@ -124,7 +124,7 @@ export const LAYERS: readonly Layer[] = [
     name: "db/",
     files: /^services\/[^/]+\/src\/db\//,
     modules: [
-      ...["./db/", "./domain/", "shared/messaging/src/schema.ts", "shared/messaging/src/outgoing.ts"],
+      ...["./db/", "./domain/", "shared/messaging/src/schema.ts", "shared/messaging/src/outbox/outgoing.ts"],
       ...shared("contracts", "runtime", "database"),
     ],
     types: ["./saga/state.ts"],
@@ -149,7 +149,7 @@ export const LAYERS: readonly Layer[] = [
       ...["./use-cases/", "./saga/", "./sagas/", "./domain/", "./db/", "./credentials/"],
       ...shared("contracts", "runtime", "database", "messaging", "service"),
     ],
-    types: ["./config.ts", "./context.ts", "shared/http/src/principal.ts"],
+    types: ["./config.ts", "./context.ts", "shared/http/src/auth/principal.ts"],
     packages: ["drizzle-orm", "zod", ...PLATFORM],
   },
   {

@@ -1,6 +1,6 @@
 import { type Topic, topics } from "@shop/contracts/messages/define";
 import type { Acknowledgement, BrokerRecord, PartitionEnd, RecordToPublish } from "@shop/messaging/broker";
-import { byKey } from "@shop/messaging/kafka/partitioner";
+import { byKey } from "@shop/messaging/kafka/client/partitioner";
 
 const PARTITIONS = 3;
 const RECENT = 6;

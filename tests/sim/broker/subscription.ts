@@ -1,5 +1,5 @@
 import type { BrokerRecord, SubscribeOptions, Subscription } from "@shop/messaging/broker";
-import { createWorkQueue, type HandledOffset } from "@shop/messaging/kafka/work-queue";
+import { createWorkQueue, type HandledOffset } from "@shop/messaging/kafka/consumer/work-queue";
 import { ask, type BrokerEnvironment } from "./request.ts";
 import type { Member, Position } from "./kafka.ts";
 

@@ -26,7 +26,7 @@ export interface Bug extends Mistake {
 export const BUGS: readonly Bug[] = [
   {
     name: "the inbox is off",
-    file: "shared/messaging/src/inbox.ts",
+    file: "shared/messaging/src/inbox/inbox.ts",
     found: "if (seen.value.fresh.length < messages.length) throw new NotAllFresh();",
     replaced: "",
     faults: ["duplicates", "replays"],
@@ -43,7 +43,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "the insert into the outbox is not awaited",
-    file: "shared/messaging/src/outbox.ts",
+    file: "shared/messaging/src/outbox/outbox.ts",
     found: "await tx.execute(sql`",
     // Of orders alone, or no product would ever be on sale.
     replaced:
@@ -53,7 +53,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "the relay reads on from the highest id that it has seen",
-    file: "shared/messaging/src/relay-session.ts",
+    file: "shared/messaging/src/outbox/relay-session.ts",
     found: "    order by outbox.id limit ${limit}`;",
     replaced: "    and id > ${seen} order by outbox.id limit ${limit}`;",
     also: [
@@ -68,7 +68,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "offsets are committed before the database",
-    file: "shared/messaging/src/kafka/work-queue.ts",
+    file: "shared/messaging/src/kafka/consumer/work-queue.ts",
     found: "      left = (await handle(batch, closing.signal)) ?? [];",
     replaced: "      noteEnds(batch); left = (await handle(batch, closing.signal)) ?? [];",
     faults: ["kills", "databases away", "slowness"],
@@ -102,7 +102,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "a message is a dead letter for good when the database is away",
-    file: "shared/messaging/src/inbox.ts",
+    file: "shared/messaging/src/inbox/inbox.ts",
     found: "if (isTransient(error) && !takesTooLong) {",
     replaced: "if (isTransient(error) && attempt > 1_000 && !takesTooLong) {",
     also: [
@@ -115,7 +115,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "what is in flight is never marked",
-    file: "shared/messaging/src/in-flight.ts",
+    file: "shared/messaging/src/inbox/in-flight.ts",
     found: "isMarking = recent.length > 0;",
     replaced: "isMarking = false;",
     faults: ["poison messages"],
@@ -123,7 +123,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "only the process that found a crash marks what is in flight",
-    file: "shared/messaging/src/in-flight.ts",
+    file: "shared/messaging/src/inbox/in-flight.ts",
     found: "isMarking = recent.length > 0;",
     replaced: "isMarking ||= found.length > 0;",
     faults: ["poison messages", "rebalances"],
@@ -131,7 +131,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "a message is taken for poison at the first crash",
-    file: "shared/messaging/src/in-flight.ts",
+    file: "shared/messaging/src/inbox/in-flight.ts",
     found: "export const POISON_AFTER_CRASHES = 2;",
     replaced: "export const POISON_AFTER_CRASHES = 1;",
     faults: ["crashes", "kills"],
@@ -148,7 +148,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "the relay marks messages before the broker has acknowledged them",
-    file: "shared/messaging/src/relay.ts",
+    file: "shared/messaging/src/outbox/relay.ts",
     found:
       "        const acknowledgements = await publish(leading, rows);\n        if (acknowledgements !== undefined) {",
     replaced:
@@ -185,7 +185,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "a message tells of a change that was not made",
-    file: "shared/messaging/src/outbox.ts",
+    file: "shared/messaging/src/outbox/outbox.ts",
     found: 'where "rowId" in (${changed}) order by index',
     replaced: "order by index",
     faults: [],

@@ -5,7 +5,7 @@ describe("a test file", () => {
   test.each([
     ["shared/runtime/src/backoff.test.ts", "unit"],
     ["services/frontend/src/pages/home.test.tsx", "unit"],
-    ["shared/messaging/src/relay.integration.test.ts", "integration"],
+    ["shared/messaging/src/outbox/relay.integration.test.ts", "integration"],
     ["deploy/local/src/postgres.integration.test.ts", "integration"],
     ["tests/guards/lint.test.ts", "guards"],
     ["tests/e2e/journey.test.ts", "end-to-end"],

@@ -1,9 +1,9 @@
 import * as bulkCalls from "@shop/contracts/http/bulk";
 import * as calls from "@shop/contracts/http/delivery";
 import { toPage, spanOf } from "@shop/contracts/http/page";
-import { done, problem } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import type { Principal } from "@shop/http/principal";
+import { done, problem } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import type { Principal } from "@shop/http/auth/principal";
 import { beginBulk, bulkById, bulkPage, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
 import { findDelivery, listDeliveries } from "../db/deliveries.ts";

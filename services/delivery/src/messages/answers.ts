@@ -4,7 +4,7 @@ import {
   DeliveryCreated,
   DeliveryFailed,
 } from "@shop/contracts/messages/delivery";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import type { DeliveryOfOrder } from "../db/deliveries.ts";
 
 /** The answer to CreateDeliveryCommand: how the delivery stands, told in the order in which it came about, so that nothing once said is missing. */

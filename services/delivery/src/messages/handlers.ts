@@ -1,7 +1,7 @@
 import { DeliveriesReported, ReportDeliveriesCommand } from "@shop/contracts/messages/audit";
 import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
-import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/handlers";
-import { outgoing } from "@shop/messaging/outgoing";
+import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/inbox/handlers";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { lockFreeDeliveries, statusesOf } from "../db/deliveries.ts";

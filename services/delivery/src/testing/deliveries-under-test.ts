@@ -9,7 +9,7 @@ import {
   DeliveryCreated,
   DeliveryFailed,
 } from "@shop/contracts/messages/delivery";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { type ParticipantUnderTest, participantUnderTest, sent } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase } from "@shop/testing/database";

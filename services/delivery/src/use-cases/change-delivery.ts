@@ -3,8 +3,8 @@ import type { Statements } from "@shop/database/connect";
 import { isLockTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";
 import { inOneStatement, inTransaction } from "@shop/database/transaction";
-import type { MessageAbout } from "@shop/messaging/outbox";
-import type { Outgoing } from "@shop/messaging/outgoing";
+import type { MessageAbout } from "@shop/messaging/outbox/outbox";
+import type { Outgoing } from "@shop/messaging/outbox/outgoing";
 import { groupCommit, HeldUp } from "@shop/runtime/group-commit";
 import type { ServiceContext } from "@shop/service/context";
 import {

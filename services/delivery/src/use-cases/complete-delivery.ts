@@ -1,5 +1,5 @@
 import { DeliveryCompleted } from "@shop/contracts/messages/delivery";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { complete } from "../domain/delivery-lifecycle.ts";
 import type { ChangeDelivery, DeliveryChangeResult } from "./change-delivery.ts";
 

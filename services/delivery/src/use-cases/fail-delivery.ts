@@ -1,5 +1,5 @@
 import { DeliveryFailed } from "@shop/contracts/messages/delivery";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { fail } from "../domain/delivery-lifecycle.ts";
 import type { ChangeDelivery, DeliveryChangeResult } from "./change-delivery.ts";
 

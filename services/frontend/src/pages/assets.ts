@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { KEPT_FOR_EVER, serveFile, staticFile } from "@shop/http/static-file";
+import { KEPT_FOR_EVER, serveFile, staticFile } from "@shop/http/server/static-file";
 import { ExplainedError } from "@shop/runtime/errors";
 
 /** The script and the style sheet of the pages. */

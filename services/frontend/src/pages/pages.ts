@@ -1,8 +1,8 @@
-import type { HttpApp } from "@shop/http/app";
-import { problem, problemResponse } from "@shop/http/answer";
-import type { RequestCall } from "@shop/http/call";
-import type { Readiness } from "@shop/http/management";
-import { pageHeaders } from "@shop/http/page-headers";
+import type { HttpApp } from "@shop/http/server/app";
+import { problem, problemResponse } from "@shop/http/request/answer";
+import type { RequestCall } from "@shop/http/request/call";
+import type { Readiness } from "@shop/http/server/management";
+import { pageHeaders } from "@shop/http/server/page-headers";
 import type { Logger } from "@shop/runtime/logger";
 import type { SessionCookies } from "../session/cookie.ts";
 import { isFromElsewhere } from "../session/same-origin.ts";

@@ -1,9 +1,9 @@
 import { Problem } from "@shop/contracts/http/problem";
 import * as calls from "@shop/contracts/http/user";
-import { problem, type ProblemAnswer } from "@shop/http/answer";
-import type { RequestCall } from "@shop/http/call";
-import { UnavailableError } from "@shop/http/errors";
-import type { UpstreamPool } from "@shop/http/upstream/pool";
+import { problem, type ProblemAnswer } from "@shop/http/request/answer";
+import type { RequestCall } from "@shop/http/request/call";
+import { UnavailableError } from "@shop/http/request/errors";
+import type { UpstreamPool } from "@shop/http/proxy/upstream/pool";
 import type { Clock } from "@shop/runtime/clock";
 import type { BrowserSession } from "./cookie.ts";
 

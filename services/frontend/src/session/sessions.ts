@@ -1,12 +1,12 @@
 import { allEndpoints } from "@shop/contracts/http/endpoints";
 import { defineEndpoint } from "@shop/contracts/http/define";
 import { login } from "@shop/contracts/http/user";
-import type { AdmissionControl } from "@shop/http/admission";
-import { done, problem, type ProblemAnswer, problemResponse } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import type { RequestCall } from "@shop/http/call";
-import { UnavailableError } from "@shop/http/errors";
-import { createRouteTable } from "@shop/http/routes";
+import type { AdmissionControl } from "@shop/http/server/admission";
+import { done, problem, type ProblemAnswer, problemResponse } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import type { RequestCall } from "@shop/http/request/call";
+import { UnavailableError } from "@shop/http/request/errors";
+import { createRouteTable } from "@shop/http/server/routes";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { BrowserSession, SessionCookies } from "./cookie.ts";

@@ -1,9 +1,9 @@
 import { toPage, spanOf } from "@shop/contracts/http/page";
 import * as bulkCalls from "@shop/contracts/http/bulk";
 import * as calls from "@shop/contracts/http/saga";
-import { done, problem } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import type { RequestCall } from "@shop/http/call";
+import { done, problem } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import type { RequestCall } from "@shop/http/request/call";
 import { beginBulk, bulkById, bulkPage, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
 import { bulkSagas } from "../saga/bulk.ts";

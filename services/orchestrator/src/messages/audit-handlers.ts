@@ -1,5 +1,5 @@
 import { DeliveriesReported, OrdersReported, ReservationsReported } from "@shop/contracts/messages/audit";
-import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/handlers";
+import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/inbox/handlers";
 import type { ServiceContext } from "@shop/service/context";
 import { lockFreeRounds } from "../db/audits.ts";
 import { recordAuditReport } from "../use-cases/record-audit-report.ts";

@@ -1,6 +1,6 @@
 import { inTransaction } from "@shop/database/transaction";
-import type { Received } from "@shop/messaging/decode";
-import { keysOf, type MessageHandlers, MessageRefused } from "@shop/messaging/handlers";
+import type { Received } from "@shop/messaging/inbox/decode";
+import { keysOf, type MessageHandlers, MessageRefused } from "@shop/messaging/inbox/handlers";
 import type { ServiceContext } from "@shop/service/context";
 import { sagaMetricsOf } from "./metrics.ts";
 import { type RunContext, SagaBatch } from "./saga-batch.ts";

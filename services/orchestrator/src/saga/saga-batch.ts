@@ -1,6 +1,6 @@
 import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { Transaction } from "@shop/database/connect";
-import type { Outgoing } from "@shop/messaging/outgoing";
+import type { Outgoing } from "@shop/messaging/outbox/outgoing";
 import { errorText } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
 import { advance, type Advanced, type CommandToSend, type SagaEvent } from "./advance.ts";

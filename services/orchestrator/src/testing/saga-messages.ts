@@ -1,7 +1,7 @@
 import { DeliveryCompleted, DeliveryCreated } from "@shop/contracts/messages/delivery";
 import { OrderCompleted, OrderCreated, type OrderSnapshot } from "@shop/contracts/messages/order";
 import { ProductDecreased } from "@shop/contracts/messages/product";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 
 /** The facts of an order that nobody has heard of yet. */

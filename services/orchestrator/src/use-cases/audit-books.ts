@@ -7,7 +7,7 @@ import {
 } from "@shop/contracts/messages/audit";
 import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { auditedTotal } from "./record-audit-report.ts";
 import { beginRound, claimAudit, countFindings, finishedAt, suspects, walk } from "../db/audits.ts";

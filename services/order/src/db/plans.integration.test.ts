@@ -2,7 +2,7 @@ import type { Span } from "@shop/contracts/http/page";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import { OrderStatus } from "@shop/contracts/http/order";
-import { listDeadLetters } from "@shop/messaging/dead-letter-list";
+import { listDeadLetters } from "@shop/messaging/dead-letters/dead-letter-list";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { fill, plansOf } from "@shop/testing/plans";
 import { sql } from "drizzle-orm";

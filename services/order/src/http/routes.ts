@@ -1,9 +1,9 @@
 import * as calls from "@shop/contracts/http/order";
 import { toPage, spanOf } from "@shop/contracts/http/page";
-import type { HttpApp } from "@shop/http/app";
-import { done, problem } from "@shop/http/answer";
-import { events, noMoreEvents } from "@shop/http/event-stream";
-import type { Principal } from "@shop/http/principal";
+import type { HttpApp } from "@shop/http/server/app";
+import { done, problem } from "@shop/http/request/answer";
+import { events, noMoreEvents } from "@shop/http/streaming/event-stream";
+import type { Principal } from "@shop/http/auth/principal";
 import type { ServiceContext } from "@shop/service/context";
 import { findOrder, listOrders, toOrder } from "../db/orders.ts";
 import { cancelOrder } from "../use-cases/cancel-order.ts";

@@ -6,9 +6,9 @@ import {
   OrderCompleted,
 } from "@shop/contracts/messages/order";
 import { ProductChanged, ProductsAnnounced } from "@shop/contracts/messages/product";
-import type { Received } from "@shop/messaging/decode";
-import { byType, keysOf, type MessageHandlers, on, onAny } from "@shop/messaging/handlers";
-import { outgoing } from "@shop/messaging/outgoing";
+import type { Received } from "@shop/messaging/inbox/decode";
+import { byType, keysOf, type MessageHandlers, on, onAny } from "@shop/messaging/inbox/handlers";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { lockFreeEntries, noteAnnouncement, updateCatalogue } from "../db/catalogue.ts";
 import { lockFreeOrders, statusesOf } from "../db/orders.ts";

@@ -1,6 +1,6 @@
 import { ProductChanged } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
-import type { Received } from "@shop/messaging/decode";
+import type { Received } from "@shop/messaging/inbox/decode";
 import { isUuid } from "@shop/runtime/ids";
 import { lockOrders } from "../db/orders.ts";
 

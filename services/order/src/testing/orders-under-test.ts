@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "bun:test";
 import { Order } from "@shop/contracts/http/order";
 import { ProductChanged } from "@shop/contracts/messages/product";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase } from "@shop/testing/database";

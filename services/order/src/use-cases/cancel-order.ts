@@ -1,7 +1,7 @@
 import type { Order } from "@shop/contracts/http/order";
 import { OrderCancelRequested } from "@shop/contracts/messages/order";
 import { inTransactionOn } from "@shop/database/transaction";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { eq, sql } from "drizzle-orm";
 import { changesWith, reachedMilestone, toOrder, toSnapshot } from "../db/orders.ts";

@@ -3,7 +3,7 @@ import type { CancelReason } from "@shop/contracts/primitives";
 import type { Transaction } from "@shop/database/connect";
 import { jsonValue, statement, uuidsValue } from "@shop/database/statement";
 import { alongside } from "@shop/database/transaction";
-import { MessageRefused } from "@shop/messaging/handlers";
+import { MessageRefused } from "@shop/messaging/inbox/handlers";
 import { sql } from "drizzle-orm";
 import { changesWith } from "../db/orders.ts";
 

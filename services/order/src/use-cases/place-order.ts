@@ -5,7 +5,7 @@ import type { Transaction } from "@shop/database/connect";
 import { isDuplicate, isLockTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";
 import { alongside, inTransaction } from "@shop/database/transaction";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { instant } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import { groupCommit } from "@shop/runtime/group-commit";

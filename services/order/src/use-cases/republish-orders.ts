@@ -1,7 +1,7 @@
 import { OrderCancelRequested, OrderCreated } from "@shop/contracts/messages/order";
 import { inTransaction } from "@shop/database/transaction";
 import type { Transaction } from "@shop/database/connect";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { sql } from "drizzle-orm";
 import { lockOrdersToRepublish, type OrderRow, setRepublishAt, toSnapshot } from "../db/orders.ts";

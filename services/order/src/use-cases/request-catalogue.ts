@@ -1,6 +1,6 @@
 import { AnnounceProductsCommand } from "@shop/contracts/messages/product";
 import { inTransaction } from "@shop/database/transaction";
-import { outgoing } from "@shop/messaging/outgoing";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { ServiceContext } from "@shop/service/context";
 import { catalogueIsComplete, catalogueIsEmpty, markComplete } from "../db/catalogue.ts";

@@ -5,7 +5,7 @@ import type { Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { jsonValue, statement, uuidsValue } from "@shop/database/statement";
 import { alongside } from "@shop/database/transaction";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import { lockWithoutWaiting } from "@shop/database/locks";
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
 import type { Item, StockLevel } from "../domain/stock.ts";

@@ -1,10 +1,10 @@
 import { toPage } from "@shop/contracts/http/page";
 import * as calls from "@shop/contracts/http/product";
 import { MAX_STOCK } from "@shop/contracts/primitives";
-import { done, notModified, problem } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
-import type { RequestCall } from "@shop/http/call";
-import { evaluatePreconditions } from "@shop/http/preconditions";
+import { done, notModified, problem } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
+import type { RequestCall } from "@shop/http/request/call";
+import { evaluatePreconditions } from "@shop/http/request/preconditions";
 import type { ServiceContext } from "@shop/service/context";
 import { findProduct, listProducts } from "../db/products.ts";
 import { changeProduct } from "../use-cases/change-product.ts";

@@ -6,8 +6,8 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
-import { byType, type MessageHandlers, on } from "@shop/messaging/handlers";
-import { outgoing } from "@shop/messaging/outgoing";
+import { byType, type MessageHandlers, on } from "@shop/messaging/inbox/handlers";
+import { outgoing } from "@shop/messaging/outbox/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { heldByOrders } from "../db/reservations.ts";
 import { announceProducts } from "../use-cases/announce-products.ts";

@@ -1,6 +1,6 @@
 import { DecreaseProductCommand, IncreaseProductCommand } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
-import type { Received } from "@shop/messaging/decode";
+import type { Received } from "@shop/messaging/inbox/decode";
 import { lockStockLevels } from "../db/products.ts";
 import { productsHeldBy } from "../db/reservations.ts";
 import { totalsByProduct } from "../domain/stock.ts";

@@ -1,7 +1,7 @@
 import { DecreaseProductCommand, IncreaseProductCommand } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
-import type { Received } from "@shop/messaging/decode";
-import { keysOf } from "@shop/messaging/handlers";
+import type { Received } from "@shop/messaging/inbox/decode";
+import { keysOf } from "@shop/messaging/inbox/handlers";
 import { lockFreeProducts } from "../db/products.ts";
 import { heldByOrders, lockFreeReservations } from "../db/reservations.ts";
 

@@ -1,7 +1,7 @@
 import { ProductsAnnounced } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
-import type { Outbox } from "@shop/messaging/outbox";
-import { type Outgoing, outgoing } from "@shop/messaging/outgoing";
+import type { Outbox } from "@shop/messaging/outbox/outbox";
+import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import { asc, gt } from "drizzle-orm";
 import { productChanged } from "../db/products.ts";
 import { product } from "../db/schema.ts";

@@ -1,5 +1,5 @@
 import type { Role } from "@shop/contracts/http/define";
-import { UnavailableError } from "@shop/http/errors";
+import { UnavailableError } from "@shop/http/request/errors";
 import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { IdSource } from "@shop/runtime/ids";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { UnavailableError } from "@shop/http/errors";
+import { UnavailableError } from "@shop/http/request/errors";
 import { systemClock } from "@shop/runtime/clock";
 import { settled } from "@shop/testing/settled";
 import { type AttemptOutcome, takeLoginTurn } from "./login-turn.ts";

@@ -1,4 +1,4 @@
-import { UnavailableError } from "@shop/http/errors";
+import { UnavailableError } from "@shop/http/request/errors";
 import type { Clock } from "@shop/runtime/clock";
 
 /** argon2id as OWASP's password storage cheat sheet has it for 12 MiB: 3 rounds, one lane. About 30 ms of a core. */

@@ -1,4 +1,4 @@
-import { problem, type ProblemAnswer } from "@shop/http/answer";
+import { problem, type ProblemAnswer } from "@shop/http/request/answer";
 
 const details = {
   UNAUTHENTICATED: "The user of this token is gone, or disabled.",

@@ -2,8 +2,8 @@ import { listAuditEntries as listAuditEntriesCall } from "@shop/contracts/http/a
 import { toPage } from "@shop/contracts/http/page";
 import * as passwordCalls from "@shop/contracts/http/password";
 import * as calls from "@shop/contracts/http/user";
-import { done, problem } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
+import { done, problem } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
 import { anonymousOrigin, auditOrigin } from "@shop/service/audit-origin";
 import type { UserContext } from "../context.ts";
 import { listAuditEntries } from "../use-cases/list-audit-entries.ts";

@@ -1,6 +1,6 @@
 import * as calls from "@shop/contracts/http/second-factor";
-import { done } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
+import { done } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
 import { anonymousOrigin, auditOrigin } from "@shop/service/audit-origin";
 import type { UserContext } from "../context.ts";
 import { readSecondFactor } from "../db/second-factors.ts";

@@ -1,7 +1,7 @@
 import { toPage } from "@shop/contracts/http/page";
 import * as calls from "@shop/contracts/http/session";
-import { done, problem } from "@shop/http/answer";
-import type { HttpApp } from "@shop/http/app";
+import { done, problem } from "@shop/http/request/answer";
+import type { HttpApp } from "@shop/http/server/app";
 import { auditOrigin } from "@shop/service/audit-origin";
 import type { UserContext } from "../context.ts";
 import { listSessionsOf, type SessionRow } from "../db/sessions.ts";

@@ -1,6 +1,6 @@
 import type { Role } from "@shop/contracts/http/define";
 import { TokenPair, User } from "@shop/contracts/http/user";
-import type { HttpApp } from "@shop/http/app";
+import type { HttpApp } from "@shop/http/server/app";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";

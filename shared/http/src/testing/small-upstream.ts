@@ -6,8 +6,8 @@ import { systemClock } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
 import { createMetrics } from "@shop/runtime/metrics";
 import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
-import { createManagementApp } from "../management.ts";
-import { serve } from "../serve.ts";
+import { createManagementApp } from "../server/management.ts";
+import { serve } from "../server/serve.ts";
 
 const [port = "0", name = "", drainMs = "500"] = process.argv.slice(2);
 const logger = createLogger({ service: name, level: "error", clock: systemClock });

@@ -4,15 +4,15 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { Kafka, type KafkaConfig } from "kafkajs";
 import type { Broker, PartitionEnd } from "../broker.ts";
-import { createAdminConnection } from "./admin-connection.ts";
-import { readAllCompressions } from "./codecs.ts";
+import { createAdminConnection } from "./client/admin-connection.ts";
+import { readAllCompressions } from "./client/codecs.ts";
 import { readLag } from "./lag.ts";
 import { prefixed } from "./naming.ts";
-import { clientIdOf, type Instance, removeDeadMembers } from "./dead-members.ts";
+import { clientIdOf, type Instance, removeDeadMembers } from "./consumer/dead-members.ts";
 import { createPublisher } from "./publisher.ts";
-import { kafkaLogCreator } from "./silent-logger.ts";
-import { CONNECT_WITHIN_MS, createSockets } from "./sockets.ts";
-import { createSubscription } from "./subscription.ts";
+import { kafkaLogCreator } from "./client/silent-logger.ts";
+import { CONNECT_WITHIN_MS, createSockets } from "./client/sockets.ts";
+import { createSubscription } from "./consumer/subscription.ts";
 
 /** How a broker is sure of its clients, and they of it. */
 export interface KafkaSecurity {

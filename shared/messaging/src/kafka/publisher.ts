@@ -3,7 +3,7 @@ import { ExplainedError } from "@shop/runtime/errors";
 import type { ICustomPartitioner, Kafka, Message, Producer, RecordMetadata } from "kafkajs";
 import type { Acknowledgement, RecordToPublish } from "../broker.ts";
 import type { Naming } from "./naming.ts";
-import { byKey } from "./partitioner.ts";
+import { byKey } from "./client/partitioner.ts";
 
 interface PublisherOptions {
   readonly kafka: Kafka;

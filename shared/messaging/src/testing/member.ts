@@ -1,7 +1,7 @@
 /** A process that joins the consumer group of its first argument as its second, by the brokers of its third, says `joined`, and stays until it is killed. */
 import { hostname } from "node:os";
 import { Kafka, logLevel } from "kafkajs";
-import { clientIdOf } from "../kafka/dead-members.ts";
+import { clientIdOf } from "../kafka/consumer/dead-members.ts";
 
 const [groupId = "", topic = "", brokers = ""] = process.argv.slice(2);
 const kafka = new Kafka({

@@ -9,12 +9,12 @@ import { capturedLogger, type LogLine } from "@shop/testing/logger";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { sql } from "drizzle-orm";
 import type { Broker } from "../broker.ts";
-import type { Received } from "../decode.ts";
-import { byType, on } from "../handlers.ts";
+import type { Received } from "../inbox/decode.ts";
+import { byType, on } from "../inbox/handlers.ts";
 import { createKafkaBroker } from "../kafka/kafka-broker.ts";
-import type { Instance } from "../kafka/dead-members.ts";
+import type { Instance } from "../kafka/consumer/dead-members.ts";
 import { createMessaging, type Messaging } from "../messaging.ts";
-import { outgoing } from "../outgoing.ts";
+import { outgoing } from "../outbox/outgoing.ts";
 import { defaultRetention } from "../purge.ts";
 
 /** One replica of a service that sends itself numbered messages and records each one that it applies. */

@@ -1,5 +1,5 @@
 import { connectDatabase } from "@shop/database/connect";
-import { createOutbox } from "@shop/messaging/outbox";
+import { createOutbox } from "@shop/messaging/outbox/outbox";
 import { uuidV7 as ids } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";

@@ -1,10 +1,10 @@
 import { expect } from "bun:test";
 import { AUDIENCE, ISSUER } from "@shop/http/testing/tokens";
-import { createTokenVerifier } from "@shop/http/token-verifier";
+import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { connectDatabase } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
-import { type Outgoing, toOutboxRow } from "@shop/messaging/outgoing";
+import { type Outgoing, toOutboxRow } from "@shop/messaging/outbox/outgoing";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { uuidV7 as ids } from "@shop/runtime/ids";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";

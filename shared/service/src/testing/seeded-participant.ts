@@ -1,5 +1,5 @@
 import type { BrokerRecord } from "@shop/messaging/broker";
-import type { Outgoing } from "@shop/messaging/outgoing";
+import type { Outgoing } from "@shop/messaging/outbox/outgoing";
 import { createTestDatabase } from "@shop/testing/database";
 import { failingDriver, failingEach, foundSecrets, seeded } from "@shop/testing/seeded-secrets";
 import { sql } from "drizzle-orm";
