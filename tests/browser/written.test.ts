@@ -93,7 +93,7 @@ test.each([
       }
       if (person === "admin") {
         await page.goto("/admin/deliveries");
-        await page.locator("select").selectOption("FAILED");
+        await page.locator("select").first().selectOption("FAILED");
         await page.getByText(shown("Dog")).first().waitFor();
         await page.goto("/admin/products");
         await page.locator(".product-row", { hasText: "Jar" }).first().locator("button").nth(1).click();

@@ -66,7 +66,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const admin = createAdminConnection(kafka);
 
   /** Creates the topics that are missing. kafkajs refuses to subscribe to a missing one, and Kafka's data may have been lost. */
-  async function ensureTopics(): Promise<void> {
+  async function createMissingTopics(): Promise<void> {
     await admin.ask(async (client) => {
       const existing = new Set(await client.listTopics());
       const missing = topics.map(naming.topic).filter((topic) => !existing.has(topic));
@@ -76,6 +76,15 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
         topics: missing.map((topic) => ({ topic, numPartitions: partitions, replicationFactor })),
       });
     });
+  }
+
+  let ensuring: Promise<void> | undefined;
+  /** All that need the topics wait for one creation: a second one at the same time would not wait for the partitions' leaders. */
+  function ensureTopics(): Promise<void> {
+    ensuring ??= createMissingTopics().finally(() => {
+      ensuring = undefined;
+    });
+    return ensuring;
   }
 
   async function endOffsets(wanted: readonly Topic[]): Promise<readonly PartitionEnd[]> {

@@ -62,11 +62,12 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
 
   /** Connects, unless it is. After a failure the next call tries anew. */
   async function connected(): Promise<Producer> {
-    producer ??= open();
+    const opening = (producer ??= open());
     try {
-      return await producer;
+      return await opening;
     } catch (error) {
-      await close();
+      // Another caller may have begun anew meanwhile.
+      if (producer === opening) producer = undefined;
       throw error;
     }
   }
