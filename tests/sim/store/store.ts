@@ -113,8 +113,11 @@ export class Store {
   /** Empties it. */
   async reset(): Promise<void> {
     // A run that was given up leaves what it was about.
-    for (const session of this.#sessions.filter((each) => !this.#free.includes(each)))
-      await session.client.end({ timeout: 0 });
+    const leftOver = this.#sessions.filter((each) => !this.#free.includes(each));
+    for (const session of leftOver) await session.client.end({ timeout: 0 });
+    // The server may not have noticed yet: a lock that such a session holds would be in the way of the next run.
+    if (leftOver.length > 0)
+      await this.monitor`select pg_terminate_backend(pid, 10000) from unnest(${leftOver.map(({ pid }) => pid)}::int[]) as pid`;
     this.#sessions = this.#sessions.filter((each) => this.#free.includes(each));
     this.#free = this.#sessions.toReversed();
     this.#listeners = [];
