@@ -7,7 +7,7 @@ import { Form, Input } from "./parts/form.tsx";
 import { Link } from "./parts/link.tsx";
 import { fieldError } from "./parts/states.tsx";
 import { usePageTitle } from "./parts/title.ts";
-import { navigate, pathTo } from "./router.ts";
+import { navigateFrom, pathTo } from "./router.ts";
 import { shop } from "./shop.ts";
 
 /** @param isGate whether it stands in for a page that needs a session, which is shown afterwards */
@@ -25,9 +25,10 @@ export function SignInPage({ isGate = false }: { readonly isGate?: boolean }) {
 
   async function signIn(): Promise<void> {
     const name = username.trim();
+    const from = location.pathname;
     try {
       const { role } = await logIn(name, password, isCodeAsked ? code.trim() : undefined);
-      if (!isGate) navigate(then ?? homeOf(role), { replace: true });
+      if (!isGate) navigateFrom(from, then ?? homeOf(role));
     } catch (error) {
       if (isProblem(error, "SECOND_FACTOR_SETUP_REQUIRED")) {
         setSetUp(await shop.beginSecondFactor({ username: name, password }));
@@ -71,10 +72,12 @@ export function SignUpPage() {
 
   async function signUp(): Promise<void> {
     const name = displayName.trim();
+    const from = location.pathname;
+    const wished = wishedPath();
     const person = { username: username.trim(), password, ...(name === "" ? {} : { displayName: name }) };
     await shop.createUser(person);
     await logIn(person.username, password);
-    navigate(wishedPath() ?? pathTo("shop"), { replace: true });
+    navigateFrom(from, wished ?? pathTo("shop"));
   }
 
   return (
@@ -126,9 +129,10 @@ export function SetPasswordPage() {
 
   async function send(): Promise<void> {
     const name = username.trim();
+    const from = location.pathname;
     await shop.resetPassword({ username: name, code: code.trim(), newPassword });
     const { role } = await logIn(name, newPassword);
-    navigate(homeOf(role), { replace: true });
+    navigateFrom(from, homeOf(role));
   }
 
   return (

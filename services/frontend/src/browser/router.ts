@@ -29,3 +29,8 @@ export function navigate(to: string, { replace = false } = {}): void {
   else history.pushState(null, "", to);
   globalThis.dispatchEvent(new PopStateEvent("popstate"));
 }
+
+/** The same once a call has been answered, unless the person has gone to another page than `from` meanwhile. */
+export function navigateFrom(from: string, to: string): void {
+  if (location.pathname === from) navigate(to, { replace: true });
+}

@@ -46,14 +46,6 @@ const CAREFUL_MS = 5_000;
 /** How many such waits one call bears. What is left then is deferred untried: a table may be locked, or very many keys. */
 const MAX_LOCK_WAITS = 20;
 
-/** For how long duplicates are expected after one was seen, in milliseconds: they come in numbers, after a rebalance. */
-const EXPECT_DUPLICATES_MS = 1_000;
-
-/** A batch has messages that are not to be handled: handled before, or behind a dead letter of their key. */
-class NotAllFresh extends Error {
-  override readonly name = "NotAllFresh";
-}
-
 interface Applied {
   /** Those that were not deferred. */
   readonly messages: readonly Received[];
@@ -153,8 +145,6 @@ export function createInbox({
   });
   /** Until when batches look for locked rows before they begin, by `clock.elapsed()`. */
   let carefulUntil = Number.NEGATIVE_INFINITY;
-  /** Until when batches wait for the inbox before their handler begins, by `clock.elapsed()`. */
-  let expectDuplicatesUntil = Number.NEGATIVE_INFINITY;
   const deferredBefore = new WeakSet<BrokerRecord>();
   const isCareful = () => clock.elapsed() < carefulUntil;
   const beCareful = () => {
@@ -181,34 +171,9 @@ export function createInbox({
     if (messages.length > 0) onHandled?.(messages.map(({ key }) => key));
   }
 
-  async function inOneTransaction(given: readonly Received[]): Promise<Applied> {
-    if (!isCareful() && clock.elapsed() >= expectDuplicatesUntil && marker?.mustMark(given) !== true) {
-      try {
-        return await inTransaction(db, (tx) => applyAsFresh(tx, given));
-      } catch (error) {
-        if (!(error instanceof NotAllFresh)) throw error;
-        expectDuplicatesUntil = clock.elapsed() + EXPECT_DUPLICATES_MS;
-      }
-    }
+  function inOneTransaction(given: readonly Received[]): Promise<Applied> {
     const careful = isCareful();
     return inTransaction(db, (tx) => applyStepByStep(tx, given, careful));
-  }
-
-  /**
-   * Sends the handler's statements without waiting for the inbox: one round trip less. Nearly all messages are delivered once and have a free key.
-   * @throws NotAllFresh when one of these had been handled before, or its key is blocked
-   */
-  async function applyAsFresh(tx: Transaction, messages: readonly Received[]): Promise<Applied> {
-    const [seen, handling] = await Promise.allSettled([
-      firstSeen(tx, messages, LOCK_WAIT_MS),
-      handlers.handle(tx, messages),
-    ]);
-    if (seen.status === "rejected") throw seen.reason;
-    // What the handler said of a message that was not for it does not count.
-    if (seen.value.fresh.length < messages.length) throw new NotAllFresh();
-    if (handling.status === "rejected") throw handling.reason;
-    if (handling.value.length > 0) alongside(tx, outbox.send(tx, handling.value));
-    return { messages, locked: [], sent: handling.value.length, handled: messages.length, parked: [] };
   }
 
   async function applyStepByStep(tx: Transaction, given: readonly Received[], careful: boolean): Promise<Applied> {

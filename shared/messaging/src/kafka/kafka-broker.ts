@@ -102,18 +102,13 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const publisher = createPublisher({ kafka, naming, ensureTopics });
   return {
     publish: publisher.publish,
-    subscribe(subscription) {
-      // Anyone who consumes publishes what follows from it. The relay tries again what failed here.
-      publisher.connect().catch((error: unknown) => {
-        logger.debug("PRODUCER_CONNECT_FAILED", "the producer could not connect ahead of the first message", { error });
-      });
-      return createSubscription({
+    subscribe: (subscription) =>
+      createSubscription({
         ...{ kafka, naming, ensureTopics, clock, logger, metrics, ...subscription },
         beforeJoin: async (groupId) => {
           if (instance) await removeDeadMembers(kafka, { service: clientId, instance, groupId }, logger);
         },
-      });
-    },
+      }),
     lag: (group) => admin.ask((client) => readLag(client, naming, group)),
     endOffsets,
     async ping() {

@@ -40,15 +40,6 @@ test("a record counts as published when all in-sync replicas have it, and is not
   expect(sent.mock.calls).toMatchObject([[{ acks: -1 }]]);
 });
 
-test("the first record does not wait for a connection that was opened ahead", async () => {
-  await publisher.close();
-  const opened = spyOn(kafka, "producer");
-  opened.mockClear();
-  await publisher.connect();
-  await Promise.all([publish(), publisher.connect()]);
-  expect(opened.mock.calls).toHaveLength(1);
-});
-
 test("a record says that it is a structured CloudEvent", async () => {
   await publish();
   const consumer = kafka.consumer({ groupId: naming.group("reader") });

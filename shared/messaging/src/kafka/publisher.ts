@@ -15,11 +15,11 @@ const ALL_IN_SYNC_REPLICAS = -1;
 const HEADERS = { "content-type": CLOUD_EVENT_CONTENT_TYPE };
 
 /**
- * One producer, made again after any failure. It tries nothing twice by itself, and so is none of kafkajs' idempotent ones, which insist on
+ * One producer, made anew after any failure. It tries nothing twice by itself, and so is none of kafkajs' idempotent ones, which insist on
  * it: before the second try the broker is asked whether it still has what it acknowledged. At worst a record is published twice.
  */
 export function createPublisher({ kafka, naming, ensureTopics }: PublisherOptions) {
-  let producer: Promise<Producer> | undefined;
+  let producer: Producer | undefined;
   /** How many records of the publication in flight go to which partition. */
   let counts = new Map<string, number>();
 
@@ -41,7 +41,8 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
     return { topic: naming.topicOf(topicName), partition, firstOffset, endOffset };
   }
 
-  async function open(): Promise<Producer> {
+  async function connected(): Promise<Producer> {
+    if (producer) return producer;
     await ensureTopics();
     const fresh = kafka.producer({
       maxInFlightRequests: 1,
@@ -50,34 +51,18 @@ export function createPublisher({ kafka, naming, ensureTopics }: PublisherOption
       retry: { retries: 0 },
     });
     await fresh.connect();
+    producer = fresh;
     return fresh;
   }
 
   async function close(): Promise<void> {
     const old = producer;
     producer = undefined;
-    // One that never connected has nothing to close.
-    await (await old?.catch(() => undefined))?.disconnect();
-  }
-
-  /** Connects, unless it is. After a failure the next call tries anew. */
-  async function connected(): Promise<Producer> {
-    const opening = (producer ??= open());
-    try {
-      return await opening;
-    } catch (error) {
-      // Another caller may have begun anew meanwhile.
-      if (producer === opening) producer = undefined;
-      throw error;
-    }
+    await old?.disconnect();
   }
 
   return {
     close,
-    /** Connects ahead of the first publication, which then does not wait for it. */
-    async connect(): Promise<void> {
-      await connected();
-    },
     /** One caller at a time: the relay has one batch in flight. */
     async publish(records: readonly RecordToPublish[]): Promise<readonly Acknowledgement[]> {
       const byTopic = Map.groupBy(records, ({ topic }) => topic);
