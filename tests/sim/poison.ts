@@ -20,20 +20,15 @@ interface Poison {
   isCured: boolean;
 }
 
-/** Which of these messages a service has handled. */
-type HandledOf = (service: ServiceName, ids: readonly string[]) => Promise<readonly string[]>;
-
 /** The poison messages of a run, and with which messages alone in flight processes crashed. */
 export class Poisons {
   readonly #scheduler: Scheduler;
-  readonly #handledOf: HandledOf;
   readonly #all: Poison[] = [];
   /** By message, in how many processes that crashed it was handled last, alone. */
   readonly #loneCrashes = new Map<string, number>();
 
-  constructor(scheduler: Scheduler, handledOf: HandledOf) {
+  constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
-    this.#handledOf = handledOf;
   }
 
   /** Has one of the messages that a service handles next be poison, unless there was one before. */
@@ -55,13 +50,14 @@ export class Poisons {
         const handlers = participant.handlers(context);
         return {
           ...handlers,
-          handle: async (tx, messages) => {
+          handle: (tx, messages) => {
             const [only, ...others] = messages;
             alone.push(...(only && others.length === 0 ? [only.id] : [""]));
             if (alone.length > CALLS_IN_FLIGHT) alone.shift();
-            const ids = messages.map(({ id }) => id);
-            await this.#choose(participant.name, ids);
-            const poison = this.#poisonAmong(participant.name, ids);
+            const poison = this.#poisonAmong(
+              participant.name,
+              messages.map(({ id }) => id),
+            );
             if (poison === undefined) return handlers.handle(tx, messages);
             poison.crashes += 1;
             this.#scheduler.note(`${process.name}: poison ${poison.messageId} among ${messages.length}`);
@@ -73,22 +69,9 @@ export class Poisons {
     };
   }
 
-  #seeded(service: ServiceName): Poison | undefined {
-    return this.#all.find((each) => each.service === service && !each.isCured);
-  }
-
-  /** Settles which message is poison. One that has been handled is not, though a handler is given it once more, for nothing, before the inbox has answered. */
-  async #choose(service: ServiceName, ids: readonly string[]): Promise<void> {
-    const seeded = this.#seeded(service);
-    if (seeded === undefined || seeded.messageId !== undefined) return;
-    const handled = await this.#scheduler.look(() => this.#handledOf(service, ids));
-    const fresh = ids.filter((id) => !handled.includes(id));
-    const poison = this.#seeded(service);
-    if (poison && fresh.length > 0) poison.messageId ??= this.#scheduler.pick(fresh);
-  }
-
-  #poisonAmong(service: ServiceName, ids: readonly string[]): Poison | undefined {
-    const poison = this.#seeded(service);
+  #poisonAmong(service: string, ids: readonly string[]): Poison | undefined {
+    const poison = this.#all.find((each) => each.service === service && !each.isCured);
+    if (poison) poison.messageId ??= this.#scheduler.pick(ids);
     return poison?.messageId !== undefined && ids.includes(poison.messageId) ? poison : undefined;
   }
 

@@ -86,14 +86,6 @@ export interface WorldOptions {
 }
 
 /** The whole system, in one process and in simulated time. */
-const handledOf =
-  (stores: Stores) =>
-  async (service: ServiceName, ids: readonly string[]): Promise<readonly string[]> => {
-    const rows = await stores.of(service).monitor<{ id: string }[]>`
-      select message_id as id from inbox where message_id = any(${[...ids]})`;
-    return rows.map(({ id }) => id);
-  };
-
 export class World {
   readonly scheduler: Scheduler;
   readonly kafka = new Kafka();
@@ -111,7 +103,7 @@ export class World {
     this.stores = stores;
     this.scheduler = new Scheduler(seed);
     this.injector = new RatedFaultInjector(this.scheduler, stepFaults, intensity);
-    this.poisons = new Poisons(this.scheduler, handledOf(stores));
+    this.poisons = new Poisons(this.scheduler);
     const around = {
       ...{ scheduler: this.scheduler, kafka: this.kafka, injector: this.injector, poisons: this.poisons, limits },
     };

@@ -23,11 +23,12 @@ export interface InFlightMarker {
   look(): Promise<void>;
   /** Looks when these records, which are handled next, do not follow those that were handled last: a process that crashed a moment ago may have had their partition. */
   follow(records: readonly BrokerRecord[]): Promise<void>;
-  /** Whether `mark` is needed before these are handled: a process of the service has crashed within the last ten minutes, or with one of these alone. */
-  mustMark(messages: readonly Received[]): boolean;
-  /** Records which messages are handled next. Await it before the handler begins. Rejects with a transient error when it cannot be written at the moment. */
-  mark(messages: readonly Received[]): Promise<void>;
-  /** Clears the marker: the messages that were marked last are deferred. */
+  /**
+   * Records which messages are handled next, while a process of the service has crashed within the last ten minutes.
+   * @returns what to await before the handler begins, which rejects with a transient error when the mark cannot be written now; undefined when there is nothing to write
+   */
+  mark(messages: readonly Received[]): Promise<void> | undefined;
+  /** Says that nothing is in flight: the messages that were marked last are kept for later. */
   unmark(): Promise<void>;
   /** Records which dead letter's message is retried next; null after it. Await it. */
   markRetry(messageId: string | null): Promise<void>;
@@ -230,8 +231,8 @@ export function createInFlightMarker({
     async follow(records) {
       if (!noteFollowing(records)) await look();
     },
-    mustMark: (messages) => isMarking || (crashes.size > 0 && messages.some(({ id }) => crashes.has(id))),
-    mark: markBatch,
+    mark: (messages) =>
+      isMarking || (crashes.size > 0 && messages.some(({ id }) => crashes.has(id))) ? markBatch(messages) : undefined,
     async unmark() {
       if (!isMarked) return;
       await write(false, [], null);

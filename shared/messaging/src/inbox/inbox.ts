@@ -46,17 +46,6 @@ const CAREFUL_MS = 5_000;
 /** How many such waits one call bears. What is left then is deferred untried: a table may be locked, or very many keys. */
 const MAX_LOCK_WAITS = 20;
 
-interface Applied {
-  /** Those that were not deferred. */
-  readonly messages: readonly Received[];
-  /** Those whose rows another transaction has locked. */
-  readonly locked: readonly Received[];
-  /** How many messages were written to the outbox, and how many were handled. */
-  readonly sent: number;
-  readonly handled: number;
-  readonly parked: readonly Received[];
-}
-
 /** A whole table is locked, so that no message is any better off than another. */
 class TableLocked extends Error {
   override readonly name = "TableLocked";
@@ -153,7 +142,20 @@ export function createInbox({
 
   /** One attempt to apply messages in one transaction. Those of a blocked key are parked, those whose rows are locked are deferred. */
   async function apply(given: readonly Received[], deferral: Deferral): Promise<void> {
-    const { messages, locked, sent, handled, parked } = await inOneTransaction(given);
+    const careful = isCareful();
+    const { messages, locked, sent, handled, parked } = await inTransaction(db, async (tx) => {
+      const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
+      const { fresh, blocked } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
+      const late = blocked.length === 0 ? [] : await deadLetters.park(tx, blocked);
+      const marked = fresh.length === 0 ? undefined : marker?.mark(fresh);
+      if (marked) await marked;
+      const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
+      if (followUps.length > 0) alongside(tx, outbox.send(tx, followUps));
+      return {
+        ...{ messages: busy.free, locked: busy.locked },
+        ...{ sent: followUps.length, handled: fresh.length, parked: late },
+      };
+    });
     // Replicas that want the same row meet now and then; a row that was locked at the last try as well is held for long.
     if (locked.some(({ record }) => deferredBefore.has(record))) beCareful();
     deferral.locked(locked);
@@ -169,21 +171,6 @@ export function createInbox({
     }
     if (sent > 0) onCommitted();
     if (messages.length > 0) onHandled?.(messages.map(({ key }) => key));
-  }
-
-  function inOneTransaction(given: readonly Received[]): Promise<Applied> {
-    const careful = isCareful();
-    return inTransaction(db, (tx) => applyStepByStep(tx, given, careful));
-  }
-
-  async function applyStepByStep(tx: Transaction, given: readonly Received[], careful: boolean): Promise<Applied> {
-    const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
-    const { fresh, blocked } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
-    const late = blocked.length === 0 ? [] : await deadLetters.park(tx, blocked);
-    if (marker?.mustMark(fresh) === true) await marker.mark(fresh);
-    const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
-    if (followUps.length > 0) alongside(tx, outbox.send(tx, followUps));
-    return { messages: busy.free, locked: busy.locked, sent: followUps.length, handled: fresh.length, parked: late };
   }
 
   /** @throws TableLocked */
