@@ -31,8 +31,8 @@ export const PLACES: readonly PlaceRule[] = [
   { files: "deploy/local/{package.json,src/**/*.ts}", purpose: "what runs the system and the checks" },
 
   { files: "services/*/package.json", purpose: "a service's dependencies" },
-  { files: "services/*/drizzle.config.ts", purpose: "how its migrations are generated" },
-  { files: "services/*/migrations/{*.sql,meta/*.json}", purpose: "its migrations" },
+  { files: "{services/*,shared/messaging}/drizzle.config.ts", purpose: "how its migrations are generated" },
+  { files: "{services/*,shared/messaging}/migrations/{*.sql,meta/*.json}", purpose: "its migrations" },
   { files: "services/*/src/**/*.ts", purpose: "its sources and their tests" },
   { files: "services/frontend/src/browser/**/*.{ts,tsx,css,svg,json}", purpose: "the pages" },
   { files: "services/frontend/src/**/*.{ts,tsx}", purpose: "the frontend's sources and their tests" },

@@ -1,5 +1,5 @@
 import { runBulkOperations } from "@shop/service/bulk";
-import type { Participant } from "@shop/service/participant";
+import { type Participant, participantMigrations } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { deliveryRoutes } from "./http/routes.ts";
 import { bulkReleases } from "./use-cases/bulk-release.ts";
@@ -8,7 +8,7 @@ import { deliveryHandlers } from "./messages/handlers.ts";
 /** The delivery service: deliveries that wait for a rider, and what riders make of them. */
 export const deliveryService: Participant = {
   name: "delivery",
-  migrations: `${import.meta.dir}/../migrations`,
+  migrations: participantMigrations(`${import.meta.dir}/../migrations`),
   topics: ["delivery.commands"],
   handlers: deliveryHandlers,
   routes: deliveryRoutes,

@@ -1,5 +1,5 @@
 import { combineHandlers } from "@shop/messaging/inbox/handlers";
-import type { Participant } from "@shop/service/participant";
+import { type Participant, participantMigrations } from "@shop/service/participant";
 import { runBulkOperations } from "@shop/service/bulk";
 import { bulkSagas } from "./saga/bulk.ts";
 import { knowsOrder } from "./saga/knows-order.ts";
@@ -14,7 +14,7 @@ import { auditBooks } from "./use-cases/audit-books.ts";
 export function createOrchestrator(versions: SagaVersions): Participant {
   return {
     name: "orchestrator",
-    migrations: `${import.meta.dir}/../migrations`,
+    migrations: participantMigrations(`${import.meta.dir}/../migrations`),
     topics: ["order.events", "product.events", "delivery.events"],
     handlers: (context) => combineHandlers(sagaHandlers(context, versions), auditHandlers(context)),
     knows: (read, orderId) => knowsOrder(read, orderId, versions),

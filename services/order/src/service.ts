@@ -1,4 +1,4 @@
-import type { Participant } from "@shop/service/participant";
+import { type Participant, participantMigrations } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { orderRoutes } from "./http/routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
@@ -10,7 +10,7 @@ import { republishOrders } from "./use-cases/republish-orders.ts";
 /** The order service: takes orders, tells of them, and ends them when the saga says so. */
 export const orderService: Participant = {
   name: "order",
-  migrations: `${import.meta.dir}/../migrations`,
+  migrations: participantMigrations(`${import.meta.dir}/../migrations`),
   topics: ["order.commands", "product.events", "delivery.events"],
   handlers: orderHandlers,
   routes: orderRoutes,

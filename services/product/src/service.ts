@@ -1,4 +1,4 @@
-import type { Participant } from "@shop/service/participant";
+import { type Participant, participantMigrations } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { productRoutes } from "./http/routes.ts";
 import { productHandlers } from "./messages/handlers.ts";
@@ -8,7 +8,7 @@ import { seedDemoProducts } from "./use-cases/seed-demo-products.ts";
 /** The product service: what is on sale, and the stock that orders take and give back. */
 export const productService: Participant = {
   name: "product",
-  migrations: `${import.meta.dir}/../migrations`,
+  migrations: participantMigrations(`${import.meta.dir}/../migrations`),
   topics: ["product.commands"],
   handlers: productHandlers,
   routes: productRoutes,

@@ -1,5 +1,5 @@
-import { fileURLToPath } from "node:url";
 import type { DatabaseDriver } from "@shop/database/driver";
+import type { MigrationSet } from "@shop/database/migrate";
 import { createApp } from "@shop/http/server/app";
 import type { Readiness } from "@shop/http/server/management";
 import { createTokenVerifier } from "@shop/http/auth/token-verifier";
@@ -44,8 +44,8 @@ interface UserServiceDependencies {
   readonly metrics: Metrics;
 }
 
-/** The folder of the user service's migrations. */
-export const MIGRATIONS = fileURLToPath(new URL("../migrations", import.meta.url));
+/** What makes the tables of the user service. */
+export const MIGRATIONS: readonly MigrationSet[] = [{ folder: `${import.meta.dir}/../migrations` }];
 const HOUSEKEEPING_EVERY_MS = 60_000;
 /** Much less than a key is shown before it is used: a look or two may fail. */
 const LOOK_FOR_KEYS_EVERY_MS = 10_000;

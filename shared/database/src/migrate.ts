@@ -16,15 +16,25 @@ const CONCURRENTLY = /^(?:drop index concurrently\b|create (?:unique )?index con
 
 type Migration = ReturnType<typeof readMigrationFiles>[number];
 
+/** Migrations that one owner of tables writes. Several sets may share a database: each has a journal of its own there. */
+export interface MigrationSet {
+  /** The folder that drizzle-kit writes, with its `meta/_journal.json`. */
+  readonly folder: string;
+  /** The table of the schema `drizzle` that lists what was applied; drizzle-kit's `__drizzle_migrations` by default. */
+  readonly journal?: string;
+}
+
+const migrationsIn = ({ folder }: MigrationSet): readonly Migration[] =>
+  readMigrationFiles({ migrationsFolder: folder });
+const journalOf = ({ journal = "__drizzle_migrations" }: MigrationSet): string => `drizzle.${journal}`;
+
 /**
- * Brings a database to the newest migration of a folder. Replicas that start together wait for each other on an advisory lock,
- * held by the one connection that migrates. Each migration is applied in one transaction, but one that makes or drops indexes
+ * Brings a database to the newest migration of each set, one set after the other. Replicas that start together wait for each other on an advisory
+ * lock, held by the one connection that migrates. Each migration is applied in one transaction, but one that makes or drops indexes
  * concurrently, which PostgreSQL does outside of transactions only: it holds up nobody who writes, and is begun again when it was interrupted.
- * @param migrationsFolder the folder that drizzle-kit writes, with its `meta/_journal.json`
  * @throws the driver's error when the database cannot be reached, or the failing statement's
  */
-export async function migrate(url: string, migrationsFolder: string): Promise<void> {
-  const migrations = readMigrationFiles({ migrationsFolder });
+export async function migrate(url: string, sets: readonly MigrationSet[]): Promise<void> {
   const client = openClient(url, {
     max: 1,
     connect_timeout: 2,
@@ -34,10 +44,7 @@ export async function migrate(url: string, migrationsFolder: string): Promise<vo
   try {
     await lock(client);
     await client`create schema if not exists drizzle`;
-    await client`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`;
-    const [applied] = await client`select max(created_at)::float8 as newest from drizzle.__drizzle_migrations`;
-    for (const migration of migrations.filter(({ folderMillis }) => folderMillis > Number(applied?.["newest"] ?? 0)))
-      await apply(client, migration);
+    for (const set of sets) await applyAll(client, set);
   } finally {
     await client.end({ timeout: 5 });
   }
@@ -52,9 +59,21 @@ async function lock(client: postgres.Sql): Promise<void> {
   }
 }
 
-async function apply(client: postgres.Sql, { sql: texts, hash, folderMillis }: Migration): Promise<void> {
+async function applyAll(client: postgres.Sql, set: MigrationSet): Promise<void> {
+  const journal = journalOf(set);
+  await client`create table if not exists ${client(journal)} (id serial primary key, hash text not null, created_at bigint)`;
+  const [applied] = await client`select max(created_at)::float8 as newest from ${client(journal)}`;
+  for (const migration of migrationsIn(set))
+    if (migration.folderMillis > Number(applied?.["newest"] ?? 0)) await apply(client, journal, migration);
+}
+
+async function apply(
+  client: postgres.Sql,
+  journal: string,
+  { sql: texts, hash, folderMillis }: Migration,
+): Promise<void> {
   const note = (session: postgres.ISql) =>
-    session`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`;
+    session`insert into ${client(journal)} (hash, created_at) values (${hash}, ${folderMillis})`;
   const statements = texts.map((text) => ({
     text,
     match: CONCURRENTLY.exec(text.replaceAll(/^\s*(--.*\n\s*)*/g, "")),
@@ -79,14 +98,15 @@ async function apply(client: postgres.Sql, { sql: texts, hash, folderMillis }: M
   await note(client);
 }
 
-/**
- * Whether a database has every migration of a folder. Further ones, of a newer release, do not matter.
- * @param migrationsFolder the folder that drizzle-kit writes, with its `meta/_journal.json`
- */
-export async function isMigrated(db: Database, migrationsFolder: string): Promise<boolean> {
-  const newest = Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis));
-  const [journal] = await db.execute(sql`select to_regclass('drizzle.__drizzle_migrations') is not null as exists`);
-  if (journal?.["exists"] !== true) return false;
-  const [applied] = await db.execute(sql`select max(created_at)::float8 as newest from drizzle.__drizzle_migrations`);
-  return Number(applied?.["newest"] ?? 0) >= newest;
+/** Whether a database has every migration of all sets. Further ones, of a newer release, do not matter. */
+export async function isMigrated(db: Database, sets: readonly MigrationSet[]): Promise<boolean> {
+  for (const set of sets) {
+    const journal = journalOf(set);
+    const newest = Math.max(...migrationsIn(set).map(({ folderMillis }) => folderMillis));
+    const [found] = await db.execute(sql`select to_regclass(${journal}) is not null as exists`);
+    if (found?.["exists"] !== true) return false;
+    const [applied] = await db.execute(sql`select max(created_at)::float8 as newest from ${sql.raw(journal)}`);
+    if (Number(applied?.["newest"] ?? 0) < newest) return false;
+  }
+  return true;
 }

@@ -17,11 +17,11 @@ interface Table {
   readonly checkConstraints: Named;
 }
 
-const services = `${import.meta.dir}/../../../services`;
+const root = `${import.meta.dir}/../../..`;
 
-/** What the newest snapshot of a service's migrations promises, each rule by its name. */
-async function promised(service: string): Promise<readonly string[]> {
-  const folder = `${services}/${service}/migrations/meta`;
+/** What the newest snapshot of an owner's migrations promises, each rule by its name. */
+async function promised(owner: string): Promise<readonly string[]> {
+  const folder = `${root}/${owner}/migrations/meta`;
   const newest = readdirSync(folder)
     .filter((file) => file.endsWith("_snapshot.json"))
     .toSorted()
@@ -56,8 +56,10 @@ async function found(url: string): Promise<readonly string[]> {
 test.each(["user", "order", "product", "delivery", "orchestrator"])(
   "the migrations of %s make every column, index and constraint that the schema has, and no other",
   async (service) => {
+    const owners = [`services/${service}`, ...(service === "user" ? [] : ["shared/messaging"])];
     const database = await createTestDatabase({ service });
-    expect((await found(database.url)).toSorted()).toEqual((await promised(service)).toSorted());
+    const rules = await Promise.all(owners.map(promised));
+    expect((await found(database.url)).toSorted()).toEqual(rules.flat().toSorted());
     await database.drop();
   },
   120_000,

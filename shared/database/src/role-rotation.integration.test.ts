@@ -16,7 +16,7 @@ beforeAll(async () => {
   admin = postgres(serverUrl, { max: 1, onnotice: () => undefined });
   await admin.unsafe(`create role ${first} login password 'first-password'`);
   await admin.unsafe(`create database ${name} owner ${first}`);
-  await migrate(urlOf(first, "first-password"), `${import.meta.dir}/../../../services/order/migrations`);
+  await migrate(urlOf(first, "first-password"), [{ folder: `${import.meta.dir}/../../../services/order/migrations` }]);
 }, 120_000);
 afterAll(async () => {
   await Promise.all(pools.map((db) => db.$client.end({ timeout: 2 })));

@@ -6,6 +6,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { type SQL, sql } from "drizzle-orm";
+import { messagingMigrations } from "./migrations.ts";
 import { readBacklog } from "./backlog.ts";
 import { defaultRetention, purgeUntil } from "./purge.ts";
 
@@ -13,7 +14,7 @@ let database: TestDatabase;
 let db: Database;
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
+  database = await createTestDatabase({ migrations: [messagingMigrations] });
   db = connectDatabase({ url: database.url, applicationName: "test" });
 }, 120_000);
 beforeEach(async () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   service = await participantUnderTest(
     {
       name: "orchestrator",
-      migrations: "",
+      migrations: [],
       topics: ["product.commands"],
       routes: () => {},
       handlers: () =>

@@ -19,7 +19,7 @@ import { capturedLogger } from "@shop/testing/logger";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
 import type { ServiceContext } from "./context.ts";
-import { createParticipant, type RunningParticipant } from "./participant.ts";
+import { createParticipant, participantMigrations, type RunningParticipant } from "./participant.ts";
 
 let signer: Signer;
 let database: TestDatabase;
@@ -56,7 +56,7 @@ async function start(brokers: readonly string[], release: Promise<void> = Promis
   service = createParticipant(
     {
       name: "product",
-      migrations: `${import.meta.dir}/../../../services/product/migrations`,
+      migrations: participantMigrations(`${import.meta.dir}/../../../services/product/migrations`),
       topics: ["product.commands"],
       handlers: () =>
         byType(

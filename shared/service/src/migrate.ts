@@ -1,6 +1,6 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
+import type { MigrationSet } from "@shop/database/migrate";
 import { runOnce } from "./run-once.ts";
-import type { Participant } from "./participant.ts";
 
 /**
  * Brings a service's database to the newest migration and leaves with 0: a step of its own, before the service's replicas start.
@@ -8,7 +8,7 @@ import type { Participant } from "./participant.ts";
  * @throws ConfigError
  */
 export function runMigrations(
-  { name, migrations }: { readonly name: ServiceName; readonly migrations: Participant["migrations"] },
+  { name, migrations }: { readonly name: ServiceName; readonly migrations: readonly MigrationSet[] },
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   const failure = { event: "MIGRATION_FAILED", sentence: "the database cannot be migrated" } as const;

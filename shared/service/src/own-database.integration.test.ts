@@ -11,9 +11,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OwnDatabase, ownDatabase } from "./own-database.ts";
+import { participantMigrations } from "./participant.ts";
 
 const root = `${import.meta.dir}/../../..`;
-const migrations = `${root}/services/order/migrations`;
+const migrations = participantMigrations(`${root}/services/order/migrations`);
 let database: TestDatabase;
 let opened: OwnDatabase[] = [];
 beforeEach(async () => {
@@ -25,9 +26,9 @@ afterEach(async () => {
   await database.drop();
 });
 
-function open(migrateAtStart: boolean, folder = migrations, url = database.url): OwnDatabase {
+function open(migrateAtStart: boolean, sets = migrations, url = database.url): OwnDatabase {
   const { logger } = capturedLogger();
-  const own = ownDatabase({ name: "order", url, migrations: folder, migrateAtStart, clock, logger });
+  const own = ownDatabase({ name: "order", url, migrations: sets, migrateAtStart, clock, logger });
   opened.push(own);
   return own;
 }
@@ -102,7 +103,7 @@ async function folderOf(statements: string): Promise<string> {
 
 test("a migration that is wrong is told of at once instead of being waited for, and leaves nothing behind", async () => {
   const folder = await folderOf("create table half (id int);\n--> statement-breakpoint\ncreate table;");
-  const service = open(true, folder);
+  const service = open(true, [{ folder }]);
   const prepared = settled(service.prepare(new AbortController().signal, () => Promise.resolve()));
   expect(await prepared).toMatchObject({ code: "42601" });
   expect(await service.check()).toContain("waiting for the database and its migrations");
@@ -134,7 +135,7 @@ test("a migration whose table is in use holds up nobody who only reads it, and i
     await done.promise;
   });
   await using.promise;
-  const prepared = open(true, folder).prepare(new AbortController().signal, () => Promise.resolve());
+  const prepared = open(true, [{ folder }]).prepare(new AbortController().signal, () => Promise.resolve());
   await eventually(async () =>
     expect(
       await db.execute(
@@ -172,7 +173,9 @@ test("a migration that makes an index lets those who write to its table go on, a
     await done.promise;
   });
   await writing.promise;
-  const steps = [1, 2].map(() => open(true, folder).prepare(new AbortController().signal, () => Promise.resolve()));
+  const steps = [1, 2].map(() =>
+    open(true, [{ folder }]).prepare(new AbortController().signal, () => Promise.resolve()),
+  );
   await eventually(async () =>
     expect(
       await db.execute(
@@ -193,7 +196,7 @@ test("a migration that makes an index beside other changes is refused, and chang
     'create table half (id int);--> statement-breakpoint\ncreate index concurrently "half_by_id" on "half" ("id");',
   );
   const outcome = settled(
-    open(true, folder).prepare(new AbortController().signal, () => Promise.resolve()),
+    open(true, [{ folder }]).prepare(new AbortController().signal, () => Promise.resolve()),
     20_000,
   );
   expect(String(await outcome)).toContain("concurrently may do nothing else");
@@ -201,18 +204,26 @@ test("a migration that makes an index beside other changes is refused, and chang
   await rm(folder, { recursive: true });
 }, 30_000);
 
-test("a database that lacks one of its migrations is waited for", async () => {
-  const service = open(true);
-  await service.prepare(new AbortController().signal, () => Promise.resolve());
-  await service.db.execute(sql`
-    delete from drizzle.__drizzle_migrations where created_at = (select max(created_at) from drizzle.__drizzle_migrations)`);
-  const stopping = new AbortController();
-  const waiting = open(false);
-  const prepared = waiting.prepare(stopping.signal, () => Promise.resolve());
-  expect(await settled(prepared, 500)).toMatchObject({ message: "still pending" });
-  stopping.abort();
-  expect(await prepared).toBe(false);
-}, 120_000);
+test.each([
+  ["its own migrations", "__drizzle_migrations"],
+  ["the messaging's migrations", "messaging_migrations"],
+])(
+  "a database that lacks one of %s is waited for",
+  async (_, journal) => {
+    const service = open(true);
+    await service.prepare(new AbortController().signal, () => Promise.resolve());
+    await service.db.execute(sql`
+      delete from drizzle.${sql.identifier(journal)}
+      where created_at = (select max(created_at) from drizzle.${sql.identifier(journal)})`);
+    const stopping = new AbortController();
+    const waiting = open(false);
+    const prepared = waiting.prepare(stopping.signal, () => Promise.resolve());
+    expect(await settled(prepared, 500)).toMatchObject({ message: "still pending" });
+    stopping.abort();
+    expect(await prepared).toBe(false);
+  },
+  120_000,
+);
 
 test.each(["order", "user"])(
   "a process of %s whose settings say that it does not migrate waits, says for what, and asks its callers to go elsewhere",
@@ -243,9 +254,10 @@ test.each(["order", "user"])(
 test("migration steps that run at once apply every migration once", async () => {
   const steps = await Promise.all([1, 2, 3].map(() => migrateByItself({ DATABASE_URL: database.url })));
   expect(steps.map(({ code }) => code)).toEqual([0, 0, 0]);
-  const rows = await open(false).db.execute(
-    sql`select hash, count(*)::int as times from drizzle.__drizzle_migrations group by hash`,
-  );
+  const rows = await open(false).db.execute(sql`
+    select hash, count(*)::int as times from (
+      select hash from drizzle.__drizzle_migrations union all select hash from drizzle.messaging_migrations) as applied
+    group by hash`);
   expect(rows.length).toBeGreaterThan(0);
   expect(rows.every((row) => row["times"] === 1)).toBe(true);
 }, 120_000);

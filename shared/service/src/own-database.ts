@@ -2,7 +2,7 @@ import type { Database, PoolUse } from "@shop/database/connect";
 import type { Reader } from "@shop/database/reader";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import { isRefused, isTransient } from "@shop/database/errors";
-import { isMigrated, migrate } from "@shop/database/migrate";
+import { isMigrated, migrate, type MigrationSet } from "@shop/database/migrate";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -17,8 +17,8 @@ interface OwnDatabaseOptions {
   readonly url: string;
   /** PostgreSQL's by default. */
   readonly driver?: DatabaseDriver;
-  /** The folder of its migrations. */
-  readonly migrations: string;
+  /** What makes its tables, in the order in which it is applied. */
+  readonly migrations: readonly MigrationSet[];
   /** Whether `prepare` applies them; otherwise it waits until someone else has. */
   readonly migrateAtStart: boolean;
   readonly clock: Clock;

@@ -13,7 +13,13 @@ import { testIdentity as identity } from "@shop/testing/identity";
 import { eventually } from "@shop/testing/eventually";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
-import { type BackgroundWork, createParticipant, type Participant, type RunningParticipant } from "./participant.ts";
+import {
+  type BackgroundWork,
+  createParticipant,
+  participantMigrations,
+  type Participant,
+  type RunningParticipant,
+} from "./participant.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -46,7 +52,7 @@ function participant(
   return createParticipant(
     {
       name: "order",
-      migrations: `${import.meta.dir}/../../../services/order/migrations`,
+      migrations: participantMigrations(`${import.meta.dir}/../../../services/order/migrations`),
       topics: ["order.commands"],
       handlers: () => byType(),
       routes: () => undefined,

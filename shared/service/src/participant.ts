@@ -6,8 +6,10 @@ import { createStreamPermits, defaultStreamLimits, type StreamLimits } from "@sh
 import type { TokenVerifier } from "@shop/http/auth/token-verifier";
 import type { Broker } from "@shop/messaging/broker";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
+import type { MigrationSet } from "@shop/database/migrate";
 import type { MessageHandlers } from "@shop/messaging/inbox/handlers";
 import { createMessaging } from "@shop/messaging/messaging";
+import { messagingMigrations } from "@shop/messaging/migrations";
 import { defaultRetention, type Retention } from "@shop/messaging/purge";
 import type { PublishingLimits } from "@shop/messaging/outbox/relay";
 import type { Clock } from "@shop/runtime/clock";
@@ -31,11 +33,17 @@ export interface ReadinessCheck {
   readonly check: (context: ServiceContext) => Promise<string>;
 }
 
+/**
+ * What makes the tables of a participant's database.
+ * @param folder the service's own migrations, as drizzle-kit writes them
+ */
+export const participantMigrations = (folder: string): readonly MigrationSet[] => [messagingMigrations, { folder }];
+
 /** What makes a service that takes part in the saga: its table of contents. */
 export interface Participant {
   readonly name: ParticipantName;
-  /** The folder of its migrations. */
-  readonly migrations: string;
+  /** What makes its tables: `participantMigrations`. */
+  readonly migrations: readonly MigrationSet[];
   /** The topics that it consumes; every replica the same ones. */
   readonly topics: readonly Topic[];
   readonly handlers: (context: ServiceContext) => MessageHandlers;

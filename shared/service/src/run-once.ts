@@ -1,16 +1,17 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
 import type { Database } from "@shop/database/connect";
+import type { MigrationSet } from "@shop/database/migrate";
 import { type Clock, systemClock } from "@shop/runtime/clock";
 import { loadConfig } from "@shop/runtime/config";
 import { logWriter } from "@shop/runtime/log-text";
 import { createLogger, type EventCode, type Logger } from "@shop/runtime/logger";
 import { ownDatabase } from "./own-database.ts";
-import type { Participant } from "./participant.ts";
 import { databaseRules, databaseSettings, processSettings } from "./settings.ts";
 
 interface RunOnceOptions {
   readonly name: ServiceName;
-  readonly migrations: Participant["migrations"];
+  /** What makes its tables, in the order in which it is applied. */
+  readonly migrations: readonly MigrationSet[];
   /** Whether it brings the database to the newest migration; otherwise it waits until someone else has. */
   readonly migrates: boolean;
   /** What the log says when it fails. */

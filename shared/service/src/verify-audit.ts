@@ -1,8 +1,8 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
 import { verifyAuditTrail } from "@shop/database/audit-trail";
+import type { MigrationSet } from "@shop/database/migrate";
 import { ExplainedError } from "@shop/runtime/errors";
 import { runOnce } from "./run-once.ts";
-import type { Participant } from "./participant.ts";
 
 /**
  * Computes a service's audit trail again, logs how many entries it has and the hash of the newest one, and leaves with 0; or with 1 when an entry was
@@ -10,7 +10,7 @@ import type { Participant } from "./participant.ts";
  * @throws ConfigError
  */
 export function runAuditVerification(
-  { name, migrations }: { readonly name: ServiceName; readonly migrations: Participant["migrations"] },
+  { name, migrations }: { readonly name: ServiceName; readonly migrations: readonly MigrationSet[] },
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   runOnce(

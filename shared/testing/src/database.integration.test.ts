@@ -38,8 +38,8 @@ async function rowsOf(url: string, table: string): Promise<number> {
 test("each caller gets a migrated database of its own, also when they ask at the same time", async () => {
   const folder = await migrationsFolder("create table product (id int)");
   const [one, other] = await Promise.all([
-    createTestDatabase({ migrationsFolder: folder }),
-    createTestDatabase({ migrationsFolder: folder }),
+    createTestDatabase({ migrations: [{ folder }] }),
+    createTestDatabase({ migrations: [{ folder }] }),
   ]);
   const db = connectDatabase({ url: one.url, applicationName: "test" });
   await db.$client`insert into product values (1)`;
@@ -52,9 +52,9 @@ test("each caller gets a migrated database of its own, also when they ask at the
 
 test("a changed migration folder gives a database with the change", async () => {
   const folder = await migrationsFolder("create table product (id int)");
-  const before = await createTestDatabase({ migrationsFolder: folder });
+  const before = await createTestDatabase({ migrations: [{ folder }] });
   await writeFile(join(folder, "0000_first.sql"), "create table parcel (id int)");
-  const after = await createTestDatabase({ migrationsFolder: folder });
+  const after = await createTestDatabase({ migrations: [{ folder }] });
   expect(await rowsOf(before.url, "product")).toBe(0);
   expect(await rowsOf(after.url, "parcel")).toBe(0);
   await Promise.all([before.drop(), after.drop()]);
@@ -62,6 +62,6 @@ test("a changed migration folder gives a database with the change", async () => 
 
 test("a migration that fails is reported to each caller and leaves no template behind", async () => {
   const folder = await migrationsFolder("create table broken (id no_such_type)");
-  await expect(createTestDatabase({ migrationsFolder: folder })).rejects.toThrow();
-  await expect(createTestDatabase({ migrationsFolder: folder })).rejects.toThrow();
+  await expect(createTestDatabase({ migrations: [{ folder }] })).rejects.toThrow();
+  await expect(createTestDatabase({ migrations: [{ folder }] })).rejects.toThrow();
 });

@@ -1,16 +1,15 @@
 import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { migrate } from "@shop/database/migrate";
+import { participants } from "@shop/contracts/http/dead-letter";
+import { migrate, type MigrationSet } from "@shop/database/migrate";
+import { messagingMigrations } from "@shop/messaging/migrations";
 import postgres from "postgres";
 import { testPostgresUrl } from "./infrastructure.ts";
 
 export type TestDatabaseOptions =
-  /** A service by its folder's name, whose `services/NAME/migrations` is applied. */
-  | { readonly service: string }
-  /** Any folder that drizzle-kit wrote. */
-  | { readonly migrationsFolder: string };
+  /** A service by its folder's name: `services/NAME/migrations` is applied, after those of the messaging if it takes part in that. */
+  { readonly service: string } | { readonly migrations: readonly MigrationSet[] };
 
 export interface TestDatabase {
   readonly url: string;
@@ -19,16 +18,16 @@ export interface TestDatabase {
 }
 
 /**
- * A database of its own for one test file, with all migrations applied. They run once per state of the migration folder, into a template that
+ * A database of its own for one test file, with all migrations applied. They run once per state of the migrations' folders, into a template that
  * every further call clones.
  */
 export async function createTestDatabase(options: TestDatabaseOptions): Promise<TestDatabase> {
-  const folder = "service" in options ? serviceMigrations(options.service) : options.migrationsFolder;
+  const migrations = "service" in options ? migrationsOf(options.service) : options.migrations;
   const serverUrl = await testPostgresUrl();
-  const template = `template_${await hashOfFolder(folder)}`;
+  const template = `template_${await hashOf(migrations)}`;
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   await onServer(serverUrl, async (admin) => {
-    await ensureTemplate(admin, serverUrl, template, folder);
+    await ensureTemplate(admin, serverUrl, template, migrations);
     await admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`;
   });
   return {
@@ -51,7 +50,12 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
 }
 
 /** Several test processes may share a server: the first one makes the template, the others wait for it. */
-async function ensureTemplate(admin: postgres.Sql, serverUrl: string, template: string, folder: string): Promise<void> {
+async function ensureTemplate(
+  admin: postgres.Sql,
+  serverUrl: string,
+  template: string,
+  migrations: readonly MigrationSet[],
+): Promise<void> {
   // One connection is in use, so the lock and its release meet on the same one.
   await admin`select pg_advisory_lock(hashtext(${template}))`;
   try {
@@ -61,7 +65,7 @@ async function ensureTemplate(admin: postgres.Sql, serverUrl: string, template: 
     const unfinished = `${template}_unfinished`;
     await admin`drop database if exists ${admin(unfinished)} with (force)`;
     await admin`create database ${admin(unfinished)}`;
-    await migrate(databaseUrl(serverUrl, unfinished), folder);
+    await migrate(databaseUrl(serverUrl, unfinished), migrations);
     await admin`alter database ${admin(unfinished)} rename to ${admin(template)}`;
   } finally {
     await admin`select pg_advisory_unlock(hashtext(${template}))`;
@@ -77,19 +81,23 @@ async function onServer(serverUrl: string, work: (admin: postgres.Sql) => Promis
   }
 }
 
-async function hashOfFolder(folder: string): Promise<string> {
+async function hashOf(migrations: readonly MigrationSet[]): Promise<string> {
   const hash = createHash("sha256");
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  for (const path of paths.toSorted()) {
-    hash.update(path.slice(folder.length));
-    hash.update(await readFile(path));
+  for (const { folder, journal = "" } of migrations) {
+    hash.update(journal);
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    for (const path of paths.toSorted()) {
+      hash.update(path.slice(folder.length));
+      hash.update(await readFile(path));
+    }
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-function serviceMigrations(service: string): string {
-  return fileURLToPath(new URL(`../../../services/${service}/migrations`, import.meta.url));
+function migrationsOf(service: string): readonly MigrationSet[] {
+  const own = { folder: join(import.meta.dir, `../../../services/${service}/migrations`) };
+  return (participants as readonly string[]).includes(service) ? [messagingMigrations, own] : [own];
 }
 
 function databaseUrl(serverUrl: string, database: string): string {

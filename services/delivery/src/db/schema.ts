@@ -3,7 +3,6 @@ import { sql } from "drizzle-orm";
 import { check, index, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 
 export { bulkOperation } from "@shop/database/bulk-operations";
-export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxRecovery } from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

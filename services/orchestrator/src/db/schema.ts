@@ -19,7 +19,6 @@ import type { AskedSaga, AuditReports } from "../domain/books.ts";
 import type { SagaDirection } from "../saga/state.ts";
 
 export { bulkOperation } from "@shop/database/bulk-operations";
-export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxRecovery } from "@shop/messaging/schema";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
@@ -61,8 +60,7 @@ export const saga = pgTable(
         table.step,
         table.id,
       )
-      .where(sql`${table.reason} is not null`)
-      .concurrently(),
+      .where(sql`${table.reason} is not null`),
     check("saga_data_is_object", sql`jsonb_typeof(${table.data}) = 'object'`),
   ],
 );

@@ -17,8 +17,6 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 
-export { deadLetter, inbox, inFlight, outbox, outboxPublished, outboxRecovery } from "@shop/messaging/schema";
-
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
 /** What happened to an order, and when, in RFC 3339 UTC. */
@@ -59,11 +57,10 @@ export const orders = pgTable(
   },
   (table) => [
     index("orders_of_customer").on(table.customerId, table.id),
-    index("orders_by_status").on(table.status, table.id).concurrently(),
+    index("orders_by_status").on(table.status, table.id),
     index("orders_by_reason")
       .on(table.cancelReason, table.id)
-      .where(sql`${table.cancelReason} is not null`)
-      .concurrently(),
+      .where(sql`${table.cancelReason} is not null`),
     index("orders_to_republish")
       .on(table.republishAt)
       .where(sql`${table.republishAt} is not null`),

@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
+import { messagingMigrations } from "../migrations.ts";
 import type { BrokerRecord } from "../broker.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { decode } from "../inbox/decode.ts";
@@ -28,7 +29,7 @@ const clock = new ManualClock(Date.now());
 const [held, other] = [ids(), ids()];
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
+  database = await createTestDatabase({ migrations: [messagingMigrations] });
   db = connectDatabase({ url: database.url, applicationName: "test" });
   await db.execute(sql`create table effect (seq bigint generated always as identity, key text, number int)`);
 }, 120_000);

@@ -12,6 +12,7 @@ import { linkToDatabase } from "@shop/testing/link";
 import { capturedLogger } from "@shop/testing/logger";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
+import { messagingMigrations } from "../migrations.ts";
 import type { BrokerRecord } from "../broker.ts";
 import type { Received } from "./decode.ts";
 import { createInFlightMarker, type InFlightMarker, POISON_AFTER_CRASHES, watchForCrashes } from "./in-flight.ts";
@@ -27,7 +28,7 @@ let opened: InFlightMarker[];
 
 beforeAll(() => testPostgresUrl(), 120_000);
 beforeEach(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
+  database = await createTestDatabase({ migrations: [messagingMigrations] });
   db = connectDatabase({ url: database.url, applicationName: "test" });
   opened = [];
 }, 120_000);

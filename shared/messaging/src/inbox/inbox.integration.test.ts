@@ -11,6 +11,7 @@ import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
+import { messagingMigrations } from "../migrations.ts";
 import type { BrokerRecord } from "../broker.ts";
 import { createDeadLetters } from "../dead-letters/dead-letters.ts";
 import { byType, on } from "./handlers.ts";
@@ -24,7 +25,7 @@ let db: Database;
 const ids = uuidV7;
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
+  database = await createTestDatabase({ migrations: [messagingMigrations] });
   db = connectDatabase({ url: database.url, applicationName: "test" });
   await db.execute(sql`create table effect (key text primary key, times int not null)`);
 }, 120_000);

@@ -7,13 +7,14 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
+import { messagingMigrations } from "../migrations.ts";
 import { watchOutboxAge } from "./outbox-age.ts";
 
 let database: TestDatabase;
 let db: Database;
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
+  database = await createTestDatabase({ migrations: [messagingMigrations] });
   db = connectDatabase({ url: database.url, applicationName: "test" });
 }, 120_000);
 afterAll(async () => {

@@ -9,12 +9,13 @@ import { postgresDriver } from "@shop/database/driver";
 import { inTransaction } from "@shop/database/transaction";
 import { systemClock } from "@shop/runtime/clock";
 import { sql } from "drizzle-orm";
+import { messagingMigrations } from "../migrations.ts";
 import { openRelaySession } from "./relay-session.ts";
 
 const common = { driver: postgresDriver, clock: systemClock };
 
 test("a session whose link is cut without a word is given up within seconds, and another one can lead", async () => {
-  const database = await createTestDatabase({ service: "orchestrator" });
+  const database = await createTestDatabase({ migrations: [messagingMigrations] });
   const link = await linkToDatabase(database.url);
   const session = openRelaySession({ ...common, databaseUrl: link.through(database.url) });
   expect(await session.tryToLead()).toBe(true);
@@ -32,7 +33,7 @@ test("a session whose link is cut without a word is given up within seconds, and
 }, 120_000);
 
 test("rows are read in the order of their ids, also when a transaction that began later was the first to write", async () => {
-  const database = await createTestDatabase({ service: "orchestrator" });
+  const database = await createTestDatabase({ migrations: [messagingMigrations] });
   const db = connectDatabase({ url: database.url, applicationName: "test" });
   await inTransaction(db, (tx) =>
     tx.execute(sql`
@@ -50,7 +51,7 @@ test("rows are read in the order of their ids, also when a transaction that bega
 });
 
 test("a row that another session has locked is not read again; later ones are, it is sent again with the others, and it is marked once it is free", async () => {
-  const database = await createTestDatabase({ service: "orchestrator" });
+  const database = await createTestDatabase({ migrations: [messagingMigrations] });
   const db = connectDatabase({ url: database.url, applicationName: "test" });
   const insert = (n: number) =>
     inTransaction(db, (tx) =>
@@ -93,8 +94,8 @@ test("a row that another session has locked is not read again; later ones are, i
 }, 120_000);
 
 test("a leader that is frozen loses the lead within seconds, and what it does when it thaws changes nothing; one that only waits keeps it", async () => {
-  const database = await createTestDatabase({ service: "orchestrator" });
-  const another = await createTestDatabase({ service: "orchestrator" });
+  const database = await createTestDatabase({ migrations: [messagingMigrations] });
+  const another = await createTestDatabase({ migrations: [messagingMigrations] });
   // As one does that cannot publish for as long as the broker is unavailable.
   const waiting = openRelaySession({ ...common, databaseUrl: another.url });
   expect(await waiting.tryToLead()).toBe(true);

@@ -13,6 +13,7 @@ import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { capturedLogger, type LogLine } from "@shop/testing/logger";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
+import { messagingMigrations } from "../migrations.ts";
 import type { Broker } from "../broker.ts";
 import { createKafkaBroker } from "../kafka/kafka-broker.ts";
 import { createOutbox } from "./outbox.ts";
@@ -28,7 +29,7 @@ let lines: readonly LogLine[];
 let metrics: Metrics;
 
 beforeEach(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
+  database = await createTestDatabase({ migrations: [messagingMigrations] });
   db = connectDatabase({ url: database.url, applicationName: "test" });
   const captured = capturedLogger();
   const { logger } = captured;

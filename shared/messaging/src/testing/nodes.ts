@@ -1,6 +1,7 @@
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
+import { messagingMigrations } from "../migrations.ts";
 import { createEffects, type Node, type NodeOptions, startNode } from "./node.ts";
 
 /** A database and topics of a test's own, and the nodes that it starts there. */
@@ -17,7 +18,7 @@ export interface Nodes {
 }
 
 export async function createNodes(): Promise<Nodes> {
-  const database = await createTestDatabase({ service: "orchestrator" });
+  const database = await createTestDatabase({ migrations: [messagingMigrations] });
   const db = connectDatabase({ url: database.url, applicationName: "test" });
   const prefix = uniqueTopicPrefix();
   const running: Node[] = [];

@@ -1,1 +1,0 @@
-CREATE INDEX CONCURRENTLY "saga_by_reason" ON "saga" USING btree ("reason",(case when "stuck_since" is null then "status" else 'STUCK' end),"step","id") WHERE "saga"."reason" is not null;

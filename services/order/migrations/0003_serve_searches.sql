@@ -1,2 +1,0 @@
-CREATE INDEX CONCURRENTLY "orders_by_status" ON "orders" USING btree ("status","id");--> statement-breakpoint
-CREATE INDEX CONCURRENTLY "orders_by_reason" ON "orders" USING btree ("cancel_reason","id") WHERE "orders"."cancel_reason" is not null;
