@@ -345,6 +345,7 @@ test("lets people set up an authenticator app, asks for its code at the sign-in,
   const recoveryCode = await app.locator(".app-secret").first().textContent();
   await visitor.picture("my-account-app");
   await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await page.getByRole("link", { name: "Sign in" }).waitFor();
 
   await page.goto("/sign-in");
   await page.getByLabel("Name", { exact: true }).fill("careful");

@@ -191,8 +191,10 @@ describe("a session", () => {
 
   test("of a browser sends no token, only its cookie to its own site, and is opened and ended there", async () => {
     const seen: (RequestInit["credentials"] | undefined)[] = [];
-    otherwise = (_request, { credentials }) => {
+    const outlive: (boolean | undefined)[] = [];
+    otherwise = (_request, { credentials, keepalive }) => {
       seen.push(credentials);
+      outlive.push(keepalive);
       return new Response(null, { status: 204 });
     };
     const send = (path: string, init: RequestInit) => fetchStub(`http://shop.test${path}`, init);
@@ -206,6 +208,8 @@ describe("a session", () => {
       "DELETE /session ",
     ]);
     expect([...new Set(seen), ...new Set(received.map(token))]).toEqual(["same-origin", null]);
+    // A page may be left as soon as its user has asked to be signed out.
+    expect(outlive).toEqual([undefined, undefined, true]);
   });
 
   test("of a browser that could not be ended is not ended twice: the second time no cookie would tell which", async () => {
