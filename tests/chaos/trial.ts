@@ -101,7 +101,8 @@ export async function trial({
   const { quietAfterMs, drainedAfterMs, left } = await untilQuiet(now, healedAt, QUIET_WITHIN_MS);
   if (quietAfterMs === undefined) failures.push(...left);
   failures.push(...(await serveLastOrders(actors, seed, journal)));
-  await untilQuiet(now, performance.now(), QUIET_WITHIN_MS);
+  const { left: leftInTheEnd } = await untilQuiet(now, performance.now(), QUIET_WITHIN_MS);
+  failures.push(...leftInTheEnd);
 
   failures.push(...tooLittle(journal, least));
 
