@@ -198,7 +198,7 @@ export const BUGS: readonly Bug[] = [
     found: 'change.compensate("TIMED_OUT");',
     replaced: 'change.compensateBefore(change.forwardIndex(), "TIMED_OUT");',
     faults: ["a service away for minutes"],
-    habits: { contended: 0, cancelled: 0, raced: 0, orders: 12, ordersPerSecond: 4 },
+    habits: { contended: 0, cancelled: 0, raced: 0, orders: 24, ordersPerSecond: 4 },
     rules: ["I1", "I2"],
   },
   {
