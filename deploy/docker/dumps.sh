@@ -92,12 +92,13 @@ feed() {
 }
 
 # Makes a database of a dump, so that it is known whether the dump is whole and the service's: make_database DUMP DATABASE
+# The migration step grants the rights of the service's role, which a server whose data was lost does not know yet.
 make_database() {
   feed "$1" in_database pg_restore --list >"$scratch/list" ||
     { echo "$1 cannot be read: it is damaged, no dump of pg_dump, or its key is another one" >&2; return 1; }
   grep -q "^; *dbname: $service\$" "$scratch/list" || { echo "$1 is not a dump of the database of $service" >&2; return 1; }
   sql postgres "drop database if exists \"$2\" with (force)" "create database \"$2\"" || return 1
-  feed "$1" in_database pg_restore -h /var/run/postgresql -U "$service" -d "$2" --exit-on-error --single-transaction ||
+  feed "$1" in_database pg_restore -h /var/run/postgresql -U "$service" -d "$2" --exit-on-error --single-transaction --no-privileges ||
     { echo "$1 cannot be restored; its end may be missing" >&2; return 1; }
   [ "$(sql "$2" 'select count(*) > 0 from drizzle.__drizzle_migrations')" = t ] ||
     { echo "$1 holds no migration: it is of a database that no service has used" >&2; return 1; }

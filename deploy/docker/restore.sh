@@ -49,7 +49,8 @@ forget_topics() {
 # Runs a program of the service on another database of its server: on_database DATABASE FILE [ARGUMENT...]
 on_database() {
   docker compose run --rm --no-deps -T --entrypoint sh "$service-migration" \
-    -c 'server=${DATABASE_URL%%\?*} && export DATABASE_URL="${server%/*}/$0${DATABASE_URL#"$server"}" && exec bun "$@"' "$@" </dev/null
+    -c 'on() { server=${2%%\?*} && export "$1=${server%/*}/$0${2#"$server"}"; } &&
+      on DATABASE_URL "$DATABASE_URL" && on MIGRATION_DATABASE_URL "$MIGRATION_DATABASE_URL" && exec bun "$@"' "$@" </dev/null
 }
 
 # Renames two databases, both or neither: exchange LIVE_BECOMES BECOMES_LIVE. It ends the sessions in them and locks them out in one message to the

@@ -118,6 +118,7 @@ data "aws_iam_policy_document" "secrets" {
     actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
     resources = concat(
       [for secret in aws_secretsmanager_secret.database : secret.arn],
+      [for secret in aws_secretsmanager_secret.run_time : secret.arn],
       [for name in local.participants : aws_secretsmanager_secret.kafka[name].arn],
     )
   }

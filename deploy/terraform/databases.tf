@@ -45,6 +45,7 @@ resource "aws_cloudwatch_log_group" "database" {
 }
 
 # A password is made by Secrets Manager, written there, and read from there for the database: Terraform passes it on and keeps nothing of it.
+# This is the role that owns the tables; only the migration step has it.
 ephemeral "aws_secretsmanager_random_password" "database" {
   for_each            = local.services
   password_length     = 40
@@ -66,6 +67,30 @@ resource "aws_secretsmanager_secret_version" "database" {
     password = ephemeral.aws_secretsmanager_random_password.database[each.key].random_password
   })
   secret_string_wo_version = lookup(var.password_versions, each.key, 1)
+}
+
+# The role that the service works with. RDS does not know it: the migration step creates it with this password, and gives it the rights on rows.
+ephemeral "aws_secretsmanager_random_password" "run_time" {
+  for_each            = local.services
+  password_length     = 40
+  exclude_punctuation = true
+}
+
+resource "aws_secretsmanager_secret" "run_time" {
+  for_each                = local.services
+  name                    = "${var.name}/${each.key}/database-service"
+  kms_key_id              = aws_kms_key.data.arn
+  recovery_window_in_days = 7
+}
+
+resource "aws_secretsmanager_secret_version" "run_time" {
+  for_each  = local.services
+  secret_id = aws_secretsmanager_secret.run_time[each.key].id
+  secret_string_wo = jsonencode({
+    username = "shop_${each.key}_service"
+    password = ephemeral.aws_secretsmanager_random_password.run_time[each.key].random_password
+  })
+  secret_string_wo_version = lookup(var.password_versions, "service-${each.key}", 1)
 }
 
 ephemeral "aws_secretsmanager_secret_version" "database" {

@@ -94,7 +94,7 @@ variable "deletion_protection" {
 }
 
 variable "password_versions" {
-  description = "Raise a number to have a new password made: by service for its database, by kafka-SERVICE for its name at Kafka. docs/operations.md says how nobody notices."
+  description = "Raise a number to have a new password made: by service for the role that owns its database, by service-SERVICE for the role that it works with, by kafka-SERVICE for its name at Kafka. docs/operations.md says how nobody notices."
   type        = map(number)
   default     = {}
 }

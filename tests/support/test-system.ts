@@ -53,7 +53,8 @@ export async function startTestSystem({
     for (const owner of databaseOwners) {
       const database = await createEmptyDatabase();
       databases.push(database);
-      shared[`${owner.toUpperCase()}_DATABASE_URL`] = database.url;
+      shared[`${owner.toUpperCase()}_DATABASE_URL`] = database.runTimeUrl;
+      shared[`${owner.toUpperCase()}_MIGRATION_DATABASE_URL`] = database.url;
     }
   }
   const system = await startSystem({

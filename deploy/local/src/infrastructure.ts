@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { hasContainerEngine, startKafkaContainer, startPostgresContainer } from "./containers.ts";
 import { untilReachable } from "./kafka-address.ts";
 import { type LocalKafka, startKafka, whyNoLocalKafka } from "./kafka.ts";
-import { type LocalPostgres, startPostgres } from "./postgres.ts";
+import { createRunTimeRole, type LocalPostgres, startPostgres } from "./postgres.ts";
 import { reachableFolder, unprivilegedUser } from "./postgres-binaries.ts";
 import { createRunFolder, type RunFolder } from "./run-folder.ts";
 import { SetupError } from "./setup-error.ts";
 
 export interface InfrastructureOptions {
-  /** Read for `NAME_DATABASE_URL`, `KAFKA_BROKERS`, `INFRA`, and what Java and Maven need. */
+  /** Read for `NAME_DATABASE_URL`, `NAME_MIGRATION_DATABASE_URL`, `KAFKA_BROKERS`, `INFRA`, and what Java and Maven need. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What the setting for Kafka is called where the person sets it; `KAFKA_BROKERS` by default. */
   readonly kafkaSetting?: string;
@@ -23,7 +23,10 @@ export interface InfrastructureOptions {
 }
 
 export interface Infrastructure {
+  /** Each with the role that owns the tables. */
   readonly databaseUrls: ReadonlyMap<string, string>;
+  /** Each with the role that the service works with: it can read and write rows. */
+  readonly runTimeDatabaseUrls: ReadonlyMap<string, string>;
   readonly kafkaBrokers: string;
   /** For faults; absent when all database addresses were given. */
   readonly postgres: LocalPostgres | undefined;
@@ -46,6 +49,10 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
   }
   const inContainers = mode === "testcontainers";
   const given = new Map(databases.flatMap((name) => entryOf(name, environment[`${name.toUpperCase()}_DATABASE_URL`])));
+  const givenOwners = [...given].map(([name, url]): [string, string] => [
+    name,
+    environment[`${name.toUpperCase()}_MIGRATION_DATABASE_URL`] || url,
+  ]);
   const wanted = databases.filter((name) => !given.has(name));
   const givenBrokers = environment["KAFKA_BROKERS"] || undefined;
   if (givenBrokers !== undefined)
@@ -73,7 +80,11 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
     const kafkaBrokers = givenBrokers ?? kafka.value?.brokers;
     if (kafkaBrokers === undefined) throw new Error("Kafka was neither given nor started");
     return {
-      databaseUrls: new Map([...given, ...created]),
+      databaseUrls: new Map([...givenOwners, ...created.map(({ name, url }): [string, string] => [name, url])]),
+      runTimeDatabaseUrls: new Map([
+        ...given,
+        ...created.map(({ name, runTimeUrl }): [string, string] => [name, runTimeUrl]),
+      ]),
       kafkaBrokers,
       postgres: postgres.value,
       kafka: kafka.value,
@@ -132,8 +143,11 @@ async function openKafka(
 }
 
 /** One after the other: each is a copy of the same template, which PostgreSQL locks. */
-async function createDatabases(server: LocalPostgres, names: readonly string[]): Promise<[string, string][]> {
-  const created: [string, string][] = [];
-  for (const name of names) created.push([name, await server.createDatabase(name)]);
+async function createDatabases(server: LocalPostgres, names: readonly string[]) {
+  const created = [];
+  for (const name of names) {
+    const url = await server.createDatabase(name);
+    created.push({ name, url, runTimeUrl: await createRunTimeRole(server.url, url) });
+  }
   return created;
 }

@@ -223,6 +223,24 @@ export async function createOwnedDatabase(adminUrl: string, port: number, name: 
   return urlOf(name, password, port, name);
 }
 
+/**
+ * A role beside the owner of a database, without any right yet: the service's migrations give it what it needs.
+ * @param adminUrl of a role that may create roles
+ * @returns the database's address with the new role
+ */
+export async function createRunTimeRole(adminUrl: string, ownerUrl: string): Promise<string> {
+  const url = new URL(ownerUrl);
+  const password = newPassword();
+  const client = postgres(adminUrl, { max: 1, onnotice: () => undefined });
+  try {
+    const role = `${url.username}_service`;
+    await client`create role ${client(role)} login password ${client.unsafe(`'${password}'`)}`;
+    return Object.assign(url, { username: role, password }).href;
+  } finally {
+    await client.end({ timeout: 5 });
+  }
+}
+
 export function newPassword(): string {
   return randomBytes(16).toString("hex");
 }

@@ -21,7 +21,10 @@ export const serviceNames: readonly ServiceName[] = [
 export const databaseOwners: readonly ServiceName[] = ["user", "order", "product", "delivery", "orchestrator"];
 
 interface Environment {
+  /** Each with the role that owns the tables. */
   readonly databaseUrls: ReadonlyMap<string, string>;
+  /** Each with the role that the service works with. */
+  readonly runTimeDatabaseUrls: ReadonlyMap<string, string>;
   readonly kafkaBrokers: string;
   /** Where each service is reached: a balancer, or each of its replicas. */
   readonly urls: ReadonlyMap<ServiceName, readonly string[]>;
@@ -30,10 +33,14 @@ interface Environment {
 /** The settings that tell a service where the others are: only of those it has to do with. */
 export function environmentOf(
   name: ServiceName,
-  { databaseUrls, kafkaBrokers, urls }: Environment,
+  { databaseUrls, runTimeDatabaseUrls, kafkaBrokers, urls }: Environment,
 ): Record<string, string> {
   const url = (other: ServiceName, path = "") => (urls.get(other) ?? []).map((base) => base + path).join(",");
   const jwks = { JWKS_URL: url("user", "/.well-known/jwks.json") };
+  const database = {
+    DATABASE_URL: runTimeDatabaseUrls.get(name) ?? "",
+    MIGRATION_DATABASE_URL: databaseUrls.get(name) ?? "",
+  };
   switch (name) {
     case "frontend":
       return { GATEWAY_URL: url("gateway"), BUN_CONFIG_MAX_HTTP_REQUESTS: MAX_FORWARDED_REQUESTS };
@@ -48,12 +55,12 @@ export function environmentOf(
         ORCHESTRATOR_URL: url("orchestrator"),
       };
     case "user":
-      return { ...jwks, DATABASE_URL: databaseUrls.get(name) ?? "" };
+      return { ...jwks, ...database };
     case "order":
     case "product":
     case "delivery":
     case "orchestrator":
-      return { ...jwks, DATABASE_URL: databaseUrls.get(name) ?? "", KAFKA_BROKERS: kafkaBrokers };
+      return { ...jwks, ...database, KAFKA_BROKERS: kafkaBrokers };
     default:
       return name satisfies never;
   }

@@ -49,7 +49,7 @@ export interface System {
   readonly frontendUrl: string;
   readonly gatewayUrl: string;
   readonly services: Readonly<Record<ServiceName, RunningService>>;
-  /** By service. */
+  /** By service, with the role that owns the tables. */
   readonly databaseUrls: ReadonlyMap<string, string>;
   readonly kafkaBrokers: string;
   readonly infrastructure: Infrastructure;
@@ -78,7 +78,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       const door = await options.frontDoor?.(name, all);
       urls.set(name, door === undefined ? all.map(({ url }) => url) : [door]);
     }
-    const { databaseUrls, kafkaBrokers } = infrastructure;
+    const { databaseUrls, runTimeDatabaseUrls, kafkaBrokers } = infrastructure;
     const specs = serviceNames.flatMap((name) =>
       (replicas.get(name) ?? []).map((replica) =>
         specOf(name, replica, {
@@ -88,7 +88,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
             ...COMPILER,
             ...withoutAddresses(environment),
             ...options.settings,
-            ...environmentOf(name, { databaseUrls, kafkaBrokers, urls }),
+            ...environmentOf(name, { databaseUrls, runTimeDatabaseUrls, kafkaBrokers, urls }),
             ...options.settingsOf?.(replica, name),
           },
           ...(options.untilEveryCheckIsOk && { lacks: (answer) => failedChecks(answer, environment) }),

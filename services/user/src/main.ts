@@ -13,6 +13,7 @@ runMain(() => {
     build: (parts) =>
       createUserService({
         databaseUrl: config.DATABASE_URL,
+        migrationDatabaseUrl: config.MIGRATION_DATABASE_URL,
         tokenIssuer: config.TOKEN_ISSUER,
         tokenAudience: config.TOKEN_AUDIENCE,
         migrateAtStart: config.MIGRATE_AT_START,

@@ -26,6 +26,8 @@ import { seedDemoUsers } from "./use-cases/seed-demo-users.ts";
 
 interface UserServiceDependencies {
   readonly databaseUrl: string;
+  /** As `migrationUrl` of `ownDatabase`. */
+  readonly migrationDatabaseUrl?: string | undefined;
   /** PostgreSQL's by default. */
   readonly driver?: DatabaseDriver;
   readonly tokenIssuer: string;
@@ -57,6 +59,7 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   const database = ownDatabase({
     name: "user",
     url: databaseUrl,
+    migrationUrl: dependencies.migrationDatabaseUrl,
     ...(dependencies.driver && { driver: dependencies.driver }),
     migrations: MIGRATIONS,
     migrateAtStart,

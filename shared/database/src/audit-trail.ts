@@ -11,7 +11,8 @@ const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
  * The audit trail of a service: who did what, when, with the state before and after. It is append-only: triggers of the database refuse UPDATE and
  * TRUNCATE, and DELETE of what is younger than 400 days. A trigger also numbers the entries without a gap in the order of their commits and
  * gives each the hash of the one before, so that an entry that was changed or removed inside the trail is noticed. A service that takes this
- * table copies the triggers from `services/user/migrations/0000_initial.sql`.
+ * table copies the triggers from `services/user/migrations/0000_initial.sql` and the function of `0001_audit_retention.sql`: the run-time role
+ * can only read and add entries (`APPEND_ONLY_TABLES`).
  */
 export const auditEntry = pgTable(
   "audit_entry",
@@ -171,8 +172,5 @@ export async function verifyAuditTrail(db: Pick<Database, "execute">): Promise<A
 
 /** Deletes the oldest entries. @throws when one of them is younger than 400 days: the database refuses it */
 export async function deleteAuditEntries(db: Pick<Database, "execute">, before: Date): Promise<void> {
-  await db.execute(sql`
-    delete from audit_entry
-    where seq < (select coalesce(min(seq), 9223372036854775807) from audit_entry where at >= ${before.toISOString()})
-      and at < ${before.toISOString()}`);
+  await db.execute(sql`select delete_audit_entries(${before.toISOString()}::timestamptz)`);
 }

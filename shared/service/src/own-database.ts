@@ -3,6 +3,7 @@ import type { Reader } from "@shop/database/reader";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import { isRefused, isTransient } from "@shop/database/errors";
 import { isMigrated, migrate, type MigrationSet } from "@shop/database/migrate";
+import { grantRunTimeRole } from "@shop/database/run-time-role";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -15,6 +16,8 @@ interface OwnDatabaseOptions {
   /** The service's name. */
   readonly name: string;
   readonly url: string;
+  /** The same database with the role that owns its tables: migrations are applied with it, and the role of `url` is given its rights. By default `url`. */
+  readonly migrationUrl?: string | undefined;
   /** PostgreSQL's by default. */
   readonly driver?: DatabaseDriver;
   /** What makes its tables, in the order in which it is applied. */
@@ -48,7 +51,7 @@ export interface OwnDatabase {
 }
 
 const NOT_LET_IN =
-  "the database does not let this service in: look at the name, the password and the database of DATABASE_URL";
+  "the database does not let this service in: look at the name, the password and the database of DATABASE_URL, and of MIGRATION_DATABASE_URL if it is set; the migration step makes the role of DATABASE_URL";
 const START_BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
 /** The database has not been migrated yet, which is another process's task. */
@@ -88,6 +91,7 @@ function showPools(metrics: Metrics, pools: Pools): void {
 export function ownDatabase({
   name,
   url,
+  migrationUrl = url,
   driver = postgresDriver,
   migrations,
   migrateAtStart,
@@ -101,8 +105,10 @@ export function ownDatabase({
   if (metrics) showPools(metrics, { changes: () => db.$client.pool(), reads: reader.pool });
 
   async function bringUpToDate(): Promise<void> {
-    if (migrateAtStart) await migrate(url, migrations);
-    else if (!(await isMigrated(db, migrations))) throw new NotMigrated();
+    if (migrateAtStart) {
+      await migrate(migrationUrl, migrations);
+      await grantRunTimeRole(migrationUrl, url);
+    } else if (!(await isMigrated(db, migrations))) throw new NotMigrated();
   }
 
   return {

@@ -61,6 +61,8 @@ export interface Participant {
 /** What a participant is built from. */
 export interface ParticipantDependencies {
   readonly databaseUrl: string;
+  /** As `migrationUrl` of `ownDatabase`. */
+  readonly migrationDatabaseUrl?: string | undefined;
   /** How the database is reached; as PostgreSQL by default. */
   readonly driver?: DatabaseDriver;
   readonly broker: Broker;
@@ -111,7 +113,10 @@ export function createParticipant(participant: Participant, dependencies: Partic
     logger,
     metrics,
   } = dependencies;
-  const database = ownDatabase({ name, url: databaseUrl, driver, migrations, migrateAtStart, clock, logger, metrics });
+  const { migrationDatabaseUrl: migrationUrl } = dependencies;
+  const database = ownDatabase({
+    ...{ name, url: databaseUrl, migrationUrl, driver, migrations, migrateAtStart, clock, logger, metrics },
+  });
   const { db, read } = database;
   const { retention = defaultRetention } = dependencies;
   const messaging = createMessaging({

@@ -19,7 +19,7 @@ interface RunOnceOptions {
   readonly work: (parts: { readonly db: Database; readonly clock: Clock; readonly logger: Logger }) => Promise<void>;
 }
 
-const { ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA } = databaseSettings;
+const { ENVIRONMENT, DATABASE_URL, MIGRATION_DATABASE_URL, SEED_DEMO_DATA } = databaseSettings;
 
 /**
  * Does something with a service's database, once, beside its replicas, and leaves with 0; or with 1 when it fails, which is logged. It waits for a
@@ -31,14 +31,25 @@ export function runOnce(
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   const { LOG_LEVEL, LOG_FORMAT, NO_COLOR } = processSettings(name);
-  const settings = { LOG_LEVEL, LOG_FORMAT, NO_COLOR, ENVIRONMENT, DATABASE_URL, SEED_DEMO_DATA };
+  const settings = {
+    ...{ LOG_LEVEL, LOG_FORMAT, NO_COLOR },
+    ...{ ENVIRONMENT, DATABASE_URL, MIGRATION_DATABASE_URL, SEED_DEMO_DATA },
+  };
   const config = loadConfig(settings, environment, { rules: databaseRules });
   const clock = systemClock;
   const logger = createLogger({
     ...{ service: name, level: config.LOG_LEVEL, clock },
     write: logWriter(config.LOG_FORMAT, config.NO_COLOR),
   });
-  const database = ownDatabase({ name, url: config.DATABASE_URL, migrations, migrateAtStart: migrates, clock, logger });
+  const database = ownDatabase({
+    name,
+    url: config.DATABASE_URL,
+    migrationUrl: config.MIGRATION_DATABASE_URL,
+    migrations,
+    migrateAtStart: migrates,
+    clock,
+    logger,
+  });
   // Process 1 of a container hears no signal that it does not ask for. What is cut short is rolled back by the database.
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
   void database

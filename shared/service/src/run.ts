@@ -61,6 +61,7 @@ export function runParticipant(
       });
       return createParticipant(participant, {
         databaseUrl: config.DATABASE_URL,
+        migrationDatabaseUrl: config.MIGRATION_DATABASE_URL,
         migrateAtStart: config.MIGRATE_AT_START,
         seedDemoData: config.SEED_DEMO_DATA,
         retention: { ...defaultRetention, settledDeadLetterMs: config.SETTLED_DEAD_LETTER_DAYS * 24 * 3_600_000 },

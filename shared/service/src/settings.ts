@@ -69,13 +69,17 @@ export const databaseSettings = {
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .describe("this service's own database, such as postgres://user:password@host:5432/name"),
+  MIGRATION_DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe("the same database with the role that owns its tables, for migrations; by default as DATABASE_URL"),
   MIGRATE_AT_START: flag.default(true),
   SEED_DEMO_DATA: flag.default(false),
 };
 
 type DatabaseConfig = Pick<
   z.infer<z.ZodObject<typeof databaseSettings>>,
-  "ENVIRONMENT" | "DATABASE_URL" | "SEED_DEMO_DATA"
+  "ENVIRONMENT" | "DATABASE_URL" | "MIGRATION_DATABASE_URL" | "SEED_DEMO_DATA"
 >;
 
 /** What makes a development system out of one that says it is in production. */
@@ -84,14 +88,16 @@ export const databaseRules: readonly SettingRule<DatabaseConfig>[] = [
     ENVIRONMENT === "production" && SEED_DEMO_DATA
       ? "SEED_DEMO_DATA is true in production: it makes users whose passwords everyone knows. Set it to false, or ENVIRONMENT to development"
       : undefined,
-  ({ ENVIRONMENT, DATABASE_URL }) =>
-    ENVIRONMENT === "production" && DEVELOPMENT_PASSWORD.test(new URL(DATABASE_URL).password)
-      ? "DATABASE_URL has a password of development in production: give the database one of its own, or set ENVIRONMENT to development"
-      : undefined,
-  ({ DATABASE_URL }) => {
-    const objection = objectionToAddress(DATABASE_URL);
-    return objection === undefined ? undefined : `DATABASE_URL ${objection}`;
-  },
+  ...(["DATABASE_URL", "MIGRATION_DATABASE_URL"] as const).flatMap((name): SettingRule<DatabaseConfig>[] => [
+    ({ ENVIRONMENT, [name]: url }) =>
+      ENVIRONMENT === "production" && url !== undefined && DEVELOPMENT_PASSWORD.test(new URL(url).password)
+        ? `${name} has a password of development in production: give the database one of its own, or set ENVIRONMENT to development`
+        : undefined,
+    ({ [name]: url }) => {
+      const objection = url === undefined ? undefined : objectionToAddress(url);
+      return objection === undefined ? undefined : `${name} ${objection}`;
+    },
+  ]),
 ];
 
 /** Settings of those that take part in the messaging. */

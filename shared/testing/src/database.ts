@@ -12,7 +12,10 @@ export type TestDatabaseOptions =
   { readonly service: string } | { readonly migrations: readonly MigrationSet[] };
 
 export interface TestDatabase {
+  /** With a role that may do everything. */
   readonly url: string;
+  /** With a role of this database's own, which a service that migrates creates and gives its rights. */
+  readonly runTimeUrl: string;
   /** Ends its connections and drops it. A test that forgets this leaves it to the end of the server. */
   drop(): Promise<void>;
 }
@@ -30,11 +33,7 @@ export async function createTestDatabase(options: TestDatabaseOptions): Promise<
     await ensureTemplate(admin, serverUrl, template, migrations);
     await admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`;
   });
-  return {
-    url: databaseUrl(serverUrl, name),
-    drop: () =>
-      onServer(serverUrl, async (admin) => void (await admin`drop database if exists ${admin(name)} with (force)`)),
-  };
+  return testDatabase(serverUrl, name);
 }
 
 /** An empty database of its own, without any migration. */
@@ -42,10 +41,20 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   const serverUrl = await testPostgresUrl();
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   await onServer(serverUrl, async (admin) => void (await admin`create database ${admin(name)}`));
+  return testDatabase(serverUrl, name);
+}
+
+function testDatabase(serverUrl: string, name: string): TestDatabase {
+  const url = databaseUrl(serverUrl, name);
+  const role = `${name}_service`;
   return {
-    url: databaseUrl(serverUrl, name),
+    url,
+    runTimeUrl: Object.assign(new URL(url), { username: role, password: randomUUID() }).href,
     drop: () =>
-      onServer(serverUrl, async (admin) => void (await admin`drop database if exists ${admin(name)} with (force)`)),
+      onServer(serverUrl, async (admin) => {
+        await admin`drop database if exists ${admin(name)} with (force)`;
+        await admin`drop role if exists ${admin(role)}`;
+      }),
   };
 }
 
