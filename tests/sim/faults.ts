@@ -49,7 +49,7 @@ const MOST_TRIES_FAILED = 9;
 const HOUR_MS = 3_600_000;
 const utf8 = new TextEncoder();
 const UNREADABLE = [null, utf8.encode("{"), utf8.encode(`{"specversion":"1.0"}`), new Uint8Array([0xff, 0xfe, 0x00])];
-/** On both sides of the deadline of a step (`shared/contracts/src/step-deadline.ts`) and the minute after which that is looked at, in simulated milliseconds. */
+/** On both sides of the deadline of a step (`deadlineMs` in `services/orchestrator/src/sagas/order.saga.ts`) and the minute after which that is looked at, in simulated milliseconds. */
 const ABSENCE_MS = [7 * 60_000, 15 * 60_000] as const;
 
 export const WORLD_FAULTS: readonly WorldFault[] = [

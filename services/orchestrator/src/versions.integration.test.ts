@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Saga, SagaPicture } from "@shop/contracts/http/saga";
 import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { CompleteOrderCommand, type OrderSnapshot } from "@shop/contracts/messages/order";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
+import { uuidV7 } from "@shop/runtime/ids";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
@@ -57,6 +59,16 @@ const sagaOf = async (service: ParticipantUnderTest, { orderId }: OrderSnapshot)
     )
   )[0];
 
+/** The version that the API gives of a saga, and the steps of its picture. */
+async function pictureOf(service: ParticipantUnderTest, { orderId }: OrderSnapshot) {
+  const headers = await service.as("admin", uuidV7());
+  const get = async <Answer>(path: string) => (await (await service.app.request(path, { headers })).json()) as Answer;
+  const { items } = await get<{ items: readonly Saga[] }>(`/api/sagas?orderId=${orderId}`);
+  const { version, forward } = await get<SagaPicture>(`/api/sagas/${items[0]?.id}/picture`);
+  expect(items[0]?.version).toBe(version);
+  return { version, steps: forward.map(({ name }): string => name) };
+}
+
 /** Lets a replica's timers look once, after its clock has gone on. */
 const wakeAfter = (service: ParticipantUnderTest, versions: SagaVersions, ms: number) =>
   lookOnceAfter(service, ms, (signal) => runSagaTimers(service.context, signal, versions));
@@ -92,6 +104,13 @@ test("over an upgrade a saga in flight goes on under the version it began with, 
   expect(await sentBy(after)).toEqual([DecreaseProductCommand.type]);
   expect(await sagaOf(after, old)).toMatchObject({ version: 1, step: "WAIT_FOR_RIDER" });
   expect(await sagaOf(after, fresh)).toMatchObject({ version: 2, step: "DECREASE_PRODUCT" });
+  // An operator is shown each with the steps of its own version.
+  const steps = ["DECREASE_PRODUCT", "CREATE_DELIVERY", "WAIT_FOR_RIDER", "COMPLETE_ORDER"];
+  expect(await pictureOf(after, old)).toEqual({ version: 1, steps });
+  expect(await pictureOf(after, fresh)).toEqual({
+    version: 2,
+    steps: ["CREATE_DELIVERY", "DECREASE_PRODUCT", ...steps.slice(2)],
+  });
 
   await after.receive(stockTaken(fresh));
   await after.receive(delivered(old), delivered(fresh));

@@ -496,3 +496,16 @@ test("progress follows the events in whatever order they come, and never goes ba
   await service.receive(outgoing(DeliveryCompleted, orderId, completed, undefined));
   expect((await read(orderId)).progress).toBe("DELIVERED");
 });
+
+test("a milestone that only a newer release knows is shown, and does not hold up the next one", async () => {
+  const { id: orderId } = await placed();
+  const packed = JSON.stringify([{ type: "PACKED", at: new Date().toISOString() }]);
+  await service.context.db.execute(
+    sql`update orders set progress = 'PACKED', changes = changes || ${packed}::jsonb where id = ${orderId}`,
+  );
+  // Its own schema does not know it either.
+  const shown = await call("GET", `/api/orders/${orderId}`);
+  expect(shown.body).toMatchObject({ status: "PENDING", progress: "PACKED", waiting: null });
+  await service.receive(outgoing(DeliveryCreated, orderId, { orderId, deliveryId: uuidV7() }, undefined));
+  expect((await read(orderId)).progress).toBe("WAITING_FOR_RIDER");
+});

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { allMessages } from "@shop/contracts/messages/registry";
 import { type Topic, topics } from "@shop/contracts/messages/define";
+import { orderSaga } from "@shop/contracts/order-saga";
 import { decode } from "@shop/messaging/inbox/decode";
 import { asyncApiDocument } from "./asyncapi.ts";
 import { messagesPage } from "./messages-page.ts";
@@ -34,6 +35,18 @@ test("each service sends and receives what the contract says", () => {
     expect(typesOf(`${sender}.send.${topic}`)).toContain(type);
     for (const receiver of receivers) expect(typesOf(`${receiver}.receive.${topic}`)).toContain(type);
   }
+});
+
+test("it has the steps of the saga, and says of each message what it is in them", () => {
+  const saga = document["x-saga"] as { readonly version: number; readonly steps: readonly { readonly name: string }[] };
+  expect(saga.version).toBe(orderSaga.version);
+  expect(saga.steps.map(({ name }) => name)).toEqual([...orderSaga.steps]);
+  const { messages } = document["components"] as {
+    readonly messages: Readonly<Record<string, { readonly description: string }>>;
+  };
+  const types = [...orderSaga.forward, ...orderSaga.backward].flatMap(({ command, answers }) => [command, ...answers]);
+  for (const type of types) expect(messages[type]?.description).toMatch(/the saga('s command)? in [A-Z_]+/i);
+  expect(messages["DeliveryFailed"]?.description).toContain("It answers the saga in WAIT_FOR_RIDER, CANCEL_DELIVERY.");
 });
 
 test("every example is a record that a receiver reads as that message", () => {

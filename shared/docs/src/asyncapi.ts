@@ -2,6 +2,7 @@ import { allMessages } from "@shop/contracts/messages/registry";
 import { participants } from "@shop/contracts/http/dead-letter";
 import { CLOUD_EVENT_CONTENT_TYPE, CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
 import { type MessageDefinition, type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
+import { orderSaga } from "@shop/contracts/order-saga";
 import { API_VERSION } from "./about.ts";
 import { exampleOf } from "./example.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
@@ -42,6 +43,7 @@ export function asyncApiDocument(messages: readonly MessageDefinition[] = allMes
         description: "Apache Kafka, where `KAFKA_BROKERS` says. `TOPIC_PREFIX` stands before each topic's name.",
       },
     },
+    "x-saga": sagaSteps(),
     channels: Object.fromEntries(topics.map((topic) => [topic, channelOf(topic, messages)])),
     operations: operationsOf(messages),
     components: {
@@ -49,6 +51,31 @@ export function asyncApiDocument(messages: readonly MessageDefinition[] = allMes
       schemas: { CloudEvent: envelope, ...schemas },
     },
   };
+}
+
+const SAGA_STEPS = [...orderSaga.forward, ...orderSaga.backward];
+
+/** The order's saga, by the definition that the orchestrator runs: an extension, since AsyncAPI knows no sagas. */
+function sagaSteps(): Json {
+  return {
+    ...{ name: orderSaga.name, version: orderSaga.version, begins: orderSaga.begins, cancels: orderSaga.cancels },
+    steps: SAGA_STEPS.map(({ name, kind, service, command, answers, compensation }) => ({
+      ...{ name, kind, service, command, answers: [...answers], compensation },
+    })),
+  };
+}
+
+/** What a message is in the saga; nothing for one that it neither sends nor waits for. */
+function partInSaga(type: string): readonly string[] {
+  const named = (steps: typeof SAGA_STEPS) => steps.map(({ name }) => name).join(", ");
+  const commanded = SAGA_STEPS.filter(({ command }) => command === type);
+  const answered = SAGA_STEPS.filter(({ answers }) => answers.some((answer) => answer === type));
+  return [
+    ...(type === orderSaga.begins ? ["It begins the saga of its order."] : []),
+    ...(type === orderSaga.cancels ? ["It asks the saga of its order to compensate."] : []),
+    ...(commanded.length > 0 ? [`The saga's command in ${named(commanded)}.`] : []),
+    ...(answered.length > 0 ? [`It answers the saga in ${named(answered)}.`] : []),
+  ];
 }
 
 function channelOf(topic: Topic, messages: readonly MessageDefinition[]): Json {
@@ -101,7 +128,11 @@ function messageOf(definition: MessageDefinition, schemas: Json): Json {
     name: type,
     title: type,
     summary,
-    description: `From ${sender} to ${receivers.join(" and ")}. Versions that are read: ${versions.join(", ")}.`,
+    description: [
+      `From ${sender} to ${receivers.join(" and ")}.`,
+      ...partInSaga(type),
+      `Versions that are read: ${versions.join(", ")}.`,
+    ].join(" "),
     contentType: CLOUD_EVENT_CONTENT_TYPE,
     tags: [{ name: sender }],
     headers: { type: "object", properties: { "content-type": { type: "string", const: CLOUD_EVENT_CONTENT_TYPE } } },

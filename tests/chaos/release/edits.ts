@@ -37,13 +37,6 @@ export const nextRelease: readonly Edit[] = [
   product.ProductUnpacked,`,
   },
   {
-    file: "shared/contracts/src/http/saga.ts",
-    from: `  "DECREASE_PRODUCT",`,
-    to: `  "DECREASE_PRODUCT",
-  "PACK_PRODUCT",
-  "UNPACK_PRODUCT",`,
-  },
-  {
     file: "services/product/src/messages/handlers.ts",
     from: `    on(IncreaseProductCommand,`,
     to: `${answer("PackProductCommand", "ProductPacked")}${answer("UnpackProductCommand", "ProductUnpacked")}    on(IncreaseProductCommand,`,
@@ -96,11 +89,14 @@ export const orderSagaV2 = defineSaga<OrderSnapshot>({
  * The saga of an order:`,
     to: `const packing: CompensatableStep<OrderSnapshot> = {
   name: "PACK_PRODUCT",
+  waitsFor: "the goods to be packed",
+  milestone: "PACKED",
   send: command(PackProductCommand, ({ orderId }) => ({ orderId })),
   replies: [when(ProductPacked, succeeded)],
   retryPolicy: replyPolicy,
   compensation: {
     name: "UNPACK_PRODUCT",
+    milestone: "UNPACKED",
     send: command(UnpackProductCommand, ({ orderId }) => ({ orderId })),
     replies: [when(ProductUnpacked, succeeded)],
     retryPolicy: replyPolicy,
@@ -145,8 +141,9 @@ export const orderSagaV2 = defineSaga<OrderSnapshot>({
 
 function messageDefinition(named: string): string {
   const [type = "", topic = "", sender = ""] = named.split(":");
+  const receivers = topic === "product.commands" ? `"product"` : `"orchestrator", "order"`;
   return `export const ${type} = defineMessage({
-  ...{ type: "${type}", topic: "${topic}", sender: "${sender}" },
+  ...{ type: "${type}", topic: "${topic}", sender: "${sender}", receivers: [${receivers}] },
   summary: "Packing of what an order took.",
   data: z.object({ orderId: Uuid }),
 });

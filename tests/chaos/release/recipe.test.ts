@@ -38,7 +38,11 @@ const STORY = `
     state = next?.state ?? state;
     return next?.send.map(({ definition }) => definition.type) ?? [];
   };
+  const { orderSaga } = await import("@shop/contracts/order-saga");
   console.log(JSON.stringify({
+    steps: orderSaga.steps.filter((step) => step.includes("PACK")),
+    progress: orderSaga.progress.slice(0, 4),
+    reaches: [orderSaga.events.ProductPacked, orderSaga.events.ProductUnpacked],
     versions: orderSagaVersions.known,
     sent: [
       hears("OrderCreated", order),
@@ -60,7 +64,7 @@ test("the recipe of docs/extending.md for a new step compiles as it stands, and 
       .replaceAll("PackProductCommand", type)
       .replace("product.commands", "product.events")
       .replace('sender: "orchestrator"', 'sender: "product"')
-      .replace('receivers: ["product"]', 'receivers: ["orchestrator"]');
+      .replace('receivers: ["product"]', 'receivers: ["orchestrator", "order"]');
   const messages = [
     message,
     answerOf("ProductPacked"),
@@ -83,16 +87,18 @@ test("the recipe of docs/extending.md for a new step compiles as it stands, and 
       from: "  product.ProductDecreased,",
       to: ["  product.ProductDecreased,", ...NAMES.map((name) => `  product.${name},`)].join("\n"),
     },
-    {
-      file: "shared/contracts/src/http/saga.ts",
-      from: `  "DECREASE_PRODUCT",`,
-      to: `  "DECREASE_PRODUCT",\n  "PACK_PRODUCT",\n  "UNPACK_PRODUCT",`,
-    },
-    ...["en", "ko"].map((language) => ({
-      file: `services/frontend/src/browser/i18n/${language}.ts`,
-      from: "DECREASE_PRODUCT:",
-      to: `PACK_PRODUCT: "Pack", UNPACK_PRODUCT: "Unpack", DECREASE_PRODUCT:`,
-    })),
+    ...["en", "ko"].flatMap((language) => {
+      const file = `services/frontend/src/browser/i18n/${language}.ts`;
+      const [progress, meaning] =
+        language === "en"
+          ? ["const progress: Record<OrderProgress, string> = {", "progressText: {"]
+          : ["  progress: {", "progressText: {"];
+      return [
+        { file, from: "DECREASE_PRODUCT:", to: `PACK_PRODUCT: "Pack", UNPACK_PRODUCT: "Unpack", DECREASE_PRODUCT:` },
+        { file, from: progress, to: `${progress} PACKED: "Packed",` },
+        { file, from: meaning, to: `${meaning} PACKED: "It is in its box.",` },
+      ];
+    }),
     { file: SAGA, from: "version: 1", to: "version: 2" },
     { file: SAGA, from: "  ProductIncreased,\n}", to: imports },
     {
@@ -123,13 +129,13 @@ test("the recipe of docs/extending.md for a new step compiles as it stands, and 
       to: `${handler}\n${unpackHandler}\n    on(IncreaseProductCommand,`,
     },
   ];
-  const copy = await buildRelease(join(folder, "step"), edits);
+  const old = await Bun.file(join(REPOSITORY, SAGA)).text();
+  const copy = await buildRelease(join(folder, "step"), edits, {
+    [OLD_SAGA]: old.replace("export const orderSaga =", "export const orderSagaV1 ="),
+    "services/product/src/use-cases/pack.ts": useCase,
+  });
   // What tests beside the sources import; the type checker reads them, too.
   await cp(join(REPOSITORY, "deploy/local"), join(copy, "deploy/local"), { recursive: true, verbatimSymlinks: true });
-  const old = await Bun.file(join(REPOSITORY, SAGA)).text();
-  await Bun.write(join(copy, OLD_SAGA), old.replace("export const orderSaga =", "export const orderSagaV1 ="));
-  await Bun.write(join(copy, "services/product/src/use-cases/pack.ts"), useCase);
-
   const types = Bun.spawn([process.execPath, join(REPOSITORY, "node_modules/typescript/bin/tsc"), "--noEmit"], {
     cwd: copy,
     stdout: "pipe",
@@ -139,6 +145,9 @@ test("the recipe of docs/extending.md for a new step compiles as it stands, and 
   const story = await Bun.$`${process.execPath} -e ${STORY}`.cwd(join(copy, "services/orchestrator")).text();
   expect(JSON.parse(story)).toEqual({
     versions: [1, 2],
+    steps: ["PACK_PRODUCT", "UNPACK_PRODUCT"],
+    progress: ["CREATED", "STOCK_TAKEN", "PACKED", "WAITING_FOR_RIDER"],
+    reaches: ["PACKED", "UNPACKED"],
     sent: [
       ...["DecreaseProductCommand", "PackProductCommand", "CreateDeliveryCommand"],
       ...["CancelDeliveryCommand", "UnpackProductCommand", "IncreaseProductCommand", "CancelOrderCommand"],

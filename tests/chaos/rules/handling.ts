@@ -1,21 +1,22 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
+import { messagesByType } from "@shop/contracts/messages/registry";
+import { orderSaga } from "@shop/contracts/order-saga";
 import { type Evidence, placeOf } from "./evidence.ts";
 import type { Breach } from "./rules.ts";
 
-/** Which messages are the answers to which commands: each command is answered once, as it is handled once. */
+const STEPS = [...orderSaga.forward, ...orderSaga.backward];
+
+/** Which messages are the answers to which commands, by the saga's steps: each command is answered once, as it is handled once. */
 export const ANSWERS: readonly {
   readonly answer: string;
-  readonly by: ServiceName;
+  readonly by: string;
   readonly commands: readonly string[];
-}[] = [
-  { answer: "ProductDecreased", by: "product", commands: ["DecreaseProductCommand"] },
-  { answer: "ProductIncreased", by: "product", commands: ["IncreaseProductCommand"] },
-  { answer: "DeliveryCreated", by: "delivery", commands: ["CreateDeliveryCommand"] },
+}[] = STEPS.flatMap(({ kind, service, command, answers: [answer] }) => {
+  if (kind === "PIVOT") return [];
   // A delivery that was cancelled before it was created says so when it is to be created.
-  { answer: "DeliveryCancelled", by: "delivery", commands: ["CancelDeliveryCommand", "CreateDeliveryCommand"] },
-  { answer: "OrderCompleted", by: "order", commands: ["CompleteOrderCommand"] },
-  { answer: "OrderCancelled", by: "order", commands: ["CancelOrderCommand"] },
-];
+  const alsoAsked = answer === "DeliveryCancelled" ? ["CreateDeliveryCommand"] : [];
+  return [{ answer, by: service, commands: [command, ...alsoAsked] }];
+});
 
 /** I3: a command that is delivered again is not handled again, or it would be answered again. */
 export function answeredOnce({ ledgers }: Evidence): readonly Breach[] {
@@ -46,20 +47,12 @@ export function answeredOnce({ ledgers }: Evidence): readonly Breach[] {
   return breaches;
 }
 
-const news: readonly ServiceName[] = ["orchestrator", "order"];
-/** Who handles which message. */
-const HANDLERS: ReadonlyMap<string, readonly ServiceName[]> = new Map([
-  ...["OrderCreated", "OrderCancelRequested", "OrderCompleted", "OrderCancelled"].map(
-    (type) => [type, ["orchestrator"]] as const,
+/** Who handles which message of the saga. */
+const HANDLERS: ReadonlyMap<string, readonly ServiceName[]> = new Map(
+  [orderSaga.begins, orderSaga.cancels, ...STEPS.flatMap(({ command, answers }) => [command, ...answers])].map(
+    (type) => [type, messagesByType.get(type)?.receivers ?? []] as const,
   ),
-  ...[
-    ...["ProductDecreased", "ProductIncreased"],
-    ...["DeliveryCreated", "DeliveryCompleted", "DeliveryFailed", "DeliveryCancelled"],
-  ].map((type) => [type, news] as const),
-  ...["DecreaseProductCommand", "IncreaseProductCommand"].map((type) => [type, ["product"]] as const),
-  ...["CreateDeliveryCommand", "CancelDeliveryCommand"].map((type) => [type, ["delivery"]] as const),
-  ...["CompleteOrderCommand", "CancelOrderCommand"].map((type) => [type, ["order"]] as const),
-]);
+);
 
 /** I7: what was published since the ledger is kept has been handled by each of its readers, or is one of their dead letters. */
 export function allHandled({ ledgers, records, deadLetters, injected, tooLate }: Evidence): readonly Breach[] {

@@ -1,4 +1,5 @@
 import type { ServiceName } from "@shop/contracts/messages/define";
+import { orderSaga } from "@shop/contracts/order-saga";
 import type { LedgerRow } from "../stage/ledger.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Breach } from "./rules.ts";
@@ -18,14 +19,11 @@ const TOLD: readonly (readonly [what: LedgerRow["what"], after: string, type: st
 ];
 
 /** The command that a saga sends when it comes to a step; it waits for the rider without one. */
-const COMMAND_OF_STEP: Readonly<Record<string, string>> = {
-  DECREASE_PRODUCT: "DecreaseProductCommand",
-  CREATE_DELIVERY: "CreateDeliveryCommand",
-  COMPLETE_ORDER: "CompleteOrderCommand",
-  INCREASE_PRODUCT: "IncreaseProductCommand",
-  CANCEL_DELIVERY: "CancelDeliveryCommand",
-  CANCEL_ORDER: "CancelOrderCommand",
-};
+const COMMAND_OF_STEP: ReadonlyMap<string, string> = new Map(
+  [...orderSaga.forward, ...orderSaga.backward].flatMap(({ name, kind, command }) =>
+    kind === "PIVOT" ? [] : [[name, command] as const],
+  ),
+);
 const ENDED = new Set(["COMPLETE", "CANCELLED"]);
 
 /** How the row stands of which a message tells: its status may be any of these. */
@@ -44,7 +42,7 @@ const TRUE_WHILE: Readonly<Record<string, readonly string[]>> = {
 /** Sent of their own accord, so with a write of the row; anything else may also be the repeated answer to a command. */
 const WITH_WRITE: ReadonlySet<string> = new Set([
   ...["OrderCreated", "OrderCancelRequested"],
-  ...Object.values(COMMAND_OF_STEP),
+  ...COMMAND_OF_STEP.values(),
 ]);
 /** Answers, which are given again to a command that comes again. */
 const ANSWERS: ReadonlySet<string> = new Set([...TOLD.map(([, , type]) => type), "ProductChanged"]);
@@ -86,7 +84,7 @@ function messagesOf({ what, before, after }: LedgerRow): readonly string[] {
   const [step = "", status] = after.split(" ");
   // A product's version is one word.
   if (status === undefined) return ["ProductChanged"];
-  const command = COMMAND_OF_STEP[step];
+  const command = COMMAND_OF_STEP.get(step);
   return command === undefined || ENDED.has(status) ? [] : [command];
 }
 

@@ -1,7 +1,8 @@
 import type { Shop } from "@shop/client/shop";
+import { orderSaga } from "@shop/contracts/order-saga";
 import { type Command, type Given, idOf, LIMIT, everyItem, oneOf, type Row, UsageError } from "./command.ts";
 import { renamed, RANGE, rangeOf } from "./filters.ts";
-import { SAGA_REASONS, SAGA_STATUSES, SAGA_STEPS } from "./sagas.ts";
+import { SAGA_REASONS, SAGA_STATUSES } from "./sagas.ts";
 
 type Answer = Awaited<ReturnType<Shop["bulkSagas"]>>;
 type Operation = Awaited<ReturnType<Shop["getSagaBulk"]>>;
@@ -13,7 +14,7 @@ const HOW = {
 } as const;
 const SAGA_FILTERS = {
   "--status <status>": `one of ${SAGA_STATUSES.join(", ")}`,
-  "--step <step>": `one of ${SAGA_STEPS.join(", ")}`,
+  "--step <step>": `one of ${orderSaga.steps.join(", ")}`,
   "--reason <reason>": `one of ${SAGA_REASONS.join(", ")}`,
   ...RANGE,
 } as const;
@@ -74,7 +75,7 @@ async function* carriedOut(answer: Answer, read: (id: string) => Promise<Operati
 async function* onSagas(shop: Shop, call: Given, action: "RETRY" | "CANCEL"): AsyncGenerator<Row> {
   const { options } = call;
   const status = oneOf("status", options["status"], SAGA_STATUSES);
-  const step = oneOf("step", options["step"], SAGA_STEPS);
+  const step = oneOf("step", options["step"], orderSaga.steps);
   const reason = oneOf("reason", options["reason"], SAGA_REASONS);
   const filter = {
     ...(status === undefined ? {} : { status }),

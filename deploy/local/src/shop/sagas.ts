@@ -1,4 +1,5 @@
 import type { Shop } from "@shop/client/shop";
+import { orderSaga } from "@shop/contracts/order-saga";
 import { renamed, TIMES, timesOf } from "./filters.ts";
 import { type Command, everyItem, type Given, idOf, LIMIT, oneOf, type Row } from "./command.ts";
 
@@ -20,10 +21,6 @@ const sagaRow = (saga: Saga): Row => ({
 
 export const SAGA_STATUSES = ["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"] as const;
 
-export const SAGA_STEPS = [
-  ...(["DECREASE_PRODUCT", "CREATE_DELIVERY", "WAIT_FOR_RIDER", "COMPLETE_ORDER"] as const),
-  ...(["CANCEL_DELIVERY", "INCREASE_PRODUCT", "CANCEL_ORDER"] as const),
-] as const;
 export const SAGA_REASONS = [
   ...(["OUT_OF_STOCK", "PRODUCT_NOT_FOUND", "CANCELLED_BY_CUSTOMER"] as const),
   ...(["CANCELLED_BY_ADMIN", "DELIVERY_FAILED", "TIMED_OUT"] as const),
@@ -31,7 +28,7 @@ export const SAGA_REASONS = [
 
 async function* listSagas(shop: Shop, call: Given, status: (typeof SAGA_STATUSES)[number] | undefined) {
   const { options } = call;
-  const step = oneOf("step", options["step"], SAGA_STEPS);
+  const step = oneOf("step", options["step"], orderSaga.steps);
   const reason = oneOf("reason", options["reason"], SAGA_REASONS);
   const filters = {
     ...(status === undefined ? {} : { status }),
@@ -49,7 +46,7 @@ export const sagaCommands: readonly Command[] = [
     name: "sagas",
     options: {
       "--status <status>": `one of ${SAGA_STATUSES.join(", ")}`,
-      "--step <step>": `one of ${SAGA_STEPS.join(", ")}`,
+      "--step <step>": `one of ${orderSaga.steps.join(", ")}`,
       "--reason <reason>": `why it compensates, or was cancelled: one of ${SAGA_REASONS.join(", ")}`,
       "--order <order>": "the saga of this order",
       ...TIMES,

@@ -1,4 +1,3 @@
-import type { SagaStep } from "@shop/contracts/http/saga";
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
 import type { CancelReason } from "@shop/contracts/primitives";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -43,20 +42,31 @@ export interface RetryPolicy {
 }
 
 interface CommandStep<Data> {
-  readonly name: SagaStep;
+  readonly name: string;
+  /** What the saga's subject has reached once this step is done, in a word of its own. */
+  readonly milestone: string;
   readonly send: Command<Data>;
   readonly replies: readonly Reply[];
   readonly retryPolicy: RetryPolicy;
 }
 
+/** How a step of the way forward is shown to those who only see the saga's subject, such as a customer. */
+interface ShownStep {
+  /** What the saga's subject waits for in this step, to be read after “waiting for”. */
+  readonly waitsFor: string;
+  /** What it has reached when this step is refused; needed by a step that can be. */
+  readonly refusedMilestone?: string;
+}
+
 /** A step before the pivot; its definition must name its compensation. */
-export interface CompensatableStep<Data> extends CommandStep<Data> {
+export interface CompensatableStep<Data> extends CommandStep<Data>, ShownStep {
   readonly compensation: CommandStep<Data>;
 }
 
 /** The step that decides. Until it is done the saga can be compensated, afterwards it only goes forward. */
-export interface PivotStep<Data> {
-  readonly name: SagaStep;
+export interface PivotStep<Data> extends ShownStep {
+  readonly name: string;
+  readonly milestone: string;
   /** Sent as a reminder while the saga waits, in case the awaited message was lost. Entering the step sends nothing. */
   readonly remind: Command<Data>;
   readonly replies: readonly Reply[];
@@ -64,7 +74,7 @@ export interface PivotStep<Data> {
 }
 
 /** A step behind the pivot: it is retried until it succeeds. */
-export type RetriableStep<Data> = CommandStep<Data>;
+export interface RetriableStep<Data> extends CommandStep<Data>, ShownStep {}
 
 export interface SagaDefinition<Data> {
   readonly name: string;

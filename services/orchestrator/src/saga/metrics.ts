@@ -70,7 +70,7 @@ function createSagaMetrics(metrics: Metrics) {
   );
 
   return {
-    stuck: (step: SagaStep): void => stuck.inc({ step }),
+    stuck: (step: string): void => stuck.inc({ step }),
     ofOtherRelease: (): void => ofOtherRelease.inc({}),
     unknown: (type: string): void => unknown.inc({ type }),
     /** An event changed a saga, or began it. */
@@ -116,7 +116,7 @@ export function enteredAt<Data>(definition: SagaDefinition<Data>, state: SagaSta
   return nextAttemptAt - waited - Math.max(0, attempts - WAITS) * policy.maxMs;
 }
 
-function retryPolicyOf<Data>(definition: SagaDefinition<Data>, step: SagaStep): RetryPolicy | undefined {
+function retryPolicyOf<Data>(definition: SagaDefinition<Data>, step: string): RetryPolicy | undefined {
   const { compensatable, pivot, retriable, cancelled } = definition;
   const all = [
     ...compensatable,

@@ -1,4 +1,3 @@
-import type { SagaStep } from "@shop/contracts/http/saga";
 import type { CancelReason } from "@shop/contracts/primitives";
 
 /** Whether a saga goes forward, compensates, or has ended. Whether it is stuck is separate: `stuckSince`. */
@@ -12,7 +11,7 @@ export interface SagaState<Data> {
   readonly version: number;
   readonly status: SagaDirection;
   /** The step or compensation that is under way, or the last one. */
-  readonly step: SagaStep;
+  readonly step: string;
   readonly data: Data;
   /** Why it is compensated; null while it goes forward. */
   readonly reason: CancelReason | null;
@@ -31,7 +30,7 @@ export interface SagaState<Data> {
 
 export interface HistoryEntry {
   readonly at: number;
-  readonly step: SagaStep;
+  readonly step: string;
   /** The type of the message that came; null for a timer or an admin. */
   readonly message: string | null;
   readonly detail: string;

@@ -22,7 +22,6 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
-import { STEP_DEADLINE_MS } from "@shop/contracts/step-deadline";
 import type { CancelReason } from "@shop/contracts/primitives";
 import {
   cancelled,
@@ -41,7 +40,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
 /** A participant that is up answers within milliseconds; one that is down is back within minutes, or the order is cancelled. */
-const replyPolicy: RetryPolicy = { firstMs: 5 * SECOND, maxMs: MINUTE, deadlineMs: STEP_DEADLINE_MS };
+const replyPolicy: RetryPolicy = { firstMs: 5 * SECOND, maxMs: MINUTE, deadlineMs: 10 * MINUTE };
 /** A rider may take hours. Asking for the delivery again brings back what the rider did, should its message have been lost. */
 const riderPolicy: RetryPolicy = { firstMs: 10 * MINUTE, maxMs: 60 * MINUTE, deadlineMs: null };
 
@@ -49,6 +48,7 @@ const riderPolicy: RetryPolicy = { firstMs: 10 * MINUTE, maxMs: 60 * MINUTE, dea
  * The saga of an order: take the stock, create the delivery, wait for the rider, complete the order.
  * When the stock falls short, the delivery fails, or the customer cancels before the rider is there,
  * the completed steps are compensated in reverse order and the order is cancelled.
+ * Everything that shows these steps derives from here: `bun run generate:saga` after a change.
  */
 export const orderSaga = defineSaga<OrderSnapshot>({
   name: "order",
@@ -59,6 +59,9 @@ export const orderSaga = defineSaga<OrderSnapshot>({
   compensatable: [
     {
       name: "DECREASE_PRODUCT",
+      waitsFor: "the shop's stock",
+      milestone: "STOCK_TAKEN",
+      refusedMilestone: "STOCK_REFUSED",
       send: command(DecreaseProductCommand, ({ orderId, items }) => ({ orderId, items })),
       replies: [
         when(ProductDecreased, (stock) =>
@@ -68,6 +71,7 @@ export const orderSaga = defineSaga<OrderSnapshot>({
       retryPolicy: replyPolicy,
       compensation: {
         name: "INCREASE_PRODUCT",
+        milestone: "STOCK_RETURNED",
         send: command(IncreaseProductCommand, ({ orderId }) => ({ orderId })),
         replies: [when(ProductIncreased, succeeded)],
         retryPolicy: replyPolicy,
@@ -75,6 +79,8 @@ export const orderSaga = defineSaga<OrderSnapshot>({
     },
     {
       name: "CREATE_DELIVERY",
+      waitsFor: "a delivery to be arranged",
+      milestone: "WAITING_FOR_RIDER",
       send: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
         orderId,
         customerId,
@@ -84,6 +90,7 @@ export const orderSaga = defineSaga<OrderSnapshot>({
       retryPolicy: replyPolicy,
       compensation: {
         name: "CANCEL_DELIVERY",
+        milestone: "DELIVERY_CANCELLED",
         send: command(CancelDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
           orderId,
           customerId,
@@ -101,6 +108,9 @@ export const orderSaga = defineSaga<OrderSnapshot>({
 
   pivot: {
     name: "WAIT_FOR_RIDER",
+    waitsFor: "a rider",
+    milestone: "DELIVERED",
+    refusedMilestone: "DELIVERY_FAILED",
     remind: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
       orderId,
       customerId,
@@ -113,6 +123,8 @@ export const orderSaga = defineSaga<OrderSnapshot>({
   retriable: [
     {
       name: "COMPLETE_ORDER",
+      waitsFor: "the order to be closed: it has been delivered",
+      milestone: "COMPLETE",
       send: command(CompleteOrderCommand, ({ orderId }) => ({ orderId })),
       replies: [when(OrderCompleted, succeeded)],
       retryPolicy: replyPolicy,
@@ -121,6 +133,8 @@ export const orderSaga = defineSaga<OrderSnapshot>({
 
   cancelled: {
     name: "CANCEL_ORDER",
+    waitsFor: "the order to be cancelled, unless a rider was first",
+    milestone: "CANCELLED",
     send: commandWithReason(CancelOrderCommand, ({ orderId }, reason) => ({ orderId, reason })),
     replies: [when(OrderCancelled, ({ reason }) => cancelled(reason))],
     retryPolicy: replyPolicy,

@@ -1,28 +1,22 @@
 import type { OrderProgress, OrderWaiting } from "@shop/contracts/http/order";
-import { STEP_DEADLINE_MS } from "@shop/contracts/step-deadline";
+import { orderSaga } from "@shop/contracts/order-saga";
 
 interface Wait {
   readonly for: string;
-  /** Whether the order is cancelled when it takes too long. What is past the rider, or compensating, is retried until it is done. */
-  readonly ends: boolean;
+  /** After how many milliseconds the order is cancelled; null where it waits for as long as it takes. */
+  readonly deadlineMs: number | null;
 }
 
-const waits: Readonly<Record<OrderProgress, Wait | null>> = {
-  CREATED: { for: "the shop's stock", ends: true },
-  STOCK_TAKEN: { for: "a delivery to be arranged", ends: true },
-  WAITING_FOR_RIDER: { for: "a rider", ends: false },
-  DELIVERED: { for: "the order to be closed: it has been delivered", ends: false },
-  CANCELLING: { for: "the order to be cancelled, unless a rider was first", ends: false },
-  COMPLETE: null,
-  CANCELLED: null,
-};
+const waits: ReadonlyMap<string, Wait | null> = new Map(Object.entries(orderSaga.waits));
 
 /**
  * What an order waits for, in words for its customer, and until when.
  * @param since when it came to this progress; the saga came to its step some milliseconds before or after
+ * @returns null for an order that has ended, and for a progress that a newer release has written
  */
 export function waitingOf(progress: OrderProgress, since: Date): OrderWaiting | null {
-  const wait = waits[progress];
+  const wait = waits.get(progress) ?? null;
   if (wait === null) return null;
-  return { for: wait.for, until: wait.ends ? new Date(since.getTime() + STEP_DEADLINE_MS).toISOString() : null };
+  const { deadlineMs } = wait;
+  return { for: wait.for, until: deadlineMs === null ? null : new Date(since.getTime() + deadlineMs).toISOString() };
 }

@@ -1,22 +1,19 @@
 import type { OrderMilestone } from "@shop/contracts/http/order";
-import {
-  DeliveryCancelled,
-  DeliveryCompleted,
-  DeliveryCreated,
-  DeliveryFailed,
-} from "@shop/contracts/messages/delivery";
-import { ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
+import type { MessageDefinition } from "@shop/contracts/messages/define";
+import { messagesByType } from "@shop/contracts/messages/registry";
+import { orderSaga } from "@shop/contracts/order-saga";
 import { ExplainedError } from "@shop/runtime/errors";
 
-/** Events of the other services that move the progress shown to the customer. */
-export const progressEvents = [
-  ProductDecreased,
-  ProductIncreased,
-  DeliveryCreated,
-  DeliveryCompleted,
-  DeliveryFailed,
-  DeliveryCancelled,
-] as const;
+type Reached = OrderMilestone | { readonly SUCCESS?: OrderMilestone; readonly FAILURE?: OrderMilestone };
+
+const reachedBy: ReadonlyMap<string, Reached> = new Map(Object.entries(orderSaga.events));
+
+/** Events of the other services that move the progress shown to the customer, by the saga's definition. */
+export const progressEvents: readonly MessageDefinition[] = [...reachedBy.keys()].map((type) => {
+  const definition = messagesByType.get(type);
+  if (definition === undefined) throw new ExplainedError(`${type} is an answer in the saga, but no message`);
+  return definition;
+});
 
 /** The milestone that an event reaches; undefined when it reaches none, as when the rider completed before a cancel. */
 export function milestoneOf({
@@ -26,20 +23,8 @@ export function milestoneOf({
   readonly type: string;
   readonly data: unknown;
 }): OrderMilestone | undefined {
-  switch (type) {
-    case DeliveryCreated.type:
-      return "WAITING_FOR_RIDER";
-    case DeliveryCompleted.type:
-      return "DELIVERED";
-    case ProductDecreased.type:
-      return ProductDecreased.data.parse(data).result === "SUCCESS" ? "STOCK_TAKEN" : "STOCK_REFUSED";
-    case ProductIncreased.type:
-      return "STOCK_RETURNED";
-    case DeliveryFailed.type:
-      return "DELIVERY_FAILED";
-    case DeliveryCancelled.type:
-      return DeliveryCancelled.data.parse(data).result === "SUCCESS" ? "DELIVERY_CANCELLED" : undefined;
-    default:
-      throw new ExplainedError(`${type} is no progress event`);
-  }
+  const reached = reachedBy.get(type);
+  if (reached === undefined || typeof reached === "string") return reached;
+  // The inbox has parsed it with its schema.
+  return reached[(data as { readonly result: "SUCCESS" | "FAILURE" }).result];
 }

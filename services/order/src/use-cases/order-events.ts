@@ -13,7 +13,7 @@ export const lastEventId = ({ changes }: Pick<OrderRow, "changes">): number => c
 
 /** How an order is now. */
 export function stateOf(row: OrderRow): NumberedEvent {
-  const { saga } = meaningOf[reachedMilestone(row)];
+  const { saga } = meaningOf(reachedMilestone(row));
   return { id: lastEventId(row), event: { type: "STATE", order: toOrder(row), saga } };
 }
 
@@ -22,12 +22,12 @@ export function eventsAfter(row: OrderRow, seen: number): readonly NumberedEvent
   const all = [{ type: "CREATED", at: row.createdAt.toISOString() } as const, ...row.changes];
   return all.slice(seen).map(({ type, at }, position) => ({
     id: seen + position + 1,
-    event: { type, order: orderAt(row, type, at), saga: meaningOf[type].saga },
+    event: { type, order: orderAt(row, type, at), saga: meaningOf(type).saga },
   }));
 }
 
 function orderAt(row: OrderRow, milestone: OrderMilestone, at: string): Order {
   const status = milestone === "COMPLETE" || milestone === "CANCELLED" ? milestone : "PENDING";
   const cancelReason = status === "CANCELLED" ? row.cancelReason : null;
-  return toOrder({ ...row, status, cancelReason, progress: meaningOf[milestone].progress, updatedAt: new Date(at) });
+  return toOrder({ ...row, status, cancelReason, progress: meaningOf(milestone).progress, updatedAt: new Date(at) });
 }

@@ -23,7 +23,8 @@ const updateRows = statement<never, "ids" | "updates" | "now">(
     from locked join json_to_recordset(${value("updates")}::json) as r("orderId" uuid, milestone text, progress text)
       on locked.id = r."orderId"
     where orders.id = locked.id and array_position(${milestones}, r.milestone) >
-      array_position(${milestones}, coalesce(orders.changes -> -1 ->> 'type', orders.progress))`,
+      -- One that only a newer release knows holds up none that this release hears of.
+      coalesce(array_position(${milestones}, coalesce(orders.changes -> -1 ->> 'type', orders.progress)), 0)`,
 );
 
 /**
@@ -34,7 +35,7 @@ export function updateProgress(tx: Transaction, updates: readonly ProgressUpdate
   const rows = updates.map(({ orderId, milestone }) => ({
     orderId,
     milestone,
-    progress: meaningOf[milestone].progress,
+    progress: meaningOf(milestone).progress,
   }));
   const ids = uuidsValue(updates.map(({ orderId }) => orderId));
   alongside(tx, updateRows(tx, { ids, updates: jsonValue(rows), now: now.toISOString() }));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { orderSaga } from "../order-saga.ts";
 import {
   CancelReason,
   Currency,
@@ -20,9 +21,7 @@ import { SagaStep } from "./saga.ts";
 export const OrderStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED"]);
 export type OrderStatus = z.infer<typeof OrderStatus>;
 
-export const OrderProgress = z
-  .enum(["CREATED", "STOCK_TAKEN", "WAITING_FOR_RIDER", "DELIVERED", "CANCELLING", "COMPLETE", "CANCELLED"])
-  .meta({ description: "Where the saga is, in a word" });
+export const OrderProgress = z.enum(orderSaga.progress).meta({ description: "Where the saga is, in a word" });
 export type OrderProgress = z.infer<typeof OrderProgress>;
 
 export const OrderWaiting = z.object({
@@ -166,19 +165,7 @@ export const cancelOrder = defineEndpoint({
 });
 
 export const OrderMilestone = z
-  .enum([
-    "CREATED",
-    "STOCK_TAKEN",
-    "WAITING_FOR_RIDER",
-    "CANCELLING",
-    "STOCK_REFUSED",
-    "DELIVERY_FAILED",
-    "DELIVERY_CANCELLED",
-    "STOCK_RETURNED",
-    "DELIVERED",
-    "COMPLETE",
-    "CANCELLED",
-  ])
+  .enum(orderSaga.milestones)
   .meta({ description: "What happened to an order or in its saga" });
 export type OrderMilestone = z.infer<typeof OrderMilestone>;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { orderSaga } from "../order-saga.ts";
 import { CancelReason, Instant, Uuid } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
 import { IdFilter, pageOf, pageQuery, timeFilters } from "./page.ts";
@@ -6,15 +7,7 @@ import { IdFilter, pageOf, pageQuery, timeFilters } from "./page.ts";
 export const SagaStatus = z.enum(["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"]);
 export type SagaStatus = z.infer<typeof SagaStatus>;
 
-export const SagaStep = z.enum([
-  "DECREASE_PRODUCT",
-  "CREATE_DELIVERY",
-  "WAIT_FOR_RIDER",
-  "COMPLETE_ORDER",
-  "CANCEL_DELIVERY",
-  "INCREASE_PRODUCT",
-  "CANCEL_ORDER",
-]);
+export const SagaStep = z.enum(orderSaga.steps);
 export type SagaStep = z.infer<typeof SagaStep>;
 
 export const SagaHistoryEntry = z

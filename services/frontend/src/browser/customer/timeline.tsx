@@ -1,11 +1,13 @@
 import type { Order, OrderProgress } from "@shop/contracts/http/order";
+import { orderSaga } from "@shop/contracts/order-saga";
 import { useApp } from "../app-state.ts";
 import type { Texts } from "../i18n/en.ts";
 import { Icon } from "../parts/icon.tsx";
 import type { OrderMoment } from "./moments.ts";
 
 type Stage = OrderProgress;
-const WAY: readonly Stage[] = ["CREATED", "STOCK_TAKEN", "WAITING_FOR_RIDER", "DELIVERED", "COMPLETE"];
+/** Where an order gets that is not cancelled, by the saga's definition. */
+const WAY: readonly Stage[] = orderSaga.progress.filter((stage) => stage !== "CANCELLING" && stage !== "CANCELLED");
 
 interface TimelineProps {
   readonly order: Order;
@@ -29,7 +31,6 @@ export function Timeline({ order, moments }: TimelineProps) {
         const state = index < now || (index === now && hasEnded) ? "past" : index === now ? "now" : "ahead";
         const at = state === "ahead" ? undefined : atOf(stage);
         const isBad = stage === "CANCELLING" || stage === "CANCELLED";
-        const { title, text } = wordsOf(stage, order, texts);
         return (
           <li
             key={stage}
@@ -38,8 +39,8 @@ export function Timeline({ order, moments }: TimelineProps) {
           >
             <span class="mark">{state === "past" ? <Icon name={isBad ? "revert" : "check"} size={16} /> : null}</span>
             <span class="stage-body">
-              <b>{title}</b>
-              {state === "ahead" ? null : <span class="quiet">{text}</span>}
+              <b>{texts.progress[stage]}</b>
+              {state === "ahead" ? null : <span class="quiet">{textOf(stage, order, texts)}</span>}
             </span>
             {at === undefined ? null : <time dateTime={at}>{format.time(at)}</time>}
           </li>
@@ -49,24 +50,7 @@ export function Timeline({ order, moments }: TimelineProps) {
   );
 }
 
-function wordsOf(stage: Stage, { cancelReason }: Order, texts: Texts): { title: string; text: string } {
-  const t = texts.order;
-  switch (stage) {
-    case "CREATED":
-      return { title: t.placed, text: t.placedText };
-    case "STOCK_TAKEN":
-      return { title: t.stock, text: t.stockText };
-    case "WAITING_FOR_RIDER":
-      return { title: t.rider, text: t.riderText };
-    case "DELIVERED":
-      return { title: t.delivered, text: t.deliveredText };
-    case "COMPLETE":
-      return { title: t.complete, text: t.completeText };
-    case "CANCELLING":
-      return { title: t.cancelling, text: t.cancellingText };
-    case "CANCELLED":
-      return { title: t.cancelled, text: cancelReason === null ? "" : texts.cancelReasons[cancelReason] };
-    default:
-      return stage satisfies never;
-  }
+function textOf(stage: Stage, { cancelReason }: Order, texts: Texts): string {
+  if (stage !== "CANCELLED") return texts.order.progressText[stage];
+  return cancelReason === null ? "" : texts.cancelReasons[cancelReason];
 }
