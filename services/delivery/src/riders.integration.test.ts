@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
+  admin,
   asAdmin,
   asCustomer,
   asRider,
@@ -28,6 +29,29 @@ describe("a rider", () => {
     await expectRefusal(call(asRider2, "PUT", `/${id}/fail`, { reason: "x" }), 409, "DELIVERY_TAKEN");
     await expectRefusal(call(asRider2, "DELETE", `/${id}/claim`), 409, "DELIVERY_TAKEN");
     expect(await service.takeSent()).toEqual([]);
+  });
+
+  test("leaves an entry of the audit trail for each claim, release and failure, not for what changed nothing or was refused", async () => {
+    const { service, call, waiting } = replicas();
+    const [{ id, orderId }, { id: done }] = [await waiting(), await waiting()];
+    await call(asRider, "PUT", `/${id}/claim`);
+    await call(asRider, "PUT", `/${id}/claim`);
+    await call(asRider2, "PUT", `/${id}/claim`);
+    await call(asAdmin, "DELETE", `/${id}/claim`);
+    await call(asRider, "PUT", `/${id}/claim`);
+    await call(asRider, "PUT", `/${id}/fail`, { reason: "no such street" });
+    const pending = { orderId, status: "PENDING", riderId: null };
+    const byRider = { actor: { id: rider, role: "rider" }, subject: { type: "delivery", id } };
+    expect(await service.entriesAbout(id)).toMatchObject([
+      { ...byRider, action: "DELIVERY_CLAIMED", before: pending, after: { ...pending, riderId: rider } },
+      { action: "DELIVERY_RELEASED", actor: { id: admin, role: "admin" }, before: { riderId: rider }, after: pending },
+      { ...byRider, action: "DELIVERY_CLAIMED" },
+      { ...byRider, action: "DELIVERY_FAILED", after: { status: "FAILED", failReason: "no such street" } },
+    ]);
+    // Who completed a delivery, and when, stays in its row.
+    await call(asRider, "PUT", `/${done}/complete`);
+    expect(await service.entriesAbout(done)).toEqual([]);
+    await service.takeSent();
   });
 
   test("is one of two who claim at once, never both", async () => {

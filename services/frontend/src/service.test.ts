@@ -39,6 +39,26 @@ function build(gatewayUrls: readonly string[]): ReturnType<typeof createFrontend
 
 const call = (path: string, init: RequestInit = {}) => frontend.app.request(path, init);
 
+test("the gateway is told who is connected, for a login of a browser too, and not what the client claims", async () => {
+  const headers = {
+    "x-forwarded-for": "192.0.2.66",
+    "x-client-address": "192.0.2.66",
+    "sec-fetch-site": "same-origin",
+  };
+  const peer = () => "203.0.113.7";
+  await frontend.app.fetch(new Request("http://frontend.test/api/products", { headers }), peer);
+  const login = { method: "POST", body: '{"username":"someone","password":"their password"}' };
+  const json = { ...headers, "content-type": "application/json" };
+  await frontend.app.fetch(new Request("http://frontend.test/session", { ...login, headers: json }), peer);
+  const told = received.map((request) =>
+    ["x-forwarded-for", "x-client-address"].map((name) => request.headers.get(name)),
+  );
+  expect(told).toEqual([
+    ["203.0.113.7", null],
+    ["203.0.113.7", null],
+  ]);
+});
+
 describe("a page", () => {
   test("is the same document at each of its paths, in the language and the colours of its visitor", async () => {
     for (const path of Object.values(pagePaths)) {

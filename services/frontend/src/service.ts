@@ -5,6 +5,7 @@ import { createAdmissionControl } from "@shop/http/server/admission";
 import { type AppOptions, createApp } from "@shop/http/server/app";
 import type { RequestCall } from "@shop/http/request/call";
 import { UnavailableError } from "@shop/http/request/errors";
+import { addressAtEdge, FORWARDED_FOR } from "@shop/http/server/client-address";
 import { createForward, type Forwarding } from "@shop/http/proxy/proxy";
 import { createRouteTable } from "@shop/http/server/routes";
 import { createStreamPermits, defaultStreamLimits } from "@shop/http/streaming/stream-permits";
@@ -16,7 +17,7 @@ import { createSessionCookies } from "./session/cookie.ts";
 import { createLoginService } from "./session/login-service.ts";
 import { createSessions } from "./session/sessions.ts";
 
-interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit"> {
+interface FrontendDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit" | "clientAddress"> {
   /** The base addresses of the gateway. */
   readonly gatewayUrls: readonly string[];
   /** From a call being sent on to the first byte of its answer, in milliseconds. */
@@ -45,12 +46,16 @@ for (const { method, path, headers, success } of allEndpoints) {
 export function createFrontend(dependencies: FrontendDependencies): ServiceRuntime {
   const { gatewayUrls, upstreamTimeoutMs, secure, rebuildPages, ...parts } = dependencies;
   const { maxEventStreams = defaultStreamLimits.perProcess } = dependencies;
-  const app = createApp({ service: "frontend", answerWithinMs: upstreamTimeoutMs, httpsOnly: secure, ...parts });
+  const app = createApp({
+    ...{ service: "frontend", answerWithinMs: upstreamTimeoutMs, httpsOnly: secure, clientAddress: addressAtEdge(0) },
+    ...parts,
+  });
   const admission = createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING });
   const forward = createForward({
     ...parts,
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "tell",
+    tellsAddressIn: FORWARDED_FOR,
     admission,
     streams: createStreamPermits({ ...parts, limits: { ...defaultStreamLimits, perProcess: maxEventStreams } }),
   });

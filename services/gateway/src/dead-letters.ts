@@ -1,35 +1,15 @@
 import * as calls from "@shop/contracts/http/dead-letter";
-import { toPage } from "@shop/contracts/http/page";
 import type { HttpApp } from "@shop/http/server/app";
 import { UnavailableError } from "@shop/http/request/errors";
-import { listText } from "@shop/http/request/list-formats";
 import { readBody } from "@shop/http/proxy/proxy";
 import type { AskEach } from "./ask.ts";
-
-type Page = Pick<ReturnType<typeof toPage<calls.DeadLetter>>, "items" | "nextCursor">;
+import { mergedList } from "./merged-list.ts";
 
 /** The dead letters of all services as one list. Each service is asked for its own, with the caller's token. */
 export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
-  app.raw(calls.listDeadLetters, async (call) => {
-    const answers = await askEach(calls.participants, call, { takesBody: false, method: "GET" });
-    // The same request was made to all: what one refuses, such as a cursor, is refused.
-    const refused = answers.find(({ response }) => response !== undefined && !response.ok)?.response;
-    if (refused !== undefined) return refused;
-    const unavailable = answers.filter(({ response }) => response === undefined).map(({ name }) => name);
-    if (unavailable.length === answers.length) throw new UnavailableError("none of the services answers");
-    // Services of the same release: they have built it by the schema that the caller is promised.
-    const pages = await Promise.all(answers.map(async ({ response }) => (await response?.json()) as Page | undefined));
-    const { limit, sort } = calls.listDeadLetters.query.parse(call.c.req.query());
-    const page = merged(
-      pages.filter((one) => one !== undefined),
-      { limit, sort },
-    );
-    const listed = listText(call.c.req.header("accept"), page);
-    const headers = { "cache-control": "no-store", ...listed?.headers };
-    return listed === undefined
-      ? Response.json({ ...page, unavailable }, { headers })
-      : new Response(listed.text, { headers });
-  });
+  app.raw(calls.listDeadLetters, (call) =>
+    mergedList(askEach, calls.participants, call, calls.listDeadLetters.query.parse(call.c.req.query())),
+  );
 
   app.raw(calls.replayDeadLetter, async (call) => {
     const body = await readBody(call.c.req.raw);
@@ -70,17 +50,4 @@ function summed(answers: readonly calls.ReplayedMany[]): Omit<calls.ReplayedMany
   }
   const [nextCursor = null] = answers.flatMap((answer) => answer.nextCursor ?? []).toSorted();
   return { dryRun: answers.some(({ dryRun }) => dryRun), outcomes, nextCursor };
-}
-
-/** Each page goes from the cursor to its `nextCursor`: what all of them cover, in their order, is the merged one. */
-function merged(
-  pages: readonly Page[],
-  { limit, sort }: { readonly limit: number; readonly sort: "newest" | "oldest" },
-): Page {
-  const first = sort === "newest" ? 1 : -1;
-  const all = pages.flatMap(({ items }) => items).toSorted((a, b) => (a.id < b.id ? first : -first));
-  const more = pages.some(({ nextCursor }) => nextCursor !== null);
-  const page = toPage(all, limit);
-  const last = page.items.at(-1);
-  return { items: page.items, nextCursor: page.nextCursor ?? (more && last ? last.id.replaceAll("-", "") : null) };
 }

@@ -2,7 +2,7 @@ import { createKeySource } from "@shop/http/auth/key-source";
 import { createRateLimit } from "@shop/http/auth/rate-limit";
 import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { loadConfig } from "@shop/runtime/config";
-import { addressRateLimit, warnOfFewRequests } from "@shop/service/edge";
+import { addressRules, warnOfFewRequests } from "@shop/service/edge";
 import { runMain, runProcess } from "@shop/service/process";
 import { streamLimits } from "@shop/service/settings";
 import { gatewaySettings } from "./config.ts";
@@ -21,7 +21,7 @@ runMain(() => {
       void verifier.fetchKeysAhead();
       return createGateway({
         ...parts,
-        ...addressRateLimit(config, parts.clock),
+        ...addressRules(config, parts.clock),
         verifier,
         rateLimit: createRateLimit({ ...parts, perSecond: config.RATE_LIMIT_PER_USER_PER_SECOND }),
         urls: {

@@ -9,7 +9,7 @@ import { createRateLimit } from "@shop/http/auth/rate-limit";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
 import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { createMetrics } from "@shop/runtime/metrics";
-import { addressRateLimit } from "@shop/service/edge";
+import { addressRules } from "@shop/service/edge";
 import { ManualClock } from "@shop/testing/clock";
 import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
@@ -64,7 +64,7 @@ function buildGateway(
     clock,
     logger,
     metrics: createMetrics(),
-    ...addressRateLimit({ ...config, BUN_CONFIG_MAX_HTTP_REQUESTS: 256 }, clock),
+    ...addressRules({ ...config, BUN_CONFIG_MAX_HTTP_REQUESTS: 256 }, clock),
     verifier: createTokenVerifier({ jwksUrl: "http://keys.test/", issuer: ISSUER, audience: AUDIENCE, clock, logger }),
     rateLimit: createRateLimit({ clock, perSecond: 3 }),
     urls: addresses,
@@ -160,6 +160,54 @@ test("a list that a service gives as CSV or JSON lines is passed on, with where 
     expect([response.status, await response.text()]).toEqual([200, "id\r\n"]);
     expect(response.headers.get("x-next-cursor")).toBe("c");
   }
+});
+
+describe("the client's address", () => {
+  async function toldTo(init: RequestInit): Promise<string | null> {
+    let told: string | null | undefined;
+    upstream.use(
+      http.get(`${urls.product[0]}/*`, ({ request }) => {
+        told = request.headers.get("x-client-address");
+        return HttpResponse.json({ items: [], nextCursor: null });
+      }),
+    );
+    await gateway.app.fetch(new Request("http://gateway.test/api/products", init), () => "::ffff:198.51.100.9");
+    if (told === undefined) throw new Error("the service was not asked");
+    return told;
+  }
+  const forged = { "x-client-address": "192.0.2.66", "x-forwarded-for": "192.0.2.66" };
+
+  test("is who is connected, whatever the client claims, or what a trusted proxy has seen", async () => {
+    expect(await toldTo({ headers: forged })).toBe("198.51.100.9");
+    gateway = buildGateway(1);
+    expect(await toldTo({ headers: { ...forged, "x-forwarded-for": "192.0.2.66, 203.0.113.7" } })).toBe("203.0.113.7");
+  });
+
+  test("is not told when a trusted proxy names none", async () => {
+    gateway = buildGateway(1);
+    expect(await toldTo({ headers: { ...forged, "x-forwarded-for": "unknown" } })).toBeNull();
+    expect(await toldTo({ headers: { "x-client-address": "192.0.2.66" } })).toBeNull();
+  });
+});
+
+test("the audit trails of all services come as one list, newest first, and a silent service is named", async () => {
+  const ids = [1, 2, 3].map((n) => `01939e6a-7c00-7000-8000-00000000000${n}`);
+  const answer = (...items: readonly (string | undefined)[]) =>
+    HttpResponse.json({ items: items.map((id) => ({ id })), nextCursor: null, unavailable: [] });
+  upstream.use(
+    http.get(`${urls.user[0]}/*`, () => answer(ids[1])),
+    http.get(`${urls.order[0]}/*`, () => answer(ids[2])),
+    http.get(`${urls.product[0]}/*`, () => answer(ids[0])),
+    http.get(`${urls.delivery[0]}/*`, () => answer()),
+    http.get(`${urls.orchestrator[0]}/*`, () => HttpResponse.error()),
+  );
+  const headers = { authorization: await tokenOf("admin") };
+  const response = await call("/api/audit?limit=2", { headers });
+  expect(await response.json()).toEqual({
+    items: [{ id: ids[2] }, { id: ids[1] }],
+    nextCursor: ids[1]?.replaceAll("-", "") ?? "",
+    unavailable: ["orchestrator"],
+  });
 });
 
 describe("dead letters", () => {

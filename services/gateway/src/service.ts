@@ -1,8 +1,10 @@
+import { AuditedService, listAuditEntries } from "@shop/contracts/http/audit";
 import { allEndpoints } from "@shop/contracts/http/endpoints";
 import type { ServiceName } from "@shop/contracts/messages/define";
 import { docsRoutes } from "@shop/docs/routes";
 import { createAdmissionControl } from "@shop/http/server/admission";
 import { type AppOptions, createApp } from "@shop/http/server/app";
+import { addressAtEdge, CLIENT_ADDRESS } from "@shop/http/server/client-address";
 import { createForward } from "@shop/http/proxy/proxy";
 import { createUpstreamPool, type UpstreamPool } from "@shop/http/proxy/upstream/pool";
 import type { RateLimit } from "@shop/http/auth/rate-limit";
@@ -13,9 +15,10 @@ import type { ProcessParts, ServiceRuntime } from "@shop/service/process";
 import { createAskEach } from "./ask.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { explainOrderRoute } from "./explain-order.ts";
+import { mergedList } from "./merged-list.ts";
 import { healthRoute } from "./health.ts";
 
-interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit"> {
+interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRateLimit" | "clientAddress"> {
   readonly verifier: TokenVerifier;
   /** Per user. */
   readonly rateLimit: RateLimit;
@@ -37,11 +40,12 @@ export function createGateway({
   streamLimits = defaultStreamLimits,
   ...parts
 }: GatewayDependencies): ServiceRuntime {
-  const app = createApp({ service: "gateway", ...parts });
+  const app = createApp({ service: "gateway", clientAddress: addressAtEdge(0), ...parts });
   const forward = createForward({
     ...parts,
     answerWithinMs: upstreamTimeoutMs,
     tooLarge: "refuse",
+    tellsAddressIn: CLIENT_ADDRESS,
     admission: createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING }),
     streams: createStreamPermits({ ...parts, limits: streamLimits }),
   });
@@ -79,6 +83,9 @@ export function createGateway({
   const askEach = createAskEach(forward, upstreams);
   const own = () => ownHealth({ service: "gateway", ready, ...parts });
   deadLetterRoutes(app, askEach);
+  app.raw(listAuditEntries, (call) =>
+    mergedList(askEach, AuditedService.options, call, listAuditEntries.query.parse(call.c.req.query())),
+  );
   explainOrderRoute(app, askEach, parts.clock);
   healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });
 

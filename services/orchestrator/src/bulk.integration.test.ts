@@ -106,6 +106,17 @@ test("a list of ids is cancelled; those that cannot be are named with the reason
     sql`select id from saga where status = 'COMPENSATING' and id in ${[...stuck.values()]}`,
   );
   expect(rows).toHaveLength(2);
+  const trail = await service.entriesAbout(first.operation?.id ?? "");
+  const about = { actor: { role: "admin" }, subject: { type: "bulk-operation" } };
+  expect(trail).toMatchObject([
+    { ...about, action: "BULK_STARTED", after: { action: "CANCEL", ids: 4 } },
+    {
+      ...about,
+      action: "BULK_CARRIED_OUT",
+      after: { done: [...stuck.values()].toSorted(), refused: [{ id: ended?.id }] },
+    },
+  ]);
+  expect(Object.keys(trail[1]?.before ?? {}).toSorted()).toEqual([...stuck.values()].toSorted());
 });
 
 test("an operation that is stopped does no more, and one whose replica is gone is carried on by another", async () => {

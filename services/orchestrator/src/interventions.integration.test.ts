@@ -111,6 +111,20 @@ test("a retry asks the current step at once, its attempts begin anew, and the hi
   expect(await sentAbout(order)).toEqual([DecreaseProductCommand.type]);
 });
 
+test("what an admin asks of a saga is in the audit trail, and what is refused is not", async () => {
+  const order = await begun();
+  const { id } = await sagaOf(order);
+  await ask(order, "retry");
+  await ask(order, "cancel");
+  const about = { actor: { id: admin, role: "admin" }, subject: { type: "saga", id } };
+  const place = { status: "RUNNING", step: "DECREASE_PRODUCT" };
+  const refused = await service.entriesAbout(id);
+  expect(refused).toMatchObject([
+    { ...about, action: "SAGA_RETRIED", before: { ...place, orderId: order.orderId }, after: place },
+    { ...about, action: "SAGA_CANCELLED", before: place, after: { status: "COMPENSATING" } },
+  ]);
+});
+
 test("a command that is sent again because nobody answers is in the trace that began the order", async () => {
   const order = await begun();
   expect(await sentAbout(order)).toEqual([DecreaseProductCommand.type]);

@@ -360,6 +360,22 @@ describe("cancelling", () => {
     expect(messages[0]?.data).toMatchObject({ reason: "CANCELLED_BY_CUSTOMER" });
   });
 
+  test("is in the audit trail once, with who asked and from where", async () => {
+    const order = await placed();
+    const path = `/api/orders/${order.id}/cancel`;
+    await call("POST", path, undefined, {}, uuidV7());
+    await call("POST", path, undefined, { "x-client-address": "2001:db8::7" }, admin);
+    await call("POST", path);
+    expect(await service.entriesAbout(order.id)).toMatchObject([
+      {
+        ...{ action: "ORDER_CANCEL_REQUESTED", actor: { id: admin, role: "admin" }, clientAddress: "2001:db8::7" },
+        ...{ subject: { type: "order", id: order.id }, before: { status: "PENDING" } },
+        after: { cancelRequestReason: "CANCELLED_BY_ADMIN", progress: "CANCELLING" },
+      },
+    ]);
+    await service.takeSent();
+  });
+
   test("an order that has ended is refused, another customer's is unknown, and an admin's request says so", async () => {
     const order = await placed();
     expect((await call("POST", `/api/orders/${order.id}/cancel`, undefined, {}, uuidV7())).status).toBe(404);

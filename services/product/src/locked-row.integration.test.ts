@@ -5,6 +5,7 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
+import { bySystem } from "@shop/database/audit-trail";
 import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import {
@@ -43,7 +44,7 @@ const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 async function onSale(stock: number): Promise<string> {
   const facts = { name: "Tea", description: "", price: 4_500, currency: "KRW" } as const;
-  return (await createProduct(atHand.context, { ...facts, stock, createdBy: uuidV7(), traceparent })).id;
+  return (await createProduct(atHand.context, { ...facts, stock, origin: bySystem, traceparent })).id;
 }
 async function stockOf(id: string): Promise<number | undefined> {
   const [row] = await atHand.context.db.select({ stock: product.stock }).from(product).where(eq(product.id, id));

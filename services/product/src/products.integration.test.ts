@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { listAuditEntries } from "@shop/contracts/http/audit";
 import type { Role } from "@shop/contracts/http/define";
 import { Product } from "@shop/contracts/http/product";
 import { AnnounceProductsCommand, ProductsAnnounced, ProductChanged } from "@shop/contracts/messages/product";
@@ -7,6 +8,7 @@ import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { type ParticipantUnderTest, participantUnderTest, sent } from "@shop/service/testing/participant-under-test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { sql } from "drizzle-orm";
 import { productService } from "./service.ts";
 import { demoProducts } from "./use-cases/demo-products.ts";
 import { seedDemoProducts } from "./use-cases/seed-demo-products.ts";
@@ -67,6 +69,59 @@ afterAll(async () => {
   await service.close();
   await twin.close();
   await database.drop();
+});
+
+test("what an admin does to a product is in the audit trail with who, from where, before and after; what comes to nothing is not", async () => {
+  const from = { "x-client-address": "203.0.113.7", "x-request-id": "request-of-the-admin" };
+  const { id } = await created();
+  const path = `/api/products/${id}`;
+  await call("PATCH", path, { price: 9_000 }, "admin", from);
+  await call("PATCH", path, { price: 9_000 }, "admin", from);
+  await call("POST", `${path}/stock`, { delta: 5 }, "admin", { "x-client-address": "not an address" });
+  await call("POST", `${path}/stock`, { delta: -1_000_000 });
+  await call("DELETE", path, undefined, "admin", { "if-match": '"1"' });
+  await call("DELETE", path);
+  const entries = await service.entriesAbout(id);
+  const { stock, price } = tea;
+  const who = { service: "product", actor: { id: admin, role: "admin" }, subject: { type: "product", id } };
+  expect(entries).toMatchObject([
+    { ...who, action: "PRODUCT_CREATED", before: null, after: { price, stock } },
+    {
+      ...{ ...who, action: "PRODUCT_CHANGED", before: { price, version: 1 }, after: { price: 9_000, version: 2 } },
+      ...{ clientAddress: "203.0.113.7", requestId: "request-of-the-admin" },
+    },
+    { ...who, action: "STOCK_CHANGED", before: { stock }, after: { stock: stock + 5, delta: 5 }, clientAddress: null },
+    { ...who, action: "PRODUCT_WITHDRAWN", before: { version: 2 }, after: { version: 3 } },
+  ]);
+});
+
+test("a list that an admin takes as a file is an entry of the audit trail once, and nothing is given when it cannot be written", async () => {
+  await created();
+  await created();
+  const exports = async () => {
+    const { body } = await call("GET", "/api/audit?action=LIST_EXPORTED");
+    return listAuditEntries.success.schema.parse(body).items;
+  };
+  const headers = { ...(await service.as("admin", admin)), accept: "text/csv" };
+  const take = (query: string) => service.app.request(`/api/audit${query}`, { headers });
+  const before = (await exports()).length;
+  const first = (await (await take("?limit=1&action=PRODUCT_CREATED")).json()) as Body;
+  await take(`?limit=1&action=PRODUCT_CREATED&cursor=${first.nextCursor}`);
+  const [entry, ...others] = await exports();
+  expect(others).toHaveLength(before);
+  expect(entry).toMatchObject({
+    ...{ actor: { id: admin }, subject: { type: "list", id: null } },
+    after: { path: "/api/audit", type: "text/csv", filter: { action: "PRODUCT_CREATED" } },
+  });
+  await service.context.db.execute(sql`alter table audit_entry add constraint none check (false) not valid`);
+  try {
+    expect((await take("")).status).toBe(500);
+    const { id } = (await call("GET", "/api/products?limit=1")).body.items[0] ?? { id: "" };
+    expect((await call("PATCH", `/api/products/${id}`, { price: 1 })).status).toBe(500);
+    expect((await call("GET", `/api/products/${id}`)).body).toMatchObject({ price: tea.price, version: 1 });
+  } finally {
+    await service.context.db.execute(sql`alter table audit_entry drop constraint none`);
+  }
 });
 
 describe("a product", () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { bySystem } from "@shop/database/audit-trail";
 import { ReportReservationsCommand, ReservationsReported } from "@shop/contracts/messages/audit";
 import type { DecreaseRefusal } from "@shop/contracts/messages/product";
 import {
@@ -34,7 +35,7 @@ import { withdrawProduct } from "./use-cases/withdraw-product.ts";
 let database: TestDatabase;
 let service: ParticipantUnderTest;
 let twin: ParticipantUnderTest;
-const admin = uuidV7();
+const origin = { ...bySystem, actor: { id: uuidV7(), role: "admin" } } as const;
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 type Items = Readonly<Record<string, number>>;
@@ -54,7 +55,7 @@ const orders = (count: number) => Array.from({ length: count }, uuidV7);
 
 async function onSale(stock: number): Promise<string> {
   const facts = { name: "Tea", description: "", price: 4_500, currency: "KRW" } as const;
-  const { id } = await createProduct(service.context, { ...facts, stock, createdBy: admin, traceparent });
+  const { id } = await createProduct(service.context, { ...facts, stock, origin, traceparent });
   await service.takeSent();
   return id;
 }
@@ -99,7 +100,7 @@ describe("taking stock", () => {
 
   test("takes nothing when one item falls short, is unknown, or was withdrawn", async () => {
     const [tea, jar, gone] = [await onSale(5), await onSale(1), await onSale(9)];
-    await withdrawProduct(service.context, { productId: gone, traceparent });
+    await withdrawProduct(service.context, { productId: gone, traceparent, origin });
     await service.takeSent();
     const [short, unknown, withdrawn] = [uuidV7(), uuidV7(), uuidV7()];
     await service.receive(take(short, { [tea]: 1, [jar]: 2 }));
@@ -138,7 +139,7 @@ describe("taking stock", () => {
     const [lucky, unlucky] = [uuidV7(), uuidV7()];
     const both = [take(lucky, { [tea]: 3 }), take(unlucky, { [jar]: 1 })];
     await service.receive(...both, ...both);
-    await changeStock(service.context, { productId: jar, delta: 10, changedBy: admin });
+    await changeStock(service.context, { productId: jar, delta: 10, origin });
     await Promise.all([service.receive(...both), twin.receive(...both.toReversed())]);
     const answers = await service.takeSent();
     const expected = [taken(lucky), refused(unlucky, "OUT_OF_STOCK")];
@@ -187,7 +188,7 @@ describe("taking stock", () => {
         // A batch that takes from one product and then gives back to the other, and one that takes from both.
         replica.receive(take(uuidV7(), { [one]: 1 }), giveBack(held)),
         replica.receive(take(uuidV7(), { [one]: 1, [other]: 1 })),
-        changeStock(replica.context, { productId: one, delta: 1, changedBy: admin }),
+        changeStock(replica.context, { productId: one, delta: 1, origin }),
       ]),
     );
     expect(await deadlocks()).toBe(deadlocksBefore);
@@ -238,7 +239,7 @@ describe("giving stock back", () => {
   test("to a product that was withdrawn meanwhile is counted there", async () => {
     const [tea, orderId] = [await onSale(5), uuidV7()];
     await service.receive(take(orderId, { [tea]: 2 }));
-    await withdrawProduct(service.context, { productId: tea, traceparent });
+    await withdrawProduct(service.context, { productId: tea, traceparent, origin });
     await service.takeSent();
     await service.receive(giveBack(orderId));
     expect(await service.takeSent()).toEqual([returned(orderId)]);
@@ -248,7 +249,7 @@ describe("giving stock back", () => {
   test("never fails for want of room: what orders hold counts when stock is added", async () => {
     const [tea, orderId] = [await onSale(MAX_STOCK), uuidV7()];
     await service.receive(take(orderId, { [tea]: 1_000 }));
-    const add = (delta: number) => changeStock(service.context, { productId: tea, delta, changedBy: admin });
+    const add = (delta: number) => changeStock(service.context, { productId: tea, delta, origin });
     expect(await add(1)).toEqual({ kind: "refused", code: "STOCK_OUT_OF_RANGE" });
     await service.receive(giveBack(orderId));
     expect(await stockOf(tea)).toBe(MAX_STOCK);
@@ -314,7 +315,7 @@ describe("the audit", () => {
       for (let n = 0; goesOn; n += 1) {
         const [order, other] = [uuidV7(), held[n % held.length] ?? ""];
         await twin.receive(take(order, { [tea]: 1, [jar]: 1 }), giveBack(n % 2 === 0 ? order : other));
-        await changeStock(twin.context, { productId: tea, delta: 1, changedBy: admin });
+        await changeStock(twin.context, { productId: tea, delta: 1, origin });
       }
     };
     const trading = trade();
@@ -349,7 +350,7 @@ describe("the audit", () => {
     expect(await auditIn(service)).toEqual(nothing);
     await service.receive(giveBack(returner), giveBack(tombstone), take(both, { [tea]: 4 }), giveBack(both));
     await service.receive(take(refusedOne, { [tea]: 1_000 }), take(uuidV7(), { [tea]: 8 }), take(held, { [tea]: 1 }));
-    await changeStock(service.context, { productId: tea, delta: 5, changedBy: admin });
+    await changeStock(service.context, { productId: tea, delta: 5, origin });
     // Five orders and a change of stock; a command that is sent again changes nothing.
     expect(await auditIn(service)).toEqual({ ...nothing, rowsRead: 6 });
     expect(await auditIn(service)).toEqual(nothing);

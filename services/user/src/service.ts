@@ -8,6 +8,7 @@ import type { Identity } from "@shop/runtime/identity";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import { auditExports, auditRoutes } from "@shop/service/audit-routes";
 import { healthRoute } from "@shop/service/health";
 import type { ServiceRuntime } from "@shop/service/process";
 import { ownDatabase } from "@shop/service/own-database";
@@ -91,11 +92,13 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
   let working: Promise<void> | undefined;
 
   const { isUnavailable, isStarting } = database;
-  const app = createApp({ service: "user", logger, clock, metrics, verifier, isUnavailable, isStarting });
+  const onExport = auditExports({ db, clock, ids });
+  const app = createApp({ service: "user", logger, clock, metrics, verifier, onExport, isUnavailable, isStarting });
   userRoutes(app, context);
   accountRoutes(app, context);
   sessionRoutes(app, context);
   secondFactorRoutes(app, context);
+  auditRoutes(app, { service: "user", read });
 
   async function ready(): Promise<Readiness> {
     const answer = await database.check();

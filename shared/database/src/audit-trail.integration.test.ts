@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
+import { sql as query } from "drizzle-orm";
 import postgres from "postgres";
 import {
   appendAuditEntry,
   deleteAuditEntries,
+  insertAuditEntriesAbout,
   listAuditEntries,
   type NewAuditEntry,
   verifyAuditTrail,
@@ -46,6 +48,7 @@ function entry(action: string, more: Partial<NewAuditEntry> = {}): NewAuditEntry
     subject: { type: "user", id: BOB },
     requestId: "request-1",
     userAgent: "test",
+    clientAddress: "203.0.113.7",
     ...more,
   };
 }
@@ -62,7 +65,13 @@ test("an entry is listed as it was written, with the hash of the one before", as
   const [second, first] = await listAuditEntries(db, {}, { afterId: undefined, limit: 10 });
   expect(second).toMatchObject({
     ...{ seq: 2, action: "SECOND", actorId: ALICE, actorRole: "admin", subjectType: "user", subjectId: BOB },
-    ...{ requestId: "request-1", userAgent: "test", before: { role: "rider" }, after: { role: "admin" } },
+    ...{
+      requestId: "request-1",
+      userAgent: "test",
+      clientAddress: "203.0.113.7",
+      before: { role: "rider" },
+      after: { role: "admin" },
+    },
   });
   expect(first).toMatchObject({ seq: 1, before: null, previousHash: Buffer.alloc(32) });
   expect(second?.previousHash).toEqual(first?.hash ?? Buffer.alloc(0));
@@ -86,6 +95,15 @@ test("entries of many transactions at once, some of which are rolled back, are n
   expect(await verifyAuditTrail(db)).toMatchObject({ entries: 20, head: { seq: 20 }, brokenAt: undefined });
 });
 
+test("the entries that one statement writes continue the chain, and are only about rows that it has changed", async () => {
+  await append(entry("BEFORE"));
+  const entries = [ALICE, BOB, ALICE].map((rowId, index) => ({ rowId, entry: entry(`ABOUT_${index}`) }));
+  await db.execute(query`with changed as (select ${ALICE}::uuid as id),
+    audited as (${insertAuditEntriesAbout(entries, query`select id from changed`)}) select id from changed`);
+  expect(await actionsOf({})).toEqual(["ABOUT_2", "ABOUT_0", "BEFORE"]);
+  expect(await verifyAuditTrail(db)).toMatchObject({ entries: 3, head: { seq: 3 }, brokenAt: undefined });
+});
+
 test("nothing can be changed, removed or emptied", async () => {
   await append(entry("KEPT"));
   const refused = expect.objectContaining({ code: "42501" });
@@ -107,6 +125,7 @@ test.each([
       ),
     3,
   ],
+  ["given another address", (sql: postgres.Sql) => sql`update audit_entry set client_address = null where seq = 2`, 2],
 ] as const)("an entry that was %s behind the triggers' back is found", async (_how, tamper, brokenAt) => {
   await append(entry("ONE"), entry("TWO"), entry("THREE"));
   await withoutTriggers(tamper);

@@ -3,7 +3,7 @@ import { and, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import { bigint, customType, index, jsonb, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import type { Database, Transaction } from "./connect.ts";
 import type { ReadDatabase } from "./reader.ts";
-import { newestWhere } from "./rows.ts";
+import { jsonRows, newestWhere } from "./rows.ts";
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
 
@@ -11,8 +11,8 @@ const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
  * The audit trail of a service: who did what, when, with the state before and after. It is append-only: triggers of the database refuse UPDATE and
  * TRUNCATE, and DELETE of what is younger than 400 days. A trigger also numbers the entries without a gap in the order of their commits and
  * gives each the hash of the one before, so that an entry that was changed or removed inside the trail is noticed. A service that takes this
- * table copies the triggers from `services/user/migrations/0000_initial.sql` and the function of `0001_audit_retention.sql`: the run-time role
- * can only read and add entries (`APPEND_ONLY_TABLES`).
+ * table copies the functions and triggers from the migration of `services/product/migrations` that makes it: the run-time role can only read and
+ * add entries (`APPEND_ONLY_TABLES`).
  */
 export const auditEntry = pgTable(
   "audit_entry",
@@ -38,6 +38,8 @@ export const auditEntry = pgTable(
     previousHash: bytea("previous_hash").notNull(),
     /** SHA-256 of `previousHash` and all of this entry, given by the database: see `audit_entry_hash` in the migration. */
     hash: bytea("hash").notNull(),
+    /** The IP address of the client, as the gateway tells it. */
+    clientAddress: text("client_address"),
   },
   (table) => [
     uniqueIndex("audit_entry_by_id").on(table.id),
@@ -55,7 +57,17 @@ export interface AuditOrigin {
   readonly actor: { readonly id: string; readonly role: string } | undefined;
   readonly requestId: string | undefined;
   readonly userAgent: string | undefined;
+  /** The client's IP address, as the gateway tells it. */
+  readonly clientAddress: string | undefined;
 }
+
+/** What the system does, or an operator beside it. */
+export const bySystem: AuditOrigin = {
+  actor: undefined,
+  requestId: undefined,
+  userAgent: undefined,
+  clientAddress: undefined,
+};
 
 /** What is written of one act. */
 export interface NewAuditEntry<Action extends string = string> extends AuditOrigin {
@@ -72,21 +84,58 @@ export interface NewAuditEntry<Action extends string = string> extends AuditOrig
 /** Of a header of the caller's choice, in characters. */
 const LONGEST_USER_AGENT = 300;
 
+/** An entry as the columns that the database does not give itself. */
+function auditColumns({
+  id,
+  at,
+  action,
+  actor,
+  subject,
+  requestId,
+  userAgent,
+  clientAddress,
+  ...state
+}: NewAuditEntry) {
+  return {
+    ...{ id, at: at.toISOString(), action, actorId: actor?.id, actorRole: actor?.role },
+    ...{ subjectType: subject.type, subjectId: subject.id, requestId, clientAddress },
+    userAgent: userAgent?.slice(0, LONGEST_USER_AGENT).toWellFormed(),
+    ...{ before: state.before, after: state.after },
+  };
+}
+
+const NEW_ENTRIES =
+  sql.raw(`(index int, "rowId" uuid, id uuid, at timestamptz, action text, "actorId" uuid, "actorRole" text,
+  "subjectType" text, "subjectId" text, "requestId" text, "userAgent" text, "clientAddress" text, before jsonb, after jsonb)`);
+
+const insertInto = (rows: readonly object[], where: SQL) => sql`
+  insert into audit_entry (id, at, action, actor_id, actor_role, subject_type, subject_id, request_id, user_agent, client_address, before, after)
+  select id, at, action, "actorId", "actorRole", "subjectType", "subjectId", "requestId", "userAgent", "clientAddress", before, after
+  from json_to_recordset(${jsonRows(rows)}) as entry${NEW_ENTRIES} where ${where} order by index`;
+
 /**
  * Appends an entry, in the transaction of the act. Entries are appended one transaction at a time, from here to the commit: so this is the last
  * statement of its transaction. A transaction that waits for a row's lock after it could deadlock.
  */
 export async function appendAuditEntry(tx: Transaction, entry: NewAuditEntry): Promise<void> {
-  const { id, at, action, actor, subject, requestId, userAgent, before, after } = entry;
-  await tx.execute(sql`
-    insert into audit_entry
-      (id, at, action, actor_id, actor_role, subject_type, subject_id, request_id, user_agent, before, after)
-    values (
-      ${id}, ${at.toISOString()}, ${action}, ${actor?.id ?? null}, ${actor?.role ?? null}, ${subject.type}, ${subject.id ?? null},
-      ${requestId ?? null}, ${userAgent?.slice(0, LONGEST_USER_AGENT).toWellFormed() ?? null}, ${jsonOf(before)}::jsonb, ${jsonOf(after)}::jsonb)`);
+  await tx.execute(insertInto([auditColumns(entry)], sql`true`));
 }
 
-const jsonOf = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
+/** An entry about a row that one statement changes. */
+export interface AuditEntryAbout {
+  /** The id, a UUID, of the row. */
+  readonly rowId: string;
+  readonly entry: NewAuditEntry;
+}
+
+/**
+ * The same for a change that is one statement, and so a transaction by itself: an `insert` to stand in its `with`, behind the part that makes the change.
+ * @param changed a query over that part which gives the ids of the rows that it has changed: of the entries only those about these are written
+ */
+export function insertAuditEntriesAbout(entries: readonly AuditEntryAbout[], changed: SQL): SQL {
+  const rows = entries.map(({ rowId, entry }, place) => ({ index: place, rowId, ...auditColumns(entry) }));
+  return insertInto(rows, sql`"rowId" in (${changed})`);
+}
 
 export interface AuditFilter {
   readonly action?: string | undefined;

@@ -2,7 +2,7 @@ import type { BulkOperation, BulkStatus } from "@shop/contracts/http/bulk";
 import { SAMPLE } from "@shop/contracts/http/bulk";
 import { and, desc, eq, lt, lte, sql } from "drizzle-orm";
 import { check, index, integer, jsonb, pgTable, text, timestamp, unique, uuid } from "drizzle-orm/pg-core";
-import type { Database, Transaction } from "./connect.ts";
+import type { Transaction } from "./connect.ts";
 import type { ReadDatabase } from "./reader.ts";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
@@ -92,13 +92,14 @@ export async function findBulk(db: ReadDatabase, id: string): Promise<BulkRow | 
   return row;
 }
 
-/** Stops an operation that runs; one that has ended stays as it is. */
-export async function stopBulk(db: Database, id: string, now: Date): Promise<BulkRow | undefined> {
-  await db
+/** Stops an operation that runs; one that has ended stays as it is. @returns the operation when it ran, as it is now */
+export async function stopBulk(tx: Transaction, id: string, now: Date): Promise<BulkRow | undefined> {
+  const [row] = await tx
     .update(bulkOperation)
     .set({ status: "STOPPED", updatedAt: now, finishedAt: now })
-    .where(and(eq(bulkOperation.id, id), eq(bulkOperation.status, "RUNNING")));
-  return findBulk(db, id);
+    .where(and(eq(bulkOperation.id, id), eq(bulkOperation.status, "RUNNING")))
+    .returning();
+  return row;
 }
 
 /** The oldest operation that runs, whose rate lets it go on, and that no other replica is at, locked; undefined when there is none. */
@@ -119,6 +120,8 @@ export interface BulkOutcome {
   /** `DONE`, or the code of a refusal. */
   readonly code: string;
   readonly detail?: string | undefined;
+  /** How it stood before, for the audit trail. */
+  readonly before?: object | undefined;
 }
 
 /** Notes what came of the next rows of an operation, in the transaction that changed them. None: it has come to its end. */

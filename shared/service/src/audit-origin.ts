@@ -8,6 +8,6 @@ export function auditOrigin(call: RequestCall): AuditOrigin {
 }
 
 /** What an audit trail says of who makes a call that anyone may make. */
-export function anonymousOrigin({ c, requestId }: RequestCall): AuditOrigin {
-  return { actor: undefined, requestId, userAgent: c.req.header("user-agent") };
+export function anonymousOrigin({ c, requestId, clientAddress }: RequestCall): AuditOrigin {
+  return { actor: undefined, requestId, userAgent: c.req.header("user-agent"), clientAddress };
 }

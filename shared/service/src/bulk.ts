@@ -11,10 +11,14 @@ import {
   type Selection,
   stopBulk,
 } from "@shop/database/bulk-operations";
+import { type AuditOrigin, bySystem } from "@shop/database/audit-trail";
 import type { Transaction } from "@shop/database/connect";
 import { isLockTimeout } from "@shop/database/errors";
 import type { ReadDatabase } from "@shop/database/reader";
-import { inTransaction } from "@shop/database/transaction";
+import { alongside, inTransaction } from "@shop/database/transaction";
+import type { RequestCall } from "@shop/http/request/call";
+import { auditOrigin } from "./audit-origin.ts";
+import { audit, type AuditedAct } from "./audit-routes.ts";
 import type { ServiceContext } from "./context.ts";
 
 /** What bulk operations of a service are about. */
@@ -39,6 +43,8 @@ export interface BulkTarget {
 
 /** As many rows as a transaction takes: short enough that messages for the same rows hardly wait. */
 const CHUNK = 100;
+/** What the audit trail calls an operation. */
+const BULK = "bulk-operation";
 /** How soon a replica notices an operation that it did not begin, or continues with one after a failure, in milliseconds. */
 const INTERVAL_MS = 1_000;
 
@@ -56,7 +62,7 @@ export async function runBulkOperations(
     let row: BulkRow | undefined;
     let tried = 0;
     try {
-      [row, tried] = await inTransaction(context.db, (tx) => advanceOne(tx, target, now, skipLocked));
+      [row, tried] = await inTransaction(context.db, (tx) => advanceOne(context, tx, target, now, skipLocked));
       skipLocked = false;
     } catch (error) {
       skipLocked = isLockTimeout(error);
@@ -76,6 +82,7 @@ const factsOf = ({ id, action, requestedBy, total }: BulkRow) => ({ bulkId: id, 
 
 /** @returns the operation as it was, and how many rows were tried: none when it has come to its end */
 async function advanceOne(
+  context: Pick<ServiceContext, "clock" | "ids">,
   tx: Transaction,
   target: BulkTarget,
   now: Date,
@@ -87,7 +94,23 @@ async function advanceOne(
   const ids = await target.next(tx, selection, position, Math.min(CHUNK, ratePerSecond));
   const outcomes = ids.length === 0 ? [] : await target.apply(tx, ids, { action, by, skipLocked });
   await advanceBulk(tx, row, outcomes, now);
+  if (ids.length > 0) alongside(tx, audit(context, tx, carriedOut(row, outcomes)));
   return [row, ids.length];
+}
+
+/** What a transaction of an operation did, as an entry of the audit trail: by the admin who began it. */
+function carriedOut({ id, action, requestedBy }: BulkRow, outcomes: readonly BulkOutcome[]): AuditedAct {
+  const done = outcomes.filter(({ code }) => code === "DONE");
+  const refused = outcomes
+    .filter(({ code }) => code !== "DONE")
+    .map(({ id: refusedId, code }) => ({ id: refusedId, code }));
+  return {
+    action: "BULK_CARRIED_OUT",
+    origin: { ...bySystem, actor: { id: requestedBy, role: "admin" } },
+    subject: { type: BULK, id },
+    before: Object.fromEntries(done.map(({ id: doneId, before = {} }) => [doneId, before])),
+    after: { action, done: done.map(({ id: doneId }) => doneId), refused },
+  };
 }
 
 /** What a bulk call asks for. */
@@ -95,8 +118,18 @@ export interface BulkRequest extends Omit<Selection, "beforeId"> {
   readonly action: string;
   readonly dryRun: boolean;
   readonly ratePerSecond: number;
+  /** Who asks: an admin. */
   readonly by: string;
+  readonly origin: AuditOrigin;
   readonly idempotencyKey: string | undefined;
+}
+
+/** What a bulk call asks for, and who asks. */
+export function bulkRequestOf<Body extends object>(
+  call: RequestCall & { readonly body: Body; readonly headers: Readonly<Record<string, string | undefined>> },
+) {
+  const { body, headers, principal } = call;
+  return { ...body, by: principal.id, origin: auditOrigin(call), idempotencyKey: headers["idempotency-key"] };
 }
 
 /** The ids of a selection in the one order in which an operation goes through them. */
@@ -122,9 +155,19 @@ export async function beginBulk(
   }
   const id = ids();
   const bulk = { id, action, selection, total, ratePerSecond, requestedBy: by };
-  const row = await inTransaction(db, (tx) =>
-    insertBulk(tx, { ...bulk, idempotencyKey: request.idempotencyKey ?? id }, new Date(clock.now())),
-  );
+  const row = await inTransaction(db, async (tx) => {
+    const begun = await insertBulk(
+      tx,
+      { ...bulk, idempotencyKey: request.idempotencyKey ?? id },
+      new Date(clock.now()),
+    );
+    const meant = { filter, ids: selection.ids?.length };
+    const after = { action, total, ratePerSecond, ...meant };
+    const entry: AuditedAct = { action: "BULK_STARTED", origin: request.origin, subject: { type: BULK, id }, after };
+    // Another call with the same key has begun it.
+    if (begun?.id === id) alongside(tx, audit({ clock, ids }, tx, entry));
+    return begun;
+  });
   if (row?.id === id) logger.info("BULK_STARTED", "a bulk operation has started", factsOf(row));
   return { dryRun, total, sample: [], operation: row === undefined ? null : toBulk(row) };
 }
@@ -144,10 +187,17 @@ export async function bulkById({ read }: ServiceContext, id: string, signal: Abo
 }
 
 /** Stops an operation: what it has done stays, and nothing more is done. */
-export async function stopBulkById({ db, clock, logger }: ServiceContext, id: string, by: string) {
-  const row = await stopBulk(db, id, new Date(clock.now()));
-  if (row !== undefined)
-    logger.info("BULK_STOPPED", "a bulk operation was stopped", { ...factsOf(row), stoppedBy: by });
+export async function stopBulkById({ db, clock, ids, logger }: ServiceContext, id: string, origin: AuditOrigin) {
+  const [row, hasStopped] = await inTransaction(db, async (tx) => {
+    const stopped = await stopBulk(tx, id, new Date(clock.now()));
+    if (stopped === undefined) return [await findBulk(tx, id), false] as const;
+    const after = { action: stopped.action, done: stopped.done, total: stopped.total };
+    const entry: AuditedAct = { action: "BULK_STOPPED", origin, subject: { type: BULK, id }, after };
+    alongside(tx, audit({ clock, ids }, tx, entry));
+    return [stopped, true] as const;
+  });
+  if (row !== undefined && hasStopped)
+    logger.info("BULK_STOPPED", "a bulk operation was stopped", { ...factsOf(row), stoppedBy: origin.actor?.id });
   return row && toBulk(row);
 }
 

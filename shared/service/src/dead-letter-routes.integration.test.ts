@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
+import { appendAuditEntry, bySystem, type NewAuditEntry } from "@shop/database/audit-trail";
+import { inTransaction } from "@shop/database/transaction";
 import { byType, MessageRefused, on } from "@shop/messaging/inbox/handlers";
 import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
+import { purgeAuditTrail } from "./audit-retention.ts";
 import { participantUnderTest, type ParticipantUnderTest, recordOf, sent } from "./testing/participant-under-test.ts";
 
 let database: TestDatabase;
@@ -80,6 +83,25 @@ async function refusedMessage() {
   return { key, record, id: deadLetter?.id ?? "" };
 }
 
+test("entries of the audit trail beyond their days are deleted, and younger ones are kept", async () => {
+  const { context } = service;
+  const entry = (id: string, days: number): NewAuditEntry => ({
+    ...{ ...bySystem, id, at: new Date(context.clock.now() - days * 86_400_000), action: "SAGA_RETRIED" },
+    subject: { type: "saga", id: "of long ago" },
+  });
+  const [old, kept] = [uuidV7(), uuidV7()];
+  await inTransaction(context.db, async (tx) => {
+    await appendAuditEntry(tx, entry(old, 502));
+    await appendAuditEntry(tx, entry(kept, 500));
+  });
+  const stopping = new AbortController();
+  const purging = purgeAuditTrail(context, stopping.signal, 501);
+  await eventually(() => expect(service.clock.sleeperCount).toBe(1));
+  stopping.abort();
+  await purging;
+  expect((await service.entriesAbout("of long ago")).map(({ id }) => id)).toEqual([kept]);
+});
+
 test("what could not be handled is listed newest first, page by page, as the contract has it", async () => {
   const { record } = await refusedMessage();
   const binary = { ...record, offset: "900001", value: Buffer.from([0xff, 0x00]) };
@@ -111,6 +133,12 @@ test("a replay applies the message once, with the messages that follow from it; 
   expect(await effects()).toBe(1);
   expect((await list()).items.find((deadLetter) => deadLetter.id === id)?.replayedAt).toBeString();
   expect((await replay(uuidV7())).status).toBe(404);
+  expect(await service.entriesAbout(id)).toMatchObject([
+    {
+      ...{ action: "DEAD_LETTER_REPLAYED", actor: { role: "admin" }, subject: { type: "dead-letter" } },
+      ...{ before: { cause: "REFUSED", key }, after: { outcome: "APPLIED" } },
+    },
+  ]);
 });
 
 test("a dry run says what would happen, and leaves nothing behind", async () => {

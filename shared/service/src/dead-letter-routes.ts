@@ -1,11 +1,16 @@
 import * as calls from "@shop/contracts/http/dead-letter";
 import { spanOf, toPage } from "@shop/contracts/http/page";
+import type { AuditOrigin } from "@shop/database/audit-trail";
 import type { Reader } from "@shop/database/reader";
 import { done, problem } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";
 import { type DeadLetterRow, listDeadLetters } from "@shop/messaging/dead-letters/dead-letter-list";
-import type { Replay } from "@shop/messaging/dead-letters/replay";
+import type { OnTried, Replay } from "@shop/messaging/dead-letters/replay";
+import type { Clock } from "@shop/runtime/clock";
+import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
+import { auditOrigin } from "./audit-origin.ts";
+import { audit } from "./audit-routes.ts";
 
 /** How much of a payload a list shows, in bytes: a page of a hundred stays below half a megabyte. */
 const SHOWN_BYTES = 2_000;
@@ -14,11 +19,29 @@ interface DeadLetterRouteOptions {
   readonly service: calls.ParticipantName;
   readonly read: Reader["during"];
   readonly replay: Replay;
+  readonly clock: Clock;
+  readonly ids: IdSource;
   readonly logger: Logger;
 }
 
 /** A participant's own part of the dead letters: what it could not handle, and handling it again. */
-export function deadLetterRoutes(app: HttpApp, { service, read, replay, logger }: DeadLetterRouteOptions): void {
+export function deadLetterRoutes(
+  app: HttpApp,
+  { service, read, replay, clock, ids, logger }: DeadLetterRouteOptions,
+): void {
+  /** An entry of the audit trail for each dead letter that an admin has retried. */
+  const auditedBy =
+    (origin: AuditOrigin): OnTried =>
+    async (tx, tried) => {
+      for (const { entry, outcome, detail } of tried) {
+        const { id, cause, type, key } = entry;
+        await audit({ clock, ids }, tx, {
+          ...{ action: "DEAD_LETTER_REPLAYED", origin, subject: { type: "dead-letter", id } },
+          ...{ before: { cause, type, key }, after: { outcome, detail } },
+        });
+      }
+    };
+
   app.handle(calls.listDeadLetters, async ({ query, signal }) => {
     const { limit, cause, key, state, service: wanted } = query;
     if (wanted !== undefined && wanted !== service) return done({ items: [], nextCursor: null, unavailable: [] });
@@ -30,8 +53,10 @@ export function deadLetterRoutes(app: HttpApp, { service, read, replay, logger }
     return done({ ...page, unavailable: [] });
   });
 
-  app.handle(calls.replayDeadLetter, async ({ id, body: { dryRun }, principal }) => {
-    const result = await replay.one(id, { dryRun });
+  app.handle(calls.replayDeadLetter, async (call) => {
+    const { id, body, principal } = call;
+    const { dryRun } = body;
+    const result = await replay.one(id, { dryRun, onTried: auditedBy(auditOrigin(call)) });
     if (result.kind === "unknown") return problem("NOT_FOUND", "There is no such dead letter.");
     if (result.kind === "replayed before") return problem("DEAD_LETTER_REPLAYED", "It was replayed before.");
     if (result.kind === "waits")
@@ -50,11 +75,15 @@ export function deadLetterRoutes(app: HttpApp, { service, read, replay, logger }
     return done({ id, service, dryRun, outcome, detail, released });
   });
 
-  app.handle(calls.replayDeadLetters, async ({ body, principal }) => {
+  app.handle(calls.replayDeadLetters, async (call) => {
+    const { body, principal } = call;
     const { service: wanted, cause, key, cursor: afterId, dryRun } = body;
     if (wanted !== undefined && wanted !== service)
       return done({ dryRun, outcomes: {}, nextCursor: null, unavailable: [] });
-    const { outcomes, lastId } = await replay.many({ cause, key, afterId, dryRun });
+    const { outcomes, lastId } = await replay.many({
+      ...{ cause, key, afterId, dryRun },
+      onTried: auditedBy(auditOrigin(call)),
+    });
     logger.info("DEAD_LETTERS_REPLAYED", "dead letters were replayed", {
       cause,
       key,

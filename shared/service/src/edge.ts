@@ -1,5 +1,6 @@
 import type { AppOptions } from "@shop/http/server/app";
 import { createRateLimit, forwardedAddress } from "@shop/http/auth/rate-limit";
+import { addressAtEdge } from "@shop/http/server/client-address";
 import type { Clock } from "@shop/runtime/clock";
 import { wholeNumber } from "@shop/runtime/config";
 import type { Logger } from "@shop/runtime/logger";
@@ -20,13 +21,17 @@ interface EdgeConfig {
   readonly BUN_CONFIG_MAX_HTTP_REQUESTS: number;
 }
 
-/** The limit per address, which needs a proxy in front that tells the address; none without. */
-export function addressRateLimit(config: EdgeConfig, clock: Clock): Pick<AppOptions, "addressRateLimit"> {
+/** How the client's address is known, and the limit per address, which needs a proxy in front that tells the address; none without. */
+export function addressRules(config: EdgeConfig, clock: Clock): Pick<AppOptions, "addressRateLimit" | "clientAddress"> {
   const { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: perSecond } = config;
-  if (trustedProxies === 0) return {};
+  const clientAddress = addressAtEdge(trustedProxies);
+  if (trustedProxies === 0) return { clientAddress };
   const limit = createRateLimit({ clock, perSecond });
-  return { addressRateLimit: { limit, addressOf: (c) => forwardedAddress(c.req.raw.headers, trustedProxies) } };
+  const addressOf: AddressOf = (c) => forwardedAddress(c.req.raw.headers, trustedProxies);
+  return { clientAddress, addressRateLimit: { limit, addressOf } };
 }
+
+type AddressOf = NonNullable<AppOptions["addressRateLimit"]>["addressOf"];
 
 /** Fewer than this are used up by event streams, or by one service that hangs. */
 const ENOUGH_REQUESTS = 2_048;

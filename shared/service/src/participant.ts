@@ -17,6 +17,8 @@ import type { Identity } from "@shop/runtime/identity";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import { auditExports, auditRoutes } from "./audit-routes.ts";
+import { purgeAuditTrail } from "./audit-retention.ts";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { explainOrderRoute, knowsNothing, type KnowsOrder } from "./explain-order-route.ts";
@@ -77,6 +79,8 @@ export interface ParticipantDependencies {
   readonly seedDemoData: boolean;
   /** How many event streams this process holds open; `defaultStreamLimits` by default. */
   readonly streamLimits?: StreamLimits;
+  /** How long entries of the audit trail are kept, in days; indefinitely by default. */
+  readonly auditTrailDays?: number | undefined;
   /** How long rows are kept that have done their work. */
   readonly retention?: Retention;
   /** As in the messaging's options. */
@@ -153,18 +157,24 @@ export function createParticipant(participant: Participant, dependencies: Partic
     metrics,
     verifier,
     streams: createStreamPermits({ limits: dependencies.streamLimits ?? defaultStreamLimits, metrics }),
+    onExport: auditExports({ db, clock, ids }),
     isUnavailable: database.isUnavailable,
     isStarting: database.isStarting,
   });
   participant.routes(app, context);
   const handlers = participant.handlers(context);
-  deadLetterRoutes(app, { service: name, read, replay: messaging.replayer(handlers), logger });
+  auditRoutes(app, { service: name, read });
+  deadLetterRoutes(app, { service: name, read, replay: messaging.replayer(handlers), clock, ids, logger });
 
   async function work(): Promise<void> {
     const seed = async () => (dependencies.seedDemoData ? participant.seedDemoData?.(context) : undefined);
     if (!(await database.prepare(stopping.signal, seed))) return;
     messaging.start(topics, handlers);
-    await Promise.all(background.map((run) => run(context, stopping.signal)));
+    const { auditTrailDays } = dependencies;
+    await Promise.all([
+      ...background.map((run) => run(context, stopping.signal)),
+      purgeAuditTrail(context, stopping.signal, auditTrailDays),
+    ]);
   }
 
   async function checkAll(): Promise<Readonly<Record<string, string>>> {

@@ -66,6 +66,7 @@ export function runParticipant(
         seedDemoData: config.SEED_DEMO_DATA,
         retention: { ...defaultRetention, settledDeadLetterMs: config.SETTLED_DEAD_LETTER_DAYS * 24 * 3_600_000 },
         streamLimits: streamLimits(config),
+        auditTrailDays: config.AUDIT_TRAIL_DAYS,
         ...{ broker, verifier, identity, clock, ids: uuidV7, logger, metrics },
       });
     },

@@ -75,6 +75,9 @@ export const databaseSettings = {
     .describe("the same database with the role that owns its tables, for migrations; by default as DATABASE_URL"),
   MIGRATE_AT_START: flag.default(true),
   SEED_DEMO_DATA: flag.default(false),
+  AUDIT_TRAIL_DAYS: wholeNumber(401, 36_500)
+    .optional()
+    .describe("how long entries of the audit trail are kept; for ever when it is not set"),
 };
 
 type DatabaseConfig = Pick<

@@ -98,6 +98,8 @@ export class Store {
     const tables = await monitor<{ name: string }[]>`
       select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'chaos') order by 1`;
     for (const { name } of tables) await monitor.unsafe(`alter table ${name} set (autovacuum_enabled = false)`);
+    // Emptied for the next run, which no service may do.
+    await monitor.unsafe(`alter table if exists audit_entry disable trigger audit_entry_no_truncate`);
     // Of all tables those that have been written to, if only by what was rolled back; a sequence may have been asked all the same.
     await monitor.unsafe(`
       create function simulated.empty() returns void language plpgsql as $$

@@ -1,5 +1,6 @@
 import { firstIdAt, isInSpan, type Span } from "@shop/contracts/http/page";
 import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
+import { type AuditEntryAbout, insertAuditEntriesAbout } from "@shop/database/audit-trail";
 import type { Selection } from "@shop/database/bulk-operations";
 import type { Statements, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
@@ -107,12 +108,14 @@ export interface DeliveryStateChange {
  * for each other, and waits for nobody: one that another transaction has locked stays as it is, and so does one that does not
  * stand any more as it did when the change was decided, and their messages are not written.
  * @param insertMessages makes the insert of the messages, given a query for the ids of the deliveries that were changed
+ * @param entries of the audit trail, by the ids of the deliveries: the only thing for which it waits, until others who append have committed
  * @returns the ids of those that were changed
  */
 export async function changeDeliveryStates(
   db: Statements,
   changes: readonly DeliveryStateChange[],
   insertMessages: (changed: SQL) => SQL,
+  entries: readonly AuditEntryAbout[] = [],
 ): Promise<ReadonlySet<string>> {
   const rows = changes.map(({ before, after }) => {
     const { id, status, riderId, failReason, completedAt, updatedAt } = after;
@@ -128,6 +131,8 @@ export async function changeDeliveryStates(
     };
   });
   const ids = uuidArray(rows.map(({ id }) => id));
+  const isChanged = sql`select id from changed`;
+  const audited = entries.length === 0 ? sql`` : sql`, audited as (${insertAuditEntriesAbout(entries, isChanged)})`;
   const changed = await db.execute<{ id: string }>(sql`
     with free as materialized (
       select id from delivery where id = any(${ids}) order by id for no key update skip locked),
@@ -139,7 +144,7 @@ export async function changeDeliveryStates(
       where delivery.id = any(${ids}) and delivery.id = wanted.id and delivery.id in (select id from free)
         and delivery.status = wanted."wasStatus" and delivery.rider_id is not distinct from wanted."wasRider"
       returning delivery.id),
-    told as (${insertMessages(sql`select id from changed`)})
+    told as (${insertMessages(isChanged)})${audited}
     select id from changed`);
   return new Set(changed.map(({ id }) => id));
 }

@@ -4,7 +4,8 @@ import { toPage, spanOf } from "@shop/contracts/http/page";
 import { done, problem } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";
 import type { Principal } from "@shop/http/auth/principal";
-import { beginBulk, bulkById, bulkPage, stopBulkById } from "@shop/service/bulk";
+import { auditOrigin } from "@shop/service/audit-origin";
+import { beginBulk, bulkById, bulkPage, bulkRequestOf, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
 import { findDelivery, listDeliveries } from "../db/deliveries.ts";
 import { bulkReleases } from "../use-cases/bulk-release.ts";
@@ -40,23 +41,16 @@ export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
   });
 
   const target = bulkReleases(context);
-  app.handle(bulkCalls.bulkDeliveries, async ({ body, headers, principal, signal }) =>
-    done(
-      await beginBulk(
-        context,
-        target,
-        { ...body, by: principal.id, idempotencyKey: headers["idempotency-key"] },
-        signal,
-      ),
-    ),
+  app.handle(bulkCalls.bulkDeliveries, async (call) =>
+    done(await beginBulk(context, target, bulkRequestOf(call), call.signal)),
   );
   app.handle(bulkCalls.listDeliveryBulks, async ({ query, signal }) => done(await bulkPage(context, query, signal)));
   app.handle(bulkCalls.getDeliveryBulk, async ({ id, signal }) => {
     const bulk = await bulkById(context, id, signal);
     return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
   });
-  app.handle(bulkCalls.stopDeliveryBulk, async ({ id, principal }) => {
-    const bulk = await stopBulkById(context, id, principal.id);
+  app.handle(bulkCalls.stopDeliveryBulk, async (call) => {
+    const bulk = await stopBulkById(context, call.id, auditOrigin(call));
     return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
   });
 
@@ -65,20 +59,22 @@ export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
     return delivery ? done(delivery) : notFound();
   });
 
-  app.handle(calls.claimDelivery, async ({ principal, id }) =>
-    answer(await claimDelivery(change, { deliveryId: id, riderId: principal.id })),
+  app.handle(calls.claimDelivery, async (call) =>
+    answer(await claimDelivery(change, { deliveryId: call.id, riderId: call.principal.id, origin: auditOrigin(call) })),
   );
 
-  app.handle(calls.releaseDelivery, async ({ principal, id }) => {
-    const riderId = principal.role === "admin" ? undefined : principal.id;
-    return answer(await releaseDelivery(change, { deliveryId: id, riderId }));
+  app.handle(calls.releaseDelivery, async (call) => {
+    const riderId = call.principal.role === "admin" ? undefined : call.principal.id;
+    return answer(await releaseDelivery(change, { deliveryId: call.id, riderId, origin: auditOrigin(call) }));
   });
 
   app.handle(calls.completeDelivery, async ({ principal, id, traceparent }) =>
     answer(await completeDelivery(change, { deliveryId: id, riderId: principal.id, traceparent })),
   );
 
-  app.handle(calls.failDelivery, async ({ principal, id, body, traceparent }) =>
-    answer(await failDelivery(change, { deliveryId: id, riderId: principal.id, reason: body.reason, traceparent })),
-  );
+  app.handle(calls.failDelivery, async (call) => {
+    const { principal, id: deliveryId, body, traceparent } = call;
+    const failure = { deliveryId, riderId: principal.id, reason: body.reason, traceparent, origin: auditOrigin(call) };
+    return answer(await failDelivery(change, failure));
+  });
 }

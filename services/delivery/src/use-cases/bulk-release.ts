@@ -41,7 +41,7 @@ export function bulkReleases({ clock }: ServiceContext): BulkTarget {
         const decision = release(deliveryStateOf(row), "anyones");
         if (decision.kind === "refused") return { id, code: decision.code, detail: `It is ${row.status}.` };
         if (decision.kind === "changed") released.push(id);
-        return { id, code: "DONE" };
+        return { id, code: "DONE", before: { orderId: row.orderId, riderId: row.riderId } };
       });
       if (released.length > 0) await releaseClaims(tx, released, new Date(clock.now()));
       return outcomes;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
 import { DeliveryCompleted } from "@shop/contracts/messages/delivery";
+import { bySystem } from "@shop/database/audit-trail";
 import { connectDatabase, type Database } from "@shop/database/connect";
 import { isLockTimeout } from "@shop/database/errors";
 import { uuidArray } from "@shop/database/rows";
@@ -69,7 +70,7 @@ test("in a group each call is answered for itself and fails alone: a locked deli
   const change = changeOf(service);
   const [first = "", second = "", free = "", twice = "", taken = "", locked = "", claimed = "", failing = ""] =
     await waiting(8);
-  await claimDelivery(change, { deliveryId: taken, riderId: rider2 });
+  await claimDelivery(change, { deliveryId: taken, riderId: rider2, origin: bySystem });
 
   const [isLocked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const holding = inTransaction(other, async (tx) => {
@@ -86,7 +87,7 @@ test("in a group each call is answered for itself and fails alone: a locked deli
   const settled = Promise.allSettled([
     ...[free, twice, twice, taken, uuidV7()].map((id) => completeDelivery(change, completion(id))),
     completeDelivery(change, completion(twice, rider2)),
-    claimDelivery(change, { deliveryId: claimed, riderId: rider }),
+    claimDelivery(change, { deliveryId: claimed, riderId: rider, origin: bySystem }),
     completeDelivery(change, completion(claimed)),
   ]);
   await expect(fails).rejects.toThrow();

@@ -1,4 +1,6 @@
+import type { AuditAction } from "@shop/contracts/http/audit";
 import type { Delivery } from "@shop/contracts/http/delivery";
+import type { AuditEntryAbout, AuditOrigin } from "@shop/database/audit-trail";
 import type { Statements } from "@shop/database/connect";
 import { isLockTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";
@@ -6,6 +8,7 @@ import { inOneStatement, inTransaction } from "@shop/database/transaction";
 import type { MessageAbout } from "@shop/messaging/outbox/outbox";
 import type { Outgoing } from "@shop/messaging/outbox/outgoing";
 import { groupCommit, HeldUp } from "@shop/runtime/group-commit";
+import { newAuditEntry } from "@shop/service/audit-routes";
 import type { ServiceContext } from "@shop/service/context";
 import {
   changeDeliveryStates,
@@ -18,7 +21,7 @@ import {
 } from "../db/deliveries.ts";
 import type { DeliveryState, RiderDecision, RiderRefusal } from "../domain/delivery-lifecycle.ts";
 
-export type DeliveryChangeContext = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">;
+export type DeliveryChangeContext = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">;
 
 export type DeliveryChangeResult =
   | { readonly kind: "done"; readonly delivery: Delivery }
@@ -30,6 +33,8 @@ export interface DeliveryChange<After extends DeliveryState> {
   readonly decide: (delivery: DeliveryState, now: Date) => RiderDecision<After>;
   /** What others are told of the change. */
   readonly tell?: (about: { readonly orderId: string; readonly deliveryId: string }, after: After) => Outgoing;
+  /** How the change is called in the audit trail, and who asks for it. Of a completed delivery the row itself keeps who and when, for good. */
+  readonly audited?: { readonly action: AuditAction; readonly origin: AuditOrigin };
 }
 
 /** Decides what becomes of a delivery, and commits that together with what is told of it. */
@@ -51,6 +56,7 @@ const MAX_ASIDE = 5;
 interface Call {
   readonly deliveryId: string;
   readonly decide: (row: DeliveryRow, now: Date) => CallDecision;
+  readonly audited: DeliveryChange<DeliveryState>["audited"];
 }
 
 type CallDecision =
@@ -92,9 +98,10 @@ export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery
       return results;
     },
   });
-  return ({ deliveryId, decide, tell }) =>
+  return ({ deliveryId, decide, tell, audited }) =>
     commit({
       deliveryId,
+      audited,
       decide(row, now) {
         const decision = decide(deliveryStateOf(row), now);
         if (decision.kind !== "changed") return decision;
@@ -104,10 +111,16 @@ export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery
     });
 }
 
+/** What the audit trail says of a delivery. */
+const shownState = ({ orderId, status, riderId, failReason }: DeliveryRow) => ({
+  ...{ orderId, status, riderId },
+  ...(failReason === null ? {} : { failReason }),
+});
+
 /** Only its last statement changes anything. @returns for each call what came of it, `HeldUp` for those whose delivery was not available */
 async function carryOut(
   db: Statements,
-  { outbox, clock }: DeliveryChangeContext,
+  { outbox, clock, ids }: DeliveryChangeContext,
   calls: readonly Call[],
 ): Promise<readonly (DeliveryChangeResult | HeldUp)[]> {
   const rows = await readDeliveries(db, [...new Set(calls.map(({ deliveryId }) => deliveryId))]);
@@ -115,8 +128,9 @@ async function carryOut(
   const now = new Date(clock.now());
   const changes = new Map<string, DeliveryStateChange>();
   const messages: MessageAbout[] = [];
+  const entries: AuditEntryAbout[] = [];
 
-  const results = calls.map(({ deliveryId, decide }): DeliveryChangeResult => {
+  const results = calls.map(({ deliveryId, decide, audited }): DeliveryChangeResult => {
     const change = changes.get(deliveryId);
     const row = change?.after ?? found.get(deliveryId);
     if (row === undefined) return { kind: "refused", code: "NOT_FOUND" };
@@ -126,11 +140,21 @@ async function carryOut(
     const { after, message } = decision;
     changes.set(deliveryId, { before: change?.before ?? row, after });
     if (message) messages.push({ rowId: deliveryId, message });
+    if (audited) {
+      const subject = { type: "delivery", id: deliveryId };
+      const act = { ...audited, subject, before: shownState(row), after: shownState(after) };
+      entries.push({ rowId: deliveryId, entry: newAuditEntry({ clock, ids }, act) });
+    }
     return { kind: "done", delivery: toDelivery(after) };
   });
   if (changes.size === 0) return results;
 
-  const changed = await changeDeliveryStates(db, [...changes.values()], (ids) => outbox.insertAbout(messages, ids));
+  const changed = await changeDeliveryStates(
+    db,
+    [...changes.values()],
+    (about) => outbox.insertAbout(messages, about),
+    entries,
+  );
   return results.map((result, index) => {
     const { deliveryId } = calls[index] as Call;
     const isHeldUp = changes.has(deliveryId) && !changed.has(deliveryId);

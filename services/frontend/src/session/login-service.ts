@@ -3,6 +3,7 @@ import * as calls from "@shop/contracts/http/user";
 import { problem, type ProblemAnswer } from "@shop/http/request/answer";
 import type { RequestCall } from "@shop/http/request/call";
 import { UnavailableError } from "@shop/http/request/errors";
+import { FORWARDED_FOR } from "@shop/http/server/client-address";
 import type { UpstreamPool } from "@shop/http/proxy/upstream/pool";
 import type { Clock } from "@shop/runtime/clock";
 import type { BrowserSession } from "./cookie.ts";
@@ -33,7 +34,7 @@ const SPARE_MS = 30_000;
 
 export function createLoginService({ gateway, timeoutMs, clock }: LoginServiceOptions): LoginService {
   async function post(call: RequestCall, path: string, body: object, headers: Record<string, string> = {}) {
-    const { requestId, traceparent } = call;
+    const { requestId, traceparent, clientAddress } = call;
     const userAgent = call.c.req.header("user-agent");
     try {
       const response = await gateway.send(
@@ -42,6 +43,7 @@ export function createLoginService({ gateway, timeoutMs, clock }: LoginServiceOp
             ...{ "content-type": "application/json", "x-request-id": requestId, traceparent },
             // Of the browser, by which its user knows the session.
             ...(userAgent === undefined ? {} : { "user-agent": userAgent }),
+            ...(clientAddress === undefined ? {} : { [FORWARDED_FOR]: clientAddress }),
             ...headers,
           };
           return send(url + path, {

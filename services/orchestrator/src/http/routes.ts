@@ -4,7 +4,8 @@ import * as calls from "@shop/contracts/http/saga";
 import { done, problem } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";
 import type { RequestCall } from "@shop/http/request/call";
-import { beginBulk, bulkById, bulkPage, stopBulkById } from "@shop/service/bulk";
+import { auditOrigin } from "@shop/service/audit-origin";
+import { beginBulk, bulkById, bulkPage, bulkRequestOf, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
 import { bulkSagas } from "../saga/bulk.ts";
 import { findPicture } from "../saga/knows-order.ts";
@@ -56,36 +57,28 @@ export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: Saga
   });
 
   const target = bulkSagas(context, versions);
-  app.handle(bulkCalls.bulkSagas, async ({ body, headers, principal, signal }) =>
-    done(
-      await beginBulk(
-        context,
-        target,
-        { ...body, by: principal.id, idempotencyKey: headers["idempotency-key"] },
-        signal,
-      ),
-    ),
+  app.handle(bulkCalls.bulkSagas, async (call) =>
+    done(await beginBulk(context, target, bulkRequestOf(call), call.signal)),
   );
   app.handle(bulkCalls.listSagaBulks, async ({ query, signal }) => done(await bulkPage(context, query, signal)));
   app.handle(bulkCalls.getSagaBulk, async ({ id, signal }) => {
     const bulk = await bulkById(context, id, signal);
     return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
   });
-  app.handle(bulkCalls.stopSagaBulk, async ({ id, principal }) => {
-    const bulk = await stopBulkById(context, id, principal.id);
+  app.handle(bulkCalls.stopSagaBulk, async (call) => {
+    const bulk = await stopBulkById(context, call.id, auditOrigin(call));
     return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");
   });
 
-  const intervention =
-    (request: AdminRequest) =>
-    async (call: Pick<RequestCall, "principal" | "traceparent"> & { readonly id: string }) => {
-      const { principal, id, traceparent } = call;
-      const result = await intervene(context, versions, { sagaId: id, request, by: principal.id, traceparent });
-      if (result.kind === "refused")
-        return result.code === "NOT_FOUND" ? notFound() : problem(result.code, result.detail);
-      const saga = await findSaga(db, id);
-      return saga ? done(saga) : notFound();
-    };
+  const intervention = (request: AdminRequest) => async (call: RequestCall & { readonly id: string }) => {
+    const { principal, id, traceparent } = call;
+    const origin = auditOrigin(call);
+    const result = await intervene(context, versions, { sagaId: id, request, by: principal.id, origin, traceparent });
+    if (result.kind === "refused")
+      return result.code === "NOT_FOUND" ? notFound() : problem(result.code, result.detail);
+    const saga = await findSaga(db, id);
+    return saga ? done(saga) : notFound();
+  };
   app.handle(calls.retrySaga, intervention("retry"));
   app.handle(calls.cancelSaga, intervention("cancel"));
 }

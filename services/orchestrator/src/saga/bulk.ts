@@ -36,7 +36,8 @@ export function bulkSagas(context: ServiceContext, versions: SagaVersions): Bulk
         if (orderId === undefined) return { id, code: "NOT_FOUND" };
         const state = states.get(orderId);
         if (state === undefined) return { id, code: "LOCKED", detail: "another transaction has locked it" };
-        return { id, ...outcomeOf(sagas, state, request, by, versions) };
+        const before = { orderId, status: state.status, step: state.step };
+        return { id, before, ...outcomeOf(sagas, state, request, by, versions) };
       });
       await context.outbox.send(tx, await sagas.save(tx));
       return outcomes;

@@ -1,5 +1,7 @@
-import { inTransactionOn } from "@shop/database/transaction";
+import type { AuditOrigin } from "@shop/database/audit-trail";
+import { alongside, inTransactionOn } from "@shop/database/transaction";
 import { errorText } from "@shop/runtime/errors";
+import { audit, type AuditedAct } from "@shop/service/audit-routes";
 import type { ServiceContext } from "@shop/service/context";
 import { type AdminRequest, isPastPivot } from "./advance.ts";
 import { SagaBatch } from "./saga-batch.ts";
@@ -12,6 +14,8 @@ export interface Intervention {
   readonly request: AdminRequest;
   /** The admin's id. */
   readonly by: string;
+  /** The admin with what the audit trail says of them. */
+  readonly origin: AuditOrigin;
   readonly traceparent: string;
 }
 
@@ -28,11 +32,14 @@ export interface InterventionRefusal {
   readonly detail: string;
 }
 
+const ACTIONS = { retry: "SAGA_RETRIED", cancel: "SAGA_CANCELLED" } as const;
+const placeOf = ({ status, step }: OrderSagaState) => ({ status, step });
+
 /** Lets an admin step in: an event like a message, under the same lock and with the same outbox, so that it races with nothing. */
 export async function intervene(
   context: ServiceContext,
   versions: SagaVersions,
-  { sagaId, request, by, traceparent }: Intervention,
+  { sagaId, request, by, origin, traceparent }: Intervention,
 ): Promise<InterventionResult> {
   const { db, outbox, wakeRelay } = context;
   const result = await inTransactionOn(db, sagaId, async (tx): Promise<InterventionResult> => {
@@ -40,6 +47,7 @@ export async function intervene(
     if (state === undefined) return { kind: "refused", code: "NOT_FOUND" };
     const refused = refusalOf(state, request, versions);
     if (refused) return refused;
+    const before = { orderId: state.orderId, ...placeOf(state) };
     const sagas = new SagaBatch(context, versions, new Map([[state.orderId, state]]));
     try {
       sagas.apply(state.orderId, { kind: "admin", request, by, traceparent });
@@ -47,6 +55,14 @@ export async function intervene(
       return cannotGoOn(errorText(error));
     }
     await outbox.send(tx, await sagas.save(tx));
+    const after = sagas.stateOf(state.orderId);
+    const entry: AuditedAct = {
+      action: ACTIONS[request],
+      origin,
+      subject: { type: "saga", id: sagaId },
+      ...{ before, after: after && placeOf(after) },
+    };
+    alongside(tx, audit(context, tx, entry));
     return { kind: "taken" };
   });
   if (result.kind === "taken") wakeRelay();

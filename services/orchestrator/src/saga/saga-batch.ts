@@ -60,6 +60,11 @@ export class SagaBatch {
     else if (state === undefined && event.kind === "message") this.#reportUnknown(orderId, event.type);
   }
 
+  /** How a saga stands after the events that were applied to it. */
+  stateOf(orderId: string): OrderSagaState | undefined {
+    return this.#states.get(orderId);
+  }
+
   async save(tx: Transaction): Promise<readonly Outgoing[]> {
     const changed: SagaToSave[] = [];
     for (const [orderId, history] of this.#history) {

@@ -17,6 +17,7 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 
+export { auditEntry } from "@shop/database/audit-trail";
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
 /** What happened to an order, and when, in RFC 3339 UTC. */

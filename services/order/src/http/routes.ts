@@ -4,6 +4,7 @@ import type { HttpApp } from "@shop/http/server/app";
 import { done, problem } from "@shop/http/request/answer";
 import { events, noMoreEvents } from "@shop/http/streaming/event-stream";
 import type { Principal } from "@shop/http/auth/principal";
+import { auditOrigin } from "@shop/service/audit-origin";
 import type { ServiceContext } from "@shop/service/context";
 import { findOrder, listOrders, toOrder } from "../db/orders.ts";
 import { cancelOrder } from "../use-cases/cancel-order.ts";
@@ -95,8 +96,10 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
     });
   });
 
-  app.handle(calls.cancelOrder, async ({ principal, id, traceparent }) => {
-    const result = await cancelOrder(context, { orderId: id, customerId: ownerSeenBy(principal), traceparent });
+  app.handle(calls.cancelOrder, async (call) => {
+    const { principal, id, traceparent } = call;
+    const request = { orderId: id, customerId: ownerSeenBy(principal), traceparent, origin: auditOrigin(call) };
+    const result = await cancelOrder(context, request);
     if (result.kind === "requested") {
       orderWatch.look([id]);
       return done(result.order);

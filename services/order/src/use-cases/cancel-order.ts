@@ -1,7 +1,9 @@
 import type { Order } from "@shop/contracts/http/order";
 import { OrderCancelRequested } from "@shop/contracts/messages/order";
-import { inTransactionOn } from "@shop/database/transaction";
+import type { AuditOrigin } from "@shop/database/audit-trail";
+import { alongside, inTransactionOn } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outbox/outgoing";
+import { audit, type AuditedAct } from "@shop/service/audit-routes";
 import type { ServiceContext } from "@shop/service/context";
 import { eq, sql } from "drizzle-orm";
 import { changesWith, reachedMilestone, toOrder, toSnapshot } from "../db/orders.ts";
@@ -15,6 +17,8 @@ export interface CancelRequest {
   /** The customer whose order it must be; undefined for an admin, who may cancel any. */
   readonly customerId: string | undefined;
   readonly traceparent: string;
+  /** Who asks, for the audit trail. */
+  readonly origin: AuditOrigin;
 }
 
 export type CancelResult =
@@ -23,8 +27,8 @@ export type CancelResult =
 
 /** Takes a request to cancel: from now on the saga decides whether the rider was first. Asked again, it changes nothing. */
 export async function cancelOrder(
-  { db, outbox, wakeRelay, clock }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">,
-  { orderId, customerId, traceparent }: CancelRequest,
+  { db, outbox, wakeRelay, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">,
+  { orderId, customerId, traceparent, origin }: CancelRequest,
 ): Promise<CancelResult> {
   const result = await inTransactionOn(db, orderId, async (tx): Promise<CancelResult> => {
     const [row] = await tx.select().from(orders).where(eq(orders.id, orderId)).for("update");
@@ -46,6 +50,14 @@ export async function cancelOrder(
       .set({ ...change, ...(isAdvance ? { changes: changesWith(sql`'CANCELLING'::text`, now.toISOString()) } : {}) })
       .where(eq(orders.id, orderId));
     await outbox.send(tx, [outgoing(OrderCancelRequested, orderId, { ...toSnapshot(row), reason }, traceparent)]);
+    const entry: AuditedAct = {
+      action: "ORDER_CANCEL_REQUESTED",
+      origin,
+      subject: { type: "order", id: orderId },
+      before: { status: row.status, progress: row.progress },
+      after: { cancelRequestReason: reason, progress: change.progress ?? row.progress },
+    };
+    alongside(tx, audit({ clock, ids }, tx, entry));
     return { kind: "requested", order: toOrder({ ...row, ...change }) };
   });
   wakeRelay();

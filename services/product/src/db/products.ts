@@ -104,6 +104,11 @@ export function toProduct({ id, name, description, price, currency, stock, versi
   return { id, name, description, price, currency, stock, version };
 }
 
+/** What an admin says of a product, for the audit trail. */
+export function shownFacts({ name, description, price, currency, version }: Omit<Product, "id" | "stock">) {
+  return { name, description, price, currency, version };
+}
+
 type Announced = Pick<ProductRow, "id" | "name" | "price" | "currency" | "version" | "withdrawnAt">;
 
 /** The news of how a product stands now, keyed by the product. */

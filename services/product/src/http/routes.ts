@@ -5,6 +5,7 @@ import { done, notModified, problem } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";
 import type { RequestCall } from "@shop/http/request/call";
 import { evaluatePreconditions } from "@shop/http/request/preconditions";
+import { auditOrigin } from "@shop/service/audit-origin";
 import type { ServiceContext } from "@shop/service/context";
 import { findProduct, listProducts } from "../db/products.ts";
 import { changeProduct } from "../use-cases/change-product.ts";
@@ -64,28 +65,31 @@ export function productRoutes(app: HttpApp, context: ServiceContext): void {
     }
   });
 
-  app.handle(calls.createProduct, async ({ principal, body, traceparent }) => {
-    const product = await createProduct(context, { ...body, createdBy: principal.id, traceparent });
+  app.handle(calls.createProduct, async (call) => {
+    const { body, traceparent } = call;
+    const product = await createProduct(context, { ...body, origin: auditOrigin(call), traceparent });
     return done(product, { ...tagged(product), location: `/api/products/${product.id}` });
   });
 
   app.handle(calls.changeProduct, async (call) => {
     const { id: productId, body: change, traceparent } = call;
-    const result = await changeProduct(context, { productId, change, onlyIf: onlyIf(call), traceparent });
+    const request = { productId, change, onlyIf: onlyIf(call), traceparent, origin: auditOrigin(call) };
+    const result = await changeProduct(context, request);
     if (result.kind === "changed") return done(result.product, tagged(result.product));
     return result.code === "NOT_FOUND" ? notFound() : versionMismatch(result.product);
   });
 
   app.handle(calls.withdrawProduct, async (call) => {
     const { id: productId, traceparent } = call;
-    const result = await withdrawProduct(context, { productId, onlyIf: onlyIf(call), traceparent });
+    const request = { productId, onlyIf: onlyIf(call), traceparent, origin: auditOrigin(call) };
+    const result = await withdrawProduct(context, request);
     if (result.kind === "withdrawn") return done();
     return result.code === "NOT_FOUND" ? notFound() : versionMismatch(result.product);
   });
 
   app.handle(calls.changeStock, async (call) => {
-    const { id: productId, body, principal } = call;
-    const request = { productId, delta: body.delta, onlyIf: onlyIf(call), changedBy: principal.id };
+    const { id: productId, body } = call;
+    const request = { productId, delta: body.delta, onlyIf: onlyIf(call), origin: auditOrigin(call) };
     const result = await changeStock(context, request);
     if (result.kind === "changed") return done(result.product, tagged(result.product));
     if (result.code === "NOT_FOUND") return notFound();

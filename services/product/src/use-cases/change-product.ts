@@ -1,8 +1,10 @@
 import type { Product } from "@shop/contracts/http/product";
-import { inTransactionOn } from "@shop/database/transaction";
+import type { AuditOrigin } from "@shop/database/audit-trail";
+import { alongside, inTransactionOn } from "@shop/database/transaction";
+import { audit, type AuditedAct } from "@shop/service/audit-routes";
 import type { ServiceContext } from "@shop/service/context";
 import { eq } from "drizzle-orm";
-import { type ChangeRefusal, lockVersion, productChanged, toProduct, whichever } from "../db/products.ts";
+import { type ChangeRefusal, lockVersion, productChanged, shownFacts, toProduct, whichever } from "../db/products.ts";
 import { product } from "../db/schema.ts";
 import { applyChange, type ProductChange } from "../domain/product-change.ts";
 
@@ -12,6 +14,8 @@ export interface ChangeRequest {
   /** Whether the version that the product has is one that the caller wants to change. */
   readonly onlyIf?: (version: number) => boolean;
   readonly traceparent: string;
+  /** Who changes it, for the audit trail. */
+  readonly origin: AuditOrigin;
 }
 
 type ChangeResult = { readonly kind: "changed"; readonly product: Product } | ChangeRefusal;
@@ -21,8 +25,8 @@ type ChangeResult = { readonly kind: "changed"; readonly product: Product } | Ch
  * @returns the product as it is now, or why it was not changed
  */
 export async function changeProduct(
-  { db, outbox, wakeRelay }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay">,
-  { productId, change, onlyIf = whichever, traceparent }: ChangeRequest,
+  { db, outbox, wakeRelay, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">,
+  { productId, change, onlyIf = whichever, traceparent, origin }: ChangeRequest,
 ): Promise<ChangeResult> {
   const result = await inTransactionOn(db, productId, async (tx): Promise<ChangeResult> => {
     const locked = await lockVersion(tx, productId, onlyIf);
@@ -36,6 +40,14 @@ export async function changeProduct(
       .set({ ...facts, version: after.version })
       .where(eq(product.id, productId));
     await outbox.send(tx, [productChanged(after, traceparent)]);
+    const entry: AuditedAct = {
+      action: "PRODUCT_CHANGED",
+      origin,
+      subject: { type: "product", id: productId },
+      before: shownFacts(before),
+      after: shownFacts(after),
+    };
+    alongside(tx, audit({ clock, ids }, tx, entry));
     return { kind: "changed", product: toProduct(after) };
   });
   wakeRelay();

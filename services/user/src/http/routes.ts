@@ -1,12 +1,9 @@
-import { listAuditEntries as listAuditEntriesCall } from "@shop/contracts/http/audit";
-import { toPage } from "@shop/contracts/http/page";
 import * as passwordCalls from "@shop/contracts/http/password";
 import * as calls from "@shop/contracts/http/user";
 import { done, problem } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";
 import { anonymousOrigin, auditOrigin } from "@shop/service/audit-origin";
 import type { UserContext } from "../context.ts";
-import { listAuditEntries } from "../use-cases/list-audit-entries.ts";
 import { logIn } from "../use-cases/log-in.ts";
 import { logOut } from "../use-cases/log-out.ts";
 import { refreshLogin } from "../use-cases/refresh-login.ts";
@@ -68,16 +65,6 @@ export function userRoutes(app: HttpApp, context: UserContext): void {
     if (result.kind === "reset") return done();
     if (result.code === "WEAK_PASSWORD") return weakPassword("newPassword", result.reason);
     return refusalOf(result);
-  });
-
-  app.handle(listAuditEntriesCall, async ({ query, signal }) => {
-    const { limit, cursor, from, until, ...filter } = query;
-    const times = {
-      from: from === undefined ? undefined : new Date(from),
-      until: until === undefined ? undefined : new Date(until),
-    };
-    const page = { afterId: cursor, limit: limit + 1, signal };
-    return done(toPage(await listAuditEntries(context, { ...filter, ...times }, page), limit));
   });
 
   app.handle(calls.getKeys, () =>

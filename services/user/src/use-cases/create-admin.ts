@@ -1,7 +1,8 @@
+import { bySystem } from "@shop/database/audit-trail";
 import { inTransaction } from "@shop/database/transaction";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { UserContext } from "../context.ts";
-import { audit, bySystem } from "../db/audit.ts";
+import { audit } from "../db/audit.ts";
 import { findUserByName, insertUser, lockAdmins } from "../db/users.ts";
 import { newPasswordCode, type PasswordCode } from "./issue-password-code.ts";
 

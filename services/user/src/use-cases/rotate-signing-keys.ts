@@ -1,7 +1,8 @@
+import { bySystem } from "@shop/database/audit-trail";
 import { inTransaction } from "@shop/database/transaction";
 import type { UserContext } from "../context.ts";
 import { createSigningKey } from "../credentials/access-tokens.ts";
-import { audit, bySystem } from "../db/audit.ts";
+import { audit } from "../db/audit.ts";
 import { endAllSessions } from "../db/sessions.ts";
 import { addSigningKey } from "../db/signing-keys.ts";
 import { SHOWN_BEFORE_USE_MS } from "../domain/signing-key-ages.ts";

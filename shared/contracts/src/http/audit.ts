@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Instant, lookedUpText, Uuid } from "../primitives.ts";
+import { participants } from "./dead-letter.ts";
 import { defineEndpoint, roles } from "./define.ts";
 import { pageOf, pageQuery } from "./page.ts";
 
@@ -22,9 +23,28 @@ export const AuditAction = z
     "RECOVERY_CODES_RENEWED",
     "RECOVERY_CODE_USED",
     "SIGNING_KEY_ROTATED",
+    "ORDER_CANCEL_REQUESTED",
+    "PRODUCT_CREATED",
+    "PRODUCT_CHANGED",
+    "PRODUCT_WITHDRAWN",
+    "STOCK_CHANGED",
+    "DELIVERY_CLAIMED",
+    "DELIVERY_RELEASED",
+    "DELIVERY_FAILED",
+    "SAGA_RETRIED",
+    "SAGA_CANCELLED",
+    "BULK_STARTED",
+    "BULK_STOPPED",
+    "BULK_CARRIED_OUT",
+    "DEAD_LETTER_REPLAYED",
+    "LIST_EXPORTED",
   ])
   .meta({ description: "What was done" });
 export type AuditAction = z.infer<typeof AuditAction>;
+
+/** The services, each of which keeps a trail of its own. */
+export const AuditedService = z.enum(["user", ...participants]);
+export type AuditedService = z.infer<typeof AuditedService>;
 
 const Hash = z
   .string()
@@ -38,7 +58,7 @@ const State = z
 export const AuditEntry = z
   .object({
     id: Uuid,
-    service: z.enum(["user"]).meta({ description: "Whose trail it is: each service has its own" }),
+    service: AuditedService.meta({ description: "Whose trail it is: each service has its own" }),
     seq: z
       .int()
       .min(1)
@@ -51,7 +71,7 @@ export const AuditEntry = z
       .meta({ description: "Who did it; null: the system, or a caller who has not shown who they are" }),
     subject: z
       .object({ type: z.string().meta({ examples: ["user"] }), id: z.string().nullable() })
-      .meta({ description: "What it was done to; no id: a name that nobody has" }),
+      .meta({ description: "What it was done to; no id: a name that nobody has, or a list" }),
     requestId: z
       .string()
       .nullable()
@@ -60,6 +80,13 @@ export const AuditEntry = z
       .string()
       .nullable()
       .meta({ examples: ["Mozilla/5.0"] }),
+    clientAddress: z
+      .string()
+      .nullable()
+      .meta({
+        examples: ["203.0.113.7"],
+        description: "The client's IP address, or that of the last proxy that is not trusted; null: not known",
+      }),
     before: State,
     after: State,
     previousHash: Hash.meta({ description: "The hash of the entry before; zeros for the first one" }),
@@ -70,22 +97,30 @@ export type AuditEntry = z.infer<typeof AuditEntry>;
 
 export const listAuditEntries = defineEndpoint({
   name: "listAuditEntries",
-  service: "user",
+  service: "all",
   method: "GET",
   path: "/api/audit",
-  summary: "The audit trail of accounts and logins, newest first",
+  summary: "The audit trails of all services as one, newest first",
   access: ["admin"],
   query: pageQuery({
+    service: AuditedService.optional(),
     action: AuditAction.optional(),
     actorId: Uuid.optional().meta({ description: "What this user did" }),
     subjectId: lookedUpText(100)
       .optional()
       .meta({
         examples: ["01939e6a-7c00-7000-8000-0000000c0001"],
-        description: "What was done to this, such as a user's id",
+        description: "What was done to this, such as the id of a user, an order or a product",
       }),
     from: Instant.optional().meta({ description: "From this moment on" }),
     until: Instant.optional().meta({ description: "Before this moment" }),
   }),
-  success: { status: 200, schema: pageOf(AuditEntry) },
+  success: {
+    status: 200,
+    schema: pageOf(AuditEntry).extend({
+      unavailable: z
+        .array(AuditedService)
+        .meta({ description: "Services that did not answer; their entries are missing" }),
+    }),
+  },
 });

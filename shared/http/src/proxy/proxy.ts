@@ -11,6 +11,7 @@ import type { StreamOwner, StreamPermits } from "../streaming/stream-permits.ts"
 import type { Target } from "./upstream/address.ts";
 import { failureKindOf } from "./upstream/failure-kind.ts";
 import type { UpstreamPool } from "./upstream/pool.ts";
+import { type CLIENT_ADDRESS, type FORWARDED_FOR } from "../server/client-address.ts";
 import { NoAnswerError, readAnswer } from "./upstream-answer.ts";
 
 /** How one call is forwarded. */
@@ -49,6 +50,8 @@ interface ForwardOptions {
   readonly admission: AdmissionControl;
   /** How long a body may take from the head of its request, in milliseconds; 10 s by default. */
   readonly bodyWithinMs?: number | undefined;
+  /** In which header the next hop is told the client's address; it is told none by default. */
+  readonly tellsAddressIn?: typeof CLIENT_ADDRESS | typeof FORWARDED_FOR;
   /** The event streams that this process may pass on at once. */
   readonly streams: StreamPermits;
 }
@@ -123,7 +126,7 @@ export function createForward(options: ForwardOptions): Forward {
     };
     const answer = await target.fetch(target.url + pathAndQuery(raw.url), {
       method,
-      headers: headersOf(call, forwarding, body, target),
+      headers: headersOf(call, forwarding, body, target, options.tellsAddressIn),
       body: body === "too large" ? undefined : body,
       signal,
       redirect: "manual",
@@ -234,7 +237,13 @@ export async function readBody(request: Request, withinMs: number = BODY_WITHIN_
   return (await withTimeout(readBounded(request.body), withinMs)) ?? "too large";
 }
 
-function headersOf(call: RequestCall, { authorization }: Forwarding, body: RequestBody, { host }: Target): Headers {
+function headersOf(
+  call: RequestCall,
+  { authorization }: Forwarding,
+  body: RequestBody,
+  { host }: Target,
+  tellsAddressIn: string | undefined,
+): Headers {
   const given = call.c.req.raw.headers;
   const headers = new Headers();
   if (host !== undefined) headers.set("host", host);
@@ -245,6 +254,8 @@ function headersOf(call: RequestCall, { authorization }: Forwarding, body: Reque
   if (authorization !== undefined) headers.set("authorization", authorization);
   headers.set("x-request-id", call.requestId);
   headers.set("traceparent", call.traceparent);
+  const address = tellsAddressIn === undefined ? undefined : call.clientAddress;
+  if (tellsAddressIn !== undefined && address !== undefined) headers.set(tellsAddressIn, address);
   if (body === "too large") headers.set(BODY_TOO_LARGE, "1");
   return headers;
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Principal } from "../auth/principal.ts";
+import { clientAddressOf } from "../server/client-address.ts";
 import { requestIdOf, type ShopContext, traceparentOf } from "../server/request-id.ts";
 
 /** What a request tells, whoever made it. */
@@ -22,6 +23,11 @@ export class RequestCall {
 
   get requestId(): string {
     return requestIdOf(this.c);
+  }
+
+  /** The client's IP address; undefined when nobody tells it. */
+  get clientAddress(): string | undefined {
+    return clientAddressOf(this.c);
   }
 
   /** The W3C trace that this request belongs to, with a span of our own. */

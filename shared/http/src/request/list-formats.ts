@@ -13,6 +13,12 @@ export function isList({ method, success: { schema } }: Pick<Endpoint, "method" 
   return method === "GET" && schema instanceof z.ZodObject && "items" in schema.shape && "nextCursor" in schema.shape;
 }
 
+/** As what a page of a list is asked for, when it is not as JSON. */
+export function listTypeOf(accept: string | undefined): typeof CSV | typeof JSON_LINES | undefined {
+  const wanted = accept?.split(",").map((type) => type.split(";")[0]?.trim());
+  return ([CSV, JSON_LINES] as const).find((known) => wanted?.includes(known));
+}
+
 /**
  * A page of a list as CSV with a line of names, or as one JSON object a line. Only a caller that names one of them gets it.
  * @returns undefined when JSON is asked for, or anything
@@ -21,8 +27,7 @@ export function listText(
   accept: string | undefined,
   page: { readonly items: readonly object[]; readonly nextCursor: string | null },
 ): { readonly text: string; readonly headers: Readonly<Record<string, string>> } | undefined {
-  const wanted = accept?.split(",").map((type) => type.split(";")[0]?.trim());
-  const type = [CSV, JSON_LINES].find((known) => wanted?.includes(known));
+  const type = listTypeOf(accept);
   if (type === undefined) return undefined;
   const { items, nextCursor } = page;
   const [first] = items;

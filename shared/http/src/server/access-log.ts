@@ -2,7 +2,7 @@ import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 
 interface Fetcher {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: (request: Request, peer?: () => string | undefined) => Response | Promise<Response>;
 }
 
 /**
@@ -14,9 +14,9 @@ export function withAccessLog(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Fetcher {
   return {
-    async fetch(request) {
+    async fetch(request, peer) {
       const begunAt = clock.elapsed();
-      const response = await app.fetch(request);
+      const response = await app.fetch(request, peer);
       logger.info("REQUEST_ANSWERED", "a request was answered", {
         method: request.method,
         path: new URL(request.url).pathname,

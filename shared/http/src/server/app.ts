@@ -13,10 +13,11 @@ import { createAuthentication, unauthenticated } from "../auth/authentication.ts
 import { createBodyMemoryBudget } from "../request/body-memory-budget.ts";
 import { BODY_WITHIN_MS, readJsonBody, SlowBodyError } from "../request/body.ts";
 import { EndpointCall, RequestCall } from "../request/call.ts";
+import { addressFromGateway, type ClientAddressEnvironment, type ClientAddressRule } from "./client-address.ts";
 import { withDeadline } from "./deadline.ts";
 import { UnavailableError } from "../request/errors.ts";
 import { EVENT_STREAM, type EventsAnswer, eventStreamBody, type NoMoreEvents } from "../streaming/event-stream.ts";
-import { isList, listText } from "../request/list-formats.ts";
+import { isList, listText, listTypeOf } from "../request/list-formats.ts";
 import { bearerToken, type Principal } from "../auth/principal.ts";
 import type { RateLimit } from "../auth/rate-limit.ts";
 import { createRequestMetrics } from "./request-metrics.ts";
@@ -25,6 +26,9 @@ import { createRouter, createRouteTable, honoPath } from "./routes.ts";
 import { createStreamPermits, defaultStreamLimits, type StreamPermits } from "../streaming/stream-permits.ts";
 import type { TokenVerifier } from "../auth/token-verifier.ts";
 import { validatorsOf } from "../request/validation.ts";
+
+/** Told of a page of a list that is about to be given as a file of `type`. When it fails, nothing is given. */
+export type OnExport = (call: RequestCall, endpoint: Endpoint, type: string) => Promise<void>;
 
 export interface AppOptions {
   readonly service: ServiceName | "gateway" | "frontend";
@@ -37,6 +41,10 @@ export interface AppOptions {
   readonly rateLimit?: RateLimit;
   /** Per address, off unless given: behind a layer-4 balancer all clients share one. */
   readonly addressRateLimit?: { readonly limit: RateLimit; readonly addressOf: (c: Context) => string | undefined };
+  /** How the client's address is known; by default the gateway tells it. */
+  readonly clientAddress?: ClientAddressRule;
+  /** Called before a page of a list is given as CSV or JSON lines. */
+  readonly onExport?: OnExport;
   /** Whether a fault means that the database (or what else is needed) is unavailable: 503 instead of 500. */
   readonly isUnavailable?: (error: unknown) => boolean;
   /** Whether the process still prepares what it needs, as every start does: a call that it cannot answer yet is no warning. */
@@ -85,7 +93,8 @@ export interface HttpApp {
   ): void;
   /** Answers with what `handler` returns, after the checks that need no body: 404 and 405, 401, 429, 403. */
   raw(route: RawRoute, handler: (call: RequestCall) => Returned<Response>): void;
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** @param peer the address of who is connected, asked for when it is needed */
+  readonly fetch: (request: Request, peer?: () => string | undefined) => Response | Promise<Response>;
   /** For tests: hono's `app.request()`. */
   readonly request: Hono["request"];
 }
@@ -101,7 +110,7 @@ const internal = problem("INTERNAL", "Something went wrong here. The request id 
 
 export function createApp(options: AppOptions): HttpApp {
   const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500, httpsOnly = false } = options;
-  const { bodyWithinMs = BODY_WITHIN_MS, isStarting = () => false } = options;
+  const { bodyWithinMs = BODY_WITHIN_MS, isStarting = () => false, clientAddress = addressFromGateway } = options;
   const hono = new Hono<{ Variables: RequestVariables }>({ router: createRouter() });
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
@@ -303,14 +312,33 @@ export function createApp(options: AppOptions): HttpApp {
     );
   }
 
+  const environmentOf = (peer: () => string | undefined = () => undefined): ClientAddressEnvironment => ({
+    clientAddress: (headers) => clientAddress(headers, peer),
+  });
+
+  /** The same answer, once whoever records exports has heard of it. */
+  function recorded<Call extends RequestCall, Value>(
+    endpoint: Endpoint,
+    handler: (call: Call) => Returned<Answer<Value>>,
+  ): (call: Call) => Returned<Answer<Value>> {
+    const { onExport } = options;
+    if (onExport === undefined || !isList(endpoint)) return handler;
+    return async (call) => {
+      const answer = await handler(call);
+      const type = call.c.req.method === "GET" ? listTypeOf(call.c.req.header("accept")) : undefined;
+      if (type !== undefined && answer.kind === "done") await onExport(call, endpoint, type);
+      return answer;
+    };
+  }
+
   return {
-    handle: (endpoint, handler) => answerWith(endpoint, handler, answerOf(endpoint)),
+    handle: (endpoint, handler) => answerWith(endpoint, recorded(endpoint, handler), answerOf(endpoint)),
     handleEvents,
     raw(route, handler) {
       register(route, (c, principal) => handler(new RequestCall(c, principal)));
     },
-    fetch: (request) => hono.fetch(request),
-    request: hono.request,
+    fetch: (request, peer) => hono.fetch(request, environmentOf(peer)),
+    request: (input, init) => hono.request(input, init, environmentOf()),
   };
 }
 

@@ -6,7 +6,7 @@ import { createOpenStreams } from "../streaming/open-streams.ts";
 
 /** What `Bun.serve` asks: an app of `createApp`, or a Hono. */
 interface Fetcher {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: (request: Request, peer?: () => string | undefined) => Response | Promise<Response>;
 }
 
 interface ServeOptions {
@@ -58,8 +58,8 @@ export function serve({ app, managementApp, port, managementPort, logger, ready,
   const servers = listenOften(
     "PORT",
     port,
-    async (request) => {
-      const response = streams.follow(headAnswer(request, await app.fetch(withHost(request))));
+    async (request, peer) => {
+      const response = streams.follow(headAnswer(request, await app.fetch(withHost(request), peer)));
       if (draining || !readiness.isReady()) response.headers.set("connection", "close");
       return response;
     },
@@ -164,7 +164,7 @@ function listen(setting: string, port: number, fetch: Fetcher["fetch"], logger: 
       reusePort,
       idleTimeout: IDLE_TIMEOUT_S,
       maxRequestBodySize: MAX_REQUEST_BODY_BYTES,
-      fetch,
+      fetch: (request, server) => fetch(request, () => server.requestIP(request)?.address),
       error(error) {
         logger.error("REQUEST_FAILED_OUTSIDE_APP", "a request failed outside of the app", { error });
         return internalError();

@@ -47,6 +47,7 @@ export interface Selection {
   /** Only dead letters newer than this. */
   readonly afterId: string | undefined;
   readonly dryRun: boolean;
+  readonly onTried?: OnTried | undefined;
 }
 
 export interface BulkResult {
@@ -55,10 +56,13 @@ export interface BulkResult {
   readonly lastId: string | null;
 }
 
+/** Told what came of dead letters that were retried, as the last thing of their transaction. Not called for a dry run. */
+export type OnTried = (tx: Transaction, tried: readonly Tried[]) => Promise<void>;
+
 /** Handles dead letters again. */
 export interface Replay {
   /** One dead letter, and with it those that wait behind it, in order, until one fails. */
-  one(id: string, options: { readonly dryRun: boolean }): Promise<ReplayResult>;
+  one(id: string, options: { readonly dryRun: boolean; readonly onTried?: OnTried }): Promise<ReplayResult>;
   /** Many, oldest first, for about a second. A dead letter that waits brings the one that it waits for with it. */
   many(selection: Selection): Promise<BulkResult>;
   /** What waits for a key, in order, until one fails, if the first of it is due to be retried; nothing otherwise. */
@@ -198,12 +202,13 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
   }
 
   /** Runs it in a transaction that a dry run rolls back; otherwise reports what was applied. */
-  async function inRun(dryRun: boolean, work: (tx: Transaction) => Promise<readonly Tried[]>) {
+  async function inRun(dryRun: boolean, work: (tx: Transaction) => Promise<readonly Tried[]>, onTried?: OnTried) {
     const tried = await inTransaction(db, async (tx) => {
       // What waits for a lock is retried at the next look; the other keys are not to wait with it.
       await setLockWait(tx, LOCK_WAIT_MS);
       const result = await work(tx);
       if (dryRun) throw new DryRun(result);
+      if (result.length > 0) await onTried?.(tx, result);
       return result;
     }).catch((error: unknown) => {
       if (error instanceof DryRun) return error.result as readonly Tried[];
@@ -223,22 +228,26 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
   }
 
   return {
-    async one(id, { dryRun }) {
+    async one(id, { dryRun, onTried }) {
       let refused: ReplayResult | undefined;
-      const tried = await inRun(dryRun, async (tx) => {
-        // Which key it holds never changes; what has become of it is read under the key's lock.
-        const [found] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id));
-        if (found?.blocksKey && found.key !== null) await lockKeys(tx, [found.key]);
-        const entry = await deadLetterById(tx, id);
-        if (entry === undefined) refused = { kind: "unknown" };
-        else if (entry.replayedAt !== null) refused = { kind: "replayed before" };
-        if (entry === undefined || refused) return [];
-        if (!entry.blocksKey || entry.key === null) return [await settle(tx, entry)];
-        const entries = await blockingDeadLetters(tx, entry.key);
-        const [first] = entries;
-        if (first !== undefined && first.id !== id) refused = { kind: "waits", behindId: first.id };
-        return refused ? [] : settleAll(tx, entries);
-      });
+      const tried = await inRun(
+        dryRun,
+        async (tx) => {
+          // Which key it holds never changes; what has become of it is read under the key's lock.
+          const [found] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id));
+          if (found?.blocksKey && found.key !== null) await lockKeys(tx, [found.key]);
+          const entry = await deadLetterById(tx, id);
+          if (entry === undefined) refused = { kind: "unknown" };
+          else if (entry.replayedAt !== null) refused = { kind: "replayed before" };
+          if (entry === undefined || refused) return [];
+          if (!entry.blocksKey || entry.key === null) return [await settle(tx, entry)];
+          const entries = await blockingDeadLetters(tx, entry.key);
+          const [first] = entries;
+          if (first !== undefined && first.id !== id) refused = { kind: "waits", behindId: first.id };
+          return refused ? [] : settleAll(tx, entries);
+        },
+        onTried,
+      );
       if (refused) return refused;
       const [own, ...behind] = tried;
       if (own === undefined) return { kind: "unknown" };
@@ -246,7 +255,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
       return { kind: "tried", outcome: own.outcome, detail: own.detail, released };
     },
 
-    async many({ dryRun, afterId, ...filter }) {
+    async many({ dryRun, afterId, onTried, ...filter }) {
       const until = clock.elapsed() + BULK_MS;
       const outcomes: Partial<Record<ReplayOutcome, number>> = {};
       const keysDone = new Set<string>();
@@ -259,8 +268,10 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
           const waits = blocksKey && key !== null;
           if (waits && keysDone.has(key)) continue;
           if (waits) keysDone.add(key);
-          const tried = await inRun(dryRun, (tx) =>
-            waits ? settleKey(tx, key, filter.cause === "PROCESS_KILLED") : settleOne(tx, id),
+          const tried = await inRun(
+            dryRun,
+            (tx) => (waits ? settleKey(tx, key, filter.cause === "PROCESS_KILLED") : settleOne(tx, id)),
+            onTried,
           );
           for (const { outcome } of tried) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
         }

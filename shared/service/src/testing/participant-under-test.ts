@@ -1,3 +1,4 @@
+import { type AuditEntry, listAuditEntries } from "@shop/contracts/http/audit";
 import type { Role } from "@shop/contracts/http/define";
 import type { CloudEvent } from "@shop/contracts/messages/cloud-event";
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
@@ -22,6 +23,7 @@ import { ManualClock } from "@shop/testing/clock";
 import { capturedLogger, type LogLine } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
 import type { ServiceContext } from "../context.ts";
+import { auditExports, auditRoutes } from "../audit-routes.ts";
 import { deadLetterRoutes } from "../dead-letter-routes.ts";
 import { explainOrderRoute, knowsNothing } from "../explain-order-route.ts";
 import type { Participant } from "../participant.ts";
@@ -40,6 +42,8 @@ export interface ParticipantUnderTest {
   readonly lines: readonly LogLine[];
   /** The header of a caller with this role. */
   as(role: Role, userId: string): Promise<{ readonly authorization: string }>;
+  /** The entries of the audit trail about something, oldest first. */
+  entriesAbout(subjectId: string): Promise<readonly AuditEntry[]>;
   /** Delivers messages together, as one fetch would bring them. Each call makes new messages, with ids of their own. */
   receive(...messages: readonly Outgoing[]): Promise<void>;
   /** Delivers the very same records again. */
@@ -89,7 +93,11 @@ export async function participantUnderTest(
     // The user service is an HTTP upstream of this one.
     fetch: () => Promise.resolve(Response.json({ keys: [signer.publicJwk] })),
   });
-  const app = createApp({ service: participant.name, logger, clock, metrics, verifier, isUnavailable: isTransient });
+  const app = createApp({
+    ...{ service: participant.name, logger, clock, metrics, verifier, isUnavailable: isTransient },
+    onExport: auditExports(context),
+  });
+  auditRoutes(app, { service: participant.name, read });
   participant.routes(app, context);
 
   const handlers = participant.handlers(context);
@@ -97,7 +105,7 @@ export async function participantUnderTest(
     for (const tell of listeners) tell(keys);
   };
   const replay = createReplay({ db, handlers, outbox, onCommitted: wakeRelay, onHandled: tellAll, clock });
-  deadLetterRoutes(app, { service: participant.name, read, replay, logger });
+  deadLetterRoutes(app, { service: participant.name, read, replay, clock, ids, logger });
   explainOrderRoute(app, {
     ...{ service: participant.name, read, clock, knows: participant.knows ?? knowsNothing },
     ready: async () => ({ ready: true, checks: {} }),
@@ -128,11 +136,16 @@ export async function participantUnderTest(
       left = await handle(left, new AbortController().signal);
     }
   }
+  async function as(role: Role, sub: string) {
+    const token = await signer.sign(goodHeader, { ...goodClaims(clock.now()), sub, role, jti: ids() });
+    return { authorization: `Bearer ${token}` };
+  }
   return {
-    ...{ app, context, clock, lines, receiveRecords },
-    async as(role, sub) {
-      const token = await signer.sign(goodHeader, { ...goodClaims(clock.now()), sub, role, jti: ids() });
-      return { authorization: `Bearer ${token}` };
+    ...{ app, context, clock, lines, receiveRecords, as },
+    async entriesAbout(subjectId) {
+      const response = await app.request(`/api/audit?subjectId=${subjectId}`, { headers: await as("admin", ids()) });
+      const page = listAuditEntries.success.schema.parse(await response.json());
+      return page.items.toReversed();
     },
     receive: (...messages) => receiveRecords(messages.map((message) => recordOf(message, clock))),
     async takeSent() {
