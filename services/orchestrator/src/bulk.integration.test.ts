@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { bulkSagas } from "./saga/bulk.ts";
-import { orderSagaVersions } from "./saga/registry.ts";
+import { orderSagaVersions } from "./sagas/registry.ts";
 import { orchestratorService } from "./service.ts";
 import { completed, created, delivered, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
 

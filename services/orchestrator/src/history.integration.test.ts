@@ -7,6 +7,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { runSagaTimers } from "./saga/run.ts";
+import { orderSagaVersions } from "./sagas/registry.ts";
 import { orchestratorService } from "./service.ts";
 import { created, newOrder } from "./testing/saga-messages.ts";
 
@@ -35,7 +36,7 @@ async function sagaOf({ orderId }: OrderSnapshot): Promise<Saga> {
 async function wake(): Promise<void> {
   await service.clock.advance(60_000);
   const stopping = new AbortController();
-  const timers = runSagaTimers(service.context, stopping.signal);
+  const timers = runSagaTimers(service.context, stopping.signal, orderSagaVersions);
   await eventually(() => expect(service.clock.sleeperCount).toBe(1));
   stopping.abort();
   await timers;

@@ -14,7 +14,7 @@ import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/t
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
-import { orderSagaVersions } from "./saga/registry.ts";
+import { orderSagaVersions } from "./sagas/registry.ts";
 import { runSagaTimers } from "./saga/run.ts";
 import { watchSagas } from "./saga/watch.ts";
 import { orchestratorService } from "./service.ts";
@@ -80,7 +80,7 @@ async function wakeAfter(ms: number): Promise<void> {
   await service.clock.advance(ms);
   await twin.clock.advance(ms);
   const stopping = new AbortController();
-  const timers = runSagaTimers(service.context, stopping.signal);
+  const timers = runSagaTimers(service.context, stopping.signal, orderSagaVersions);
   await eventually(() => expect(service.clock.sleeperCount).toBe(1));
   stopping.abort();
   await timers;

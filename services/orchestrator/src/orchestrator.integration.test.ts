@@ -23,6 +23,7 @@ import { eventually } from "@shop/testing/eventually";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
 import { runSagaTimers } from "./saga/run.ts";
+import { orderSagaVersions } from "./sagas/registry.ts";
 import { orchestratorService } from "./service.ts";
 import { completed, created, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
@@ -47,7 +48,7 @@ async function sagaOf({ orderId }: OrderSnapshot): Promise<Saga> {
 async function wakeAfter(ms: number): Promise<void> {
   await service.clock.advance(ms);
   const stopping = new AbortController();
-  const timers = runSagaTimers(service.context, stopping.signal);
+  const timers = runSagaTimers(service.context, stopping.signal, orderSagaVersions);
   await eventually(() => expect(service.clock.sleeperCount).toBe(1));
   stopping.abort();
   await timers;
@@ -183,7 +184,7 @@ test("timers at two replicas ask a silent participant again once per interval, a
   await service.receive(created(order));
   expect(await types()).toEqual([DecreaseProductCommand.type]);
   const stopping = new AbortController();
-  const timers = [service, twin].map(({ context }) => runSagaTimers(context, stopping.signal));
+  const timers = [service, twin].map(({ context }) => runSagaTimers(context, stopping.signal, orderSagaVersions));
   const untilBothSleep = () => eventually(() => expect(service.clock.sleeperCount + twin.clock.sleeperCount).toBe(2));
   /** A timer that is at work while the clock goes on has read the time before; so both look once more at its end. */
   const advance = async (ms: number) => {

@@ -1,8 +1,10 @@
+import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { combineHandlers } from "@shop/messaging/inbox/handlers";
 import { type Participant, participantMigrations } from "@shop/service/participant";
 import { runBulkOperations } from "@shop/service/bulk";
 import { bulkSagas } from "./saga/bulk.ts";
-import { knowsOrder } from "./saga/knows-order.ts";
+import { knowsOrder } from "./use-cases/show-saga.ts";
 import { sagaRoutes } from "./http/routes.ts";
 import { auditHandlers } from "./messages/audit-handlers.ts";
 import { runSagaTimers, sagaHandlers } from "./saga/run.ts";
@@ -11,7 +13,7 @@ import { watchSagas } from "./saga/watch.ts";
 import { auditBooks } from "./use-cases/audit-books.ts";
 
 /** An orchestrator that drives every order's saga from OrderCreated to its end, each under the version that it began with, and audits the books. */
-export function createOrchestrator(versions: SagaVersions): Participant {
+export function createOrchestrator(versions: SagaVersions<OrderSnapshot, CancelReason>): Participant {
   return {
     name: "orchestrator",
     migrations: participantMigrations(`${import.meta.dir}/../migrations`),

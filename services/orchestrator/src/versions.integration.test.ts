@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Saga, SagaPicture } from "@shop/contracts/http/saga";
 import { CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
 import { CompleteOrderCommand, type OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
 import { uuidV7 } from "@shop/runtime/ids";
@@ -18,7 +19,7 @@ import { completed, created, delivered, delivery, newOrder, stockTaken } from ".
 
 const version1 = orderSaga;
 /** A release after it, which creates the delivery first and takes the stock then. */
-const version2: SagaDefinition<OrderSnapshot> = {
+const version2: SagaDefinition<OrderSnapshot, CancelReason> = {
   ...orderSaga,
   version: version1.version + 1,
   compensatable: orderSaga.compensatable.toReversed(),
@@ -29,7 +30,7 @@ const newRelease = sagaVersions([version1, version2]);
 let database: TestDatabase;
 const running: ParticipantUnderTest[] = [];
 
-async function start(versions: SagaVersions): Promise<ParticipantUnderTest> {
+async function start(versions: SagaVersions<OrderSnapshot, CancelReason>): Promise<ParticipantUnderTest> {
   const service = await participantUnderTest(createOrchestrator(versions), database.url);
   await service.takeSent();
   running.push(service);
@@ -70,7 +71,7 @@ async function pictureOf(service: ParticipantUnderTest, { orderId }: OrderSnapsh
 }
 
 /** Lets a replica's timers look once, after its clock has gone on. */
-const wakeAfter = (service: ParticipantUnderTest, versions: SagaVersions, ms: number) =>
+const wakeAfter = (service: ParticipantUnderTest, versions: SagaVersions<OrderSnapshot, CancelReason>, ms: number) =>
   lookOnceAfter(service, ms, (signal) => runSagaTimers(service.context, signal, versions));
 
 async function lookOnceAfter(

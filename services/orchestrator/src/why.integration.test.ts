@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { runSagaTimers } from "./saga/run.ts";
+import { orderSagaVersions } from "./sagas/registry.ts";
 import { orchestratorService } from "./service.ts";
 import { created, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
@@ -39,7 +40,7 @@ async function pictureOf(orderId: string) {
 async function wakeAfter(ms: number): Promise<void> {
   await service.clock.advance(ms);
   const stopping = new AbortController();
-  const timers = runSagaTimers(service.context, stopping.signal);
+  const timers = runSagaTimers(service.context, stopping.signal, orderSagaVersions);
   await eventually(() => expect(service.clock.sleeperCount).toBe(1));
   stopping.abort();
   await timers;

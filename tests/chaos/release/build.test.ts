@@ -14,7 +14,7 @@ async function askRelease(path: string, question: string): Promise<string> {
 }
 
 const VERSIONS = `
-  const { orderSagaVersions } = await import("./src/saga/registry.ts");
+  const { orderSagaVersions } = await import("./src/sagas/registry.ts");
   const { messagesByType } = await import("@shop/contracts/messages/registry");
   const command = messagesByType.get("DecreaseProductCommand");
   console.log(JSON.stringify({

@@ -75,7 +75,7 @@ export const releaseAfterNext: readonly Edit[] = [
     file: "services/orchestrator/src/sagas/order.saga.ts",
     from: `/** \`ALREADY_RETURNED\` comes only`,
     to: `export const orderSagaV1 = orderSaga;
-export const orderSagaV2 = defineSaga<OrderSnapshot>({
+export const orderSagaV2 = defineSaga<OrderSnapshot, CancelReason>({
   ...orderSaga,
   version: 2,
   compensatable: orderSaga.compensatable.flatMap((step) => (step.name === "DECREASE_PRODUCT" ? [step, packing] : [step])),
@@ -87,7 +87,7 @@ export const orderSagaV2 = defineSaga<OrderSnapshot>({
     file: "services/orchestrator/src/sagas/order.saga.ts",
     from: `/**
  * The saga of an order:`,
-    to: `const packing: CompensatableStep<OrderSnapshot> = {
+    to: `const packing: CompensatableStep<OrderSnapshot, CancelReason> = {
   name: "PACK_PRODUCT",
   waitsFor: "the goods to be packed",
   milestone: "PACKED",
@@ -128,12 +128,12 @@ export const orderSagaV2 = defineSaga<OrderSnapshot>({
 }`,
   },
   {
-    file: "services/orchestrator/src/saga/registry.ts",
+    file: "services/orchestrator/src/sagas/registry.ts",
     from: `import { orderSaga }`,
     to: `import { orderSagaV1, orderSagaV2 }`,
   },
   {
-    file: "services/orchestrator/src/saga/registry.ts",
+    file: "services/orchestrator/src/sagas/registry.ts",
     from: `sagaVersions([orderSaga])`,
     to: `sagaVersions([orderSagaV1, orderSagaV2])`,
   },

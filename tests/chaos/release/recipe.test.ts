@@ -22,19 +22,19 @@ const indented = (block: string, spaces: number) => block.replaceAll(/^(?=.)/gm,
 const PRODUCT = "shared/contracts/src/messages/product.ts";
 const SAGA = "services/orchestrator/src/sagas/order.saga.ts";
 const OLD_SAGA = "services/orchestrator/src/sagas/order-v1.saga.ts";
-const REGISTRY = "services/orchestrator/src/saga/registry.ts";
+const REGISTRY = "services/orchestrator/src/sagas/registry.ts";
 const HANDLERS = "services/product/src/messages/handlers.ts";
 const NAMES = ["PackProductCommand", "ProductPacked", "UnpackProductCommand", "ProductUnpacked"] as const;
 
 /** What an order's saga sends, message by message, and the steps that it has. */
 const STORY = `
   const { advance } = await import("./src/saga/advance.ts");
-  const { orderSagaVersions } = await import("./src/saga/registry.ts");
+  const { orderSagaVersions } = await import("./src/sagas/registry.ts");
   const orderId = "01900000-0000-7000-8000-000000000001";
   const order = { orderId, customerId: orderId, items: [], total: 0, currency: "KRW", deliveryAddress: "Seoul" };
   let state;
   const hears = (type, data) => {
-    const next = advance(orderSagaVersions.newest, state, { kind: "message", type, data }, 0, { id: "saga", orderId });
+    const next = advance(orderSagaVersions.newest, state, { kind: "message", type, data }, 0, { id: "saga", key: orderId });
     state = next?.state ?? state;
     return next?.send.map(({ definition }) => definition.type) ?? [];
   };
@@ -109,7 +109,7 @@ test("the recipe of docs/extending.md for a new step compiles as it stands, and 
     {
       file: REGISTRY,
       from: "import { orderSaga }",
-      to: `import { orderSagaV1 } from "../sagas/order-v1.saga.ts";\nimport { orderSaga }`,
+      to: `import { orderSagaV1 } from "./order-v1.saga.ts";\nimport { orderSaga }`,
     },
     { file: REGISTRY, from: "sagaVersions([orderSaga])", to: "sagaVersions([orderSagaV1, orderSaga])" },
     {

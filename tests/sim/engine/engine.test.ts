@@ -1,5 +1,6 @@
 import { DeliveryCancelled, DeliveryCompleted } from "@shop/contracts/messages/delivery";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { ProductDecreased } from "@shop/contracts/messages/product";
 import { type SagaDefinition, succeeded, when } from "@shop/orchestrator-service/saga/definition";
 import { orderSaga } from "@shop/orchestrator-service/sagas/order.saga";
@@ -10,7 +11,7 @@ setDefaultTimeout(240_000);
 
 const SEEDS = 20_000;
 
-function firstWrong(definition?: SagaDefinition<OrderSnapshot>): string | undefined {
+function firstWrong(definition?: SagaDefinition<OrderSnapshot, CancelReason>): string | undefined {
   for (let seed = 0; seed < SEEDS; seed += 1) {
     const verdict = playOrder(seed, definition);
     if (verdict) return [`seed ${seed}`, ...verdict.wrongs, ...verdict.trace].join("\n");
@@ -25,7 +26,7 @@ test(`an order comes to a rightful end, whatever is late, lost or repeated, and 
 const [takeStock, createDelivery] = orderSaga.compensatable;
 if (takeStock === undefined || createDelivery === undefined) throw new Error("the saga has two compensatable steps");
 
-const BROKEN: readonly (readonly [string, SagaDefinition<OrderSnapshot>, RegExp])[] = [
+const BROKEN: readonly (readonly [string, SagaDefinition<OrderSnapshot, CancelReason>, RegExp])[] = [
   [
     "goes on cancelling after the rider was first",
     {

@@ -1,6 +1,7 @@
 import { CancelDeliveryCommand } from "@shop/contracts/messages/delivery";
 import type { Topic } from "@shop/contracts/messages/define";
 import { CancelOrderCommand, type OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { IncreaseProductCommand } from "@shop/contracts/messages/product";
 import { advance, type SagaEvent } from "@shop/orchestrator-service/saga/advance";
 import type { SagaDefinition } from "@shop/orchestrator-service/saga/definition";
@@ -15,7 +16,7 @@ const COMPENSATIONS: ReadonlySet<string> = new Set([
   IncreaseProductCommand.type,
   CancelOrderCommand.type,
 ]);
-const BEGINNING = { id: "00000000-0000-7000-8000-00000000000a", orderId: "00000000-0000-7000-8000-000000000001" };
+const BEGINNING = { id: "00000000-0000-7000-8000-00000000000a", key: "00000000-0000-7000-8000-000000000001" };
 const TRACEPARENT = "00-00000000000000000000000000000001-0000000000000001-01";
 const HOUR_MS = 3_600_000;
 /** More than any order needs once nothing is lost any more. */
@@ -25,15 +26,15 @@ const STEPS_AT_MOST = 500;
 class Play {
   readonly wrongs: string[] = [];
   readonly trace: string[] = [];
-  readonly #definition: SagaDefinition<OrderSnapshot>;
+  readonly #definition: SagaDefinition<OrderSnapshot, CancelReason>;
   readonly #random: () => number;
   readonly #participants: Participants;
   readonly #queues = new Map<Topic, Message[]>();
   readonly #keepsTrace: boolean;
-  #saga: SagaState<OrderSnapshot> | undefined;
+  #saga: SagaState<OrderSnapshot, CancelReason> | undefined;
   #now = 0;
 
-  constructor(seed: number, definition: SagaDefinition<OrderSnapshot>, keepsTrace: boolean) {
+  constructor(seed: number, definition: SagaDefinition<OrderSnapshot, CancelReason>, keepsTrace: boolean) {
     this.#definition = definition;
     this.#keepsTrace = keepsTrace;
     this.#random = seeded(Math.imul(seed + 1, 0x9e3779b1));
@@ -189,7 +190,7 @@ export interface EngineVerdict {
 /** Plays an order by a seed. @returns what was wrong, with what happened; undefined when nothing was */
 export function playOrder(
   seed: number,
-  definition: SagaDefinition<OrderSnapshot> = orderSaga,
+  definition: SagaDefinition<OrderSnapshot, CancelReason> = orderSaga,
 ): EngineVerdict | undefined {
   const play = new Play(seed, definition, false);
   play.run();

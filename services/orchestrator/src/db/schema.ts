@@ -23,7 +23,7 @@ export { auditEntry } from "@shop/database/audit-trail";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
-/** One row per order's saga: where it is, what it waits for and until when. */
+/** One row per saga: where it is, what it waits for and until when. To the engine an order's id is the key of the saga's messages. */
 export const saga = pgTable(
   "saga",
   {

@@ -1,6 +1,8 @@
 import { toPage, spanOf } from "@shop/contracts/http/page";
 import * as bulkCalls from "@shop/contracts/http/bulk";
 import * as calls from "@shop/contracts/http/saga";
+import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { done, problem } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";
 import type { RequestCall } from "@shop/http/request/call";
@@ -8,7 +10,7 @@ import { auditOrigin } from "@shop/service/audit-origin";
 import { beginBulk, bulkById, bulkPage, bulkRequestOf, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
 import { bulkSagas } from "../saga/bulk.ts";
-import { findPicture } from "../saga/knows-order.ts";
+import { findPicture } from "../use-cases/show-saga.ts";
 import { findSaga, listHistory, listSagas } from "../db/sagas.ts";
 import type { AdminRequest } from "../saga/advance.ts";
 import { intervene } from "../saga/intervene.ts";
@@ -24,7 +26,11 @@ function placeOf(cursor: string): bigint {
   return place > MAX_BIGINT ? MAX_BIGINT : place;
 }
 
-export function sagaRoutes(app: HttpApp, context: ServiceContext, versions: SagaVersions): void {
+export function sagaRoutes(
+  app: HttpApp,
+  context: ServiceContext,
+  versions: SagaVersions<OrderSnapshot, CancelReason>,
+): void {
   const { db } = context;
 
   app.handle(calls.listSagas, async ({ query, signal }) => {

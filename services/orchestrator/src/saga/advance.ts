@@ -1,10 +1,10 @@
 import type { MessageDefinition } from "@shop/contracts/messages/define";
-import type { CancelReason } from "@shop/contracts/primitives";
 import { backoffMs } from "@shop/runtime/backoff";
 import { ExplainedError } from "@shop/runtime/errors";
 import type {
   Command,
   CompensatableStep,
+  EngineReason,
   Outcome,
   Reply,
   RetriableStep,
@@ -30,7 +30,7 @@ export type SagaEvent =
       readonly traceparent: string | undefined;
     };
 
-/** `retry`: send the current step's command now, with fresh attempts and deadline. `cancel`: compensate, if no rider was first. */
+/** `retry`: send the current step's command now, with fresh attempts and deadline. `cancel`: compensate, unless the pivot has been passed. */
 export type AdminRequest = "retry" | "cancel";
 
 export interface CommandToSend {
@@ -39,8 +39,8 @@ export interface CommandToSend {
 }
 
 /** The result of an event. `null` means that it changes nothing: it is late, repeated, or about no saga. */
-export interface Advanced<Data> {
-  readonly state: SagaState<Data>;
+export interface Advanced<Data, Reason extends string> {
+  readonly state: SagaState<Data, Reason>;
   readonly send: readonly CommandToSend[];
   readonly history: readonly HistoryEntry[];
 }
@@ -48,25 +48,26 @@ export interface Advanced<Data> {
 export interface Beginning {
   /** The id for a saga that begins with this event. */
   readonly id: string;
-  readonly orderId: string;
+  /** What the saga is about: the key of its messages. */
+  readonly key: string;
 }
 
 /**
  * The saga engine: the result of an event, as a pure function of the definition, the saga's state and the time.
  *
  * A reply completes its step and all steps before it, since a participant replies only to commands that it received. A refusal, a deadline
- * before the pivot, or a request to cancel starts compensation: the steps begun so far are compensated in reverse order, then the order is cancelled.
+ * before the pivot, or a request to cancel starts compensation: the steps begun so far are compensated in reverse order, then what the saga is about is cancelled.
  * A step without a reply is compensated too; its participant remembers the compensation and refuses the step if it arrives later.
- * @param state undefined when no saga of this order is known
+ * @param state undefined when no saga of this key is known
  * @param now milliseconds since the epoch
  */
-export function advance<Data>(
-  definition: SagaDefinition<Data>,
-  state: SagaState<Data> | undefined,
+export function advance<Data, Reason extends string>(
+  definition: SagaDefinition<Data, Reason>,
+  state: SagaState<Data, Reason> | undefined,
   event: SagaEvent,
   now: number,
   beginning: Beginning,
-): Advanced<Data> | null {
+): Advanced<Data, Reason> | null {
   if (state === undefined) return event.kind === "message" ? begin(definition, event, now, beginning) : null;
   if (hasEnded(state)) return null;
   const change = new Change(definition, state, event, now);
@@ -80,27 +81,27 @@ export function advance<Data>(
 }
 
 /** Whether the saga has passed the pivot: it can only go forward. */
-export function isPastPivot<Data>(
-  { retriable }: SagaDefinition<Data>,
-  { status, step }: Pick<SagaState<Data>, "status" | "step">,
+export function isPastPivot<Data, Reason extends string>(
+  { retriable }: SagaDefinition<Data, Reason>,
+  { status, step }: Pick<SagaState<Data, Reason>, "status" | "step">,
 ): boolean {
   return status === "RUNNING" && retriable.some(({ name }) => name === step);
 }
 
 type MessageEvent = Extract<SagaEvent, { kind: "message" }>;
 
-function begin<Data>(
-  definition: SagaDefinition<Data>,
+function begin<Data, Reason extends string>(
+  definition: SagaDefinition<Data, Reason>,
   event: MessageEvent,
   now: number,
-  { id, orderId }: Beginning,
-): Advanced<Data> | null {
+  { id, key }: Beginning,
+): Advanced<Data, Reason> | null {
   const first = definition.compensatable[0];
   const isCancel = event.type === definition.cancels.definition.type;
   if (first === undefined || (event.type !== definition.begins.type && !isCancel)) return null;
-  const blank: SagaState<Data> = {
+  const blank: SagaState<Data, Reason> = {
     id,
-    orderId,
+    key,
     definition: definition.name,
     version: definition.version,
     status: "RUNNING",
@@ -116,13 +117,13 @@ function begin<Data>(
     revision: 0,
   };
   const change = new Change(definition, blank, event, now);
-  // A cancel that comes before its order finds nothing to compensate, and the order that comes later finds the saga.
+  // A cancel that comes before the beginning finds nothing to compensate, and the beginning that comes later finds the saga.
   if (isCancel) change.compensateBefore(0, definition.cancels.reason(event.data));
   else change.enterForward(0);
   return change.result();
 }
 
-function onTimer<Data>(change: Change<Data>): void {
+function onTimer<Data, Reason extends string>(change: Change<Data, Reason>): void {
   const { state, now } = change;
   if (state.nextAttemptAt === null || now < state.nextAttemptAt) return;
   const pastDeadline = state.deadline !== null && now >= state.deadline;
@@ -131,17 +132,20 @@ function onTimer<Data>(change: Change<Data>): void {
 }
 
 /** A saga that is compensating is not cancelled twice; one that is stuck while compensating is retried. */
-function onAdmin<Data>(change: Change<Data>, request: AdminRequest): void {
+function onAdmin<Data, Reason extends string>(change: Change<Data, Reason>, request: AdminRequest): void {
   if (request === "retry") change.retryNow();
   else if (change.canCompensate()) change.compensate("CANCELLED_BY_ADMIN");
   else if (change.state.status === "COMPENSATING" && change.state.stuckSince !== null) change.retryNow();
 }
 
-function onCancelRequest<Data>(change: Change<Data>, reason: CancelReason): void {
+function onCancelRequest<Data, Reason extends string>(
+  change: Change<Data, Reason>,
+  reason: Reason | EngineReason,
+): void {
   if (change.canCompensate()) change.compensate(reason);
 }
 
-function onReplyForward<Data>(change: Change<Data>, event: MessageEvent): void {
+function onReplyForward<Data, Reason extends string>(change: Change<Data, Reason>, event: MessageEvent): void {
   for (let index = change.forwardIndex(); index < change.forward.length; index += 1) {
     const reply = find(change.forward[index]?.replies, event.type);
     if (reply === undefined) continue;
@@ -159,7 +163,10 @@ function onReplyForward<Data>(change: Change<Data>, event: MessageEvent): void {
     change.onRepeatedReply();
 }
 
-function onReplyWhileCompensating<Data>(change: Change<Data>, event: MessageEvent): void {
+function onReplyWhileCompensating<Data, Reason extends string>(
+  change: Change<Data, Reason>,
+  event: MessageEvent,
+): void {
   if (change.state.step === change.definition.cancelled.name) {
     const reply = find(change.definition.cancelled.replies, event.type);
     if (reply) change.endCancelled(reply.decide(event.data));
@@ -175,41 +182,50 @@ function onReplyWhileCompensating<Data>(change: Change<Data>, event: MessageEven
 }
 
 /** A compensating saga has a reason. */
-function reasonOf({ id, reason }: Pick<SagaState<unknown>, "id" | "reason">): CancelReason {
+function reasonOf<Reason extends string>({
+  id,
+  reason,
+}: Pick<SagaState<unknown, Reason>, "id" | "reason">): Reason | EngineReason {
   if (reason === null) throw new ExplainedError(`saga ${id} is compensated without a reason`);
   return reason;
 }
 
-function find(replies: readonly Reply[] | undefined, type: string): Reply | undefined {
+function find<Reason extends string>(
+  replies: readonly Reply<Reason>[] | undefined,
+  type: string,
+): Reply<Reason> | undefined {
   return replies?.find((reply) => reply.type === type);
 }
 
 /** Two requests to retry within this time, in milliseconds, count as one. */
 const MOMENT_MS = 1_000;
 
-interface ForwardStep<Data> {
-  readonly name: SagaState<Data>["step"];
-  readonly send: Command<Data>;
+interface ForwardStep<Data, Reason extends string> {
+  readonly name: string;
+  readonly send: Command<Data, Reason>;
   readonly sendsOnEntering: boolean;
-  readonly replies: readonly Reply[];
+  readonly replies: readonly Reply<Reason>[];
   readonly retryPolicy: RetryPolicy;
 }
 
 /** Collects what one event does to a saga. */
-class Change<Data> {
-  readonly definition: SagaDefinition<Data>;
+class Change<Data, Reason extends string> {
+  readonly definition: SagaDefinition<Data, Reason>;
   /** All steps of the way forward, the pivot among them. */
-  readonly forward: readonly ForwardStep<Data>[];
+  readonly forward: readonly ForwardStep<Data, Reason>[];
   readonly pivotIndex: number;
   readonly now: number;
-  state: SagaState<Data>;
+  state: SagaState<Data, Reason>;
   readonly #message: string | null;
   readonly #by: string;
   readonly #send: CommandToSend[] = [];
   readonly #history: HistoryEntry[] = [];
 
-  constructor(definition: SagaDefinition<Data>, state: SagaState<Data>, event: SagaEvent, now: number) {
-    const asking = (step: CompensatableStep<Data> | RetriableStep<Data>) => ({ ...step, sendsOnEntering: true });
+  constructor(definition: SagaDefinition<Data, Reason>, state: SagaState<Data, Reason>, event: SagaEvent, now: number) {
+    const asking = (step: CompensatableStep<Data, Reason> | RetriableStep<Data, Reason>) => ({
+      ...step,
+      sendsOnEntering: true,
+    });
     this.definition = definition;
     this.forward = [
       ...definition.compensatable.map(asking),
@@ -244,15 +260,15 @@ class Change<Data> {
   }
 
   /** Starts compensation, the current step included: it may have been carried out. */
-  compensate(reason: CancelReason, event?: MessageEvent): void {
+  compensate(reason: Reason | EngineReason, event?: MessageEvent): void {
     this.compensateBefore(this.forwardIndex() + 1, reason, event);
   }
 
   /**
-   * Compensates the step before `index`, or cancels the order when none is left.
+   * Compensates the step before `index`, or ends the compensation when none is left.
    * A compensation that this message already confirms is not requested.
    */
-  compensateBefore(index: number, reason: CancelReason, event?: MessageEvent): void {
+  compensateBefore(index: number, reason: Reason | EngineReason, event?: MessageEvent): void {
     const state = { ...this.state, status: "COMPENSATING" as const, reason };
     const position = Math.min(index, this.definition.compensatable.length) - 1;
     const compensation = this.definition.compensatable[position]?.compensation;
@@ -312,24 +328,25 @@ class Change<Data> {
 
   end(status: "COMPLETE" | "CANCELLED"): void {
     this.state = { ...this.state, status, nextAttemptAt: null, deadline: null, stuckSince: null };
-    this.#note(status === "COMPLETE" ? "the order is complete" : `${this.state.reason}: the order is cancelled`);
+    const { name } = this.definition;
+    this.#note(status === "COMPLETE" ? `the ${name} is complete` : `${this.state.reason}: the ${name} is cancelled`);
   }
 
-  /** An order that was cancelled before keeps its first reason. */
-  endCancelled(outcome: Outcome): void {
+  /** What was cancelled before keeps its first reason. */
+  endCancelled(outcome: Outcome<Reason>): void {
     if (outcome.kind === "cancelled") this.state = { ...this.state, reason: outcome.reason };
     this.end("CANCELLED");
   }
 
   /** @returns null when nothing has changed */
-  result(): Advanced<Data> | null {
+  result(): Advanced<Data, Reason> | null {
     if (this.#history.length === 0) return null;
     return { state: { ...this.state, revision: this.state.revision + 1 }, send: this.#send, history: this.#history };
   }
 
   #enter(
-    state: SagaState<Data>,
-    step: Pick<ForwardStep<Data>, "name" | "send" | "retryPolicy">,
+    state: SagaState<Data, Reason>,
+    step: Pick<ForwardStep<Data, Reason>, "name" | "send" | "retryPolicy">,
     sends: boolean,
     detail: string,
   ): void {
@@ -346,7 +363,7 @@ class Change<Data> {
     this.#note(detail);
   }
 
-  #current(): Pick<ForwardStep<Data>, "send" | "retryPolicy"> {
+  #current(): Pick<ForwardStep<Data, Reason>, "send" | "retryPolicy"> {
     const { compensatable, cancelled } = this.definition;
     const all = [...this.forward, ...compensatable.map(({ compensation }) => compensation), cancelled];
     const step = all.find(({ name }) => name === this.state.step);
@@ -359,7 +376,7 @@ class Change<Data> {
     return new ExplainedError(`saga ${name} v${version} has no step ${this.state.step}`);
   }
 
-  #ask({ definition, build }: Command<Data>): void {
+  #ask({ definition, build }: Command<Data, Reason>): void {
     this.#send.push({ definition, data: build(this.state) });
   }
 

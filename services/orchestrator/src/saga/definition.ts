@@ -1,34 +1,36 @@
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
-import type { CancelReason } from "@shop/contracts/primitives";
 import { ExplainedError } from "@shop/runtime/errors";
 
+/** The reasons for a compensation that the engine itself gives: a step's deadline has passed, or an operator cancels. */
+export type EngineReason = "TIMED_OUT" | "CANCELLED_BY_ADMIN";
+
 /** The input of a command's data. */
-interface Known<Data> {
+interface Known<Data, Reason extends string> {
   readonly data: Data;
   /** Why the saga is compensated; null while it goes forward. */
-  readonly reason: CancelReason | null;
+  readonly reason: Reason | EngineReason | null;
 }
 
 /** A command to a participant. */
-export interface Command<Data> {
+export interface Command<Data, Reason extends string> {
   readonly definition: MessageDefinition;
-  readonly build: (known: Known<Data>) => unknown;
+  readonly build: (known: Known<Data, Reason>) => unknown;
 }
 
 /** What a participant's message means for the step that it answers. */
-export type Outcome =
+export type Outcome<Reason extends string> =
   /** The step is done, and with it every step before it. */
   | { readonly kind: "done" }
   /** The step failed for good: the steps before it are compensated. */
-  | { readonly kind: "refused"; readonly reason: CancelReason }
+  | { readonly kind: "refused"; readonly reason: Reason }
   /** A compensation came too late, the pivot has been passed: the saga runs to its end. */
   | { readonly kind: "tooLate" }
   /** What the saga is about is cancelled, for this reason. */
-  | { readonly kind: "cancelled"; readonly reason: CancelReason };
+  | { readonly kind: "cancelled"; readonly reason: Reason | EngineReason };
 
-export interface Reply {
+export interface Reply<Reason extends string> {
   readonly type: string;
-  readonly decide: (data: unknown) => Outcome;
+  readonly decide: (data: unknown) => Outcome<Reason>;
 }
 
 /**
@@ -41,12 +43,12 @@ export interface RetryPolicy {
   readonly deadlineMs: number | null;
 }
 
-interface CommandStep<Data> {
+interface CommandStep<Data, Reason extends string> {
   readonly name: string;
   /** What the saga's subject has reached once this step is done, in a word of its own. */
   readonly milestone: string;
-  readonly send: Command<Data>;
-  readonly replies: readonly Reply[];
+  readonly send: Command<Data, Reason>;
+  readonly replies: readonly Reply<Reason>[];
   readonly retryPolicy: RetryPolicy;
 }
 
@@ -59,39 +61,50 @@ interface ShownStep {
 }
 
 /** A step before the pivot; its definition must name its compensation. */
-export interface CompensatableStep<Data> extends CommandStep<Data>, ShownStep {
-  readonly compensation: CommandStep<Data>;
+export interface CompensatableStep<Data, Reason extends string> extends CommandStep<Data, Reason>, ShownStep {
+  readonly compensation: CommandStep<Data, Reason>;
 }
 
 /** The step that decides. Until it is done the saga can be compensated, afterwards it only goes forward. */
-export interface PivotStep<Data> extends ShownStep {
+export interface PivotStep<Data, Reason extends string> extends ShownStep {
   readonly name: string;
   readonly milestone: string;
+  /** Why a saga that has passed it cannot be compensated, as a sentence without its full stop. */
+  readonly passed: string;
   /** Sent as a reminder while the saga waits, in case the awaited message was lost. Entering the step sends nothing. */
-  readonly remind: Command<Data>;
-  readonly replies: readonly Reply[];
+  readonly remind: Command<Data, Reason>;
+  readonly replies: readonly Reply<Reason>[];
   readonly retryPolicy: RetryPolicy;
 }
 
 /** A step behind the pivot: it is retried until it succeeds. */
-export interface RetriableStep<Data> extends CommandStep<Data>, ShownStep {}
+export interface RetriableStep<Data, Reason extends string> extends CommandStep<Data, Reason>, ShownStep {}
 
-export interface SagaDefinition<Data> {
+export interface SagaDefinition<Data, Reason extends string> {
+  /** What it is about, in a word. */
   readonly name: string;
   /** Raised with each change; sagas in flight keep the version that they started with. */
   readonly version: number;
+  /** The field of the messages' data that names what a saga is about. It is the key of its messages, so that they stay in order. */
+  readonly keyField: string;
+  /** Every reason for which it is compensated. */
+  readonly reasons: readonly (Reason | EngineReason)[];
+  /** What an operator runs to find out why one does not continue. */
+  readonly remedy: (key: string) => string;
   /** The message that starts a saga, and the request to cancel it; either can arrive first. Both carry the saga's data. */
   readonly begins: MessageDefinition;
-  readonly cancels: { readonly definition: MessageDefinition; readonly reason: (data: unknown) => CancelReason };
-  readonly compensatable: readonly CompensatableStep<Data>[];
-  readonly pivot: PivotStep<Data>;
-  readonly retriable: readonly RetriableStep<Data>[];
+  readonly cancels: { readonly definition: MessageDefinition; readonly reason: (data: unknown) => Reason };
+  readonly compensatable: readonly CompensatableStep<Data, Reason>[];
+  readonly pivot: PivotStep<Data, Reason>;
+  readonly retriable: readonly RetriableStep<Data, Reason>[];
   /** The command that follows the last compensation. */
-  readonly cancelled: RetriableStep<Data>;
+  readonly cancelled: RetriableStep<Data, Reason>;
 }
 
 /** Gives a saga's definition its type; the order of the steps is the order of the lists. */
-export function defineSaga<Data>(definition: SagaDefinition<Data>): SagaDefinition<Data> {
+export function defineSaga<Data, Reason extends string>(
+  definition: SagaDefinition<Data, Reason>,
+): SagaDefinition<Data, Reason> {
   return definition;
 }
 
@@ -99,15 +112,15 @@ export function defineSaga<Data>(definition: SagaDefinition<Data>): SagaDefiniti
 export function command<Data, Definition extends MessageDefinition>(
   definition: Definition,
   build: (data: Data) => DataOf<Definition>,
-): Command<Data> {
+): Command<Data, string> {
   return { definition, build: ({ data }) => build(data) };
 }
 
 /** The command that ends a compensated saga, with the reason. */
-export function commandWithReason<Data, Definition extends MessageDefinition>(
+export function commandWithReason<Data, Reason extends string, Definition extends MessageDefinition>(
   definition: Definition,
-  build: (data: Data, reason: CancelReason) => DataOf<Definition>,
-): Command<Data> {
+  build: (data: Data, reason: Reason | EngineReason) => DataOf<Definition>,
+): Command<Data, Reason> {
   return {
     definition,
     build: ({ data, reason }) => {
@@ -119,23 +132,23 @@ export function commandWithReason<Data, Definition extends MessageDefinition>(
 }
 
 /** What a message means as a reply. `decide` sees data that the message's schema has validated. */
-export function when<Definition extends MessageDefinition>(
+export function when<Reason extends string, Definition extends MessageDefinition>(
   definition: Definition,
-  decide: (data: DataOf<Definition>) => Outcome,
-): Reply {
+  decide: (data: DataOf<Definition>) => Outcome<Reason>,
+): Reply<Reason> {
   // Messages have been parsed with this definition.
-  return { type: definition.type, decide: decide as (data: unknown) => Outcome };
+  return { type: definition.type, decide: decide as (data: unknown) => Outcome<Reason> };
 }
 
 /** The reason of a request to cancel. */
-export function cancelRequest<Definition extends MessageDefinition>(
+export function cancelRequest<Reason extends string, Definition extends MessageDefinition>(
   definition: Definition,
-  reason: (data: DataOf<Definition>) => CancelReason,
-): SagaDefinition<never>["cancels"] {
-  return { definition, reason: reason as (data: unknown) => CancelReason };
+  reason: (data: DataOf<Definition>) => Reason,
+): SagaDefinition<never, Reason>["cancels"] {
+  return { definition, reason: reason as (data: unknown) => Reason };
 }
 
-export const succeeded = (): Outcome => ({ kind: "done" });
-export const tooLate = (): Outcome => ({ kind: "tooLate" });
-export const cancelled = (reason: CancelReason): Outcome => ({ kind: "cancelled", reason });
-export const refused = (reason: CancelReason): Outcome => ({ kind: "refused", reason });
+export const succeeded = (): Outcome<never> => ({ kind: "done" });
+export const tooLate = (): Outcome<never> => ({ kind: "tooLate" });
+export const cancelled = <Reason extends string>(reason: Reason): Outcome<Reason> => ({ kind: "cancelled", reason });
+export const refused = <Reason extends string>(reason: Reason): Outcome<Reason> => ({ kind: "refused", reason });

@@ -5,8 +5,8 @@ import { audit, type AuditedAct } from "@shop/service/audit-routes";
 import type { ServiceContext } from "@shop/service/context";
 import { type AdminRequest, isPastPivot } from "./advance.ts";
 import { SagaBatch } from "./saga-batch.ts";
-import { hasEnded } from "./state.ts";
-import { lockById, type OrderSagaState } from "./store.ts";
+import { hasEnded, type SagaState } from "./state.ts";
+import { lockById } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
 export interface Intervention {
@@ -33,29 +33,29 @@ export interface InterventionRefusal {
 }
 
 const ACTIONS = { retry: "SAGA_RETRIED", cancel: "SAGA_CANCELLED" } as const;
-const placeOf = ({ status, step }: OrderSagaState) => ({ status, step });
+const placeOf = ({ status, step }: SagaState<unknown, string>) => ({ status, step });
 
 /** Lets an admin step in: an event like a message, under the same lock and with the same outbox, so that it races with nothing. */
-export async function intervene(
+export async function intervene<Data, Reason extends string>(
   context: ServiceContext,
-  versions: SagaVersions,
+  versions: SagaVersions<Data, Reason>,
   { sagaId, request, by, origin, traceparent }: Intervention,
 ): Promise<InterventionResult> {
   const { db, outbox, wakeRelay } = context;
   const result = await inTransactionOn(db, sagaId, async (tx): Promise<InterventionResult> => {
-    const state = await lockById(tx, sagaId);
+    const state = await lockById<Data, Reason>(tx, sagaId);
     if (state === undefined) return { kind: "refused", code: "NOT_FOUND" };
     const refused = refusalOf(state, request, versions);
     if (refused) return refused;
-    const before = { orderId: state.orderId, ...placeOf(state) };
-    const sagas = new SagaBatch(context, versions, new Map([[state.orderId, state]]));
+    const before = { [versions.newest.keyField]: state.key, ...placeOf(state) };
+    const sagas = new SagaBatch(context, versions, new Map([[state.key, state]]));
     try {
-      sagas.apply(state.orderId, { kind: "admin", request, by, traceparent });
+      sagas.apply(state.key, { kind: "admin", request, by, traceparent });
     } catch (error) {
       return cannotGoOn(errorText(error));
     }
     await outbox.send(tx, await sagas.save(tx));
-    const after = sagas.stateOf(state.orderId);
+    const after = sagas.stateOf(state.key);
     const entry: AuditedAct = {
       action: ACTIONS[request],
       origin,
@@ -70,17 +70,16 @@ export async function intervene(
 }
 
 /** Whether an admin's request can be met; undefined when it can. */
-export function refusalOf(
-  state: OrderSagaState,
+export function refusalOf<Data, Reason extends string>(
+  state: SagaState<Data, Reason>,
   request: AdminRequest,
-  versions: SagaVersions,
+  versions: SagaVersions<Data, Reason>,
 ): InterventionRefusal | undefined {
   if (hasEnded(state)) return { kind: "refused", code: "SAGA_ENDED", detail: `The saga has ended: ${state.status}.` };
   const definition = versions.find(state.version);
   if (definition === undefined) return cannotGoOn(`its version ${state.version} is not known to this release`);
   if (request === "cancel" && isPastPivot(definition, state)) {
-    const detail =
-      "The order has been delivered, and a delivery cannot be reverted: it can only become COMPLETE. If the saga is stuck, retry it.";
+    const detail = `${definition.pivot.passed}: it can only become COMPLETE. If the saga is stuck, retry it.`;
     return { kind: "refused", code: "SAGA_PAST_PIVOT", detail };
   }
   return undefined;

@@ -10,12 +10,12 @@ const TRY_AGAIN_MS = 60_000;
  * @param message the type of the message that came; null for a timer
  * @param problem what went wrong, in words
  */
-export function markStuck<Data>(
-  state: SagaState<Data>,
+export function markStuck<Data, Reason extends string>(
+  state: SagaState<Data, Reason>,
   message: string | null,
   problem: string,
   now: number,
-): Advanced<Data> {
+): Advanced<Data, Reason> {
   const { step, stuckSince, revision } = state;
   return {
     state: { ...state, stuckSince: stuckSince ?? now, nextAttemptAt: now + TRY_AGAIN_MS, revision: revision + 1 },

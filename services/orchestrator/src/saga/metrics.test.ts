@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test";
+import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { createMetrics } from "@shop/runtime/metrics";
 import { orderSaga } from "../sagas/order.saga.ts";
 import { advance, type SagaEvent } from "./advance.ts";
 import { enteredAt, sagaMetricsOf } from "./metrics.ts";
-import type { OrderSagaState } from "./store.ts";
+import type { SagaState } from "./state.ts";
+import { sagaVersions } from "./versions.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -16,11 +19,11 @@ const order = { orderId, customerId: deliveryId, items: [], total: 0, currency: 
 /** One order's saga and what is shown of it. */
 function saga() {
   const metrics = createMetrics();
-  let [state, now]: [OrderSagaState | undefined, number] = [undefined, placedAt];
+  let [state, now]: [SagaState<OrderSnapshot, CancelReason> | undefined, number] = [undefined, placedAt];
   function apply(event: SagaEvent): void {
-    const advanced = advance(orderSaga, state, event, now, { id: deliveryId, orderId });
+    const advanced = advance(orderSaga, state, event, now, { id: deliveryId, key: orderId });
     if (advanced === null) return;
-    sagaMetricsOf(metrics).advanced(orderSaga, state, advanced.state, event.kind, now);
+    sagaMetricsOf(metrics, sagaVersions([orderSaga])).advanced(orderSaga, state, advanced.state, event.kind, now);
     state = advanced.state;
   }
   return {

@@ -1,35 +1,36 @@
-import { SagaStep } from "@shop/contracts/http/saga";
-import { CancelReason } from "@shop/contracts/primitives";
-import { messagesByType } from "@shop/contracts/messages/registry";
 import { backoffMs } from "@shop/runtime/backoff";
 import { timeOfUuidV7 } from "@shop/runtime/ids";
 import type { Metrics } from "@shop/runtime/metrics";
 import type { SagaEvent } from "./advance.ts";
 import type { RetryPolicy, SagaDefinition } from "./definition.ts";
 import { hasEnded, type SagaState } from "./state.ts";
+import { type SagaVersions, stepsOf } from "./versions.ts";
 
 /** Upper bounds in seconds: participants answer within milliseconds, riders within a day. */
 const STEP_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 1_800, 3_600, 10_800, 43_200, 86_400];
-const STEP = { step: SagaStep.options };
 
 export type SagaMetrics = ReturnType<typeof createSagaMetrics>;
 
 const made = new WeakMap<Metrics, SagaMetrics>();
 
 /** What a process shows of its sagas, the same for all that it does with them. */
-export function sagaMetricsOf(metrics: Metrics): SagaMetrics {
-  const own = made.get(metrics) ?? createSagaMetrics(metrics);
+export function sagaMetricsOf(metrics: Metrics, versions: Labels): SagaMetrics {
+  const own = made.get(metrics) ?? createSagaMetrics(metrics, versions);
   made.set(metrics, own);
   return own;
 }
 
+/** What labels the metrics of sagas can have. */
+type Labels = Pick<SagaVersions<never, never>, "steps" | "reasons" | "messageTypes">;
+
 /** Nothing is stored or read for it: times follow from ids and from when a step's command is due. */
-function createSagaMetrics(metrics: Metrics) {
+function createSagaMetrics(metrics: Metrics, { steps, reasons, messageTypes }: Labels) {
+  const STEP = { step: [...steps] };
   const begun = metrics.counter({ name: "saga_begun_total", help: "Sagas that began" }).child({});
   const ended = metrics.counter({
     name: "saga_ended_total",
     help: "Sagas that ended, by COMPLETE or by why the order was cancelled",
-    labels: { outcome: ["COMPLETE", ...CancelReason.options] },
+    labels: { outcome: ["COMPLETE", ...reasons] },
   });
   const retries = metrics.counter({
     name: "saga_retries_total",
@@ -48,7 +49,7 @@ function createSagaMetrics(metrics: Metrics) {
   const unknown = metrics.counter({
     name: "saga_unknown_total",
     help: "Messages about orders whose saga is not known",
-    labels: { type: [...messagesByType.keys()] },
+    labels: { type: [...messageTypes] },
   });
   const stepSeconds = metrics.histogram(
     { name: "saga_step_duration_seconds", help: "Time that a saga was in a step until it went on", labels: STEP },
@@ -74,14 +75,14 @@ function createSagaMetrics(metrics: Metrics) {
     ofOtherRelease: (): void => ofOtherRelease.inc({}),
     unknown: (type: string): void => unknown.inc({ type }),
     /** An event changed a saga, or began it. */
-    advanced<Data>(
-      definition: SagaDefinition<Data>,
-      before: SagaState<Data> | undefined,
-      after: SagaState<Data>,
+    advanced<Data, Reason extends string>(
+      definition: SagaDefinition<Data, Reason>,
+      before: SagaState<Data, Reason> | undefined,
+      after: SagaState<Data, Reason>,
       kind: SagaEvent["kind"],
       now: number,
     ): void {
-      const placedAt = timeOfUuidV7(after.orderId);
+      const placedAt = timeOfUuidV7(after.key);
       const sincePlaced = placedAt === undefined ? undefined : secondsBetween(placedAt, now);
       if (before === undefined) begun();
       else if (before.step !== after.step || hasEnded(after)) {
@@ -105,7 +106,10 @@ const secondsBetween = (from: number, to: number) => Math.max(0, (to - from) / 1
 const WAITS = 32;
 
 /** When a saga came to its step, in milliseconds since the epoch, by when its step's command is due: to the moment for a step with a deadline, else to the delay of its timers. */
-export function enteredAt<Data>(definition: SagaDefinition<Data>, state: SagaState<Data>): number | undefined {
+export function enteredAt<Data, Reason extends string>(
+  definition: SagaDefinition<Data, Reason>,
+  state: SagaState<Data, Reason>,
+): number | undefined {
   const { step, deadline, nextAttemptAt, attempts } = state;
   const policy = retryPolicyOf(definition, step);
   if (policy === undefined) return undefined;
@@ -116,14 +120,9 @@ export function enteredAt<Data>(definition: SagaDefinition<Data>, state: SagaSta
   return nextAttemptAt - waited - Math.max(0, attempts - WAITS) * policy.maxMs;
 }
 
-function retryPolicyOf<Data>(definition: SagaDefinition<Data>, step: string): RetryPolicy | undefined {
-  const { compensatable, pivot, retriable, cancelled } = definition;
-  const all = [
-    ...compensatable,
-    ...compensatable.map(({ compensation }) => compensation),
-    pivot,
-    ...retriable,
-    cancelled,
-  ];
-  return all.find(({ name }) => name === step)?.retryPolicy;
+function retryPolicyOf<Data, Reason extends string>(
+  definition: SagaDefinition<Data, Reason>,
+  step: string,
+): RetryPolicy | undefined {
+  return stepsOf(definition).find(({ name }) => name === step)?.retryPolicy;
 }

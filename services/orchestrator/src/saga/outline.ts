@@ -3,7 +3,10 @@ import type { SagaPictureStep } from "@shop/contracts/http/saga";
 import type { Command, SagaDefinition } from "./definition.ts";
 
 /** The parts of a definition that its outline shows. */
-export type OutlinedSaga<Data> = Pick<SagaDefinition<Data>, "compensatable" | "pivot" | "retriable" | "cancelled">;
+export type OutlinedSaga<Data, Reason extends string> = Pick<
+  SagaDefinition<Data, Reason>,
+  "compensatable" | "pivot" | "retriable" | "cancelled"
+>;
 
 /** A step as its definition has it. */
 export interface StepOutline extends Pick<
@@ -21,23 +24,28 @@ export interface SagaOutline {
   readonly backward: readonly StepOutline[];
 }
 
-interface Asking<Data> {
+interface Asking<Data, Reason extends string> {
   readonly name: string;
   readonly replies: readonly { readonly type: string }[];
   readonly retryPolicy: { readonly firstMs: number; readonly maxMs: number; readonly deadlineMs: number | null };
-  readonly send: Command<Data>;
+  readonly send: Command<Data, Reason>;
 }
 
 /** The service that a command goes to, and that owes its answer. */
-export function receiverOf<Data>({ definition }: Command<Data>): ParticipantName {
+export function receiverOf<Data, Reason extends string>({ definition }: Command<Data, Reason>): ParticipantName {
   return ParticipantName.parse(definition.receivers[0]);
 }
 
 /** The steps of a saga, in the order of its definition. */
-export function outlineOf<Data>({ compensatable, pivot, retriable, cancelled }: OutlinedSaga<Data>): SagaOutline {
+export function outlineOf<Data, Reason extends string>({
+  compensatable,
+  pivot,
+  retriable,
+  cancelled,
+}: OutlinedSaga<Data, Reason>): SagaOutline {
   const part = (
     kind: StepOutline["kind"],
-    step: Asking<Data>,
+    step: Asking<Data, Reason>,
     compensation: StepOutline["compensation"] = null,
   ): StepOutline => ({
     ...{ name: step.name, kind, compensation },

@@ -3,13 +3,13 @@ import type { Command } from "./definition.ts";
 import { type OutlinedSaga, outlineOf, type StepOutline } from "./outline.ts";
 import { hasEnded, type SagaState } from "./state.ts";
 
-type SagaPosition = Pick<SagaState<unknown>, "status" | "step"> & { readonly isStuck: boolean };
+type SagaPosition = Pick<SagaState<unknown, string>, "status" | "step"> & { readonly isStuck: boolean };
 
 /** The command of a step, whichever way the saga goes; undefined when the definition has no such step. */
-export function commandOf<Data>(
-  { compensatable, pivot, retriable, cancelled }: OutlinedSaga<Data>,
+export function commandOf<Data, Reason extends string>(
+  { compensatable, pivot, retriable, cancelled }: OutlinedSaga<Data, Reason>,
   step: string,
-): Command<Data> | undefined {
+): Command<Data, Reason> | undefined {
   const asking = [...compensatable, ...compensatable.map(({ compensation }) => compensation), ...retriable, cancelled];
   return pivot.name === step ? pivot.remind : asking.find(({ name }) => name === step)?.send;
 }
@@ -18,8 +18,8 @@ export function commandOf<Data>(
  * The steps of a saga as its definition has them, with what happened in each.
  * @param history oldest first; a step that is entered twice has the times of the last
  */
-export function pictureOf<Data>(
-  definition: OutlinedSaga<Data>,
+export function pictureOf<Data, Reason extends string>(
+  definition: OutlinedSaga<Data, Reason>,
   position: SagaPosition,
   history: readonly SagaHistoryEntry[],
 ): Pick<SagaPicture, "forward" | "backward"> {

@@ -2,20 +2,23 @@ import { inTransaction } from "@shop/database/transaction";
 import type { Received } from "@shop/messaging/inbox/decode";
 import { keysOf, type MessageHandlers, MessageRefused } from "@shop/messaging/inbox/handlers";
 import type { ServiceContext } from "@shop/service/context";
+import type { SagaDefinition } from "./definition.ts";
 import { sagaMetricsOf } from "./metrics.ts";
 import { type RunContext, SagaBatch } from "./saga-batch.ts";
-import { orderSagaVersions } from "./registry.ts";
-import { lockByOrder, lockDue, lockFreeSagas } from "./store.ts";
+import { lockByKey, lockDue, lockFreeSagas } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
-/** Applies messages to the sagas of their orders: one read, one write, however many messages came together. */
-export function sagaHandlers(context: RunContext, versions: SagaVersions = orderSagaVersions): MessageHandlers {
-  sagaMetricsOf(context.metrics);
+/** Applies messages to the sagas that they are about: one read, one write, however many messages came together. */
+export function sagaHandlers<Data, Reason extends string>(
+  context: RunContext,
+  versions: SagaVersions<Data, Reason>,
+): MessageHandlers {
+  sagaMetricsOf(context.metrics, versions);
   return {
     types: versions.messageTypes,
     async handle(tx, messages) {
-      const orderIds = [...new Set(messages.map(orderIdOf))];
-      const sagas = new SagaBatch(context, versions, await lockByOrder(tx, orderIds));
+      const keys = [...new Set(messages.map((message) => keyOf(message, versions.newest)))];
+      const sagas = new SagaBatch(context, versions, await lockByKey<Data, Reason>(tx, keys));
       for (const { key, type, data, traceparent } of messages)
         sagas.apply(key, { kind: "message", type, data, traceparent });
       return sagas.save(tx);
@@ -25,14 +28,18 @@ export function sagaHandlers(context: RunContext, versions: SagaVersions = order
 }
 
 /**
- * The order that a message is about. PostgreSQL takes a UUID in any spelling, but a saga is found by the one in which it is stored.
- * @throws MessageRefused when key and data name different orders, or not in exactly the same spelling
+ * What a message is about. PostgreSQL takes a UUID in any spelling, but a saga is found by the one in which it is stored.
+ * @throws MessageRefused when key and data name different ones, or not in exactly the same spelling
  */
-function orderIdOf({ key, data, type }: Received): string {
-  const named = typeof data === "object" && data !== null && "orderId" in data ? data.orderId : undefined;
+function keyOf(
+  { key, data, type }: Received,
+  { name, keyField }: Pick<SagaDefinition<never, never>, "name" | "keyField">,
+): string {
+  const named =
+    typeof data === "object" && data !== null ? (data as Readonly<Record<string, unknown>>)[keyField] : undefined;
   if (named !== key || key !== key.toLowerCase())
     throw new MessageRefused(
-      `a ${type} is about another order than its key, or its key is not written in small letters`,
+      `a ${type} is about another ${name} than its key, or its key is not written in small letters`,
     );
   return key;
 }
@@ -41,12 +48,15 @@ const TIMER_INTERVAL_MS = 500;
 const TIMER_BATCH = 200;
 
 /** Wakes the sagas whose time has come, at most a batch of them. @returns how many there were */
-async function wakeDue(context: ServiceContext, versions: SagaVersions): Promise<number> {
+async function wakeDue<Data, Reason extends string>(
+  context: ServiceContext,
+  versions: SagaVersions<Data, Reason>,
+): Promise<number> {
   const { db, outbox, wakeRelay, clock } = context;
   const woken = await inTransaction(db, async (tx) => {
-    const due = await lockDue(tx, versions.known, clock.now(), TIMER_BATCH);
-    const sagas = new SagaBatch(context, versions, new Map(due.map((state) => [state.orderId, state])));
-    for (const { orderId } of due) sagas.apply(orderId, { kind: "timer" });
+    const due = await lockDue<Data, Reason>(tx, versions.known, clock.now(), TIMER_BATCH);
+    const sagas = new SagaBatch(context, versions, new Map(due.map((state) => [state.key, state])));
+    for (const { key } of due) sagas.apply(key, { kind: "timer" });
     await outbox.send(tx, await sagas.save(tx));
     return due.length;
   });
@@ -58,10 +68,10 @@ async function wakeDue(context: ServiceContext, versions: SagaVersions): Promise
  * Wakes the sagas whose time has come: retries, or compensates past the deadline. Runs until `signal` is aborted;
  * any number of replicas may do so at once.
  */
-export async function runSagaTimers(
+export async function runSagaTimers<Data, Reason extends string>(
   context: ServiceContext,
   signal: AbortSignal,
-  versions: SagaVersions = orderSagaVersions,
+  versions: SagaVersions<Data, Reason>,
 ): Promise<void> {
   const { clock, logger } = context;
   while (!signal.aborted) {

@@ -7,8 +7,8 @@ import { advance, type Advanced, type CommandToSend, type SagaEvent } from "./ad
 import type { SagaDefinition } from "./definition.ts";
 import { markStuck } from "./mark-stuck.ts";
 import { type SagaMetrics, sagaMetricsOf } from "./metrics.ts";
-import { hasEnded, type HistoryEntry } from "./state.ts";
-import { type OrderSagaState, type SagaToSave, save } from "./store.ts";
+import { hasEnded, type HistoryEntry, type SagaState } from "./state.ts";
+import { type SagaToSave, save } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
 export type RunContext = Pick<ServiceContext, "clock" | "ids" | "logger" | "metrics">;
@@ -17,38 +17,42 @@ export type RunContext = Pick<ServiceContext, "clock" | "ids" | "logger" | "metr
 const LEFT_TO_OTHERS_MS = 5_000;
 
 /** The sagas of one transaction while events are applied to them. A saga to which an event cannot be applied does not fail the others. */
-export class SagaBatch {
+export class SagaBatch<Data, Reason extends string> {
   readonly #context: RunContext;
   readonly #metrics: SagaMetrics;
-  readonly #versions: SagaVersions;
+  readonly #versions: SagaVersions<Data, Reason>;
   readonly #now: number;
-  readonly #states: Map<string, OrderSagaState>;
+  readonly #states: Map<string, SagaState<Data, Reason>>;
   readonly #readRevisions: ReadonlyMap<string, number>;
   readonly #history = new Map<string, readonly HistoryEntry[]>();
   readonly #outgoing: Outgoing[] = [];
 
-  /** @param states by order id, as they were read and locked */
-  constructor(context: RunContext, versions: SagaVersions, states: ReadonlyMap<string, OrderSagaState>) {
+  /** @param states by key, as they were read and locked */
+  constructor(
+    context: RunContext,
+    versions: SagaVersions<Data, Reason>,
+    states: ReadonlyMap<string, SagaState<Data, Reason>>,
+  ) {
     this.#context = context;
-    this.#metrics = sagaMetricsOf(context.metrics);
+    this.#metrics = sagaMetricsOf(context.metrics, versions);
     this.#versions = versions;
     this.#now = context.clock.now();
     this.#states = new Map(states);
-    this.#readRevisions = new Map([...states].map(([orderId, { revision }]) => [orderId, revision]));
+    this.#readRevisions = new Map([...states].map(([key, { revision }]) => [key, revision]));
   }
 
   /** @throws when a saga cannot begin with this message: then there is none that could be shown as stuck; or what an admin asks for cannot be done */
-  apply(orderId: string, event: SagaEvent): void {
-    const state = this.#states.get(orderId);
+  apply(key: string, event: SagaEvent): void {
+    const state = this.#states.get(key);
     if (state && hasEnded(state)) return;
     const definition = state === undefined ? this.#versions.newest : this.#versions.find(state.version);
     if (definition === undefined) {
       if (state) this.#leaveToOthers(state, event);
       return;
     }
-    let advanced: Advanced<OrderSagaState["data"]> | null;
+    let advanced: Advanced<Data, Reason> | null;
     try {
-      advanced = advance(definition, state, event, this.#now, { id: this.#context.ids(), orderId });
+      advanced = advance(definition, state, event, this.#now, { id: this.#context.ids(), key });
       // Commands are validated here, since the outbox would fail the whole batch.
       if (advanced !== null) advanced = { ...advanced, send: advanced.send.map(validated) };
     } catch (error) {
@@ -56,47 +60,47 @@ export class SagaBatch {
       this.#markStuck(state, event, error);
       return;
     }
-    if (advanced !== null) this.#take(orderId, state, event, advanced, definition);
-    else if (state === undefined && event.kind === "message") this.#reportUnknown(orderId, event.type);
+    if (advanced !== null) this.#take(key, state, event, advanced, definition);
+    else if (state === undefined && event.kind === "message") this.#reportUnknown(key, event.type);
   }
 
   /** How a saga stands after the events that were applied to it. */
-  stateOf(orderId: string): OrderSagaState | undefined {
-    return this.#states.get(orderId);
+  stateOf(key: string): SagaState<Data, Reason> | undefined {
+    return this.#states.get(key);
   }
 
   async save(tx: Transaction): Promise<readonly Outgoing[]> {
     const changed: SagaToSave[] = [];
-    for (const [orderId, history] of this.#history) {
-      const state = this.#states.get(orderId);
-      if (state) changed.push({ state, readRevision: this.#readRevisions.get(orderId), history });
+    for (const [key, history] of this.#history) {
+      const state = this.#states.get(key);
+      if (state) changed.push({ state, readRevision: this.#readRevisions.get(key), history });
     }
     if (changed.length > 0) await save(tx, changed, this.#now);
     return this.#outgoing;
   }
 
   #take(
-    orderId: string,
-    before: OrderSagaState | undefined,
+    key: string,
+    before: SagaState<Data, Reason> | undefined,
     event: SagaEvent,
-    { state, send, history }: Advanced<OrderSagaState["data"]>,
-    saga: SagaDefinition<OrderSagaState["data"]>,
+    { state, send, history }: Advanced<Data, Reason>,
+    saga: SagaDefinition<Data, Reason>,
   ): void {
     const { logger } = this.#context;
     this.#note(state, history);
     this.#metrics.advanced(saga, before, state, event.kind, this.#now);
     const causedBy = (event.kind === "timer" ? undefined : event.traceparent) ?? state.traceparent ?? undefined;
     for (const { definition, data } of send)
-      this.#outgoing.push({ definition, key: orderId, data, causedBy, isValidated: true });
+      this.#outgoing.push({ definition, key, data, causedBy, isValidated: true });
     if (event.kind === "timer" && before?.step === state.step) {
-      for (const { definition } of send) this.#logRetry(state, definition);
+      for (const { definition } of send) this.#logRetry(saga, state, definition);
     }
     if (state.stuckSince !== null && before?.stuckSince === null) {
       logger.warn(
         "SAGA_STUCK_NO_REPLY",
         "a saga is stuck: its participant did not reply within the deadline; the command is retried",
         {
-          orderId,
+          ...this.#about(key),
           sagaId: state.id,
           step: state.step,
           service: send[0]?.definition.receivers[0],
@@ -108,24 +112,28 @@ export class SagaBatch {
     }
   }
 
-  /** Names the order that waits and the service that owes the answer: a command goes to one service. */
-  #logRetry({ id, orderId, step, attempts, stuckSince }: OrderSagaState, { type, receivers }: MessageDefinition): void {
+  /** Names what waits and the service that owes the answer: a command goes to one service. */
+  #logRetry(
+    saga: SagaDefinition<Data, Reason>,
+    { id, key, step, attempts, stuckSince }: SagaState<Data, Reason>,
+    { type, receivers }: MessageDefinition,
+  ): void {
     const [service] = receivers;
     const facts = {
-      ...{ orderId, sagaId: id, step, command: type, service, attempts, isStuck: stuckSince !== null },
-      remedy: `bun run shop why ${orderId}`,
+      ...{ ...this.#about(key), sagaId: id, step, command: type, service, attempts, isStuck: stuckSince !== null },
+      remedy: saga.remedy(key),
     };
     const { logger } = this.#context;
-    if (step === "WAIT_FOR_RIDER")
+    if (step === saga.pivot.name)
       logger.info(
         "SAGA_REMINDER_SENT",
-        "a reminder was sent while the saga waits for a rider, in case a message was lost",
+        "a reminder was sent while the saga waits at its pivot, in case a message was lost",
         facts,
       );
     else logger.info("SAGA_COMMAND_RETRIED", "a command was retried: the service has not replied", facts);
   }
 
-  #markStuck(state: OrderSagaState, event: SagaEvent, error: unknown): void {
+  #markStuck(state: SagaState<Data, Reason>, event: SagaEvent, error: unknown): void {
     const { logger } = this.#context;
     const problem = errorText(error);
     const stuck = markStuck(state, event.kind === "message" ? event.type : null, problem, this.#now);
@@ -136,7 +144,7 @@ export class SagaBatch {
         "SAGA_STUCK_EVENT_FAILED",
         "a saga is stuck: an event cannot be applied to it; other sagas continue, and it is retried every minute",
         {
-          orderId: state.orderId,
+          ...this.#about(state.key),
           sagaId: state.id,
           version: state.version,
           step: state.step,
@@ -149,9 +157,9 @@ export class SagaBatch {
   }
 
   /** A rolling upgrade, or one that was rolled back: another release has started this saga. It becomes due soon, so that a release that knows it retries the command. */
-  #leaveToOthers(state: OrderSagaState, event: SagaEvent): void {
+  #leaveToOthers(state: SagaState<Data, Reason>, event: SagaEvent): void {
     const { logger } = this.#context;
-    const { orderId, version, revision } = state;
+    const { key, version, revision } = state;
     const soon = this.#now + LEFT_TO_OTHERS_MS;
     if (state.nextAttemptAt === null || state.nextAttemptAt > soon)
       this.#note({ ...state, nextAttemptAt: soon, revision: revision + 1 }, []);
@@ -160,28 +168,33 @@ export class SagaBatch {
       "SAGA_VERSION_UNKNOWN",
       "dropped a message for a saga of another release; a release that knows its version retries the command",
       {
-        orderId,
+        ...this.#about(key),
         version,
         type: event.kind === "message" ? event.type : event.kind,
       },
     );
   }
 
-  #reportUnknown(orderId: string, type: string): void {
+  #reportUnknown(key: string, type: string): void {
     this.#metrics.unknown(type);
     this.#context.logger.warn(
       "SAGA_UNKNOWN",
-      "dropped a message about an order without a saga; when the saga starts it sends its commands",
+      "dropped a message whose saga has not started; when it starts it sends its commands",
       {
-        orderId,
+        ...this.#about(key),
         type,
       },
     );
   }
 
-  #note(state: OrderSagaState, history: readonly HistoryEntry[]): void {
-    this.#states.set(state.orderId, state);
-    this.#history.set(state.orderId, [...(this.#history.get(state.orderId) ?? []), ...history]);
+  /** What a saga is about, for a log line. */
+  #about(key: string): Readonly<Record<string, string>> {
+    return { [this.#versions.newest.keyField]: key };
+  }
+
+  #note(state: SagaState<Data, Reason>, history: readonly HistoryEntry[]): void {
+    this.#states.set(state.key, state);
+    this.#history.set(state.key, [...(this.#history.get(state.key) ?? []), ...history]);
   }
 }
 

@@ -1,12 +1,13 @@
-import type { CancelReason } from "@shop/contracts/primitives";
+import type { EngineReason } from "./definition.ts";
 
 /** Whether a saga goes forward, compensates, or has ended. Whether it is stuck is separate: `stuckSince`. */
 export type SagaDirection = "RUNNING" | "COMPENSATING" | "COMPLETE" | "CANCELLED";
 
 /** A saga as it is stored. Times are milliseconds since the epoch. */
-export interface SagaState<Data> {
+export interface SagaState<Data, Reason extends string> {
   readonly id: string;
-  readonly orderId: string;
+  /** What it is about: the key of its messages, such as an order's id. */
+  readonly key: string;
   readonly definition: string;
   readonly version: number;
   readonly status: SagaDirection;
@@ -14,7 +15,7 @@ export interface SagaState<Data> {
   readonly step: string;
   readonly data: Data;
   /** Why it is compensated; null while it goes forward. */
-  readonly reason: CancelReason | null;
+  readonly reason: Reason | EngineReason | null;
   /** How often the step's command has been sent. */
   readonly attempts: number;
   /** When the command is retried; null when nothing is awaited. */
@@ -38,6 +39,6 @@ export interface HistoryEntry {
   readonly isCounted?: true;
 }
 
-export function hasEnded(state: Pick<SagaState<unknown>, "status">): boolean {
+export function hasEnded(state: Pick<SagaState<unknown, string>, "status">): boolean {
   return state.status === "COMPLETE" || state.status === "CANCELLED";
 }

@@ -1,4 +1,3 @@
-import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { Transaction } from "@shop/database/connect";
 import { jsonValue, statement, uuidsValue } from "@shop/database/statement";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -7,11 +6,9 @@ import { and, eq, inArray, isNull, lte, notInArray, type SQL, sql } from "drizzl
 import { saga } from "../db/schema.ts";
 import type { HistoryEntry, SagaState } from "./state.ts";
 
-/** Locks the sagas of orders, as far as that needs no waiting. @returns those of which another transaction has locked it */
-export const lockFreeSagas = (tx: Transaction, orderIds: readonly string[]): Promise<ReadonlySet<string>> =>
-  lockWithoutWaiting(tx, { table: sql`saga`, column: sql`saga.order_id` }, orderIds);
-
-export type OrderSagaState = SagaState<OrderSnapshot>;
+/** Locks the sagas of these keys, as far as that needs no waiting. @returns those of which another transaction has locked it */
+export const lockFreeSagas = (tx: Transaction, keys: readonly string[]): Promise<ReadonlySet<string>> =>
+  lockWithoutWaiting(tx, { table: sql`saga`, column: sql`saga.order_id` }, keys);
 
 /** Another replica changed a saga in between. Its code is PostgreSQL's for a failed serialization, so that the same work is retried. */
 class SagaChangedMeanwhile extends ExplainedError {
@@ -20,53 +17,60 @@ class SagaChangedMeanwhile extends ExplainedError {
 }
 
 // The fields of a state by their names, so that a row is one.
-const lockStates = statement<OrderSagaState & Record<string, unknown>, "orderIds">(
+const lockStates = statement<SagaState<unknown, string> & Record<string, unknown>, "keys">(
   (value) => sql`
-    select id, order_id as "orderId", definition, version, status, step, data, reason, attempts,
+    select id, order_id as key, definition, version, status, step, data, reason, attempts,
       (extract(epoch from next_attempt_at) * 1000)::float8 as "nextAttemptAt", (extract(epoch from deadline) * 1000)::float8 as deadline,
       (extract(epoch from stuck_since) * 1000)::float8 as "stuckSince", traceparent, revision
-    from saga where order_id = any(${value("orderIds")}::uuid[]) order by order_id for update`,
+    from saga where order_id = any(${value("keys")}::uuid[]) order by order_id for update`,
 );
 
-/** Reads the sagas of these orders and locks them until the transaction ends, in one order so that two replicas never wait for each other. */
-export async function lockByOrder(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, OrderSagaState>> {
-  const rows = await lockStates(tx, { orderIds: uuidsValue(orderIds) });
-  return new Map(rows.map((row) => [row.orderId, row]));
+/** Reads the sagas of these keys and locks them until the transaction ends, in one order so that two replicas never wait for each other. */
+export async function lockByKey<Data, Reason extends string>(
+  tx: Transaction,
+  keys: readonly string[],
+): Promise<Map<string, SagaState<Data, Reason>>> {
+  const rows = await lockStates(tx, { keys: uuidsValue(keys) });
+  // The database holds the sagas of one kind.
+  return new Map(rows.map((row) => [row.key, row as SagaState<Data, Reason>]));
 }
 
 /** Reads one saga and locks it until the transaction ends. */
-export async function lockById(tx: Transaction, id: string): Promise<OrderSagaState | undefined> {
+export async function lockById<Data, Reason extends string>(
+  tx: Transaction,
+  id: string,
+): Promise<SagaState<Data, Reason> | undefined> {
   const [row] = await tx.select().from(saga).where(eq(saga.id, id)).for("update");
   return row && toState(row);
 }
 
 /** Reads and locks sagas that nobody has woken since a time, because they are of none of these versions, and that are not shown as stuck yet. */
-export function lockAbandoned(
+export function lockAbandoned<Data, Reason extends string>(
   tx: Transaction,
   versions: readonly number[],
   since: number,
   limit: number,
-): Promise<readonly OrderSagaState[]> {
+): Promise<readonly SagaState<Data, Reason>[]> {
   return lockOverdue(tx, and(notInArray(saga.version, [...versions]), isNull(saga.stuckSince)), since, limit);
 }
 
 /** Reads and locks sagas of these versions whose time has come. */
-export function lockDue(
+export function lockDue<Data, Reason extends string>(
   tx: Transaction,
   versions: readonly number[],
   now: number,
   limit: number,
-): Promise<readonly OrderSagaState[]> {
+): Promise<readonly SagaState<Data, Reason>[]> {
   return lockOverdue(tx, inArray(saga.version, [...versions]), now, limit);
 }
 
 /** The longest overdue first, leaving out those that another replica holds. */
-async function lockOverdue(
+async function lockOverdue<Data, Reason extends string>(
   tx: Transaction,
   condition: SQL | undefined,
   dueBy: number,
   limit: number,
-): Promise<readonly OrderSagaState[]> {
+): Promise<readonly SagaState<Data, Reason>[]> {
   const rows = await tx
     .select()
     .from(saga)
@@ -74,11 +78,11 @@ async function lockOverdue(
     .orderBy(saga.nextAttemptAt)
     .limit(limit)
     .for("update", { skipLocked: true });
-  return rows.map(toState);
+  return rows.map((row) => toState<Data, Reason>(row));
 }
 
 export interface SagaToSave {
-  readonly state: OrderSagaState;
+  readonly state: SagaState<unknown, string>;
   /** The revision that it had when it was read; undefined for one that began now. */
   readonly readRevision: number | undefined;
   readonly history: readonly HistoryEntry[];
@@ -123,10 +127,10 @@ const saveAll = statement<
     with begun as (
       insert into saga (id, order_id, definition, version, status, step, data, reason, attempts, next_attempt_at, deadline,
         stuck_since, traceparent, revision, created_at, updated_at)
-      select id, "orderId", definition, version, status, step, data, reason, attempts, "nextAttemptAt", deadline,
+      select id, key, definition, version, status, step, data, reason, attempts, "nextAttemptAt", deadline,
         "stuckSince", traceparent, revision, ${value("savedAt")}::timestamptz, ${value("savedAt")}::timestamptz
       from json_to_recordset(${value("begun")}::json) as r(
-        id uuid, "orderId" uuid, definition text, version int, status text, step text, data jsonb, reason text, attempts int,
+        id uuid, key uuid, definition text, version int, status text, step text, data jsonb, reason text, attempts int,
         "nextAttemptAt" timestamptz, deadline timestamptz, "stuckSince" timestamptz, traceparent text, revision int)
       on conflict do nothing returning 1),
     changed as (
@@ -176,10 +180,13 @@ function historyRows({ state, readRevision, history }: SagaToSave) {
 const toDate = (ms: number | null) => (ms === null ? null : new Date(ms));
 const toMs = (date: Date | null) => date?.getTime() ?? null;
 
-function toState(row: typeof saga.$inferSelect): OrderSagaState {
-  const { id, orderId, definition, version, status, step, data, reason, attempts, traceparent, revision } = row;
+function toState<Data, Reason extends string>(row: typeof saga.$inferSelect): SagaState<Data, Reason> {
+  const { id, orderId: key, definition, version, status, step, data, reason, attempts, traceparent, revision } = row;
   return {
-    ...{ id, orderId, definition, version, status, step, data, reason, attempts, traceparent, revision },
+    ...{ id, key, definition, version, status, step, attempts, traceparent, revision },
+    // The database holds the sagas of one kind.
+    data: data as Data,
+    reason: reason as Reason | null,
     nextAttemptAt: toMs(row.nextAttemptAt),
     deadline: toMs(row.deadline),
     stuckSince: toMs(row.stuckSince),
@@ -187,7 +194,7 @@ function toState(row: typeof saga.$inferSelect): OrderSagaState {
 }
 
 /** What is written of a state, but for what it is about. */
-function toRow({ data: _data, ...state }: OrderSagaState): object {
+function toRow({ data: _data, ...state }: SagaState<unknown, string>): object {
   return {
     ...state,
     nextAttemptAt: toDate(state.nextAttemptAt),

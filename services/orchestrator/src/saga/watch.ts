@@ -14,7 +14,11 @@ const BATCH = 200;
 const OPEN = ["RUNNING", "COMPENSATING", "STUCK"] as const;
 
 /** Counts the sagas that have not ended for the metrics, and shows those that no running release continues with as stuck. Runs until `signal` is aborted. */
-export async function watchSagas(context: ServiceContext, signal: AbortSignal, versions: SagaVersions): Promise<void> {
+export async function watchSagas<Data, Reason extends string>(
+  context: ServiceContext,
+  signal: AbortSignal,
+  versions: SagaVersions<Data, Reason>,
+): Promise<void> {
   const { db, clock, logger, metrics } = context;
   let open: OpenSagas = { byStatus: { RUNNING: 0, COMPENSATING: 0, STUCK: 0 }, oldestStuckSince: null };
   metrics.gauge({ name: "sagas", help: "Sagas that have not ended", labels: { status: OPEN } }, () =>
@@ -41,10 +45,13 @@ export async function watchSagas(context: ServiceContext, signal: AbortSignal, v
   }
 }
 
-async function showAbandoned({ db, clock, logger, metrics }: ServiceContext, versions: SagaVersions): Promise<void> {
+async function showAbandoned<Data, Reason extends string>(
+  { db, clock, logger, metrics }: ServiceContext,
+  versions: SagaVersions<Data, Reason>,
+): Promise<void> {
   const now = clock.now();
   const abandoned = await inTransaction(db, async (tx) => {
-    const states = await lockAbandoned(tx, versions.known, now - ABANDONED_AFTER_MS, BATCH);
+    const states = await lockAbandoned<Data, Reason>(tx, versions.known, now - ABANDONED_AFTER_MS, BATCH);
     const stuck = states.map((before) => {
       const problem = `no release that runs knows its version ${before.version}`;
       const { state, history } = markStuck(before, null, problem, now);
@@ -53,10 +60,10 @@ async function showAbandoned({ db, clock, logger, metrics }: ServiceContext, ver
     if (stuck.length > 0) await save(tx, stuck, now);
     return states;
   });
-  for (const { id, orderId, version, step } of abandoned) {
-    sagaMetricsOf(metrics).stuck(step);
+  for (const { id, key, version, step } of abandoned) {
+    sagaMetricsOf(metrics, versions).stuck(step);
     logger.warn("SAGA_STUCK_VERSION", "a saga is stuck: no running release knows its version", {
-      orderId,
+      [versions.newest.keyField]: key,
       sagaId: id,
       version,
       step,

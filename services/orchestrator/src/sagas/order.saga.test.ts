@@ -15,6 +15,7 @@ import {
   OrderCancelRequested,
   OrderCompleted,
   OrderCreated,
+  type OrderSnapshot,
 } from "@shop/contracts/messages/order";
 import {
   DecreaseProductCommand,
@@ -22,8 +23,9 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { advance } from "../saga/advance.ts";
-import type { OrderSagaState } from "../saga/store.ts";
+import type { SagaState } from "../saga/state.ts";
 import { orderSaga } from "./order.saga.ts";
 
 const orderId = "01900000-0000-7000-8000-000000000001";
@@ -43,7 +45,7 @@ const MINUTE = 60 * SECOND;
 
 /** One order's saga: messages and time go in, the types of the commands come out. */
 class Saga {
-  state: OrderSagaState | undefined;
+  state: SagaState<OrderSnapshot, CancelReason> | undefined;
   now = Date.parse("2026-11-23T00:00:00Z");
   lastCommand: { readonly definition: MessageDefinition; readonly data: unknown } | undefined;
 
@@ -62,7 +64,7 @@ class Saga {
   }
 
   #apply(event: Parameters<typeof advance>[2]): readonly string[] {
-    const advanced = advance(orderSaga, this.state, event, this.now, { id: "saga", orderId });
+    const advanced = advance(orderSaga, this.state, event, this.now, { id: "saga", key: orderId });
     if (advanced === null) return [];
     this.state = advanced.state;
     for (const { definition, data } of advanced.send) expect(definition.data.safeParse(data).success).toBe(true);

@@ -22,7 +22,7 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
-import type { CancelReason } from "@shop/contracts/primitives";
+import { CancelReason } from "@shop/contracts/primitives";
 import {
   cancelled,
   cancelRequest,
@@ -50,9 +50,12 @@ const riderPolicy: RetryPolicy = { firstMs: 10 * MINUTE, maxMs: 60 * MINUTE, dea
  * the completed steps are compensated in reverse order and the order is cancelled.
  * Everything that shows these steps derives from here: `bun run generate:saga` after a change.
  */
-export const orderSaga = defineSaga<OrderSnapshot>({
+export const orderSaga = defineSaga<OrderSnapshot, CancelReason>({
   name: "order",
   version: 1,
+  keyField: "orderId",
+  reasons: CancelReason.options,
+  remedy: (orderId) => `bun run shop why ${orderId}`,
   begins: OrderCreated,
   cancels: cancelRequest(OrderCancelRequested, ({ reason }) => reason),
 
@@ -111,6 +114,7 @@ export const orderSaga = defineSaga<OrderSnapshot>({
     waitsFor: "a rider",
     milestone: "DELIVERED",
     refusedMilestone: "DELIVERY_FAILED",
+    passed: "The order has been delivered, and a delivery cannot be reverted",
     remind: command(CreateDeliveryCommand, ({ orderId, customerId, deliveryAddress }) => ({
       orderId,
       customerId,

@@ -6,8 +6,9 @@ import {
   ReservationsReported,
 } from "@shop/contracts/messages/audit";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { orderSaga as published } from "@shop/contracts/order-saga";
-import { orderSagaVersions } from "../saga/registry.ts";
+import { orderSagaVersions } from "./registry.ts";
 import { command, type CompensatableStep, refused, succeeded, when } from "../saga/definition.ts";
 import { sagaVersions } from "../saga/versions.ts";
 import { publishedSaga } from "../testing/published-saga.ts";
@@ -18,7 +19,7 @@ test("what is published of the saga is what its definitions say; if not, run `bu
 });
 
 const retryPolicy = { firstMs: 1_000, maxMs: 5_000, deadlineMs: 60_000 };
-const insuring: CompensatableStep<OrderSnapshot> = {
+const insuring: CompensatableStep<OrderSnapshot, CancelReason> = {
   ...{ name: "INSURE", waitsFor: "an insurance", milestone: "INSURED", retryPolicy },
   send: command(ReportReservationsCommand, ({ orderId }) => ({ auditId: orderId, orderIds: [orderId] })),
   replies: [when(ReservationsReported, succeeded)],
@@ -29,7 +30,7 @@ const insuring: CompensatableStep<OrderSnapshot> = {
   },
 };
 const [first, ...others] = orderSaga.compensatable;
-const withStep = (step: CompensatableStep<OrderSnapshot>, version: number) => ({
+const withStep = (step: CompensatableStep<OrderSnapshot, CancelReason>, version: number) => ({
   ...{ ...orderSaga, version },
   compensatable: [...(first ? [first] : []), step, ...others],
 });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { orderSagaVersions } from "../saga/registry.ts";
+import { orderSagaVersions } from "../sagas/registry.ts";
 import { publishedModule, publishedSaga } from "./published-saga.ts";
 
 // Beside this file, so that a copy of the repository writes its own.

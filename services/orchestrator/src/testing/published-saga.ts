@@ -1,5 +1,6 @@
 import { messagesByType } from "@shop/contracts/messages/registry";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import { ExplainedError } from "@shop/runtime/errors";
 import { advance } from "../saga/advance.ts";
 import type { SagaDefinition } from "../saga/definition.ts";
@@ -8,7 +9,7 @@ import type { SagaState } from "../saga/state.ts";
 import type { SagaVersions } from "../saga/versions.ts";
 import { newOrder } from "./saga-messages.ts";
 
-type Definition = SagaDefinition<OrderSnapshot>;
+type Definition = SagaDefinition<OrderSnapshot, CancelReason>;
 type Results = { readonly SUCCESS?: string; readonly FAILURE?: string };
 interface Meaning {
   readonly progress: string;
@@ -48,7 +49,7 @@ const RESULTS = ["SUCCESS", "FAILURE"] as const;
  * What an older version alone has is added to what the newest has.
  * @throws when a step can be refused but names no milestone for it
  */
-export function publishedSaga(versions: SagaVersions): PublishedSaga {
+export function publishedSaga(versions: SagaVersions<OrderSnapshot, CancelReason>): PublishedSaga {
   const [newest, ...older] = versions.known.flatMap((version) => versions.find(version) ?? []).toReversed();
   if (newest === undefined) throw new ExplainedError("there is no version of the saga");
   let published = publishedVersion(newest, versions.known);
@@ -158,14 +159,14 @@ function answered(
   type: string,
   result: (typeof RESULTS)[number],
 ) {
-  const state: SagaState<OrderSnapshot> = {
-    ...{ id: order.orderId, orderId: order.orderId, definition: definition.name, version: definition.version },
+  const state: SagaState<OrderSnapshot, CancelReason> = {
+    ...{ id: order.orderId, key: order.orderId, definition: definition.name, version: definition.version },
     ...{ status, step, data: order, reason: status === "RUNNING" ? null : "CANCELLED_BY_CUSTOMER" },
     ...{ attempts: 1, nextAttemptAt: null, deadline: null, stuckSince: null, traceparent: null, revision: 1 },
   };
   const data = { orderId: order.orderId, result, reason: "OUT_OF_STOCK" };
   const event = { kind: "message", type, data, traceparent: undefined } as const;
-  return advance(definition, state, event, 0, { id: order.orderId, orderId: order.orderId })?.state;
+  return advance(definition, state, event, 0, { id: order.orderId, key: order.orderId })?.state;
 }
 
 /** The module that holds it, for the contracts. */

@@ -1,12 +1,14 @@
 import type { SagaHistoryEntry, SagaPicture } from "@shop/contracts/http/saga";
+import type { OrderSnapshot } from "@shop/contracts/messages/order";
+import type { CancelReason } from "@shop/contracts/primitives";
 import type { OrderKnowledge } from "@shop/contracts/http/why";
 import type { ReadDatabase } from "@shop/database/reader";
 import { backoffMs } from "@shop/runtime/backoff";
 import { eq } from "drizzle-orm";
-import { receiverOf } from "./outline.ts";
-import { commandOf, pictureOf } from "./picture.ts";
-import { hasEnded } from "./state.ts";
-import type { SagaVersions } from "./versions.ts";
+import { receiverOf } from "../saga/outline.ts";
+import { commandOf, pictureOf } from "../saga/picture.ts";
+import { hasEnded } from "../saga/state.ts";
+import { type SagaVersions, stepsOf } from "../saga/versions.ts";
 import { listHistory, statusOf } from "../db/sagas.ts";
 import { saga } from "../db/schema.ts";
 
@@ -21,7 +23,11 @@ async function historyOf(read: ReadDatabase, sagaId: string): Promise<readonly S
 }
 
 /** What the orchestrator tells an operator of an order: its saga, and which service owes it an answer. */
-export async function knowsOrder(read: ReadDatabase, orderId: string, versions: SagaVersions): Promise<OrderKnowledge> {
+export async function knowsOrder(
+  read: ReadDatabase,
+  orderId: string,
+  versions: SagaVersions<OrderSnapshot, CancelReason>,
+): Promise<OrderKnowledge> {
   const [row] = await read.select().from(saga).where(eq(saga.orderId, orderId));
   if (row === undefined) return {};
   const history = await historyOf(read, row.id);
@@ -50,18 +56,13 @@ function enteredAt({ step, updatedAt }: SagaRow, history: readonly SagaHistoryEn
 }
 
 /** A command is sent again when the pause of its step's retry policy is over: it was sent that long before. */
-function lastSentAt({ step, version, attempts, nextAttemptAt }: SagaRow, versions: SagaVersions): string | null {
+function lastSentAt(
+  { step, version, attempts, nextAttemptAt }: SagaRow,
+  versions: SagaVersions<OrderSnapshot, CancelReason>,
+): string | null {
   const definition = versions.find(version);
   if (attempts === 0 || nextAttemptAt === null || definition === undefined) return null;
-  const { compensatable, pivot, retriable, cancelled } = definition;
-  const steps = [
-    ...compensatable,
-    ...compensatable.map(({ compensation }) => compensation),
-    pivot,
-    ...retriable,
-    cancelled,
-  ];
-  const policy = steps.find(({ name }) => name === step)?.retryPolicy;
+  const policy = stepsOf(definition).find(({ name }) => name === step)?.retryPolicy;
   return policy === undefined ? null : new Date(nextAttemptAt.getTime() - backoffMs(policy, attempts)).toISOString();
 }
 
@@ -69,7 +70,7 @@ function lastSentAt({ step, version, attempts, nextAttemptAt }: SagaRow, version
 export async function findPicture(
   read: ReadDatabase,
   sagaId: string,
-  versions: SagaVersions,
+  versions: SagaVersions<OrderSnapshot, CancelReason>,
 ): Promise<SagaPicture | undefined> {
   const [row] = await read.select().from(saga).where(eq(saga.id, sagaId));
   if (row === undefined) return undefined;
