@@ -60,6 +60,45 @@ test("an operator finds an order, cancels it, follows it to its end and reads it
   expect((await run("stuck")).out).toEqual(["Nothing."]);
 }, 180_000);
 
+test("an operator registers a webhook, and it is told how an order ended", async () => {
+  const told: unknown[] = [];
+  const receiver = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      told.push(await request.json());
+      return new Response();
+    },
+  });
+  try {
+    const added = await run(`add-webhook http://127.0.0.1:${receiver.port}/hook --events order.cancelled --json`);
+    const { id, secret } = JSON.parse(added.out[0] ?? "{}") as { id: string; secret: string };
+    expect([added.code, secret.slice(0, 6)]).toEqual([0, "whsec_"]);
+    const order = await placeOrder(await shop.logIn("customer"), await newProduct(shop, 5), 1);
+    expect((await run(`cancel ${order.id}`)).code).toBe(0);
+    await eventually(() =>
+      expect(told).toMatchObject([
+        { type: "order.cancelled", data: { orderId: order.id, cancelReason: "CANCELLED_BY_ADMIN" } },
+      ]),
+    );
+    await eventually(async () => {
+      const { out } = await run(`webhook-deliveries ${id} --state delivered --order ${order.id}`);
+      expect(out[1]).toContain("order.cancelled");
+    });
+    expect((await run(`replay-webhook ${id} --dry-run`)).out[1]?.trim()).toBe("0");
+    expect((await run(`change-webhook ${id} --state disabled`)).out[1]).toContain("disabled");
+    expect((await run("webhooks")).code).toBe(0);
+    expect((await run(`remove-webhook ${id}`)).code).toBe(0);
+    expect((await run("webhooks")).out).toEqual(["Nothing."]);
+    expect(await run("add-webhook http://10.0.0.1/")).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining("https"),
+    });
+  } finally {
+    await receiver.stop(true);
+  }
+}, 180_000);
+
 test("an operator searches orders, and has them as CSV and as JSON lines", async () => {
   const find = `orders --status CANCELLED --reason CANCELLED_BY_ADMIN --from 1h --oldest`;
   const csv = await run(`${find} --csv`);

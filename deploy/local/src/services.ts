@@ -57,6 +57,13 @@ export function environmentOf(
     case "user":
       return { ...jwks, ...database };
     case "order":
+      return {
+        ...jwks,
+        ...database,
+        KAFKA_BROKERS: kafkaBrokers,
+        // A receiver of webhooks that is tried out runs on the same machine.
+        WEBHOOK_ALLOWED_NETWORKS: "127.0.0.0/8,::1/128",
+      };
     case "product":
     case "delivery":
     case "orchestrator":

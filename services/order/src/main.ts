@@ -1,5 +1,10 @@
+import { loadConfig } from "@shop/runtime/config";
 import { runMain } from "@shop/service/process";
 import { runParticipant } from "@shop/service/run";
-import { orderService } from "./service.ts";
+import { orderSettings } from "./config.ts";
+import { createOrderService } from "./service.ts";
 
-runMain(() => runParticipant(orderService, process.env));
+runMain(() => {
+  const { WEBHOOK_ALLOWED_NETWORKS: allowed = [] } = loadConfig(orderSettings, process.env);
+  runParticipant(createOrderService({ allowed }), process.env);
+});

@@ -85,7 +85,7 @@ export const LAYERS: readonly Layer[] = [
     name: "shared/http",
     files: /^shared\/http\//,
     modules: ["./", ...shared("contracts", "runtime")],
-    packages: ["@hono/zod-validator", "hono", "zod", ...PLATFORM],
+    packages: ["@hono/zod-validator", "hono", "ipaddr.js", "zod", ...PLATFORM],
   },
   {
     name: "shared/messaging",
@@ -117,7 +117,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "domain/",
     files: /^services\/[^/]+\/src\/domain\//,
-    modules: ["./domain/", "shared/contracts/src/order-saga.ts"],
+    modules: ["./domain/", "shared/contracts/src/order-saga.ts", "shared/runtime/src/backoff.ts"],
     types: shared("contracts"),
     packages: [],
   },
@@ -148,10 +148,12 @@ export const LAYERS: readonly Layer[] = [
     files: /^services\/[^/]+\/src\/(?:use-cases|saga)\//,
     modules: [
       ...["./use-cases/", "./saga/", "./sagas/", "./domain/", "./db/", "./credentials/"],
+      // Requests to addresses that others chose; requests that come in are none of their business.
+      "shared/http/src/outbound/",
       ...shared("contracts", "runtime", "database", "messaging", "service"),
     ],
     types: ["./config.ts", "./context.ts", "shared/http/src/auth/principal.ts"],
-    packages: ["drizzle-orm", "zod", ...PLATFORM],
+    packages: ["drizzle-orm", "standardwebhooks", "zod", ...PLATFORM],
   },
   {
     name: "http/",

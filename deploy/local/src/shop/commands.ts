@@ -4,6 +4,7 @@ import { healthCommands } from "./health.ts";
 import { orderCommands } from "./orders.ts";
 import { sagaCommands } from "./sagas.ts";
 import { userCommands } from "./users.ts";
+import { webhookCommands } from "./webhooks.ts";
 import { whyCommands } from "./why.ts";
 import { bulkCommands } from "./bulk.ts";
 
@@ -15,5 +16,6 @@ export const commands: readonly Command[] = [
   ...sagaCommands,
   ...deadLetterCommands,
   ...bulkCommands,
+  ...webhookCommands,
   ...userCommands,
 ];

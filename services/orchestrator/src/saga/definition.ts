@@ -1,4 +1,5 @@
 import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
+import type { RetryPolicy as CommonRetryPolicy } from "@shop/runtime/backoff";
 import { ExplainedError } from "@shop/runtime/errors";
 
 /** The reasons for a compensation that the engine itself gives: a step's deadline has passed, or an operator cancels. */
@@ -33,15 +34,8 @@ export interface Reply<Reason extends string> {
   readonly decide: (data: unknown) => Outcome<Reason>;
 }
 
-/**
- * Retries of a step's command with exponential backoff: the first after `firstMs`, then after twice that, at most every `maxMs`.
- * After `deadlineMs` a compensatable step is compensated; any other is marked stuck and retried.
- */
-export interface RetryPolicy {
-  readonly firstMs: number;
-  readonly maxMs: number;
-  readonly deadlineMs: number | null;
-}
+/** Retries of a step's command. At the deadline a compensatable step is compensated; any other is marked stuck and retried. */
+export type RetryPolicy = CommonRetryPolicy;
 
 interface CommandStep<Data, Reason extends string> {
   readonly name: string;

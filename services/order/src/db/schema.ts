@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { OrderItem, OrderMilestone, OrderProgress, OrderStatus } from "@shop/contracts/http/order";
+import type { WebhookEventType } from "@shop/contracts/http/webhook";
 import type { CancelReason } from "@shop/contracts/primitives";
 import {
   bigint,
@@ -81,6 +82,70 @@ export const orderSearch = pgTable(
   "order_search",
   { orderId: uuid("order_id").primaryKey(), terms: tsvector("terms").notNull() },
   (table) => [index("order_search_terms").using("gin", table.terms)],
+);
+
+/** Addresses that an admin has registered to be told of events. */
+export const webhook = pgTable("webhook", {
+  id: uuid("id").primaryKey(),
+  url: text("url").notNull(),
+  description: text("description").notNull(),
+  events: text("events").array().$type<WebhookEventType[]>().notNull(),
+  enabled: boolean("enabled").notNull(),
+  /** Signs what is sent: `whsec_` and 24 random bytes as base64. */
+  secret: text("secret").notNull(),
+  /** Signs as well until then, so that a receiver can change over. */
+  previousSecret: text("previous_secret"),
+  previousSecretUntil: instantColumn("previous_secret_until"),
+  createdAt: instantColumn("created_at").notNull(),
+  updatedAt: instantColumn("updated_at").notNull(),
+});
+
+/**
+ * What webhooks are told, one row for each webhook and event, written by the statement that changes the order. There is no foreign key: the
+ * transactions of orders must not wait for one that changes a webhook.
+ */
+export const webhookDelivery = pgTable(
+  "webhook_delivery",
+  {
+    id: uuid("id")
+      .primaryKey()
+      .default(sql`uuidv7()`),
+    /** The order of an order's events: its row is locked when one is written. */
+    seq: bigint("seq", { mode: "bigint" }).notNull().generatedAlwaysAsIdentity(),
+    webhookId: uuid("webhook_id").notNull(),
+    orderId: uuid("order_id").notNull(),
+    type: text("type").$type<WebhookEventType>().notNull(),
+    /** The delivery that was created; null for other events. */
+    deliveryId: uuid("delivery_id"),
+    at: instantColumn("at").notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    /** Since when it is tried without success; null before the first attempt. */
+    firstAttemptAt: instantColumn("first_attempt_at"),
+    /** A replica that sends it moves this ahead: after a crash another one sends it from then on. */
+    nextAttemptAt: instantColumn("next_attempt_at").notNull(),
+    deliveredAt: instantColumn("delivered_at"),
+    /** When it was given up. */
+    deadAt: instantColumn("dead_at"),
+    lastStatus: integer("last_status"),
+    lastError: text("last_error"),
+  },
+  (table) => [
+    index("webhook_delivery_due")
+      .on(table.webhookId, table.nextAttemptAt)
+      .where(sql`${table.deliveredAt} is null and ${table.deadAt} is null`),
+    index("webhook_delivery_undelivered")
+      .on(table.webhookId, table.orderId, table.seq)
+      .where(sql`${table.deliveredAt} is null`),
+    index("webhook_delivery_delivered")
+      .on(table.deliveredAt)
+      .where(sql`${table.deliveredAt} is not null`),
+    index("webhook_delivery_of_webhook").on(table.webhookId, table.id),
+    check("webhook_delivery_ended_once", sql`${table.deliveredAt} is null or ${table.deadAt} is null`),
+    check(
+      "webhook_delivery_of_created_delivery",
+      sql`(${table.type} = 'delivery.created') = (${table.deliveryId} is not null)`,
+    ),
+  ],
 );
 
 /** The order service's own copy of what it needs to price an order, kept by ProductChanged. */

@@ -15,7 +15,7 @@ import { lockFreeOrders, statusesOf } from "../db/orders.ts";
 import { endOrders } from "../use-cases/end-orders.ts";
 import { updateProgress } from "../use-cases/update-progress.ts";
 import { lockMixedBatch } from "./lock-mixed-batch.ts";
-import { milestoneOf, progressEvents } from "./progress-events.ts";
+import { createdDelivery, milestoneOf, progressEvents } from "./progress-events.ts";
 
 const isChange = ({ type }: Received) => type === ProductChanged.type;
 const isAboutOrder = (message: Received) => !isChange(message) && message.type !== ProductsAnnounced.type;
@@ -74,7 +74,9 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
     onAny(progressEvents, (tx, messages) => {
       const told = messages.flatMap((message) => {
         const milestone = milestoneOf(message);
-        return milestone === undefined ? [] : [{ orderId: message.key, milestone }];
+        return milestone === undefined
+          ? []
+          : [{ orderId: message.key, milestone, deliveryId: createdDelivery(message) }];
       });
       if (told.length > 0) updateProgress(tx, told, now());
       return Promise.resolve([]);

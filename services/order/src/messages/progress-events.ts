@@ -1,4 +1,5 @@
 import type { OrderMilestone } from "@shop/contracts/http/order";
+import { DeliveryCreated } from "@shop/contracts/messages/delivery";
 import type { MessageDefinition } from "@shop/contracts/messages/define";
 import { messagesByType } from "@shop/contracts/messages/registry";
 import { orderSaga } from "@shop/contracts/order-saga";
@@ -28,3 +29,12 @@ export function milestoneOf({
   // The inbox has parsed it with its schema.
   return reached[(data as { readonly result: "SUCCESS" | "FAILURE" }).result];
 }
+
+/** The delivery that a message says was created; undefined for any other message. */
+export const createdDelivery = ({
+  type,
+  data,
+}: {
+  readonly type: string;
+  readonly data: unknown;
+}): string | undefined => (type === DeliveryCreated.type ? DeliveryCreated.data.parse(data).deliveryId : undefined);

@@ -19,13 +19,13 @@ export interface OrdersUnderTest {
 }
 
 /** @returns what the tests use; it may be asked for its parts inside of tests only */
-export function ordersUnderTest(): () => OrdersUnderTest {
+export function ordersUnderTest(participant = orderService): () => OrdersUnderTest {
   let underTest: OrdersUnderTest | undefined;
   let close = () => Promise.resolve();
   beforeAll(async () => {
     const database = await createTestDatabase({ service: "order" });
-    const service = await participantUnderTest(orderService, database.url);
-    const twin = await participantUnderTest(orderService, database.url);
+    const service = await participantUnderTest(participant, database.url);
+    const twin = await participantUnderTest(participant, database.url);
     const product = { name: "Tea", price: 4_500, currency: "KRW", withdrawn: false, version: 1 } as const;
     await service.receive(outgoing(ProductChanged, tea, { productId: tea, ...product }, undefined));
     underTest = { service, twin, placed: () => place(service) };

@@ -6,6 +6,7 @@ import { alongside } from "@shop/database/transaction";
 import { MessageRefused } from "@shop/messaging/inbox/handlers";
 import { sql } from "drizzle-orm";
 import { changesWith } from "../db/orders.ts";
+import { insertForWebhooks } from "../db/webhook-deliveries.ts";
 
 export interface Ending {
   readonly orderId: string;
@@ -20,10 +21,17 @@ const lockStatuses = statement<{ id: string; status: OrderStatus; cancel_reason:
 
 const endRows = statement<never, "status" | "endings" | "ids" | "now">(
   (value) => sql`
-    update orders set status = ${value("status")}, progress = ${value("status")}, cancel_reason = r.reason, republish_at = null,
-      updated_at = ${value("now")}::timestamptz, changes = ${changesWith(sql`${value("status")}::text`, value("now"))}
-    from json_to_recordset(${value("endings")}::json) as r("orderId" uuid, reason text)
-    where orders.id = r."orderId" and orders.id = any(${value("ids")}::uuid[])`,
+    with ended as (
+      update orders set status = ${value("status")}, progress = ${value("status")}, cancel_reason = r.reason, republish_at = null,
+        updated_at = ${value("now")}::timestamptz, changes = ${changesWith(sql`${value("status")}::text`, value("now"))}
+      from json_to_recordset(${value("endings")}::json) as r("orderId" uuid, reason text)
+      where orders.id = r."orderId" and orders.id = any(${value("ids")}::uuid[])
+      returning orders.id)
+    ${insertForWebhooks({
+      type: sql`case ${value("status")}::text when 'COMPLETE' then 'order.completed' else 'order.cancelled' end`,
+      at: value("now"),
+      changed: sql`select id as order_id, null::uuid as delivery_id from ended`,
+    })}`,
 );
 
 /**

@@ -37,6 +37,11 @@ export const AuditAction = z
     "BULK_STOPPED",
     "BULK_CARRIED_OUT",
     "DEAD_LETTER_REPLAYED",
+    "WEBHOOK_REGISTERED",
+    "WEBHOOK_CHANGED",
+    "WEBHOOK_REMOVED",
+    "WEBHOOK_SECRET_RENEWED",
+    "WEBHOOK_REPLAYED",
     "LIST_EXPORTED",
   ])
   .meta({ description: "What was done" });

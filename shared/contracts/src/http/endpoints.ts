@@ -12,6 +12,7 @@ import * as saga from "./saga.ts";
 import * as secondFactor from "./second-factor.ts";
 import * as session from "./session.ts";
 import * as user from "./user.ts";
+import * as webhook from "./webhook.ts";
 import * as why from "./why.ts";
 
 /** Every call of the public API, by its name. */
@@ -69,6 +70,14 @@ export const endpoints = {
   getDeliveryBulk: bulk.getDeliveryBulk,
   stopDeliveryBulk: bulk.stopDeliveryBulk,
   explainOrder: why.explainOrder,
+  listWebhooks: webhook.listWebhooks,
+  getWebhook: webhook.getWebhook,
+  createWebhook: webhook.createWebhook,
+  changeWebhook: webhook.changeWebhook,
+  removeWebhook: webhook.removeWebhook,
+  renewWebhookSecret: webhook.renewWebhookSecret,
+  listWebhookDeliveries: webhook.listWebhookDeliveries,
+  replayWebhook: webhook.replayWebhook,
   listDeadLetters: deadLetter.listDeadLetters,
   replayDeadLetter: deadLetter.replayDeadLetter,
   replayDeadLetters: deadLetter.replayDeadLetters,
