@@ -130,6 +130,10 @@ const everyPage = (): readonly (readonly [string | undefined, readonly Seen[]])[
       }),
       at("/admin/users"),
       at("/admin/users", "-admin-users-edit", (page) => page.locator(".user-row .button").last().click()),
+      at("/admin/audit", "-admin-audit", async (page) => {
+        await page.locator(".audit-entry summary").first().click();
+        await page.locator(".audit-entry[open] .facts-list").waitFor();
+      }),
       at("/admin/health", "-admin-health", (page) => page.locator(".process").first().waitFor()),
     ],
   ],

@@ -324,6 +324,29 @@ test("invites a rider, who sets a password with the code, sees where they are si
   expect([...operator.complaints, ...rider.complaints]).toEqual([]);
 }, 240_000);
 
+test("finds in the audit trail who changed a price, with the price before and after and the address", async () => {
+  const admin = await shop.logIn("admin");
+  const { price } = await admin.getProduct(productId);
+  await admin.changeProduct(productId, { price: price + 500 });
+  const visitor = await browser.visit();
+  await visitor.signIn("admin");
+  const { page } = visitor;
+  await page.getByRole("link", { name: "Audit trail" }).click();
+  await page.getByLabel("Act", { exact: true }).selectOption({ label: "Changed a product" });
+  await page.getByLabel("Done to").fill(productId);
+  const entry = page.locator(".audit-entry");
+  await entry.filter({ hasText: "127.0.0.1" }).locator("summary").click();
+  await entry.getByRole("group", { name: "Before" }).getByText(`"price": ${price},`).waitFor();
+  await entry
+    .getByRole("group", { name: "After" })
+    .getByText(`"price": ${price + 500},`)
+    .waitFor();
+  await visitor.picture("operator-audit");
+  await page.getByLabel("Act", { exact: true }).selectOption({ label: "Withdrew a product" });
+  await page.getByText("No entry is like that.").waitFor();
+  expect(visitor.complaints).toEqual([]);
+}, 240_000);
+
 test("lets people set up an authenticator app, asks for its code at the sign-in, and takes a recovery code in its place", async () => {
   const visitor = await browser.visit();
   const { page } = visitor;

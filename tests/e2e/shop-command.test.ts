@@ -251,6 +251,9 @@ test("a rider is invited, disabled and found in the audit trail", async () => {
   expect((await run("password-code shop.rider")).code).toBe(0);
   const acts = (await run("audit --name shop.rider --json")).out.map((line) => JSON.parse(line) as { action: string });
   expect(acts.map(({ action }) => action)).toEqual(["PASSWORD_CODE_ISSUED", "USER_CHANGED", "USER_INVITED"]);
+  expect((await run(`audit --by admin --action USER_INVITED --service user --from 1h --json`)).out).toHaveLength(1);
+  expect((await run("audit --service product --action PRODUCT_CREATED --by shop.rider --json")).out).toEqual([]);
+  expect((await run("audit --action NOTHING")).errors).toContain("PRODUCT_WITHDRAWN");
   expect((await run("change-user shop.rider")).code).toBe(2);
   expect((await run("password-code nobody.here")).errors).toContain("There is no user nobody.here");
 }, 180_000);

@@ -1,3 +1,4 @@
+import { auditCommands } from "./audit.ts";
 import type { Command } from "./command.ts";
 import { deadLetterCommands } from "./dead-letters.ts";
 import { healthCommands } from "./health.ts";
@@ -18,4 +19,5 @@ export const commands: readonly Command[] = [
   ...bulkCommands,
   ...webhookCommands,
   ...userCommands,
+  ...auditCommands,
 ];

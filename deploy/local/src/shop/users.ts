@@ -1,9 +1,7 @@
-import { escapeInvisible } from "@shop/client/escape-invisible";
 import type { Shop } from "@shop/client/shop";
 import { type Command, everyItem, type Given, LIMIT, oneOf, type Row, UsageError } from "./command.ts";
 
 type Account = Awaited<ReturnType<Shop["getUser"]>>;
-type Entry = Awaited<ReturnType<Shop["listAuditEntries"]>>["items"][number];
 
 const ROLES = ["customer", "rider", "admin"] as const;
 const STATES = ["enabled", "disabled"] as const;
@@ -24,25 +22,13 @@ const codeRow = (username: string, given: { readonly code: string; readonly code
   whole: given,
 });
 
-const entryRow = (entry: Entry): Row => ({
-  shown: {
-    AT: entry.at,
-    ACTION: entry.action,
-    SUBJECT: entry.subject.id ?? "",
-    ACTOR: entry.actor?.id ?? "",
-    // Of the caller's choice.
-    PROGRAM: escapeInvisible(entry.userAgent ?? "").replaceAll(/\s+/g, " "),
-  },
-  whole: entry,
-});
-
 function nameOf({ words: [name] }: Given): string {
   if (name === undefined) throw new UsageError("Which user? Give the name.");
   return name;
 }
 
 /** The user with exactly this name. */
-async function userNamed(shop: Shop, given: Given): Promise<Account> {
+export async function userNamed(shop: Shop, given: Given): Promise<Account> {
   const username = nameOf(given);
   for await (const user of everyItem({ limit: "1000" }, (page) => shop.listUsers({ ...page, username })))
     if (user.username === username) return user;
@@ -113,20 +99,6 @@ export const userCommands: readonly Command[] = [
         ...(state === undefined ? {} : { disabled: state === "disabled" }),
       };
       yield userRow(await shop.changeUser(id, change));
-    },
-  },
-  {
-    name: "audit",
-    options: { "--name <name>": "only what was done to this user", ...LIMIT },
-    summary: "The audit trail of accounts and logins, newest first.",
-    example: "audit --limit 50",
-    async *run(shop, { options }) {
-      const name = options["name"];
-      const subject =
-        name === undefined ? undefined : await userNamed(shop, { words: [name], options: {}, flags: new Set() });
-      const filter = subject === undefined ? {} : { subjectId: subject.id };
-      for await (const entry of everyItem(options, (page) => shop.listAuditEntries({ ...page, ...filter })))
-        yield entryRow(entry);
     },
   },
 ];

@@ -5,6 +5,7 @@ import { AccountPage } from "./account-page.tsx";
 import { SetPasswordPage, SignInPage, SignUpPage } from "./account.tsx";
 import { homeOf } from "./addresses.ts";
 import { useApp } from "./app-state.ts";
+import { AuditPage } from "./admin/audit.tsx";
 import { DeadLettersPage } from "./admin/dead-letters.tsx";
 import { DeliveriesPage } from "./admin/deliveries.tsx";
 import { HealthPage } from "./admin/health.tsx";
@@ -37,6 +38,7 @@ const FOR: Readonly<Partial<Record<PageName, Role | "every role">>> = {
   deadLetters: "admin",
   deliveries: "admin",
   users: "admin",
+  audit: "admin",
   health: "admin",
 };
 
@@ -120,6 +122,8 @@ function PageOf({ route: { page, id } }: { readonly route: PageRoute }) {
       return <SetPasswordPage />;
     case "account":
       return <AccountPage />;
+    case "audit":
+      return <AuditPage />;
     case "users":
       return <UsersPage />;
     case "health":

@@ -17,6 +17,7 @@ export const pagePaths = {
   products: "/admin/products",
   deadLetters: "/admin/dead-letters",
   users: "/admin/users",
+  audit: "/admin/audit",
   health: "/admin/health",
 } as const;
 

@@ -19,6 +19,7 @@ type NavName =
   | "products"
   | "deadLetters"
   | "users"
+  | "audit"
   | "health";
 
 const ICONS: Readonly<Record<NavName, IconName>> = {
@@ -32,6 +33,7 @@ const ICONS: Readonly<Record<NavName, IconName>> = {
   products: "products",
   deadLetters: "envelope",
   users: "person",
+  audit: "audit",
   health: "health",
 };
 
@@ -40,7 +42,7 @@ const MENUS: Readonly<Record<Role | "visitor", readonly NavName[]>> = {
   visitor: ["shop", "cart"],
   customer: ["shop", "orders", "cart"],
   rider: ["rider"],
-  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters", "users", "health"],
+  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters", "users", "audit", "health"],
 };
 const LOOKED_EVERY_MS = 10_000;
 
