@@ -8,6 +8,29 @@ export const requestIdHeader = {
 
 export const REQUEST_ID = { "X-Request-Id": { $ref: "#/components/headers/RequestId" } };
 
+/** What a limit of requests says, in the answers that were counted. */
+const field = (description: string, example: string) => ({
+  description: `${description} (draft-ietf-httpapi-ratelimit-headers-10)`,
+  required: false,
+  schema: { type: "string" },
+  example,
+});
+export const rateLimitHeaders = {
+  RateLimitPolicy: field(
+    'The limits that the request was counted by: `"user"` or `"address"`, `q` requests at once, all of them again after `w` seconds',
+    '"user";q=100;w=1',
+  ),
+  RateLimit: field(
+    "Of each limit: `r` more requests may come at once, and the whole quota is there again after `t` seconds",
+    '"user";r=99;t=1',
+  ),
+};
+
+export const RATE_LIMIT = {
+  "RateLimit-Policy": { $ref: "#/components/headers/RateLimitPolicy" },
+  RateLimit: { $ref: "#/components/headers/RateLimit" },
+};
+
 /** The present version, where an answer has none of a body of its own to tell it. */
 export const ETAG = {
   ETag: {

@@ -116,8 +116,15 @@ describe("headers", () => {
   });
 
   test("of a creation tell where the new thing is, and whether the answer is an earlier one", () => {
-    expect(headersOf("/api/orders", "post", 201)).toEqual(["X-Request-Id", "Location", "Idempotency-Replayed"]);
-    expect(headersOf("/api/products", "post", 201)).toEqual(["X-Request-Id", "Location", "ETag"]);
+    const limits = ["RateLimit-Policy", "RateLimit"];
+    expect(headersOf("/api/orders", "post", 201)).toEqual([
+      "X-Request-Id",
+      ...limits,
+      "Location",
+      "Idempotency-Replayed",
+    ]);
+    expect(headersOf("/api/products", "post", 201)).toEqual(["X-Request-Id", ...limits, "Location", "ETag"]);
+    expect(headersOf("/api/products", "get", 200)).toEqual(["X-Request-Id"]);
   });
 });
 

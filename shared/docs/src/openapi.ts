@@ -2,7 +2,7 @@ import type { Endpoint } from "@shop/contracts/http/define";
 import { EVENT_STREAM } from "@shop/http/streaming/event-stream";
 import { API_VERSION } from "./about.ts";
 import { exampleOf } from "./example.ts";
-import { ETAG, REQUEST_ID, requestIdHeader } from "./headers.ts";
+import { ETAG, RATE_LIMIT, rateLimitHeaders, REQUEST_ID, requestIdHeader } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
 import { problemComponents, problemsOf } from "./problem-responses.ts";
 
@@ -24,6 +24,8 @@ const description = `Log in, order, follow the saga, deliver.
 **Lists** are \`{items, nextCursor}\`, newest first unless \`sort\` says otherwise; \`cursor\` continues where a page has ended. With \`Accept: text/csv\` or \`application/x-ndjson\` a page is a table with a line of names, or one object a line, and \`X-Next-Cursor\` is its cursor. **Times** are RFC 3339 in UTC, **ids** UUIDs of version 7, **money** whole numbers of the currency's minor unit. An unknown field in a body or a query is an error. A **text** of which nothing is seen (spaces, fillers, zero-width and other ignorable characters) is blank, and refused where a text is needed.
 
 **Again.** \`GET\`, \`PUT\` and \`DELETE\` may be repeated. So may a \`POST\` with the same \`Idempotency-Key\`, where it takes one. After a 429 or a 503 \`Retry-After\` says when.
+
+**Limits.** The answers to calls that need a token say in \`RateLimit-Policy\` how many requests the caller may make, and in \`RateLimit\` how many are left. With one more the answer is 429.
 
 **Versions.** An answer with an \`ETag\` can be named in \`If-Match\`: a change is then made only if the thing is still as it was seen, else 412, with the thing as it is. Preconditions follow RFC 9110 (strong comparison, lists, \`*\`). The \`ETag\` of a product is its version; the stock is no part of it.
 
@@ -78,7 +80,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
     components: {
       responses: problemComponents(schemas),
       schemas,
-      headers: { RequestId: requestIdHeader },
+      headers: { RequestId: requestIdHeader, ...rateLimitHeaders },
       securitySchemes: {
         bearer: {
           type: "http",
@@ -118,7 +120,7 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
   };
 }
 
-function successOf({ method, summary, headers: taken, success }: Endpoint, schemas: Json): Json {
+function successOf({ method, summary, access, headers: taken, success }: Endpoint, schemas: Json): Json {
   const { status, schema, stream, headers = {} } = success;
   const own = Object.entries(headers).map(([name, header]) => [
     headerName(name),
@@ -127,7 +129,11 @@ function successOf({ method, summary, headers: taken, success }: Endpoint, schem
   return {
     [status]: {
       description: summary,
-      headers: { ...REQUEST_ID, ...(Object.fromEntries(own) as Json) },
+      headers: {
+        ...REQUEST_ID,
+        ...(access === "anyone" ? {} : RATE_LIMIT),
+        ...(Object.fromEntries(own) as Json),
+      },
       ...(schema === undefined
         ? {}
         : {

@@ -3,7 +3,7 @@ import { type MembersOf, problemMembers } from "@shop/contracts/http/problem-mem
 import { Problem, type ProblemCode, problemCodes } from "@shop/contracts/http/problem";
 import { PROBLEM_JSON, type ProblemAnswer, problemBody } from "@shop/http/request/answer";
 import { exampleOf } from "./example.ts";
-import { ETAG, REQUEST_ID } from "./headers.ts";
+import { ETAG, RATE_LIMIT, REQUEST_ID } from "./headers.ts";
 import { type Json, schemaRef } from "./json-schema.ts";
 
 /** What a code means where a call says nothing of its own about it. */
@@ -137,6 +137,7 @@ function headersOf(status: number): Json {
     case 412:
       return ETAG;
     case 429:
+      return { ...RETRY_AFTER, ...RATE_LIMIT };
     case 503:
       return RETRY_AFTER;
     default:

@@ -1,5 +1,5 @@
 import type { AppOptions } from "@shop/http/server/app";
-import { createRateLimit, forwardedAddress } from "@shop/http/auth/rate-limit";
+import { addressKey, createRateLimit } from "@shop/http/auth/rate-limit";
 import { addressAtEdge } from "@shop/http/server/client-address";
 import type { Clock } from "@shop/runtime/clock";
 import { wholeNumber } from "@shop/runtime/config";
@@ -10,7 +10,7 @@ export const edgeSettings = {
   TRUSTED_PROXIES: wholeNumber(0, 10)
     .default(0)
     .describe("how many proxies in front append the address they saw to X-Forwarded-For; 0: no limit per address"),
-  RATE_LIMIT_PER_ADDRESS_PER_SECOND: wholeNumber(1, 1_000_000).default(100),
+  RATE_LIMIT_PER_ADDRESS_PER_SECOND: wholeNumber(0, 1_000_000).default(100).describe("0: no limit per address"),
   /** Bun reads it by itself, at its start: how many requests a process has under way, all others wait. */
   BUN_CONFIG_MAX_HTTP_REQUESTS: wholeNumber(1, 65_535).default(256),
 };
@@ -25,9 +25,12 @@ interface EdgeConfig {
 export function addressRules(config: EdgeConfig, clock: Clock): Pick<AppOptions, "addressRateLimit" | "clientAddress"> {
   const { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: perSecond } = config;
   const clientAddress = addressAtEdge(trustedProxies);
-  if (trustedProxies === 0) return { clientAddress };
-  const limit = createRateLimit({ clock, perSecond });
-  const addressOf: AddressOf = (c) => forwardedAddress(c.req.raw.headers, trustedProxies);
+  if (trustedProxies === 0 || perSecond === 0) return { clientAddress };
+  const limit = createRateLimit({ clock, name: "address", perSecond });
+  const addressOf: AddressOf = (c) => {
+    const address = clientAddress(c.req.raw.headers, () => undefined);
+    return address === undefined ? undefined : addressKey(address);
+  };
   return { clientAddress, addressRateLimit: { limit, addressOf } };
 }
 

@@ -3,12 +3,14 @@ import type { Endpoint } from "@shop/contracts/http/define";
 import { ExplainedError } from "@shop/runtime/errors";
 import { problem, type ProblemAnswer, problemResponse } from "../request/answer.ts";
 import { bearerToken, type Principal } from "./principal.ts";
-import type { RateLimit } from "./rate-limit.ts";
+import { type RateLimit, rateLimitFields, type Taken } from "./rate-limit.ts";
 import type { ShopContext } from "../server/request-id.ts";
 import type { TokenVerifier } from "./token-verifier.ts";
 
 /** Who makes a call, undefined where anyone may; or the refusal, which is 401, 429 or 403. */
-export type Authenticate = (c: ShopContext) => Principal | Response | undefined | Promise<Principal | Response>;
+export type Authenticate = (
+  c: ShopContext,
+) => Principal | Response | undefined | Promise<Principal | Response | undefined>;
 
 interface AuthenticationOptions {
   readonly verifier?: Pick<TokenVerifier, "verify">;
@@ -32,10 +34,15 @@ export function createAuthentication({
     c: ShopContext,
     limit: RateLimit | undefined,
     key: string | undefined,
-  ): Response | undefined {
-    const waitMs = limit === undefined || key === undefined ? 0 : limit.take(key);
-    if (waitMs === 0) return undefined;
-    const retryAfterSeconds = Math.ceil(waitMs / 1000);
+  ): Response | undefined | Promise<Response | undefined> {
+    if (limit === undefined || key === undefined) return undefined;
+    const taken = limit.take(key);
+    return taken instanceof Promise ? taken.then((later) => refusalOf(c, limit, later)) : refusalOf(c, limit, taken);
+  }
+  function refusalOf(c: ShopContext, limit: RateLimit, taken: Taken): Response | undefined {
+    c.set("rateLimit", rateLimitFields(limit, taken, c.get("rateLimit")));
+    if (taken.waitMs === 0) return undefined;
+    const retryAfterSeconds = Math.ceil(taken.waitMs / 1000);
     return problemResponse(c, problem("TOO_MANY_REQUESTS", "Too many requests at once.", { retryAfterSeconds }));
   }
   const refuseAddress = (c: ShopContext) =>
@@ -45,12 +52,13 @@ export function createAuthentication({
     if (access === "anyone") return refuseAddress;
     if (verifier === undefined) throw new ExplainedError("an endpoint that is not for anyone needs a token verifier");
     return async (c) => {
-      const tooMany = refuseAddress(c);
+      const tooMany = addressRateLimit && (await refuseAddress(c));
       if (tooMany !== undefined) return tooMany;
       const token = bearerToken(c.req.raw.headers);
       const principal = token === undefined ? undefined : await verifier.verify(token);
       if (principal === undefined) return problemResponse(c, unauthenticated);
-      const refusal = refuseWhenTooMany(c, rateLimit, principal.id);
+      const counted = refuseWhenTooMany(c, rateLimit, principal.id);
+      const refusal = counted instanceof Promise ? await counted : counted;
       if (refusal !== undefined) return refusal;
       if (access.includes(principal.role)) return principal;
       return problemResponse(c, problem("FORBIDDEN", `This call is for: ${access.join(", ")}.`));

@@ -224,12 +224,34 @@ describe("who calls", () => {
     const clock = { ...systemClock, now: () => nowMs, elapsed: () => nowMs };
     app = buildApp({ rateLimit: createRateLimit({ clock, perSecond: 2 }) });
     const call = () => app.request("/me", { headers: asCustomer });
-    expect([(await call()).status, (await call()).status]).toEqual([200, 200]);
+    const told = ({ status, headers }: Response) => [status, headers.get("ratelimit-policy"), headers.get("ratelimit")];
+    const policy = '"user";q=2;w=1';
+    expect(told(await call())).toEqual([200, policy, '"user";r=1;t=1']);
+    expect(told(await call())).toEqual([200, policy, '"user";r=0;t=1']);
     const refused = await call();
     expect(refused.headers.get("retry-after")).toBe("1");
+    expect(told(refused)).toEqual([429, policy, '"user";r=0;t=1']);
     await expectProblem(refused, 429, "TOO_MANY_REQUESTS");
     nowMs = 1000;
     expect((await call()).status).toBe(200);
+  });
+
+  test("the fields of both limits are told, those of a hop behind among them", async () => {
+    const clock = { ...systemClock, elapsed: () => 0 };
+    const addressRateLimit = {
+      limit: createRateLimit({ clock, name: "address", perSecond: 50 }),
+      addressOf: () => "203.0.113.7",
+    };
+    app = buildApp({ rateLimit: createRateLimit({ clock, perSecond: 2 }), addressRateLimit });
+    const own = await app.request("/me", { headers: asCustomer });
+    expect(own.headers.get("ratelimit-policy")).toBe('"address";q=50;w=1, "user";q=2;w=1');
+    expect(own.headers.get("ratelimit")).toBe('"address";r=49;t=1, "user";r=1;t=1');
+    app = buildApp({ addressRateLimit });
+    app.raw({ method: "GET", path: "/behind", access: "anyone" }, () =>
+      Response.json({}, { headers: { "ratelimit-policy": '"user";q=2;w=1', ratelimit: '"user";r=1;t=1' } }),
+    );
+    const both = await app.request("/behind");
+    expect(both.headers.get("ratelimit-policy")).toBe('"user";q=2;w=1, "address";q=50;w=1');
   });
 
   test("a user's requests take nothing of another's bucket, and those that they may not make count as well", async () => {

@@ -197,6 +197,12 @@ export function createApp(options: AppOptions): HttpApp {
         measured.inFlight -= 1;
       }
       response = withRequestId(response, requestIdOf(c));
+      const rateLimit = c.get("rateLimit");
+      if (rateLimit !== undefined) {
+        // A hop behind may have counted it, too.
+        response.headers.append("ratelimit-policy", rateLimit.policy);
+        response.headers.append("ratelimit", rateLimit.limit);
+      }
       if (c.req.method === "HEAD") await tellLength(response);
       observe(c.req.raw, response.status, (clock.elapsed() - begunAt) / 1_000);
       return finished(response);

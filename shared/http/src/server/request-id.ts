@@ -1,11 +1,14 @@
 import type { Context } from "hono";
 import { childTraceparent } from "@shop/runtime/trace";
+import type { RateLimitFields } from "../auth/rate-limit.ts";
 import { uuidV7 } from "@shop/runtime/ids";
 
 /** What is kept beside a request while it is answered. */
 export interface RequestVariables {
   requestId: string;
   traceparent: string;
+  /** What the limits say that the request was counted by. */
+  rateLimit: RateLimitFields | undefined;
 }
 
 export type ShopContext = Context<{ Variables: RequestVariables }>;
