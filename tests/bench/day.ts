@@ -1,4 +1,5 @@
 import type { Shop } from "@shop/client/shop";
+import { participants } from "@shop/contracts/services";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { readBooks } from "@shop/local/books";
@@ -31,7 +32,6 @@ const inFlight = Number(values["in-flight"]);
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const deliveryAddress = "1 Sejong-daero, Jung-gu, Seoul";
-const participants = ["order", "product", "delivery", "orchestrator"] as const;
 /** Longer than anything is kept that is purged: inbox rows are, for 14 days. */
 const DAYS_LATER = 15;
 

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { processNames } from "@shop/contracts/services";
 import { areOrderable } from "../support/orderable.ts";
 import { enter } from "@shop/local/demo/enter";
 import { until } from "@shop/local/demo/story";
@@ -30,7 +31,7 @@ const orders = Number(values.orders);
 const rounds = Number(values.rounds);
 const inFlight = Number(values["in-flight"]);
 
-const SCALED = ["frontend", "gateway", "order", "product", "delivery", "orchestrator"];
+const SCALED: readonly string[] = processNames.filter((name) => name !== "user");
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 const project = composeProject({

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { processNames } from "@shop/contracts/services";
 import type { Shop } from "@shop/client/shop";
 import { enter } from "@shop/local/demo/enter";
 import { freePort } from "@shop/local/free-port";
@@ -13,7 +14,7 @@ const NOTICED_WITHIN_MS = 10_000;
 /** … and to continue, in the time that an order took before any fault, on this machine. */
 const GOES_ON_WITHIN_ORDERS = 10;
 const BROKERS = ["kafka", "kafka-2", "kafka-3"];
-const SERVICES = ["order", "product", "delivery", "orchestrator", "user", "gateway", "frontend"];
+const SERVICES = processNames.toReversed();
 
 const project = composeProject({
   name: "order-delivery-cluster",

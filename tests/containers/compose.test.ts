@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { serviceNames } from "@shop/contracts/services";
 import { connect, type Socket } from "node:net";
 import { freePort } from "@shop/local/free-port";
 import { eventually } from "@shop/testing/eventually";
@@ -26,8 +27,6 @@ afterAll(async () => {
 test("the journey through load balancer, frontend and gateway: log in, order, delivery, COMPLETE", async () => {
   await shop.complete(await shop.waitingOrder());
 }, 240_000);
-
-const databaseOwners = ["user", "order", "product", "delivery", "orchestrator"];
 
 test("every container is read-only, without root, without capabilities and within a limit of memory", async () => {
   const all = await containers();
@@ -88,7 +87,7 @@ test("a database is reached by its own service and its migration, and by nothing
     ),
     ({ network }) => network.replace(/^.*?_/, ""),
   );
-  for (const owner of databaseOwners) {
+  for (const owner of serviceNames) {
     const names = new Set(members.get(`${owner}-db`)?.map(({ service }) => service));
     expect(names).toEqual(new Set([owner, `${owner}-db`, `${owner}-migration`]));
   }
@@ -105,11 +104,11 @@ test("a database is reached by its own service and its migration, and by nothing
 test("each migration ran as a step of its own and ended well before its service began", async () => {
   const migrations = (await containers()).filter((container) => serviceOf(container).endsWith("-migration"));
   const outcome = ({ State: { Status, ExitCode } }: Container) => `${Status} ${ExitCode}`;
-  expect(migrations.map(outcome)).toEqual(databaseOwners.map(() => "exited 0"));
+  expect(migrations.map(outcome)).toEqual(serviceNames.map(() => "exited 0"));
 });
 
 test("a service started as production refuses the passwords of compose.yaml, demo data and cookies over http, with a sentence", async () => {
-  const starts = databaseOwners.map(async (service) => {
+  const starts = serviceNames.map(async (service) => {
     const start = compose("run", "--rm", "--no-deps", "-e", "ENVIRONMENT=production", service);
     await expect(start).rejects.toThrow("has a password of development in production");
     await expect(start).rejects.toThrow("SEED_DEMO_DATA is true in production");

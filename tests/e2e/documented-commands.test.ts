@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { databaseOwners } from "@shop/local/services";
+import { serviceNames } from "@shop/contracts/services";
 import { createEmptyDatabase } from "@shop/testing/database";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
@@ -100,7 +100,7 @@ describe("README.md", () => {
 
   test("promises a demo: three orders, books that balance, and an end", async () => {
     const databases = await Promise.all(
-      databaseOwners.map(async (owner) => ({ owner, database: await createEmptyDatabase() })),
+      serviceNames.map(async (owner) => ({ owner, database: await createEmptyDatabase() })),
     );
     try {
       const { out, errors, code } = await feed(["sh"], "bun run demo\n", {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { processNames } from "@shop/contracts/services";
 import { runShop } from "@shop/local/shop/program";
 import { eventually } from "@shop/testing/eventually";
 import { publish, withoutReservations } from "../support/bad-messages.ts";
@@ -131,7 +132,7 @@ test("an operator retries many sagas at once: counted first, then with progress 
 test("an operator sees every process with its messages, the auditors' findings among them", async () => {
   const { code, out } = await run("health");
   expect([code, out[0]?.split(/ +/)]).toEqual([0, ["SERVICE", "STATUS", "RELEASE", "UNSENT", "LAG", "DEAD", "WHY"]]);
-  const names = ["frontend", "gateway", "user", "order", "product", "delivery", "orchestrator"];
+  const names = processNames;
   expect(out.slice(1).map((line) => line.split(/ +/).slice(0, 3))).toEqual(
     names.map((name) => [name, "UP", "unreleased"]),
   );

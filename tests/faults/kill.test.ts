@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { processNames } from "@shop/contracts/services";
 import type { Shop } from "@shop/client/shop";
 import { eventually } from "@shop/testing/eventually";
 import { refusalOf } from "../support/refusal.ts";
@@ -21,7 +22,7 @@ afterAll(async () => {
   await shop.stop();
 }, 240_000);
 
-for (const victim of ["order", "product", "delivery", "orchestrator", "user", "gateway", "frontend"]) {
+for (const victim of processNames) {
   test(`after kill -9 of ${victim} and its restart its work goes on`, async () => {
     const { supervisor } = shop.system;
     await supervisor.kill(victim, "SIGKILL");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { serviceNames } from "@shop/local/services";
+import { processNames } from "@shop/contracts/services";
 import { eventually } from "@shop/testing/eventually";
 import { type Balancer, startBalancer } from "../support/balancer.ts";
 import {
@@ -33,7 +33,7 @@ let newestToken: string;
 
 beforeAll(async () => {
   shop = await startTestSystem({
-    replicas: Object.fromEntries(serviceNames.map((name) => [name, 2])),
+    replicas: Object.fromEntries(processNames.map((name) => [name, 2])),
     settings: { DRAIN_MS, UPSTREAM_TIMEOUT_MS },
     async frontDoor(name, replicas) {
       if (name !== "frontend") return undefined;
@@ -184,7 +184,7 @@ describe("under load from all sides, while the keys of tokens are rotated", () =
     stopsFrom = { atMs: Date.now(), call: load.called.length };
   }, 120_000);
 
-  test.each(serviceNames)(
+  test.each(processNames)(
     "each replica of %s is stopped and started again, and no call fails",
     async (name) => {
       const load = theLoad();
@@ -217,7 +217,7 @@ describe("under load from all sides, while the keys of tokens are rotated", () =
 
   test("calls were refused as late no more often while processes stopped than before, as this machine goes", () => {
     const faulted = stretchOf(stopsFrom.atMs, theLoad().called.slice(stopsFrom.call));
-    expect(stops.length).toBeGreaterThanOrEqual(2 * serviceNames.length);
+    expect(stops.length).toBeGreaterThanOrEqual(2 * processNames.length);
     process.stdout.write(
       `late: ${baseline.late.length} in ${baseline.calls} calls before, ${faulted.late.length} in ${faulted.calls} while processes stopped\n`,
     );

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "bun:test";
+import { participants, serviceNames } from "@shop/contracts/services";
 import { objections } from "./kubernetes-validate.ts";
 import { run } from "../support/program.ts";
 
@@ -44,7 +45,7 @@ interface PodSpec {
   }[];
 }
 
-const owners = ["user", "order", "product", "delivery", "orchestrator"];
+const owners: readonly string[] = serviceNames;
 const services = [...owners, "gateway", "frontend"];
 /** A process may take this long to finish what it holds (shared/runtime/src/shutdown.ts). */
 const STOP_S = 10;
@@ -121,11 +122,11 @@ describe.each(["local", "aws"])("the overlay %s", (overlay) => {
 const calls = [
   "frontend → gateway",
   ...owners.map((name) => `gateway → ${name}`),
-  ...["order", "product", "delivery", "orchestrator"].map((name) => `${name} → user`),
+  ...participants.map((name) => `${name} → user`),
 ];
 const storage = [
   ...owners.flatMap((name) => [`${name} → ${name} database`, `${name} migration → ${name} database`]),
-  ...["order", "product", "delivery", "orchestrator", "kafka"].map((name) => `${name} → kafka`),
+  ...[...participants, "kafka"].map((name) => `${name} → kafka`),
 ];
 
 function fits({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { TokenPair } from "@shop/contracts/http/user";
 import { readBooks } from "@shop/local/books";
 import { freePort } from "@shop/local/free-port";
-import { databaseOwners, type ServiceName } from "@shop/local/services";
+import { serviceNames, type ServiceName } from "@shop/contracts/services";
 import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
 import { depthsOf } from "../support/composed-depths.ts";
@@ -223,7 +223,7 @@ test("all databases are set back to one moment from encrypted backups: what has 
   await project.script(BACKUP, backups);
   // The clear ones of before are gone, and nobody else reads these.
   const dumps = (await readdir(backups)).filter((name) => name.includes(".dump"));
-  expect(dumps.toSorted()).toEqual(databaseOwners.map((name) => `${name}.dump.enc`).toSorted());
+  expect(dumps.toSorted()).toEqual(serviceNames.map((name) => `${name}.dump.enc`).toSorted());
   for (const name of dumps) expect((await stat(join(backups, name))).mode & 0o777).toBe(0o600);
   expect(await Bun.file(join(backups, "order.dump.enc")).slice(0, 8).text()).toBe("Salted__");
   const forgotten = await waitingOrder();

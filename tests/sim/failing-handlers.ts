@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { Received } from "@shop/messaging/inbox/decode";
 import type { Participant } from "@shop/service/participant";
 

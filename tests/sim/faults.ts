@@ -1,4 +1,4 @@
-import { type ServiceName, topics } from "@shop/contracts/messages/define";
+import { type ServiceName, topics } from "@shop/contracts/services";
 import { placeOf } from "../chaos/rules/evidence.ts";
 import { atFirstTries, atKeys } from "./failing-handlers.ts";
 import type { World } from "./world.ts";

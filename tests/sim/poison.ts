@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { Participant } from "@shop/service/participant";
 import type { Breach } from "../chaos/rules/rules.ts";
 import type { Process } from "./process.ts";

@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import { AnnounceProductsCommand } from "@shop/contracts/messages/product";
 import { deliveryService } from "@shop/delivery-service/service";
 import { type Accounts, judgeAccounts, readAccounts } from "@shop/local/accounts";

@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import { Kafka, logLevel, type Message } from "kafkajs";
 import postgres from "postgres";
 import type { TestSystem } from "./test-system.ts";

@@ -1,10 +1,11 @@
 import type { Role } from "@shop/contracts/http/define";
+import type { ServiceName } from "@shop/contracts/services";
 
 /** One call of the contract's table, recorded from the table and not from the code. */
 export interface Call {
   readonly method: string;
   readonly path: string;
-  readonly service: "user" | "product" | "order" | "delivery" | "orchestrator";
+  readonly service: ServiceName;
   readonly who: "anyone" | readonly [Role, ...Role[]];
   /** What one gets who may call, without a body: 415 where there must be one. */
   readonly emptyAnswer: 200 | 204 | 404 | 415;

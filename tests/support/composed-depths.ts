@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { databaseOwners, type ServiceName } from "@shop/local/services";
+import { serviceNames, type ServiceName } from "@shop/contracts/services";
 import { Kafka, logLevel } from "kafkajs";
 import type { Depths } from "../chaos/rules/evidence.ts";
 import { addressOf, type ComposeProject, serviceOf } from "./compose-project.ts";
@@ -17,7 +17,7 @@ export async function depthsOf(project: ComposeProject): Promise<Depths> {
     return address;
   };
   const databaseUrls = new Map(
-    databaseOwners.map((owner): [ServiceName, string] => [
+    serviceNames.map((owner): [ServiceName, string] => [
       owner,
       `postgres://${owner}:${owner}-development@${addressOfService(`${owner}-db`)}:5432/${owner}`,
     ]),

@@ -1,5 +1,5 @@
 import { keepLedger } from "../chaos/stage/ledger.ts";
-import { participants } from "../chaos/stage/stage.ts";
+import { participants } from "@shop/contracts/services";
 import { trial, type TrialOptions, type Verdict } from "../chaos/trial.ts";
 import { depthsOf } from "./composed-depths.ts";
 import type { ComposeProject } from "./compose-project.ts";

@@ -5,7 +5,7 @@ import type { Product } from "@shop/contracts/http/product";
 import { type Books, readBooks } from "@shop/local/books";
 import { enter, visitor } from "@shop/local/demo/enter";
 import { areOrderable } from "./orderable.ts";
-import { databaseOwners } from "@shop/local/services";
+import { serviceNames } from "@shop/contracts/services";
 import { startSystem, type System, type SystemOptions } from "@shop/local/system";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
@@ -50,7 +50,7 @@ export async function startTestSystem({
   const shared: Record<string, string> = {};
   if (!ownInfrastructure) {
     shared["KAFKA_BROKERS"] = kafkaBrokers ?? (await testKafkaBrokers());
-    for (const owner of databaseOwners) {
+    for (const owner of serviceNames) {
       const database = await createEmptyDatabase();
       databases.push(database);
       shared[`${owner.toUpperCase()}_DATABASE_URL`] = database.runTimeUrl;

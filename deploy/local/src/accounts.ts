@@ -1,3 +1,4 @@
+import { type ParticipantName, participants } from "@shop/contracts/services";
 import postgres from "postgres";
 
 export interface OrderRow {
@@ -34,9 +35,8 @@ interface SagaRow {
   readonly stuck: boolean;
 }
 
-const participants = ["order", "product", "delivery", "orchestrator"] as const;
 /** A connection to the database of each of them. */
-type Connections = (name: (typeof participants)[number]) => postgres.Sql;
+type Connections = (name: ParticipantName) => postgres.Sql;
 
 /** What the databases say of stock, orders, deliveries and sagas, as it stands in them. */
 export interface Accounts {

@@ -3,7 +3,7 @@ import { logLineAsText } from "@shop/runtime/log-text";
 import { describeExit } from "./guarded-process.ts";
 import { leaveOnSignal } from "./leave-on-signal.ts";
 import { packageFolder } from "./postgres-binaries.ts";
-import { databaseOwners } from "./services.ts";
+import { serviceNames } from "@shop/contracts/services";
 import { SetupError } from "./setup-error.ts";
 import { startSystem, type System } from "./system.ts";
 import { watchMigrations } from "./watch-migrations.ts";
@@ -67,7 +67,7 @@ Ctrl-C stops everything.
 function migrationFolders(): ReadonlyMap<string, readonly string[]> {
   const root = join(packageFolder, "..", "..");
   return new Map(
-    databaseOwners.map((name) => [
+    serviceNames.map((name) => [
       name,
       [join(root, "services", name, "migrations"), join(root, "shared", "messaging", "migrations")],
     ]),

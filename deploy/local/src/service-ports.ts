@@ -1,6 +1,6 @@
-import { defaultPorts, MANAGEMENT_PORT_OFFSET } from "@shop/contracts/ports";
+import { MANAGEMENT_PORT_OFFSET, type ProcessName, services } from "@shop/contracts/services";
 import { type NeededPort, requireFreePorts } from "./free-port.ts";
-import { type ServiceName, serviceNames } from "./services.ts";
+import { innermostFirst } from "./services.ts";
 import { SetupError } from "./setup-error.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -11,13 +11,13 @@ const MAX_PORT = 65_535 - MANAGEMENT_PORT_OFFSET;
  * The port of each service: what `NAME_PORT` says, else its default moved by `PORT_OFFSET`. Its management port is 1000 above.
  * @throws SetupError naming the settings that are wrong
  */
-export function servicePorts(environment: Environment): ReadonlyMap<ServiceName, number> {
+export function servicePorts(environment: Environment): ReadonlyMap<ProcessName, number> {
   const offset = offsetOf(environment);
   const objections: string[] = [];
-  const ports = serviceNames.map((name): [ServiceName, number] => {
+  const ports = innermostFirst.map((name): [ProcessName, number] => {
     const setting = `${name.toUpperCase()}_PORT`;
     const given = environment[setting];
-    if (!given) return [name, defaultPorts[name] + offset];
+    if (!given) return [name, services[name].port + offset];
     if (!isWhole(given, 1, MAX_PORT)) objections.push(`${setting}=${given}`);
     return [name, Number(given)];
   });
@@ -28,7 +28,7 @@ export function servicePorts(environment: Environment): ReadonlyMap<ServiceName,
 }
 
 function offsetOf({ PORT_OFFSET: given }: Environment): number {
-  const max = MAX_PORT - Math.max(...serviceNames.map((name) => defaultPorts[name]));
+  const max = MAX_PORT - Math.max(...innermostFirst.map((name) => services[name].port));
   if (!given) return 0;
   if (!isWhole(given, 0, max)) {
     throw new SetupError(`PORT_OFFSET=${given}: it is added to every default port, a whole number from 0 to ${max}.`);
@@ -40,7 +40,7 @@ const isWhole = (text: string, min: number, max: number) =>
   /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;
 
 /** @throws SetupError naming all that other programs hold, or that two services would share */
-export async function requireServicePorts(ports: ReadonlyMap<ServiceName, number>): Promise<void> {
+export async function requireServicePorts(ports: ReadonlyMap<ProcessName, number>): Promise<void> {
   const needed = [...ports].flatMap(([name, port]): NeededPort[] => [
     { port, owner: name },
     { port: port + MANAGEMENT_PORT_OFFSET, owner: `${name}'s health and metrics` },

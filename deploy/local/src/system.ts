@@ -1,9 +1,9 @@
-import { MANAGEMENT_PORT_OFFSET } from "@shop/contracts/ports";
+import { MANAGEMENT_PORT_OFFSET, type ProcessName, serviceNames } from "@shop/contracts/services";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 import { type Infrastructure, type InfrastructureOptions, startInfrastructure } from "./infrastructure.ts";
 import { packageFolder } from "./postgres-binaries.ts";
-import { databaseOwners, environmentOf, type ServiceName, serviceNames } from "./services.ts";
+import { environmentOf, innermostFirst } from "./services.ts";
 import { requireServicePorts, servicePorts } from "./service-ports.ts";
 import { createSupervisor, type ProcessSpec, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
@@ -15,13 +15,13 @@ export interface SystemOptions extends Omit<InfrastructureOptions, "databases">,
   /** `default`: as `servicePorts` reads them from the environment; `free`: any. */
   readonly ports: "free" | "default";
   /** How many processes of a service; one by default. All of them work on the same topics and database; see `frontDoor` for who is sent requests. */
-  readonly replicas?: Partial<Record<ServiceName, number>>;
+  readonly replicas?: Partial<Record<ProcessName, number>>;
   /** Settings for every service, which win over those of `environment`: `SEED_DEMO_DATA`, `TOPIC_PREFIX`, … */
   readonly settings?: Readonly<Record<string, string>>;
   /** Settings of one replica alone, which win over all others. */
-  readonly settingsOf?: (replica: Replica, service: ServiceName) => Readonly<Record<string, string>>;
+  readonly settingsOf?: (replica: Replica, service: ProcessName) => Readonly<Record<string, string>>;
   /** A load balancer before the replicas of a service. Without one the others know each of its replicas, and clients the first one. */
-  readonly frontDoor?: (service: ServiceName, replicas: readonly Replica[]) => Promise<string | undefined>;
+  readonly frontDoor?: (service: ProcessName, replicas: readonly Replica[]) => Promise<string | undefined>;
   /** Starts a service again when its code changes. */
   readonly watch?: boolean;
   /** Waits until every check of every service is ok, Kafka's among them; by default until each takes requests, which it does without Kafka. */
@@ -48,7 +48,7 @@ export interface RunningService {
 export interface System {
   readonly frontendUrl: string;
   readonly gatewayUrl: string;
-  readonly services: Readonly<Record<ServiceName, RunningService>>;
+  readonly services: Readonly<Record<ProcessName, RunningService>>;
   /** By service, with the role that owns the tables. */
   readonly databaseUrls: ReadonlyMap<string, string>;
   readonly kafkaBrokers: string;
@@ -65,7 +65,7 @@ export interface System {
 export async function startSystem(options: SystemOptions): Promise<System> {
   const { environment, progress } = options;
   const replicas = await placeReplicas(options);
-  const infrastructure = await startInfrastructure({ ...options, databases: databaseOwners });
+  const infrastructure = await startInfrastructure({ ...options, databases: serviceNames });
   const supervisor = createSupervisor(options);
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -73,13 +73,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     return stopping;
   };
   try {
-    const urls = new Map<ServiceName, readonly string[]>();
+    const urls = new Map<ProcessName, readonly string[]>();
     for (const [name, all] of replicas) {
       const door = await options.frontDoor?.(name, all);
       urls.set(name, door === undefined ? all.map(({ url }) => url) : [door]);
     }
     const { databaseUrls, runTimeDatabaseUrls, kafkaBrokers } = infrastructure;
-    const specs = serviceNames.flatMap((name) =>
+    const specs = innermostFirst.flatMap((name) =>
       (replicas.get(name) ?? []).map((replica) =>
         specOf(name, replica, {
           command: commandOf(name, options.watch ?? false),
@@ -108,7 +108,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
           pids: () => all.flatMap((replica) => supervisor.pids().get(replica.name) ?? []),
         },
       ]),
-    ) as Record<ServiceName, RunningService>;
+    ) as Record<ProcessName, RunningService>;
     return {
       frontendUrl: services.frontend.url,
       gatewayUrl: services.gateway.url,
@@ -131,11 +131,11 @@ async function placeReplicas({
   ports,
   replicas = {},
   environment,
-}: SystemOptions): Promise<ReadonlyMap<ServiceName, AtLeastOne<Replica>>> {
-  const fixed = ports === "default" ? servicePorts(environment) : new Map<ServiceName, number>();
+}: SystemOptions): Promise<ReadonlyMap<ProcessName, AtLeastOne<Replica>>> {
+  const fixed = ports === "default" ? servicePorts(environment) : new Map<ProcessName, number>();
   await requireServicePorts(fixed);
-  const placed = new Map<ServiceName, AtLeastOne<Replica>>();
-  for (const name of serviceNames) {
+  const placed = new Map<ProcessName, AtLeastOne<Replica>>();
+  for (const name of innermostFirst) {
     const port = fixed.get(name);
     const first = port === undefined ? await freePlace(name) : placeAt(name, port, port + MANAGEMENT_PORT_OFFSET);
     const more: Replica[] = [];
@@ -154,7 +154,7 @@ function placeAt(name: string, port: number, managementPort: number): Replica {
 }
 
 function specOf(
-  service: ServiceName,
+  service: ProcessName,
   { name, url, managementUrl }: Replica,
   rest: Pick<ProcessSpec, "command" | "environment" | "lacks">,
 ): ProcessSpec {
@@ -183,7 +183,7 @@ async function failedChecks(answer: Response, { KAFKA_BROKERS: given }: SystemOp
 /** As in the image: the last tier of the JavaScript compiler costs these services more than its code saves them (docs/performance.md). */
 const COMPILER = { BUN_JSC_useFTLJIT: "false" };
 
-function commandOf(service: ServiceName, watch: boolean): [string, ...string[]] {
+function commandOf(service: ProcessName, watch: boolean): [string, ...string[]] {
   const entry = join("services", service, "src", "main.ts");
   return [process.execPath, ...(watch ? ["--watch", "--no-clear-screen"] : []), entry];
 }

@@ -1,3 +1,4 @@
+import { services } from "@shop/contracts/services";
 import { runBulkOperations } from "@shop/service/bulk";
 import { type Participant, participantMigrations } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
@@ -9,7 +10,7 @@ import { deliveryHandlers } from "./messages/handlers.ts";
 export const deliveryService: Participant = {
   name: "delivery",
   migrations: participantMigrations(`${import.meta.dir}/../migrations`),
-  topics: ["delivery.commands"],
+  topics: services.delivery.topics.reads,
   handlers: deliveryHandlers,
   routes: deliveryRoutes,
   knows: knowsOrder,

@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { RequestCall } from "@shop/http/request/call";
 import { UnavailableError } from "@shop/http/request/errors";
 import type { Forward, Forwarding } from "@shop/http/proxy/proxy";

@@ -1,4 +1,5 @@
 import * as calls from "@shop/contracts/http/dead-letter";
+import { participants } from "@shop/contracts/services";
 import type { HttpApp } from "@shop/http/server/app";
 import { UnavailableError } from "@shop/http/request/errors";
 import { readBody } from "@shop/http/proxy/proxy";
@@ -8,12 +9,12 @@ import { mergedList } from "./merged-list.ts";
 /** The dead letters of all services as one list. Each service is asked for its own, with the caller's token. */
 export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
   app.raw(calls.listDeadLetters, (call) =>
-    mergedList(askEach, calls.participants, call, calls.listDeadLetters.query.parse(call.c.req.query())),
+    mergedList(askEach, participants, call, calls.listDeadLetters.query.parse(call.c.req.query())),
   );
 
   app.raw(calls.replayDeadLetter, async (call) => {
     const body = await readBody(call.c.req.raw);
-    const answers = await askEach(calls.participants, call, { takesBody: true, body });
+    const answers = await askEach(participants, call, { takesBody: true, body });
     const responses = answers.flatMap(({ response }) => response ?? []);
     // An id belongs to one service; the others do not know it.
     const answer = responses.find(({ status }) => status !== 404);
@@ -26,7 +27,7 @@ export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
 
   app.raw(calls.replayDeadLetters, async (call) => {
     const body = await readBody(call.c.req.raw);
-    const answers = await askEach(calls.participants, call, { takesBody: true, body });
+    const answers = await askEach(participants, call, { takesBody: true, body });
     const refused = answers.find(({ response }) => response !== undefined && !response.ok)?.response;
     if (refused !== undefined) return refused;
     const unavailable = answers.filter(({ response }) => response === undefined).map(({ name }) => name);

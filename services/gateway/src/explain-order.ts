@@ -1,4 +1,4 @@
-import { participants, type ParticipantName } from "@shop/contracts/http/dead-letter";
+import { participants, type ParticipantName } from "@shop/contracts/services";
 import { explainOrder as call, type OrderExplanation, type OrderPart } from "@shop/contracts/http/why";
 import { problem, problemResponse } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";

@@ -1,5 +1,5 @@
 import { getHealth, type Health, type ProcessHealth } from "@shop/contracts/http/health";
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { HttpApp } from "@shop/http/server/app";
 import type { Clock } from "@shop/runtime/clock";
 import { healthOf } from "@shop/service/health";

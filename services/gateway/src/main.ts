@@ -5,7 +5,7 @@ import { loadConfig } from "@shop/runtime/config";
 import { addressRules, warnOfFewRequests } from "@shop/service/edge";
 import { runMain, runProcess } from "@shop/service/process";
 import { streamLimits } from "@shop/service/settings";
-import { gatewaySettings } from "./config.ts";
+import { addressesOf, gatewaySettings } from "./config.ts";
 import { createGateway } from "./service.ts";
 
 runMain(() => {
@@ -24,13 +24,7 @@ runMain(() => {
         ...addressRules(config, parts.clock),
         verifier,
         rateLimit: createRateLimit({ ...parts, perSecond: config.RATE_LIMIT_PER_USER_PER_SECOND }),
-        urls: {
-          user: config.USER_URL,
-          order: config.ORDER_URL,
-          product: config.PRODUCT_URL,
-          delivery: config.DELIVERY_URL,
-          orchestrator: config.ORCHESTRATOR_URL,
-        },
+        urls: addressesOf(config),
         streamLimits: streamLimits(config),
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
       });

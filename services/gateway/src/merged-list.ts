@@ -1,5 +1,5 @@
 import { toPage } from "@shop/contracts/http/page";
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { RequestCall } from "@shop/http/request/call";
 import { UnavailableError } from "@shop/http/request/errors";
 import { listText } from "@shop/http/request/list-formats";

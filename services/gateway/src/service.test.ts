@@ -4,7 +4,7 @@ import { setupServer } from "msw/node";
 import { allEndpoints } from "@shop/contracts/http/endpoints";
 import type { Endpoint, Role } from "@shop/contracts/http/define";
 import type { Health } from "@shop/contracts/http/health";
-import type { ServiceName } from "@shop/contracts/messages/define";
+import { participants, type ServiceName } from "@shop/contracts/services";
 import { createRateLimit } from "@shop/http/auth/rate-limit";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
 import { createTokenVerifier } from "@shop/http/auth/token-verifier";
@@ -325,7 +325,7 @@ describe("an order's explanation", () => {
   });
 
   test("is 404 when every service says that it does not know the order, and 503 while one does not answer", async () => {
-    const names = ["order", "product", "delivery", "orchestrator"] as const;
+    const names = participants;
     upstream.use(...names.map((name) => http.get(`${urls[name][0]}/*`, () => part(name))));
     expect((await why()).status).toBe(404);
     upstream.use(http.get(`${urls.order[0]}/*`, () => HttpResponse.error()));

@@ -1,6 +1,6 @@
 import { AuditedService, listAuditEntries } from "@shop/contracts/http/audit";
 import { allEndpoints } from "@shop/contracts/http/endpoints";
-import type { ServiceName } from "@shop/contracts/messages/define";
+import { type ServiceName, serviceNames } from "@shop/contracts/services";
 import { docsRoutes } from "@shop/docs/routes";
 import { createAdmissionControl } from "@shop/http/server/admission";
 import { type AppOptions, createApp } from "@shop/http/server/app";
@@ -49,14 +49,9 @@ export function createGateway({
     admission: createAdmissionControl({ ...parts, maxWaiting: MAX_WAITING }),
     streams: createStreamPermits({ ...parts, limits: streamLimits }),
   });
-  const pool = (name: ServiceName) => createUpstreamPool({ ...parts, name, urls: urls[name] });
-  const upstreams: Readonly<Record<ServiceName, UpstreamPool>> = {
-    user: pool("user"),
-    order: pool("order"),
-    product: pool("product"),
-    delivery: pool("delivery"),
-    orchestrator: pool("orchestrator"),
-  };
+  const upstreams = Object.fromEntries(
+    serviceNames.map((name) => [name, createUpstreamPool({ ...parts, name, urls: urls[name] })]),
+  ) as Readonly<Record<ServiceName, UpstreamPool>>;
 
   for (const endpoint of allEndpoints) {
     // Answered by several services: below.

@@ -1,3 +1,4 @@
+import { services } from "@shop/contracts/services";
 import type { OrderSnapshot } from "@shop/contracts/messages/order";
 import type { CancelReason } from "@shop/contracts/primitives";
 import { combineHandlers } from "@shop/messaging/inbox/handlers";
@@ -17,7 +18,7 @@ export function createOrchestrator(versions: SagaVersions<OrderSnapshot, CancelR
   return {
     name: "orchestrator",
     migrations: participantMigrations(`${import.meta.dir}/../migrations`),
-    topics: ["order.events", "product.events", "delivery.events"],
+    topics: services.orchestrator.topics.reads,
     handlers: (context) => combineHandlers(sagaHandlers(context, versions), auditHandlers(context)),
     knows: (read, orderId) => knowsOrder(read, orderId, versions),
     routes: (app, context) => sagaRoutes(app, context, versions),

@@ -1,3 +1,4 @@
+import { services } from "@shop/contracts/services";
 import { type Participant, participantMigrations } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { orderRoutes } from "./http/routes.ts";
@@ -14,7 +15,7 @@ export function createOrderService(webhooks: WebhookSending): Participant {
   return {
     name: "order",
     migrations: participantMigrations(`${import.meta.dir}/../migrations`),
-    topics: ["order.commands", "product.events", "delivery.events"],
+    topics: services.order.topics.reads,
     handlers: orderHandlers,
     routes: (app, context) => {
       orderRoutes(app, context);

@@ -1,3 +1,4 @@
+import { services } from "@shop/contracts/services";
 import { type Participant, participantMigrations } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
 import { productRoutes } from "./http/routes.ts";
@@ -9,7 +10,7 @@ import { seedDemoProducts } from "./use-cases/seed-demo-products.ts";
 export const productService: Participant = {
   name: "product",
   migrations: participantMigrations(`${import.meta.dir}/../migrations`),
-  topics: ["product.commands"],
+  topics: services.product.topics.reads,
   handlers: productHandlers,
   routes: productRoutes,
   knows: knowsOrder,

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { serviceNames } from "@shop/contracts/services";
 import { createTestDatabase } from "@shop/testing/database";
 import { readdirSync } from "node:fs";
 import postgres from "postgres";
@@ -53,7 +54,7 @@ async function found(url: string): Promise<readonly string[]> {
   return rows.map(({ rule }) => rule);
 }
 
-test.each(["user", "order", "product", "delivery", "orchestrator"])(
+test.each(serviceNames)(
   "the migrations of %s make every column, index and constraint that the schema has, and no other",
   async (service) => {
     const owners = [`services/${service}`, ...(service === "user" ? [] : ["shared/messaging"])];

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { serviceNames } from "@shop/contracts/services";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import postgres from "postgres";
 import { APPEND_ONLY_TABLES, grantRunTimeRole } from "./run-time-role.ts";
 
-const services = ["user", "order", "product", "delivery", "orchestrator"] as const;
 const databases = new Map<string, TestDatabase>();
 const clients: postgres.Sql[] = [];
 
 beforeAll(async () => {
-  for (const service of services) {
+  for (const service of serviceNames) {
     const database = await createTestDatabase({ service });
     databases.set(service, database);
     await grantRunTimeRole(database.url, database.runTimeUrl);
@@ -45,7 +45,7 @@ const outcome = (sql: postgres.Sql, statement: string) =>
 
 const NOT_ALLOWED = "42501";
 
-test.each(services)(
+test.each(serviceNames)(
   "the run-time role of %s reads and writes rows, and can change, empty or add no table",
   async (service) => {
     const sql = connect(of(service).runTimeUrl);
@@ -94,8 +94,8 @@ test.each(services)(
 );
 
 test("the run-time role of one service connects to no other service's database", async () => {
-  for (const service of services) {
-    for (const other of services.filter((name) => name !== service)) {
+  for (const service of serviceNames) {
+    for (const other of serviceNames.filter((name) => name !== service)) {
       const url = new URL(of(service).runTimeUrl);
       url.pathname = new URL(of(other).url).pathname;
       expect([service, other, await outcome(connect(url.href), "select 1")]).toEqual([service, other, NOT_ALLOWED]);
@@ -104,7 +104,7 @@ test("the run-time role of one service connects to no other service's database",
 });
 
 test("the audit trail takes entries of the run-time role, and lets it delete those older than 400 days by its function only", async () => {
-  for (const service of services) {
+  for (const service of serviceNames) {
     const tables = await tablesOf(connect(of(service).url));
     if (!tables.includes("audit_entry")) continue;
     const sql = connect(of(service).runTimeUrl);

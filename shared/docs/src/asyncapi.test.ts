@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { allMessages } from "@shop/contracts/messages/registry";
-import { type Topic, topics } from "@shop/contracts/messages/define";
+import { type Topic, topics } from "@shop/contracts/services";
 import { orderSaga } from "@shop/contracts/order-saga";
 import { decode } from "@shop/messaging/inbox/decode";
 import { asyncApiDocument } from "./asyncapi.ts";

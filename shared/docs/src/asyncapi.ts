@@ -1,7 +1,8 @@
 import { allMessages } from "@shop/contracts/messages/registry";
-import { participants } from "@shop/contracts/http/dead-letter";
+import { participants } from "@shop/contracts/services";
 import { CLOUD_EVENT_CONTENT_TYPE, CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
-import { type MessageDefinition, type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
+import type { MessageDefinition } from "@shop/contracts/messages/define";
+import { type ServiceName, type Topic, topics } from "@shop/contracts/services";
 import { orderSaga } from "@shop/contracts/order-saga";
 import { API_VERSION } from "./about.ts";
 import { exampleOf } from "./example.ts";

@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { allMessages } from "@shop/contracts/messages/registry";
-import { type MessageDefinition, topics } from "@shop/contracts/messages/define";
+import type { MessageDefinition } from "@shop/contracts/messages/define";
+import { topics } from "@shop/contracts/services";
 import type { Json } from "./json-schema.ts";
 import { schemaRows, type ShownSchema } from "./schema-rows.ts";
 

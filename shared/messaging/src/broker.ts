@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 
 /** A record as it is handed to the broker. */
 export interface RecordToPublish {

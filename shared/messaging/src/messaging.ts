@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import type { Database } from "@shop/database/connect";
 import { type DatabaseDriver, postgresDriver } from "@shop/database/driver";
 import type { Clock } from "@shop/runtime/clock";

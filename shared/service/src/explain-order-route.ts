@@ -1,4 +1,5 @@
-import { DeadLetterCause, type ParticipantName } from "@shop/contracts/http/dead-letter";
+import { DeadLetterCause } from "@shop/contracts/http/dead-letter";
+import type { ParticipantName } from "@shop/contracts/services";
 import { COUNTED_AT_MOST } from "@shop/contracts/http/health";
 import { explainOrder as call, type OrderKnowledge, type OrderPart } from "@shop/contracts/http/why";
 import type { ReadDatabase, Reader } from "@shop/database/reader";

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { participants } from "@shop/contracts/services";
 import { OrderExplanation, type OrderPart, type SagaFacts, Verdict } from "@shop/contracts/http/why";
 import { explainOrder, isKnown } from "./explain-order.ts";
 
@@ -51,9 +52,7 @@ const deadLetter = (facts: Partial<Answered["deadLetters"][number]> = {}) => ({
 
 /** All four, with what is given of some. */
 const parts = (...given: readonly OrderPart[]): readonly OrderPart[] =>
-  (["order", "product", "delivery", "orchestrator"] as const).map(
-    (name) => given.find(({ service }) => service === name) ?? part(name),
-  );
+  participants.map((name) => given.find(({ service }) => service === name) ?? part(name));
 
 const cases: readonly (readonly [
   name: string,

@@ -1,4 +1,4 @@
-import type { ParticipantName } from "@shop/contracts/http/dead-letter";
+import type { ParticipantName } from "@shop/contracts/services";
 import type { OrderAction, OrderExplanation, OrderPart, SagaFacts, StoryLine, Verdict } from "@shop/contracts/http/why";
 import { OrderCancelRequested, OrderCreated } from "@shop/contracts/messages/order";
 

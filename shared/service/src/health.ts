@@ -7,7 +7,7 @@ import {
   type MessagingHealth,
   type ProcessHealth,
 } from "@shop/contracts/http/health";
-import type { ProcessName } from "@shop/contracts/ports";
+import type { ProcessName } from "@shop/contracts/services";
 import { done } from "@shop/http/request/answer";
 import type { HttpApp } from "@shop/http/server/app";
 import type { Readiness } from "@shop/http/server/management";

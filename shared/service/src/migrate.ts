@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { MigrationSet } from "@shop/database/migrate";
 import { runOnce } from "./run-once.ts";
 

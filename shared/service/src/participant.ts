@@ -1,5 +1,5 @@
-import type { ParticipantName } from "@shop/contracts/http/dead-letter";
-import type { Topic } from "@shop/contracts/messages/define";
+import type { ParticipantName } from "@shop/contracts/services";
+import type { Topic } from "@shop/contracts/services";
 import { createApp, type HttpApp } from "@shop/http/server/app";
 import type { Readiness } from "@shop/http/server/management";
 import { createStreamPermits, defaultStreamLimits, type StreamLimits } from "@shop/http/streaming/stream-permits";

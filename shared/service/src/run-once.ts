@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { Database } from "@shop/database/connect";
 import type { MigrationSet } from "@shop/database/migrate";
 import { type Clock, systemClock } from "@shop/runtime/clock";

@@ -1,4 +1,4 @@
-import { defaultPorts, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/ports";
+import { services, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/services";
 import { objectionToAddress } from "@shop/database/client";
 import { defaultStreamLimits, type StreamLimits } from "@shop/http/streaming/stream-permits";
 import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
@@ -9,9 +9,9 @@ import { z } from "zod";
 
 /** Settings that every process has. */
 export const processSettings = (name: ProcessName) => ({
-  PORT: port.default(defaultPorts[name]).describe("the public port; 0 picks a free one"),
+  PORT: port.default(services[name].port).describe("the public port; 0 picks a free one"),
   MANAGEMENT_PORT: port
-    .default(defaultPorts[name] + MANAGEMENT_PORT_OFFSET)
+    .default(services[name].port + MANAGEMENT_PORT_OFFSET)
     .describe("the port of /livez, /readyz and /metrics, never published"),
   LOG_LEVEL: z.enum(logLevels).default("info"),
   LOG_FORMAT: z.enum(logFormats).optional().describe("by default text at a terminal, else json"),
@@ -46,7 +46,7 @@ export function streamLimits(config: z.infer<z.ZodObject<typeof streamSettings>>
 /** Settings of those that verify access tokens. */
 export const tokenSettings = {
   JWKS_URL: httpUrls
-    .default([`http://localhost:${defaultPorts.user}/.well-known/jwks.json`])
+    .default([`http://localhost:${services.user.port}/.well-known/jwks.json`])
     .describe("where the user service shows its keys, such as http://user:8001/.well-known/jwks.json"),
   TOKEN_ISSUER: z.string().default("order-delivery"),
   TOKEN_AUDIENCE: z.string().default("order-delivery"),

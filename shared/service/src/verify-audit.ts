@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import { verifyAuditTrail } from "@shop/database/audit-trail";
 import type { MigrationSet } from "@shop/database/migrate";
 import { ExplainedError } from "@shop/runtime/errors";

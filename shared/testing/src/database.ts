@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { participants } from "@shop/contracts/http/dead-letter";
+import { participants } from "@shop/contracts/services";
 import { migrate, type MigrationSet } from "@shop/database/migrate";
 import { messagingMigrations } from "@shop/messaging/migrations";
 import postgres from "postgres";

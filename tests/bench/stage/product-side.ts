@@ -2,6 +2,7 @@ import { enter } from "@shop/local/demo/enter";
 import type { System } from "@shop/local/system";
 import { eventually } from "@shop/testing/eventually";
 import { join } from "node:path";
+import { serviceNames } from "@shop/contracts/services";
 import type { PlannedRequest } from "../driver/plan.ts";
 import { atMost } from "../load.ts";
 import { tokenOf } from "../../support/requests.ts";
@@ -39,10 +40,7 @@ export async function startProduct(options: ProductOptions): Promise<ProductSide
     join(root, "deploy/local/src/system.ts")
   )) as typeof import("@shop/local/system");
   const { readBooks } = (await import(join(root, "deploy/local/src/books.ts"))) as typeof import("@shop/local/books");
-  const { databaseOwners } = (await import(
-    join(root, "deploy/local/src/services.ts")
-  )) as typeof import("@shop/local/services");
-  const servers = await startServers(databaseOwners);
+  const servers = await startServers(serviceNames);
   try {
     const { databaseUrls, kafkaBrokers } = servers.infrastructure;
     const addresses = [...databaseUrls].map(([owner, url]) => [`${owner.toUpperCase()}_DATABASE_URL`, url]);

@@ -2,7 +2,7 @@ import type { Replica } from "@shop/local/system";
 import type { Fault, Turn } from "../fault.ts";
 import { killOne } from "./processes.ts";
 import { brokerKilled, postgresKilled } from "./servers.ts";
-import { participants } from "../stage/stage.ts";
+import { participants } from "@shop/contracts/services";
 
 export const repeatedPosts: Fault = {
   number: 23,

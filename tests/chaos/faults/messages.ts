@@ -1,9 +1,10 @@
-import { type Topic, topics } from "@shop/contracts/messages/define";
+import { type Topic, topics } from "@shop/contracts/services";
 import { eventually } from "@shop/testing/eventually";
 import { ConfigResourceTypes, type Message, type Producer } from "kafkajs";
 import postgres from "postgres";
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
-import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
+import { type ParticipantName, participants } from "@shop/contracts/services";
+import type { Stage } from "../stage/stage.ts";
 import { follow, type WholeRecord } from "../stage/topics.ts";
 
 /** A harness' own copy bears this header, so that it is not copied again. */

@@ -1,9 +1,10 @@
-import { topics } from "@shop/contracts/messages/define";
+import { topics } from "@shop/contracts/services";
 import { ConfigResourceTypes } from "kafkajs";
 import postgres from "postgres";
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
 import { tokenOf } from "../load/actors.ts";
-import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
+import { type ParticipantName, participants } from "@shop/contracts/services";
+import type { Stage } from "../stage/stage.ts";
 
 /** A session of the harness' own in the database of a service. */
 const connect = (stage: Stage, service: ParticipantName) =>

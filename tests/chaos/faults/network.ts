@@ -1,7 +1,8 @@
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
 import { KAFKA_CALLS, type KafkaLink } from "../stage/kafka-link.ts";
 import type { Connection, Direction, Link, Weather } from "../stage/link.ts";
-import { participants, type Stage } from "../stage/stage.ts";
+import { participants } from "@shop/contracts/services";
+import type { Stage } from "../stage/stage.ts";
 
 /** The links of all replicas, by where they lead. */
 const linksOf = ({ kafkaLinks, databaseLinks }: Stage) =>

@@ -1,7 +1,8 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
 import { type HeldMessage, holdOutbox, type OutboxHold } from "../stage/outbox-hold.ts";
-import { participants, type Stage } from "../stage/stage.ts";
+import { participants } from "@shop/contracts/services";
+import type { Stage } from "../stage/stage.ts";
 import type { WholeRecord } from "../stage/topics.ts";
 import { HARNESS_HEADER, listening, withProducer } from "./messages.ts";
 

@@ -1,4 +1,4 @@
-import { databaseOwners } from "@shop/local/services";
+import { serviceNames } from "@shop/contracts/services";
 import postgres from "postgres";
 import { EVERYTHING, type Fault } from "../fault.ts";
 import { whyNoSmallDisk } from "../stage/small-disk.ts";
@@ -14,8 +14,8 @@ export const postgresKilled: Fault = {
   mixes: true,
   async strike(stage, turn) {
     while (!turn.over.aborted) {
-      const owner = turn.pick(databaseOwners);
-      const server = stage.databases.get(owner as "order");
+      const owner = turn.pick(serviceNames);
+      const server = stage.databases.get(owner);
       if (server === undefined) throw new Error(`${owner} has no PostgreSQL`);
       turn.did(`PostgreSQL of ${owner} killed`);
       await server.kill();
@@ -35,7 +35,7 @@ export const backendsTerminated: Fault = {
   needs: {},
   mixes: true,
   async strike(stage, turn) {
-    const servers = databaseOwners.map((owner) =>
+    const servers = serviceNames.map((owner) =>
       postgres(stage.superuserUrl(owner as "order"), { max: 1, onnotice: () => undefined }),
     );
     let count = 0;

@@ -1,9 +1,10 @@
-import { type ServiceName, topics } from "@shop/contracts/messages/define";
+import { type ServiceName, topics } from "@shop/contracts/services";
 import { type Accounts, readAccounts } from "@shop/local/accounts";
 import postgres from "postgres";
 import type { Entry } from "../load/journal.ts";
 import { type LedgerRow, readLedger } from "../stage/ledger.ts";
-import { type ParticipantName, participants, type Stage } from "../stage/stage.ts";
+import { type ParticipantName, participants } from "@shop/contracts/services";
+import type { Stage } from "../stage/stage.ts";
 import { readTopics, type TopicRecord } from "../stage/topics.ts";
 
 export interface OutboxRow {

@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import { messagesByType } from "@shop/contracts/messages/registry";
 import { orderSaga } from "@shop/contracts/order-saga";
 import { type Evidence, placeOf } from "./evidence.ts";

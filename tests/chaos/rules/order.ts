@@ -1,4 +1,4 @@
-import { type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
+import { type ServiceName, type Topic, topics } from "@shop/contracts/services";
 import { AnnounceProductsCommand, ProductChanged, ProductsAnnounced } from "@shop/contracts/messages/product";
 import type { LedgerRow } from "../stage/ledger.ts";
 import { readers } from "../stage/topics.ts";

@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import { orderSaga } from "@shop/contracts/order-saga";
 import type { LedgerRow } from "../stage/ledger.ts";
 import type { Evidence } from "./evidence.ts";

@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import { isTransient } from "@shop/database/errors";
 import postgres from "postgres";
 

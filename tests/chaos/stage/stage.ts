@@ -1,11 +1,10 @@
 import { join } from "node:path";
-import type { ServiceName } from "@shop/contracts/messages/define";
+import { type ProcessName, participants, processNames, type ServiceName, serviceNames } from "@shop/contracts/services";
 import { describeExit } from "@shop/local/guarded-process";
 import { freePort } from "@shop/local/free-port";
 import { dataFolder } from "@shop/local/infrastructure";
 import { type KafkaProcess, startKafka } from "@shop/local/kafka";
 import { type LocalPostgres, startPostgres } from "@shop/local/postgres";
-import { databaseOwners, type ServiceName as ProcessName, serviceNames } from "@shop/local/services";
 import { startSystem, type System } from "@shop/local/system";
 import { Kafka, logLevel } from "kafkajs";
 import { buildRelease } from "../release/build.ts";
@@ -38,10 +37,6 @@ export interface Needs {
 /** The servers that can have a small disk. */
 export const diskOwners = ["kafka", "order"] as const;
 export type DiskOwner = (typeof diskOwners)[number];
-
-/** The services that take part in the saga. */
-export const participants = ["order", "product", "delivery", "orchestrator"] as const;
-export type ParticipantName = (typeof participants)[number];
 
 /** A whole system of real processes, and all that is needed to hurt it. */
 export interface Stage {
@@ -101,7 +96,7 @@ export async function startStage(
   };
   try {
     const names = new Map(
-      serviceNames.map((name) => {
+      processNames.map((name) => {
         const count = EDGES.includes(name) ? (needs.edgeReplicas ?? 1) : (needs.replicas ?? 2);
         return [name, replicaNames(name, count)];
       }),
@@ -125,7 +120,7 @@ export async function startStage(
         extraListeners: [...listeners.values()],
         log: (line) => onLine("kafka", line),
       }),
-      ...databaseOwners.map((owner) =>
+      ...serviceNames.map((owner) =>
         startPostgres({
           dataDir: join(folderOf(owner), `postgres-${owner}`),
           log: (line) => onLine(`postgres-${owner}`, line),
@@ -141,7 +136,7 @@ export async function startStage(
     const databaseUrls = new Map<string, string>();
     for (const [index, start] of databaseStarts.entries()) {
       if (start.status === "rejected") throw start.reason;
-      const owner = databaseOwners[index] as ServiceName;
+      const owner = serviceNames[index] as ServiceName;
       databases.set(owner, start.value);
       databaseUrls.set(owner, await start.value.createDatabase(owner));
     }

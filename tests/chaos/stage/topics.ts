@@ -1,16 +1,19 @@
-import { type ServiceName, type Topic, topics } from "@shop/contracts/messages/define";
+import { participants, type ServiceName, services, type Topic, topics } from "@shop/contracts/services";
 import { readAllCompressions } from "@shop/messaging/kafka/client/codecs";
 import { eventually } from "@shop/testing/eventually";
 import type { Consumer, IHeaders, Kafka } from "kafkajs";
 
+const readersOf = (topic: Topic): readonly ServiceName[] =>
+  participants.filter((name) => (services[name].topics.reads as readonly Topic[]).includes(topic));
+
 /** Who reads which topic. */
 export const readers: Readonly<Record<Topic, readonly ServiceName[]>> = {
-  "order.events": ["orchestrator"],
-  "order.commands": ["order"],
-  "product.events": ["orchestrator", "order"],
-  "product.commands": ["product"],
-  "delivery.events": ["orchestrator", "order"],
-  "delivery.commands": ["delivery"],
+  "order.events": readersOf("order.events"),
+  "order.commands": readersOf("order.commands"),
+  "product.events": readersOf("product.events"),
+  "product.commands": readersOf("product.commands"),
+  "delivery.events": readersOf("delivery.events"),
+  "delivery.commands": readersOf("delivery.commands"),
 };
 
 export interface TopicRecord {

@@ -1,3 +1,5 @@
+import { participants } from "@shop/contracts/services";
+
 /**
  * What the files of one layer may import; whatever is not named is refused.
  * A path that ends in a slash stands for everything below it. `./` is the `src` folder of the package that the file belongs to.
@@ -27,7 +29,7 @@ const ALL_SHARED = shared("contracts", "runtime", "database", "http", "messaging
 /** What a program outside of the system uses, pages among them. */
 const CLIENT = shared("client");
 
-const PARTICIPANTS = ["order", "product", "delivery", "orchestrator"].flatMap((name) => [
+const PARTICIPANTS = participants.flatMap((name) => [
   `services/${name}/src/service.ts`,
   `services/${name}/src/saga/`,
   `services/${name}/src/sagas/`,

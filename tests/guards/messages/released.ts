@@ -1,5 +1,6 @@
 import { allMessages } from "@shop/contracts/messages/registry";
-import type { MessageDefinition, Topic } from "@shop/contracts/messages/define";
+import type { MessageDefinition } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import { join } from "node:path";
 import { z } from "zod";
 import { REPOSITORY } from "../repository.ts";

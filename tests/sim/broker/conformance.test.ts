@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import type { Broker, BrokerRecord, Subscription } from "@shop/messaging/broker";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
 import { systemClock } from "@shop/runtime/clock";

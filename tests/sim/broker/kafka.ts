@@ -1,4 +1,4 @@
-import { type Topic, topics } from "@shop/contracts/messages/define";
+import { type Topic, topics } from "@shop/contracts/services";
 import type { Acknowledgement, BrokerRecord, PartitionEnd, RecordToPublish } from "@shop/messaging/broker";
 import { byKey } from "@shop/messaging/kafka/client/partitioner";
 

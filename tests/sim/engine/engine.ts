@@ -1,5 +1,5 @@
 import { CancelDeliveryCommand } from "@shop/contracts/messages/delivery";
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import { CancelOrderCommand, type OrderSnapshot } from "@shop/contracts/messages/order";
 import type { CancelReason } from "@shop/contracts/primitives";
 import { IncreaseProductCommand } from "@shop/contracts/messages/product";

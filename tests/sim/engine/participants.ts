@@ -6,7 +6,8 @@ import {
   DeliveryCreated,
   DeliveryFailed,
 } from "@shop/contracts/messages/delivery";
-import type { DataOf, MessageDefinition, Topic } from "@shop/contracts/messages/define";
+import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import {
   CancelOrderCommand,
   CompleteOrderCommand,

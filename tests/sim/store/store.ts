@@ -1,4 +1,4 @@
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { existsSync } from "node:fs";

@@ -1,6 +1,6 @@
 import { messagesByType } from "@shop/contracts/messages/registry";
 import { CloudEvent } from "@shop/contracts/messages/cloud-event";
-import { topics } from "@shop/contracts/messages/define";
+import { topics } from "@shop/contracts/services";
 import { Kafka, logLevel } from "kafkajs";
 
 /** A message of the saga, as it was seen on its topic. */

@@ -1,5 +1,6 @@
 import { escapeInvisible } from "@shop/client/escape-invisible";
 import type { Shop } from "@shop/client/shop";
+import { participants } from "@shop/contracts/services";
 import {
   type Command,
   everyItem,
@@ -16,13 +17,12 @@ import { TIMES, timesOf } from "./filters.ts";
 type DeadLetter = Awaited<ReturnType<Shop["listDeadLetters"]>>["items"][number];
 type Replayed = Awaited<ReturnType<Shop["replayDeadLetter"]>>;
 
-const SERVICES = ["order", "product", "delivery", "orchestrator"] as const;
 const CAUSES = [
   ...["EMPTY", "NO_KEY", "NOT_JSON", "NOT_A_CLOUD_EVENT", "UNKNOWN_TYPE", "UNKNOWN_VERSION"],
   ...["WRONG_TOPIC", "INVALID_DATA", "REFUSED", "HANDLER_FAILED", "PROCESS_KILLED", "PARKED"],
 ] as readonly DeadLetter["cause"][];
 const FILTERS = {
-  "--service <name>": `one of ${SERVICES.join(", ")}`,
+  "--service <name>": `one of ${participants.join(", ")}`,
   "--cause <cause>": `one of ${CAUSES.join(", ")}`,
   "--key <key>": "of the message: an order's id as a rule",
 } as const;
@@ -84,7 +84,7 @@ function outcomeRow(replayed: Replayed): Row {
 }
 
 function filtersOf(options: Given["options"]) {
-  const service = oneOf("service", options["service"], SERVICES);
+  const service = oneOf("service", options["service"], participants);
   const cause = oneOf("cause", options["cause"], CAUSES);
   const { key } = options;
   return {

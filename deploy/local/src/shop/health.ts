@@ -1,4 +1,4 @@
-import { participants } from "@shop/contracts/http/dead-letter";
+import { participants } from "@shop/contracts/services";
 import type { Shop } from "@shop/client/shop";
 import { type Command, IncompleteError, type Row } from "./command.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Instant, lookedUpText, Uuid } from "../primitives.ts";
-import { participants } from "./dead-letter.ts";
+import { participants } from "../services.ts";
 import { defineEndpoint, roles } from "./define.ts";
 import { pageOf, pageQuery } from "./page.ts";
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { Instant, lookedUpText, Uuid } from "../primitives.ts";
+import { participants } from "../services.ts";
 import { defineEndpoint } from "./define.ts";
 import { Cursor, pageOf, pageQuery, timeFilters } from "./page.ts";
 
 /** The services that take part in the messaging: each keeps the messages that it could not handle. */
-export const participants = ["order", "product", "delivery", "orchestrator"] as const;
 export const ParticipantName = z.enum(participants);
 export type ParticipantName = z.infer<typeof ParticipantName>;
 

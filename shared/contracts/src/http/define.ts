@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ServiceName } from "../messages/define.ts";
+import type { ServiceName } from "../services.ts";
 import type { ProblemCode } from "./problem.ts";
 
 export const roles = ["customer", "rider", "admin"] as const;

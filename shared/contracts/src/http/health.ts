@@ -1,18 +1,7 @@
 import { z } from "zod";
-import type { ProcessName } from "../ports.ts";
+import { processNames } from "../services.ts";
 import { Instant } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
-
-/** What a health tells of: every process of the system, in the order in which a request comes through them. */
-const processes = [
-  "frontend",
-  "gateway",
-  "user",
-  "order",
-  "product",
-  "delivery",
-  "orchestrator",
-] as const satisfies readonly ProcessName[];
 
 export const HealthStatus = z.enum(["UP", "IMPAIRED", "DOWN"]).meta({
   description:
@@ -54,7 +43,7 @@ export const HealthFinding = z
 export type HealthFinding = z.infer<typeof HealthFinding>;
 
 const AnsweringProcess = z.object({
-  service: z.enum(processes),
+  service: z.enum(processNames),
   status: HealthStatus.extract(["UP", "IMPAIRED"]),
   release: z.string().meta({ description: "What it was built as", examples: ["1.4.0"] }),
   instance: z.string().meta({
@@ -72,7 +61,7 @@ const AnsweringProcess = z.object({
 });
 
 const SilentProcess = z.object({
-  service: z.enum(processes),
+  service: z.enum(processNames),
   status: HealthStatus.extract(["DOWN"]),
   detail: z.string().meta({ examples: ["order refuses connections"] }),
 });

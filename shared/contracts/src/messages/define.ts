@@ -1,16 +1,5 @@
 import type { z } from "zod";
-
-export const topics = [
-  "order.events",
-  "order.commands",
-  "product.events",
-  "product.commands",
-  "delivery.events",
-  "delivery.commands",
-] as const;
-export type Topic = (typeof topics)[number];
-
-export type ServiceName = "user" | "order" | "product" | "delivery" | "orchestrator";
+import type { ServiceName, Topic } from "../services.ts";
 
 /** A version of a message's data that is read but not sent: an earlier one, or the next one before anybody sends it. */
 export interface ReadableVersion<Data = unknown> {

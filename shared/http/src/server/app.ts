@@ -2,7 +2,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
 import type { Endpoint, EventStreamEndpoint } from "@shop/contracts/http/define";
-import type { ServiceName } from "@shop/contracts/messages/define";
+import type { ServiceName } from "@shop/contracts/services";
 import type { Clock } from "@shop/runtime/clock";
 import { errorText } from "@shop/runtime/errors";
 import { isUuid } from "@shop/runtime/ids";

@@ -1,5 +1,5 @@
 import type { DeadLetterCause, ReplayOutcome } from "@shop/contracts/http/dead-letter";
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import type { Database, Transaction } from "@shop/database/connect";
 import { isStatementTimeout, isTransient } from "@shop/database/errors";
 import { setLockWait } from "@shop/database/locks";

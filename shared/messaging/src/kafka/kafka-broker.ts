@@ -1,4 +1,4 @@
-import { type Topic, topics } from "@shop/contracts/messages/define";
+import { type Topic, topics } from "@shop/contracts/services";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";

@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import type { Admin } from "kafkajs";
 import type { Naming } from "./naming.ts";
 

@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 
 /** Names as Kafka knows them, and back. */
 export interface Naming {

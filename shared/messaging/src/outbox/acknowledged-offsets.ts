@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import type { Acknowledgement, PartitionEnd } from "../broker.ts";
 
 /** The acknowledged end offset of each partition: the broker must still have all records before it. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Database } from "@shop/database/connect";
-import { topics } from "@shop/contracts/messages/define";
+import { topics } from "@shop/contracts/services";
 import { dataFolder } from "@shop/local/infrastructure";
 import { type KafkaProcess, startKafka } from "@shop/local/kafka";
 import { systemClock } from "@shop/runtime/clock";

@@ -1,5 +1,6 @@
 import { type CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
-import type { DataOf, MessageDefinition, Topic } from "@shop/contracts/messages/define";
+import type { DataOf, MessageDefinition } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import { type Clock, instant } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import { childTraceparent } from "@shop/runtime/trace";

@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import type { DatabaseDriver } from "@shop/database/driver";
 import { isLockTimeout } from "@shop/database/errors";
 import type { Clock } from "@shop/runtime/clock";

@@ -3,7 +3,7 @@ import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import { BATCH_SIZES, type Metrics, STAGE_SECONDS } from "@shop/runtime/metrics";
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import type { Acknowledgement, Broker } from "../broker.ts";
 import type { PendingRow, Published, RelaySession } from "./relay-session.ts";
 import { brokerDataLost, type BrokerLossRecovery, createBrokerLossRecovery } from "./broker-loss-recovery.ts";

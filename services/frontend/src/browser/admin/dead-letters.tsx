@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import type { DeadLetterCause, ParticipantName } from "@shop/contracts/http/dead-letter";
+import type { DeadLetterCause } from "@shop/contracts/http/dead-letter";
+import type { ParticipantName } from "@shop/contracts/services";
 import { escapeInvisible } from "@shop/client/escape-invisible";
 import { useApp } from "../app-state.ts";
 import { shortId } from "../format.ts";

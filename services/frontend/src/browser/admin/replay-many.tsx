@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import type { DeadLetterCause, ParticipantName, ReplayOutcome } from "@shop/contracts/http/dead-letter";
+import type { DeadLetterCause, ReplayOutcome } from "@shop/contracts/http/dead-letter";
+import type { ParticipantName } from "@shop/contracts/services";
 import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
 import { shop } from "../shop.ts";

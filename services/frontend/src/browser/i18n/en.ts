@@ -1,7 +1,8 @@
 import type { AuditAction } from "@shop/contracts/http/audit";
 import type { OrderProgress, OrderStatus } from "@shop/contracts/http/order";
 import type { DeliveryStatus } from "@shop/contracts/http/delivery";
-import type { DeadLetterCause, ParticipantName, ReplayOutcome } from "@shop/contracts/http/dead-letter";
+import type { DeadLetterCause, ReplayOutcome } from "@shop/contracts/http/dead-letter";
+import type { ParticipantName } from "@shop/contracts/services";
 import type { Role } from "@shop/contracts/http/define";
 import type { ActionName, Verdict } from "@shop/contracts/http/why";
 import type { ProblemCode } from "@shop/contracts/http/problem";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { createMetrics } from "@shop/runtime/metrics";
 import { eventually } from "@shop/testing/eventually";

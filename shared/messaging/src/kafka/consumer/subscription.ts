@@ -1,4 +1,4 @@
-import type { Topic } from "@shop/contracts/messages/define";
+import type { Topic } from "@shop/contracts/services";
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
