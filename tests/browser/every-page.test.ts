@@ -37,6 +37,11 @@ interface Stories {
 async function tellStories(): Promise<Stories> {
   const productId = await newProduct(shop, 100);
   const [customer, rider, admin] = [await shop.logIn("customer"), await shop.logIn("rider"), await shop.logIn("admin")];
+  // Nobody listens there: what it is to be told waits.
+  await admin.createWebhook({
+    url: "http://127.0.0.1:9/hooks/orders",
+    events: ["delivery.created", "order.completed"],
+  });
   const complete = await waitingOrder(shop, productId);
   const { id } = await deliveryOf(rider, complete);
   await rider.claimDelivery(id);
@@ -128,6 +133,11 @@ const everyPage = (): readonly (readonly [string | undefined, readonly Seen[]])[
         await page.locator("details.dead-letter .actions button").last().click();
         await page.locator(".dead-letter-body .notice").waitFor();
       }),
+      at("/admin/webhooks", "-admin-webhooks", async (page) => {
+        await page.locator(".webhook-row .button").first().click();
+        await page.locator(".webhook-deliveries .row").first().waitFor();
+      }),
+      at("/admin/webhooks", "-admin-webhooks-new", (page) => page.locator("button.primary").first().click()),
       at("/admin/users"),
       at("/admin/users", "-admin-users-edit", (page) => page.locator(".user-row .button").last().click()),
       at("/admin/audit", "-admin-audit", async (page) => {

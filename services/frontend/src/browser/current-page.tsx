@@ -15,6 +15,7 @@ import { ProductsPage } from "./admin/products.tsx";
 import { SagaPage } from "./admin/saga.tsx";
 import { SagasPage } from "./admin/sagas.tsx";
 import { UsersPage } from "./admin/users.tsx";
+import { WebhooksPage } from "./admin/webhooks.tsx";
 import { CartPage } from "./customer/cart.tsx";
 import { OrderPage } from "./customer/order.tsx";
 import { OrdersPage } from "./customer/orders.tsx";
@@ -37,6 +38,7 @@ const FOR: Readonly<Partial<Record<PageName, Role | "every role">>> = {
   products: "admin",
   deadLetters: "admin",
   deliveries: "admin",
+  webhooks: "admin",
   users: "admin",
   audit: "admin",
   health: "admin",
@@ -122,6 +124,8 @@ function PageOf({ route: { page, id } }: { readonly route: PageRoute }) {
       return <SetPasswordPage />;
     case "account":
       return <AccountPage />;
+    case "webhooks":
+      return <WebhooksPage />;
     case "audit":
       return <AuditPage />;
     case "users":

@@ -16,6 +16,7 @@ export const pagePaths = {
   deliveries: "/admin/deliveries",
   products: "/admin/products",
   deadLetters: "/admin/dead-letters",
+  webhooks: "/admin/webhooks",
   users: "/admin/users",
   audit: "/admin/audit",
   health: "/admin/health",

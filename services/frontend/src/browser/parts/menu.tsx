@@ -18,6 +18,7 @@ type NavName =
   | "deliveries"
   | "products"
   | "deadLetters"
+  | "webhooks"
   | "users"
   | "audit"
   | "health";
@@ -32,6 +33,7 @@ const ICONS: Readonly<Record<NavName, IconName>> = {
   deliveries: "rider",
   products: "products",
   deadLetters: "envelope",
+  webhooks: "webhooks",
   users: "person",
   audit: "audit",
   health: "health",
@@ -42,7 +44,7 @@ const MENUS: Readonly<Record<Role | "visitor", readonly NavName[]>> = {
   visitor: ["shop", "cart"],
   customer: ["shop", "orders", "cart"],
   rider: ["rider"],
-  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters", "users", "audit", "health"],
+  admin: ["sagas", "adminOrders", "deliveries", "products", "deadLetters", "webhooks", "users", "audit", "health"],
 };
 const LOOKED_EVERY_MS = 10_000;
 
