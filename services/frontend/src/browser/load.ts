@@ -22,6 +22,8 @@ function isPassing(error: unknown): boolean {
 interface LoadOptions {
   /** Reads again this often while the page is seen, in milliseconds. */
   readonly everyMs?: number;
+  /** Reads again when this changes; what was read last stays meanwhile. */
+  readonly news?: string;
 }
 
 /**
@@ -31,7 +33,7 @@ interface LoadOptions {
 export function useLoad<Value>(
   key: string,
   read: (signal: AbortSignal) => Promise<Value>,
-  { everyMs }: LoadOptions = {},
+  { everyMs, news }: LoadOptions = {},
 ): Loaded<Value> {
   const [state, setState] = useState<{ key: string; value: Value | undefined; error: unknown }>({
     key,
@@ -73,7 +75,7 @@ export function useLoad<Value>(
       clearTimeout(timer);
       leaving.abort();
     };
-  }, [key, round, everyMs]);
+  }, [key, round, everyMs, news]);
 
   const reload = useCallback(() => setRound((last) => last + 1), []);
   const replace = useCallback((change: (value: Value) => Value) => {

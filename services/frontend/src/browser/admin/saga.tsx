@@ -55,7 +55,7 @@ export function SagaPage({ id }: { readonly id: string }) {
               <SagaActions saga={saga} onDone={loaded.reload} />
             )}
           </section>
-          <WhyOfOrder orderId={saga.orderId} />
+          <WhyOfOrder orderId={saga.orderId} news={`${saga.status} ${saga.step} ${saga.historyCount}`} />
           <section class="card" aria-labelledby="history">
             <h2 id="history">{t.history}</h2>
             {saga.historyCount > saga.history.length ? (

@@ -29,10 +29,16 @@ const TONES: Readonly<Record<Verdict, Tone>> = {
 /** All services are asked each time. */
 const RENEWED_EVERY_MS = 5_000;
 
-/** Why an order stands where it stands, as each service sees it. */
-export function WhyOfOrder({ orderId }: { readonly orderId: string }) {
+/**
+ * Why an order stands where it stands, as each service sees it.
+ * @param news how the order is seen to stand beside it: when that changes, so does this
+ */
+export function WhyOfOrder({ orderId, news }: { readonly orderId: string; readonly news?: string }) {
   const read = (signal: AbortSignal) => shop.explainOrder(orderId, { signal });
-  const loaded = useLoad(`why ${orderId}`, read, { everyMs: RENEWED_EVERY_MS });
+  const loaded = useLoad(`why ${orderId}`, read, {
+    everyMs: RENEWED_EVERY_MS,
+    ...(news === undefined ? {} : { news }),
+  });
   return (
     <WhenLoaded loaded={loaded} skeleton={<Skeleton rows={3} />}>
       {(explanation) => <WhyCard explanation={explanation} />}
