@@ -2,7 +2,15 @@ import { expect, test } from "bun:test";
 import { BulkAnswer, BulkOperation } from "@shop/contracts/http/bulk";
 import { runBulkOperations } from "@shop/service/bulk";
 import { eventually } from "@shop/testing/eventually";
-import { admin, asRider, deliveriesUnderTest } from "./testing/deliveries-under-test.ts";
+import {
+  admin,
+  asAdmin,
+  asRider,
+  asRider2,
+  deliveriesUnderTest,
+  rider,
+  rider2,
+} from "./testing/deliveries-under-test.ts";
 import { bulkReleases } from "./use-cases/bulk-release.ts";
 
 const deliveries = deliveriesUnderTest();
@@ -38,4 +46,17 @@ test("an admin releases the claims of all that a filter finds, and nothing else"
   expect(done.refusals).toEqual([{ id: complete.id, code: "DELIVERY_ENDED", detail: "It is COMPLETE." }]);
   for (const { orderId } of [first, second]) expect((await ofOrder(orderId))[0]?.riderId).toBeNull();
   expect((await ofOrder(complete.orderId))[0]?.riderId).not.toBeNull();
+});
+
+test("deliveries are found by their rider, and by a part of the reason why they failed", async () => {
+  const { call, waiting } = deliveries();
+  const [mine, theirs, failed] = [await waiting(), await waiting(), await waiting()];
+  await call(asRider, "PUT", `/${mine.id}/claim`);
+  for (const { id } of [theirs, failed]) await call(asRider2, "PUT", `/${id}/claim`);
+  await call(asRider2, "PUT", `/${failed.id}/fail`, { reason: "Nobody opened the door" });
+  const found = async (query: string) => (await call(asAdmin, "GET", `?${query}`)).body.items.map(({ id }) => id);
+  expect(await found(`riderId=${rider2.toUpperCase()}`)).toEqual([failed.id, theirs.id]);
+  expect(await found(`riderId=${rider2}&status=PENDING`)).toEqual([theirs.id]);
+  expect(await found("failReason=OPENED")).toEqual([failed.id]);
+  expect(await found(`failReason=opened&riderId=${rider}`)).toEqual([]);
 });

@@ -152,3 +152,17 @@ test("a call needs either ids or a filter, and an operation that is not known is
   expect((await call("GET", `/${uuidV7()}`)).status).toBe(404);
   expect((await call("GET", "?limit=1")).body).toMatchObject({ items: [{ action: "RETRY" }] });
 });
+
+test("sagas are found by a customer or a product of their orders, in a list as in a bulk operation", async () => {
+  const [one, other] = [newOrder(), newOrder()];
+  await service.receive(created(one), created(other));
+  const headers = await service.as("admin", admin);
+  const [productId] = one.items.map((item) => item.productId);
+  for (const filter of [{ customerId: one.customerId }, { productId: productId?.toUpperCase() ?? "" }]) {
+    const response = await service.app.request(`/api/sagas?${new URLSearchParams(filter)}`, { headers });
+    const list = (await response.json()) as { items: readonly { orderId: string }[]; nextCursor: string | null };
+    expect([list.items.map(({ orderId }) => orderId), list.nextCursor]).toEqual([[one.orderId], null]);
+    const answer = await begin({ action: "RETRY", filter });
+    expect(answer.sample.map(({ what }) => what)).toEqual([`order ${one.orderId}, RUNNING in DECREASE_PRODUCT`]);
+  }
+});

@@ -16,6 +16,8 @@ const SAGA_FILTERS = {
   "--status <status>": `one of ${SAGA_STATUSES.join(", ")}`,
   "--step <step>": `one of ${orderSaga.steps.join(", ")}`,
   "--reason <reason>": `one of ${SAGA_REASONS.join(", ")}`,
+  "--customer <customer>": "of this customer's orders",
+  "--product <product>": "of orders with this product",
   ...RANGE,
 } as const;
 
@@ -81,6 +83,7 @@ async function* onSagas(shop: Shop, call: Given, action: "RETRY" | "CANCEL"): As
     ...(status === undefined ? {} : { status }),
     ...(step === undefined ? {} : { step }),
     ...(reason === undefined ? {} : { reason }),
+    ...renamed(options, { customer: "customerId", product: "productId" }),
     ...rangeOf(options),
   };
   const answer = await shop.bulkSagas({ action, ...meant(call, filter), ...howOf(call) });
@@ -107,12 +110,20 @@ export const bulkCommands: readonly Command[] = [
   },
   {
     name: "release-all",
-    options: { "--customer <customer>": "of this customer's orders", ...RANGE, ...HOW },
+    options: {
+      "--customer <customer>": "of this customer's orders",
+      "--rider <rider>": "that this rider has claimed",
+      ...RANGE,
+      ...HOW,
+    },
     summary: "Releases the claims of all deliveries that a filter finds, or of a list; counts them first.",
     example: "release-all --to 12h --yes",
     streams: true,
     async *run(shop, call) {
-      const filter = { ...renamed(call.options, { customer: "customerId" }), ...rangeOf(call.options) };
+      const filter = {
+        ...renamed(call.options, { customer: "customerId", rider: "riderId" }),
+        ...rangeOf(call.options),
+      };
       const answer = await shop.bulkDeliveries({ action: "RELEASE", ...meant(call, filter), ...howOf(call) });
       yield* carriedOut(answer, (id) => shop.getDeliveryBulk(id));
     },

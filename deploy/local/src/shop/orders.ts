@@ -55,6 +55,8 @@ export const orderCommands: readonly Command[] = [
       "--status <status>": `one of ${DELIVERY_STATUSES.join(", ")}`,
       "--customer <customer>": "of this customer's orders",
       "--order <order>": "the delivery of this order",
+      "--rider <rider>": "whose rider this is, or was in the end",
+      "--fail-reason <text>": "part of the reason that its rider gave",
       ...TIMES,
       ...LIMIT,
     },
@@ -65,7 +67,10 @@ export const orderCommands: readonly Command[] = [
       const status = oneOf("status", options["status"], DELIVERY_STATUSES);
       const filters = {
         ...(status === undefined ? {} : { status }),
-        ...renamed(options, { customer: "customerId", order: "orderId" }),
+        ...renamed(options, {
+          ...{ customer: "customerId", order: "orderId" },
+          ...{ rider: "riderId", "fail-reason": "failReason" },
+        } as const),
         ...timesOf(call),
       };
       for await (const one of everyItem(options, (page) => shop.listDeliveries({ ...page, ...filters }))) {

@@ -34,7 +34,7 @@ async function* listSagas(shop: Shop, call: Given, status: (typeof SAGA_STATUSES
     ...(status === undefined ? {} : { status }),
     ...(step === undefined ? {} : { step }),
     ...(reason === undefined ? {} : { reason }),
-    ...renamed(options, { order: "orderId" }),
+    ...renamed(options, { order: "orderId", customer: "customerId", product: "productId" }),
     ...timesOf(call),
   };
   for await (const saga of everyItem(options, (page) => shop.listSagas({ ...page, ...filters }))) yield sagaRow(saga);
@@ -49,6 +49,8 @@ export const sagaCommands: readonly Command[] = [
       "--step <step>": `one of ${orderSaga.steps.join(", ")}`,
       "--reason <reason>": `why it compensates, or was cancelled: one of ${SAGA_REASONS.join(", ")}`,
       "--order <order>": "the saga of this order",
+      "--customer <customer>": "of this customer's orders",
+      "--product <product>": "of orders with this product",
       ...TIMES,
       ...LIMIT,
     },

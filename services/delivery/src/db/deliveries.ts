@@ -1,4 +1,4 @@
-import { firstIdAt, isInSpan, type Span } from "@shop/contracts/http/page";
+import { firstIdAt, isInSpan, lookThrough, type Span } from "@shop/contracts/http/page";
 import { type Delivery, DeliveryStatus } from "@shop/contracts/http/delivery";
 import { type AuditEntryAbout, insertAuditEntriesAbout } from "@shop/database/audit-trail";
 import type { Selection } from "@shop/database/bulk-operations";
@@ -176,6 +176,26 @@ export interface DeliveriesToList {
  * customer's of every status are the first of each, put together.
  */
 export async function listDeliveries(db: ReadDatabase, wanted: DeliveriesToList): Promise<readonly Delivery[]> {
+  return (await deliveryRows(db, wanted)).map(toDelivery);
+}
+
+/** By what deliveries are looked for that no index serves. */
+export interface RiderFilter {
+  readonly riderId?: string | undefined;
+  /** Part of the reason that a rider gave, in upper or lower case. */
+  readonly failReason?: string | undefined;
+}
+
+/** A page of deliveries by what no index serves. */
+export async function lookForDeliveries(db: ReadDatabase, wanted: DeliveriesToList, filter: RiderFilter) {
+  const [rider, reason] = [filter.riderId?.toLowerCase(), filter.failReason?.toLowerCase()];
+  const isWanted = ({ riderId, failReason }: DeliveryRow) =>
+    (rider ?? riderId) === riderId && (reason === undefined || (failReason?.toLowerCase().includes(reason) ?? false));
+  const page = await lookThrough(wanted, isWanted, (span, limit) => deliveryRows(db, { ...wanted, span, limit }));
+  return { ...page, items: page.items.map(toDelivery) };
+}
+
+async function deliveryRows(db: ReadDatabase, wanted: DeliveriesToList): Promise<readonly DeliveryRow[]> {
   const { customerId, orderId, span, limit } = wanted;
   const page = ({ where, orderBy }: ReturnType<typeof spanWhere>) =>
     db
@@ -203,7 +223,7 @@ export async function listDeliveries(db: ReadDatabase, wanted: DeliveriesToList)
       .orderBy(byId(delivery.id, span))
       .limit(limit);
   } else rows = await page(all);
-  return rows.map(toDelivery);
+  return rows;
 }
 
 const ofCustomer = (customerId: string | undefined) =>
@@ -243,14 +263,14 @@ export async function statusesOf(
 /** What a bulk operation on deliveries is about, as a condition. By a filter only those that somebody has claimed are meant. */
 function meant({ ids, filter = {}, beforeId }: Selection): SQL | undefined {
   if (ids !== undefined) return sql`${delivery.id} = any(${uuidArray(ids)})`;
-  const { status, customerId, from, to } = filter;
+  const { status, customerId, riderId, from, to } = filter;
   return and(
     lt(delivery.id, beforeId),
     from === undefined ? undefined : gte(delivery.id, firstIdAt(from)),
     to === undefined ? undefined : lt(delivery.id, firstIdAt(to)),
     sql`${delivery.status} = ${status ?? "PENDING"}`,
     ofCustomer(customerId),
-    isNotNull(delivery.riderId),
+    riderId === undefined ? isNotNull(delivery.riderId) : eq(delivery.riderId, riderId),
   );
 }
 

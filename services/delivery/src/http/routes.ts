@@ -7,7 +7,7 @@ import type { Principal } from "@shop/http/auth/principal";
 import { auditOrigin } from "@shop/service/audit-origin";
 import { beginBulk, bulkById, bulkPage, bulkRequestOf, stopBulkById } from "@shop/service/bulk";
 import type { ServiceContext } from "@shop/service/context";
-import { findDelivery, listDeliveries } from "../db/deliveries.ts";
+import { findDelivery, listDeliveries, lookForDeliveries } from "../db/deliveries.ts";
 import { bulkReleases } from "../use-cases/bulk-release.ts";
 import { changeDeliveries, type DeliveryChangeResult } from "../use-cases/change-delivery.ts";
 import { claimDelivery } from "../use-cases/claim-delivery.ts";
@@ -32,11 +32,13 @@ export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
   const change = changeDeliveries(context);
 
   app.handle(calls.listDeliveries, async ({ principal, query, signal }) => {
-    const { limit, status, orderId } = query;
+    const { limit, status, orderId, riderId, failReason } = query;
     const seen = customerSeenBy(principal);
     if (seen !== undefined && (query.customerId ?? seen) !== seen) return done({ items: [], nextCursor: null });
-    const wanted = { customerId: seen ?? query.customerId, status, orderId, span: spanOf(query), limit: limit + 1 };
-    const rows = await listDeliveries(context.read(signal), wanted);
+    const wanted = { customerId: seen ?? query.customerId, status, orderId, span: spanOf(query) };
+    if (riderId !== undefined || failReason !== undefined)
+      return done(await lookForDeliveries(context.read(signal), { ...wanted, limit }, { riderId, failReason }));
+    const rows = await listDeliveries(context.read(signal), { ...wanted, limit: limit + 1 });
     return done(toPage(rows, limit));
   });
 

@@ -1,4 +1,4 @@
-import { firstIdAt, isInSpan, type Span } from "@shop/contracts/http/page";
+import { firstIdAt, isInSpan, lookThrough, type Span } from "@shop/contracts/http/page";
 import { type Saga, type SagaHistoryEntry, SagaStatus, SagaStep, SHOWN_HISTORY } from "@shop/contracts/http/saga";
 import type { Selection } from "@shop/database/bulk-operations";
 import type { Database } from "@shop/database/connect";
@@ -17,6 +17,12 @@ export interface SagaFilter {
   readonly reason?: CancelReason | undefined;
 }
 
+/** By what of their orders sagas are looked for. */
+export interface OrderFilter {
+  readonly customerId?: string | undefined;
+  readonly productId?: string | undefined;
+}
+
 export interface SagasToList extends SagaFilter {
   readonly orderId?: string | undefined;
   readonly span: Span;
@@ -24,6 +30,16 @@ export interface SagasToList extends SagaFilter {
 }
 
 type SagaRow = typeof saga.$inferSelect;
+
+/** A page of sagas by what of their orders no index serves. */
+export async function lookForSagas(db: ReadDatabase, wanted: SagasToList, order: OrderFilter) {
+  const [customer, product] = [order.customerId?.toLowerCase(), order.productId?.toLowerCase()];
+  const isWanted = ({ data: { customerId, items } }: SagaRow) =>
+    (customer ?? customerId) === customerId &&
+    (product === undefined || items.some(({ productId }) => productId === product));
+  const page = await lookThrough(wanted, isWanted, (span, limit) => sagaRows(db, { ...wanted, span, limit }));
+  return { ...page, items: [...(await withHistory(db, page.items))] };
+}
 
 /** Sagas with their history, in the order of a span. */
 export async function listSagas(db: ReadDatabase, wanted: SagasToList): Promise<readonly Saga[]> {
@@ -178,7 +194,7 @@ export async function listHistory(
 /** What a bulk operation on sagas is about, as a condition. */
 function meant({ ids, filter = {}, beforeId }: Selection): SQL | undefined {
   if (ids !== undefined) return sql`${saga.id} = any(${uuidArray(ids)})`;
-  const { status, step, reason, from, to } = filter;
+  const { status, step, reason, customerId, productId, from, to } = filter;
   const bounds = [
     lt(saga.id, beforeId),
     from === undefined ? undefined : gte(saga.id, firstIdAt(from)),
@@ -189,6 +205,10 @@ function meant({ ids, filter = {}, beforeId }: Selection): SQL | undefined {
     status === undefined ? undefined : sql`${SHOWN_STATUS} = ${status}`,
     step === undefined ? undefined : sql`${saga.step} = ${step}`,
     reason === undefined ? undefined : sql`${saga.reason} = ${reason}`,
+    customerId === undefined ? undefined : sql`${saga.data} ->> 'customerId' = ${customerId.toLowerCase()}`,
+    productId === undefined
+      ? undefined
+      : sql`${saga.data} -> 'items' @> ${JSON.stringify([{ productId: productId.toLowerCase() }])}::jsonb`,
   );
 }
 

@@ -11,7 +11,7 @@ import { beginBulk, bulkById, bulkPage, bulkRequestOf, stopBulkById } from "@sho
 import type { ServiceContext } from "@shop/service/context";
 import { bulkSagas } from "../saga/bulk.ts";
 import { findPicture } from "../use-cases/show-saga.ts";
-import { findSaga, listHistory, listSagas } from "../db/sagas.ts";
+import { findSaga, listHistory, listSagas, lookForSagas } from "../db/sagas.ts";
 import type { AdminRequest } from "../saga/advance.ts";
 import { intervene } from "../saga/intervene.ts";
 import type { SagaVersions } from "../saga/versions.ts";
@@ -34,9 +34,11 @@ export function sagaRoutes(
   const { db } = context;
 
   app.handle(calls.listSagas, async ({ query, signal }) => {
-    const { limit, status, step, reason, orderId } = query;
-    const wanted = { status, step, reason, orderId, span: spanOf(query), limit: limit + 1 };
-    const rows = await listSagas(context.read(signal), wanted);
+    const { limit, status, step, reason, orderId, customerId, productId } = query;
+    const wanted = { status, step, reason, orderId, span: spanOf(query) };
+    if (customerId !== undefined || productId !== undefined)
+      return done(await lookForSagas(context.read(signal), { ...wanted, limit }, { customerId, productId }));
+    const rows = await listSagas(context.read(signal), { ...wanted, limit: limit + 1 });
     return done(toPage(rows, limit));
   });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { Instant, text, Uuid } from "../primitives.ts";
+import { Instant, lookedUpText, text, Uuid } from "../primitives.ts";
 import { defineEndpoint, roles } from "./define.ts";
-import { IdFilter, pageOf, pageQuery, timeFilters } from "./page.ts";
+import { IdFilter, NO_INDEX, pageOf, pageQuery, timeFilters } from "./page.ts";
 
 export const DeliveryStatus = z.enum(["PENDING", "COMPLETE", "CANCELLED", "FAILED"]);
 export type DeliveryStatus = z.infer<typeof DeliveryStatus>;
@@ -21,7 +21,12 @@ export const Delivery = z
 export type Delivery = z.infer<typeof Delivery>;
 
 /** By what deliveries are looked for; all that are given have to be met. */
-export const deliveryFilters = { ...timeFilters, status: DeliveryStatus.optional(), customerId: IdFilter };
+export const deliveryFilters = {
+  ...timeFilters,
+  status: DeliveryStatus.optional(),
+  customerId: IdFilter,
+  riderId: IdFilter.meta({ description: `Whose rider this is, or was in the end. ${NO_INDEX}` }),
+};
 
 export const listDeliveries = defineEndpoint({
   name: "listDeliveries",
@@ -30,7 +35,13 @@ export const listDeliveries = defineEndpoint({
   path: "/api/deliveries",
   summary: "Deliveries; a customer sees those of their own orders",
   access: roles,
-  query: pageQuery({ ...deliveryFilters, orderId: IdFilter }),
+  query: pageQuery({
+    ...deliveryFilters,
+    orderId: IdFilter,
+    failReason: lookedUpText(100)
+      .optional()
+      .meta({ description: `Part of the reason that its rider gave. ${NO_INDEX}` }),
+  }),
   success: { status: 200, schema: pageOf(Delivery) },
 });
 

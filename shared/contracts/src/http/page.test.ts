@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Cursor, toPage } from "./page.ts";
+import { Cursor, lookThrough, toPage } from "./page.ts";
 
 const ids = [3, 2, 1].map((n) => `01939e6a-7c00-7000-8000-00000000000${n}`);
 const rows = ids.map((id) => ({ id }));
@@ -12,4 +12,32 @@ test("a page goes on behind its last item only if one more was read, also when i
 
 test("a cursor that a page has given stands for its last item", () => {
   expect(Cursor.parse(toPage(rows, 1).nextCursor)).toBe(ids[0] ?? "");
+});
+
+test("a filter that no index serves finds all of a long list once, page after page, and no page looks through more than its share", async () => {
+  const all = Array.from({ length: 5_003 }, (_, n) => ({
+    id: `01939e6a-7c00-7000-8000-${(5_003 - n).toString(16).padStart(12, "0")}`,
+    isWanted: n === 0 || n === 1_999 || n > 4_990,
+  }));
+  const found: string[] = [];
+  let afterId: string | undefined;
+  for (let pages = 1; ; pages += 1) {
+    let looked = 0;
+    const page = await lookThrough<(typeof all)[number]>(
+      { span: { oldestFirst: false, afterId }, limit: 5 },
+      ({ isWanted }) => isWanted,
+      async (span, limit) => {
+        const rows = all.filter(({ id }) => span.afterId === undefined || id < span.afterId).slice(0, limit);
+        looked += rows.length;
+        return rows;
+      },
+    );
+    expect(looked).toBeLessThanOrEqual(2_000);
+    expect(page.items.length).toBeLessThanOrEqual(5);
+    found.push(...page.items.map(({ id }) => id));
+    if (page.nextCursor === null) break;
+    afterId = Cursor.parse(page.nextCursor);
+    expect(pages).toBeLessThan(10);
+  }
+  expect(found).toEqual(all.flatMap(({ id, isWanted }) => (isWanted ? id : [])));
 });

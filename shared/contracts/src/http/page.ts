@@ -48,6 +48,36 @@ export function toPage<Item extends { id: string }>(rows: readonly Item[], limit
   return { items, nextCursor: rows.length > limit && last ? last.id.replaceAll("-", "") : null };
 }
 
+/** As many rows as a page of a list looks through for a filter that no index serves. */
+const LOOKED_THROUGH = 2_000;
+/** As many at a time. */
+const LOOKED_AT_ONCE = 500;
+
+/** Said of a filter that is answered by `lookThrough`. */
+export const NO_INDEX = `A page looks through ${LOOKED_THROUGH.toLocaleString("en")} for it at most, so it may be short, or empty, with a \`nextCursor\``;
+
+/**
+ * A page of what a list has and `isWanted`, for filters that no index serves: an index costs each change of a row, and these are looked for rarely.
+ * @param read the next rows of the list behind an id, in its order
+ */
+export async function lookThrough<Item extends { id: string }>(
+  { span, limit }: { readonly span: Span; readonly limit: number },
+  isWanted: (item: Item) => boolean,
+  read: (span: Span, limit: number) => Promise<readonly Item[]>,
+): Promise<{ items: Item[]; nextCursor: string | null }> {
+  const found: Item[] = [];
+  let { afterId } = span;
+  for (let looked = 0; looked < LOOKED_THROUGH;) {
+    const rows = await read({ ...span, afterId }, LOOKED_AT_ONCE);
+    found.push(...rows.filter(isWanted));
+    if (found.length > limit) return toPage(found, limit);
+    if (rows.length < LOOKED_AT_ONCE) return toPage(found, limit);
+    looked += rows.length;
+    afterId = rows.at(-1)?.id;
+  }
+  return { items: found, nextCursor: afterId?.replaceAll("-", "") ?? null };
+}
+
 export const IdFilter = Uuid.optional();
 
 /** Which part of a list is read, and from which end. Ids are UUIDv7, so a range of time is a range of ids, and needs no index of its own. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { orderSaga } from "../order-saga.ts";
 import { CancelReason, Instant, Uuid } from "../primitives.ts";
 import { defineEndpoint } from "./define.ts";
-import { IdFilter, pageOf, pageQuery, timeFilters } from "./page.ts";
+import { IdFilter, NO_INDEX, pageOf, pageQuery, timeFilters } from "./page.ts";
 
 export const SagaStatus = z.enum(["RUNNING", "COMPENSATING", "STUCK", "COMPLETE", "CANCELLED"]);
 export type SagaStatus = z.infer<typeof SagaStatus>;
@@ -55,6 +55,8 @@ export const sagaFilters = {
   status: SagaStatus.optional(),
   step: SagaStep.optional(),
   reason: CancelReason.optional().meta({ description: "Why it compensates, or was cancelled" }),
+  customerId: IdFilter.meta({ description: `Of this customer's orders. ${NO_INDEX}` }),
+  productId: IdFilter.meta({ description: `Of orders with this product. ${NO_INDEX}` }),
 };
 
 export const listSagas = defineEndpoint({

@@ -4,6 +4,7 @@ import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
 import { shortId } from "../format.ts";
 import { usePages } from "../load.ts";
+import { Input } from "../parts/form.tsx";
 import { Link } from "../parts/link.tsx";
 import { PagedList } from "../parts/paged-list.tsx";
 import { DeliveryPill } from "../parts/pills.tsx";
@@ -14,6 +15,7 @@ import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
 import { Bulk } from "./bulk.tsx";
 import { Export } from "./export.tsx";
+import { IdField, wholeId } from "./id-field.tsx";
 import { type Period, PeriodSelect, since } from "./period.tsx";
 import { Select } from "./select.tsx";
 
@@ -26,10 +28,13 @@ export function DeliveriesPage() {
   usePageTitle(texts.nav.deliveries);
   const [status, setStatus] = useState<DeliveryStatus | "">("PENDING");
   const [period, setPeriod] = useState<Period | "">("");
-  const meant = () => ({ status: status || undefined, from: since(period) });
+  const [rider, setRider] = useState("");
+  const [reason, setReason] = useState("");
+  const meant = () => ({ status: status || undefined, riderId: wholeId(rider), from: since(period) });
+  const wanted = () => ({ ...meant(), failReason: reason.trim() || undefined });
   const loaded = usePages(
-    `all deliveries ${status} ${period}`,
-    (cursor, signal) => shop.listDeliveries({ ...meant(), limit: 50, cursor }, { signal }),
+    `all deliveries ${status} ${period} ${wholeId(rider)} ${reason}`,
+    (cursor, signal) => shop.listDeliveries({ ...wanted(), limit: 50, cursor }, { signal }),
     { everyMs: RENEWED_EVERY_MS },
   );
   return (
@@ -43,16 +48,21 @@ export function DeliveriesPage() {
           onChange={(chosen) => setStatus(chosen)}
         />
         <PeriodSelect value={period} onChange={setPeriod} />
-        <Export path="/api/deliveries" query={meant()} />
+        <IdField label={t.riderId} value={rider} onChange={setRider} />
+        <Input label={t.failReason} autoComplete="off" maxLength={100} value={reason} onValue={setReason} />
+        <Export path="/api/deliveries" query={wanted()} />
       </div>
-      <Bulk
-        key={`${status} ${period}`}
-        actions={texts.bulk.deliveries}
-        begin={(action, dryRun) => shop.bulkDeliveries({ action, filter: meant(), dryRun })}
-        read={(id, signal) => shop.getDeliveryBulk(id, { signal })}
-        stop={(id) => shop.stopDeliveryBulk(id)}
-        onDone={loaded.reload}
-      />
+      {/* What a rider has given up cannot be released. */}
+      {reason.trim() === "" ? (
+        <Bulk
+          key={`${status} ${period} ${wholeId(rider)}`}
+          actions={texts.bulk.deliveries}
+          begin={(action, dryRun) => shop.bulkDeliveries({ action, filter: meant(), dryRun })}
+          read={(id, signal) => shop.getDeliveryBulk(id, { signal })}
+          stop={(id) => shop.stopDeliveryBulk(id)}
+          onDone={loaded.reload}
+        />
+      ) : null}
       <PagedList loaded={loaded} skeleton={<Skeleton rows={6} />} empty={<Empty title={t.noDeliveries} />}>
         {(deliveries) => (
           <ul class="rows card">

@@ -14,6 +14,7 @@ import { pathTo } from "../router.ts";
 import { shop } from "../shop.ts";
 import { Bulk } from "./bulk.tsx";
 import { Export } from "./export.tsx";
+import { IdField, wholeId } from "./id-field.tsx";
 import { type Period, PeriodSelect, since } from "./period.tsx";
 import { Select } from "./select.tsx";
 
@@ -22,6 +23,9 @@ interface Filters {
   readonly step: SagaStep | "";
   readonly reason: CancelReason | "";
   readonly period: Period | "";
+  /** Ids, as far as they were typed. */
+  readonly customer: string;
+  readonly product: string;
 }
 
 const RENEWED_EVERY_MS = 5_000;
@@ -31,11 +35,16 @@ export function SagasPage() {
   const { texts } = useApp();
   const t = texts.admin;
   usePageTitle(texts.nav.sagas);
-  const [filters, setFilters] = useState<Filters>({ status: "", step: "", reason: "", period: "" });
+  const [filters, setFilters] = useState<Filters>({
+    ...{ status: "", step: "", reason: "", period: "" },
+    ...{ customer: "", product: "" },
+  });
   const query = {
     status: filters.status || undefined,
     step: filters.step || undefined,
     reason: filters.reason || undefined,
+    customerId: wholeId(filters.customer),
+    productId: wholeId(filters.product),
   };
   const meant = () => ({ ...query, from: since(filters.period) });
   const stuck = useLoad("stuck sagas", (signal) => shop.listSagas({ status: "STUCK", limit: 100 }, { signal }), {
@@ -79,6 +88,16 @@ export function SagasPage() {
           onChange={(reason) => setFilters({ ...filters, reason })}
         />
         <PeriodSelect value={filters.period} onChange={(period) => setFilters({ ...filters, period })} />
+        <IdField
+          label={t.customerId}
+          value={filters.customer}
+          onChange={(customer) => setFilters({ ...filters, customer })}
+        />
+        <IdField
+          label={t.productId}
+          value={filters.product}
+          onChange={(product) => setFilters({ ...filters, product })}
+        />
         <Export path="/api/sagas" query={meant()} />
       </div>
       <Bulk
