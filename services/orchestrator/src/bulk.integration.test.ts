@@ -159,7 +159,8 @@ test("sagas are found by a customer or a product of their orders, in a list as i
   const headers = await service.as("admin", admin);
   const [productId] = one.items.map((item) => item.productId);
   for (const filter of [{ customerId: one.customerId }, { productId: productId?.toUpperCase() ?? "" }]) {
-    const response = await service.app.request(`/api/sagas?${new URLSearchParams(filter)}`, { headers });
+    const query = new URLSearchParams(filter).toString();
+    const response = await service.app.request(`/api/sagas?${query}`, { headers });
     const list = (await response.json()) as { items: readonly { orderId: string }[]; nextCursor: string | null };
     expect([list.items.map(({ orderId }) => orderId), list.nextCursor]).toEqual([[one.orderId], null]);
     const answer = await begin({ action: "RETRY", filter });

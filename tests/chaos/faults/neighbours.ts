@@ -18,6 +18,20 @@ const NEEDED_ROWS: Readonly<Record<ParticipantName, string>> = {
   orchestrator: "select from saga where status = 'RUNNING' order by id desc limit 1 for update",
 };
 
+/**
+ * Holds a row of a service that messages and calls need, for as long as `meanwhile` takes.
+ * @param meanwhile is told how many rows are held: none when nothing needs one
+ */
+export async function holdNeededRow(
+  stage: Stage,
+  service: ParticipantName,
+  meanwhile: (locked: number) => Promise<void>,
+): Promise<void> {
+  const sql = connect(stage, service);
+  await sql.begin(async (tx) => meanwhile((await tx.unsafe(NEEDED_ROWS[service])).length));
+  await sql.end();
+}
+
 async function deliveriesOf(stage: Stage): Promise<number> {
   const sql = connect(stage, "delivery");
   const [row] = await sql<{ n: number }[]>`select count(*)::int as n from delivery`;
@@ -36,17 +50,13 @@ export const lockedRow: Fault = {
   onMs: 30_000,
   async strike(stage, turn) {
     const service = turn.pick(participants);
-    const sql = connect(stage, service);
-    let locked = 0;
-    await sql.begin(async (tx) => {
-      locked = (await tx.unsafe(NEEDED_ROWS[service])).length;
+    await holdNeededRow(stage, service, async (locked) => {
       const before = await deliveriesOf(stage);
       await turn.wait(turn.onMs);
       const more = (await deliveriesOf(stage)) - before;
       turn.did(`a row of ${service} locked for 30 s; ${more} deliveries were created meanwhile`, locked);
       if (more === 0) turn.broke(`while a row of ${service} was locked no order went on`);
     });
-    await sql.end();
   },
 };
 

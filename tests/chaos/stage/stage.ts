@@ -78,12 +78,14 @@ const EDGES = ["frontend", "gateway", "user"];
 /**
  * @param note told what is going on
  * @param ended told of a process that ended by itself; it is started again, as a container would be
+ * @param logged told each line of each process
  * @throws SetupError when this machine lacks something; whatever had been started is stopped again
  */
 export async function startStage(
   needs: Needs,
   note: (text: string) => void,
   ended: (text: string) => void,
+  logged: (name: string, line: string) => void = () => undefined,
 ): Promise<Stage> {
   const folder = await dataFolder();
   const closers: (() => Promise<unknown>)[] = [() => folder.remove()];
@@ -92,6 +94,7 @@ export async function startStage(
   };
   const lines: string[] = [];
   const onLine = (name: string, line: string) => {
+    logged(name, line);
     if (lines.push(`${name} ${line}`) > LINES_KEPT) lines.shift();
   };
   try {
