@@ -24,8 +24,9 @@ interface Poison {
 export class Poisons {
   readonly #scheduler: Scheduler;
   readonly #all: Poison[] = [];
-  /** By message, in how many processes that crashed it was handled last, alone. */
+  /** By message, in how many processes that crashed it was marked or handled last, alone. */
   readonly #loneCrashes = new Map<string, number>();
+  readonly #marked = new WeakMap<Process, string>();
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
@@ -38,11 +39,17 @@ export class Poisons {
     this.#scheduler.note(`one of the next messages of ${service} is poison`);
   }
 
+  /** Notes the message that a process marked last as alone in flight: it may crash before its handler begins. */
+  marked(process: Process, messageId: string): void {
+    this.#marked.set(process, messageId);
+  }
+
   /** A participant whose process is crashed by poison messages, and that is watched. */
   within(participant: Participant, process: Process, crash: () => Promise<void>): Participant {
     const alone: string[] = [];
     process.onCrash(() => {
-      for (const id of new Set(alone)) this.#loneCrashes.set(id, (this.#loneCrashes.get(id) ?? 0) + 1);
+      for (const id of new Set([...alone, this.#marked.get(process) ?? ""]))
+        this.#loneCrashes.set(id, (this.#loneCrashes.get(id) ?? 0) + 1);
     });
     return {
       ...participant,

@@ -83,6 +83,7 @@ export class Replica {
     const database = simulatedDatabase({
       ...{ process, store: this.#store, scheduler, injector, crash },
       connections: limits.connections,
+      onMarkedAlone: (messageId) => poisons.marked(process, messageId),
     });
     const logger = createLogger({
       ...{ service: process.name, level: "info", clock },

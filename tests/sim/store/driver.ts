@@ -21,6 +21,9 @@ const inert = postgres("postgres://nobody@127.0.0.1:1/nothing", { max: 1 });
 /** Statements without parameters too: planned once for each session, not each time. */
 const PREPARED = { prepare: true, simple: false };
 
+/** The statement that marks messages as in flight; its last parameter is the message's id when it is only one. */
+const MARKS = /insert into in_flight \(process, retry, ranges, message_id\)/;
+
 interface Query extends Promise<unknown> {
   values(): Query;
 }
@@ -44,9 +47,13 @@ function queryOf(send: (wantsArrays: () => boolean) => Promise<unknown>): Query 
 
 /** The database of one process, behind the seam where otherwise PostgreSQL's driver is. */
 export function simulatedDatabase(
-  around: Environment & { readonly connections?: number | undefined },
+  around: Environment & {
+    readonly connections?: number | undefined;
+    /** Told of each message that the process is about to handle alone, before that is written. */
+    readonly onMarkedAlone: (messageId: string) => void;
+  },
 ): ProcessDatabase {
-  const { process, store, scheduler, injector, connections = POOL } = around;
+  const { process, store, scheduler, injector, connections = POOL, onMarkedAlone } = around;
   const pooled = new Set<Connection>();
   const own = new Set<Connection>();
   const endedWhenIdle = new WeakSet<Connection>();
@@ -172,9 +179,12 @@ export function simulatedDatabase(
           }),
       },
       (strings: TemplateStringsArray, ...values: never[]) =>
-        sentWhenAwaited(inert(strings, ...values), () =>
-          current().ask("statement", strings.join("?"), async (client) => client(strings, ...values)),
-        ),
+        sentWhenAwaited(inert(strings, ...values), () => {
+          const text = strings.join("?");
+          const messageId: unknown = values.at(-1);
+          if (MARKS.test(text) && typeof messageId === "string") onMarkedAlone(messageId);
+          return current().ask("statement", text, async (client) => client(strings, ...values));
+        }),
     );
   }
 
