@@ -5,7 +5,7 @@ import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
 import { settled } from "@shop/testing/settled";
 import { connectDatabase, type Database } from "./connect.ts";
 import { jsonValue, statement, uuidsValue } from "./statement.ts";
-import { alongside, inSavepoint, inTransaction } from "./transaction.ts";
+import { afterCommit, alongside, inSavepoint, inTransaction } from "./transaction.ts";
 
 let database: TestDatabase;
 /** One connection, so that a test knows the session of the next transaction. */
@@ -125,6 +125,31 @@ describe("a statement that its transaction does not wait for", () => {
     });
     expect(await ids()).toEqual([first, third].toSorted());
   });
+});
+
+test("what is called after a commit is called once, when others see the change, and not for what was rolled back", async () => {
+  const id = uuid();
+  const calls: string[] = [];
+  const kept = () => void calls.push("kept");
+  await inTransaction(db, async (tx) => {
+    await insert(tx, rowOf(id));
+    afterCommit(tx, kept);
+    await inSavepoint(tx, (inner) => Promise.resolve(afterCommit(inner, kept)));
+    const rolledBack = inSavepoint(tx, async (inner) => {
+      afterCommit(inner, () => void calls.push("savepoint"));
+      await inner.execute(sql`select 1 / 0`);
+    });
+    expect(codeOf(await settled(rolledBack))).toBe("22012");
+    expect(calls).toEqual([]);
+  });
+  expect([calls, await ids()]).toEqual([["kept"], [id]]);
+
+  const failed = inTransaction(db, async (tx) => {
+    afterCommit(tx, () => void calls.push("transaction"));
+    alongside(tx, insert(tx, rowOf(id)));
+  });
+  expect(codeOf(await settled(failed))).toBe("23505");
+  expect(calls).toEqual(["kept"]);
 });
 
 describe("a BEGIN that fails on a session that lives", () => {

@@ -4,8 +4,9 @@ import { isAborted, isLockTimeout, isReadOnly, isStaleStatement } from "./errors
 /** Each of a pool's sessions may have to find out for itself that its statements are stale. */
 const ATTEMPTS = 12;
 
-/** What a transaction does not wait for. */
-class Alongside {
+/** What a transaction does not wait for, and what is called once it is committed. */
+class Attached {
+  readonly whenCommitted = new Set<() => void>();
   readonly #statements: Promise<unknown>[] = [];
   readonly #failures: unknown[] = [];
 
@@ -32,7 +33,13 @@ class Alongside {
   }
 }
 
-const alongsides = new WeakMap<Transaction, Alongside>();
+const attachedTo = new WeakMap<Transaction, Attached>();
+
+function attachedOf(tx: Transaction): Attached {
+  const attached = attachedTo.get(tx);
+  if (attached === undefined) throw new Error("only transactions of inTransaction and inSavepoint take this");
+  return attached;
+}
 
 /**
  * Lets a transaction go on, as far as to its COMMIT, without waiting for the answer to a statement: one round trip less. The server executes it before
@@ -41,9 +48,17 @@ const alongsides = new WeakMap<Transaction, Alongside>();
  * @param sent the one statement's answer, of a call that sends it before it waits for anything; what the transaction does must not depend on the answer
  */
 export function alongside(tx: Transaction, sent: Promise<unknown>): void {
-  const all = alongsides.get(tx);
-  if (all === undefined) throw new Error("only inTransaction and inSavepoint take statements alongside");
-  all.add(sent);
+  attachedOf(tx).add(sent);
+}
+
+/**
+ * Has a function called as soon as the transaction is committed, once however often it is given; never when it is rolled back, or when its
+ * connection is lost before the COMMIT is answered.
+ * @param tx of `inTransaction` or `inSavepoint`
+ * @param call must be quick and must not throw
+ */
+export function afterCommit(tx: Transaction, call: () => void): void {
+  attachedOf(tx).whenCommitted.add(call);
 }
 
 /**
@@ -51,13 +66,15 @@ export function alongside(tx: Transaction, sent: Promise<unknown>): void {
  * @throws whatever `work` or one of its statements throws
  */
 export function inSavepoint<Result>(outer: Transaction, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  const ofOuter = attachedTo.get(outer);
   return outer.transaction(async (tx) => {
-    const own = new Alongside();
-    alongsides.set(tx, own);
+    const own = new Attached();
+    attachedTo.set(tx, own);
     try {
       const result = await work(tx);
       await own.answered();
       own.throwFailure();
+      for (const call of own.whenCommitted) ofOuter?.whenCommitted.add(call);
       return result;
     } catch (thrown) {
       throw own.causeOf(thrown);
@@ -76,16 +93,17 @@ export async function inTransaction<Result>(db: Database, work: (tx: Transaction
   let mayBeCommitted = false;
   return onUsableSession(
     async () => {
-      const own = new Alongside();
+      const own = new Attached();
       let isDone = false;
       try {
         const result = await db.transaction(async (tx) => {
-          alongsides.set(tx, own);
+          attachedTo.set(tx, own);
           const given = await work(tx);
           own.throwFailure();
           isDone = true;
           return given;
         });
+        for (const call of own.whenCommitted) call();
         // A statement was sent behind the COMMIT: a fault of the code that no test may pass over.
         own.throwFailure();
         return result;

@@ -64,7 +64,7 @@ describe("the outbox", () => {
   test("a backlog that is larger than what Kafka takes at once is published all the same", async () => {
     const items = Array.from({ length: 50 }, (_, index) => ({ productId: key(index), quantity: 1 }));
     await inTransaction(db, (tx) =>
-      createOutbox({ ids: uuidV7, clock: systemClock }).send(
+      createOutbox({ ids: uuidV7, clock: systemClock, wakeRelay: () => {} }).send(
         tx,
         upTo(1_500).map(() => outgoing(DecreaseProductCommand, key(1), { orderId: key(1), items }, undefined)),
       ),
@@ -131,7 +131,7 @@ describe("the outbox", () => {
   });
 
   test("a stop leaves to the next relay what is committed all the time, so that it comes to an end", async () => {
-    const outbox = createOutbox({ ids: uuidV7, clock: systemClock });
+    const outbox = createOutbox({ ids: uuidV7, clock: systemClock, wakeRelay: () => {} });
     const commitOne = (quantity: number) =>
       inTransaction(db, (tx) => {
         const data = { orderId: key(1), items: [{ productId: key(1), quantity }] };

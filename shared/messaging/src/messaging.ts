@@ -44,8 +44,6 @@ export type HandledListener = (keys: readonly string[]) => void;
 /** What a service takes part in the messaging with. */
 export interface Messaging {
   readonly outbox: Outbox;
-  /** Says that messages were committed to the outbox outside of a message handler. */
-  wakeRelay(): void;
   /** Registers who is told the keys of messages whose effects this process has committed. It must be quick and must not throw. */
   onHandled(listener: HandledListener): void;
   /** Handles dead letters again, by the same handlers that `start` is given. */
@@ -64,7 +62,6 @@ export interface Messaging {
 /** Wires outbox, relay, inbox and dead letters of one service's database to the broker. Nothing runs before `start`. */
 export function createMessaging(options: MessagingOptions): Messaging {
   const { db, databaseUrl, driver = postgresDriver, broker, groupId, retention, clock, ids, logger, metrics } = options;
-  const outbox = createOutbox({ ids, clock });
   const relay = createRelay({
     openSession: () => openRelaySession({ databaseUrl, driver, clock }),
     db,
@@ -74,6 +71,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
     metrics,
     ...options.publishes,
   });
+  const outbox = createOutbox({ ids, clock, wakeRelay: relay.wake });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const marker = createInFlightMarker({ databaseUrl, driver, processId: ids(), logger });
   const stopping = new AbortController();
@@ -85,8 +83,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
   let consumed: readonly Topic[] = [];
   let housekeeping: Promise<unknown> | undefined;
 
-  const replayer = (handlers: MessageHandlers) =>
-    createReplay({ db, handlers, outbox, marker, onCommitted: relay.wake, onHandled, clock });
+  const replayer = (handlers: MessageHandlers) => createReplay({ db, handlers, outbox, marker, onHandled, clock });
 
   async function lag(): Promise<number> {
     if (consumed.length === 0) throw new ExplainedError("nothing is consumed yet");
@@ -95,7 +92,6 @@ export function createMessaging(options: MessagingOptions): Messaging {
 
   return {
     outbox,
-    wakeRelay: relay.wake,
     onHandled: (listener) => void handledListeners.push(listener),
     replayer,
     start(topics, handlers) {
@@ -114,7 +110,6 @@ export function createMessaging(options: MessagingOptions): Messaging {
         outbox,
         deadLetters,
         marker,
-        onCommitted: relay.wake,
         onHandled,
         clock,
         logger,

@@ -22,8 +22,8 @@ test("what runs beside the messages goes on, however often it finds the database
   const { logger } = capturedLogger();
   const metrics = createMetrics();
   const replay = createReplay({
-    ...{ db, clock, handlers: byType(), outbox: createOutbox({ ids, clock }) },
-    ...{ onCommitted: () => {}, onHandled: () => {} },
+    ...{ db, clock, handlers: byType(), outbox: createOutbox({ ids, clock, wakeRelay: () => {} }) },
+    onHandled: () => {},
   });
   const marker = createInFlightMarker({ databaseUrl, driver: postgresDriver, processId: ids(), logger });
   const stopping = new AbortController();

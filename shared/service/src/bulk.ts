@@ -54,7 +54,7 @@ export async function runBulkOperations(
   signal: AbortSignal,
   target: BulkTarget,
 ): Promise<void> {
-  const { clock, logger, wakeRelay } = context;
+  const { clock, logger } = context;
   let skipLocked = false;
   while (!signal.aborted) {
     const began = clock.elapsed();
@@ -72,7 +72,6 @@ export async function runBulkOperations(
     else if (tried === 0)
       logger.info("BULK_DONE", "a bulk operation is done", { ...factsOf(row), outcomes: row.outcomes });
     else {
-      wakeRelay();
       await clock.sleep(Math.max(1, (tried / row.ratePerSecond) * 1_000 - (clock.elapsed() - began) + 1), signal);
     }
   }

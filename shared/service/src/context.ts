@@ -13,8 +13,6 @@ export interface ServiceContext {
   /** What a call that only reads does so with: its statements end with the call, whose `signal` it is given. */
   readonly read: Reader["during"];
   readonly outbox: Outbox;
-  /** To be called after a commit that wrote to the outbox outside of a message handler, so that the messages leave at once. */
-  readonly wakeRelay: () => void;
   /** Registers who is told, at once, the keys of messages whose effects this process has committed; other replicas' are not told. */
   readonly onHandled: (listener: HandledListener) => void;
   readonly clock: Clock;

@@ -100,7 +100,6 @@ async function sendCommands(count: number): Promise<void> {
     );
   });
   await inTransaction(context.db, (tx) => context.outbox.send(tx, commands));
-  context.wakeRelay();
 }
 
 test("a service tells its release, its checks, what it has found, and the messages that it has still to handle", async () => {

@@ -140,7 +140,6 @@ export function createParticipant(participant: Participant, dependencies: Partic
     db,
     read,
     outbox: messaging.outbox,
-    wakeRelay: messaging.wakeRelay,
     onHandled: messaging.onHandled,
     clock,
     ids,

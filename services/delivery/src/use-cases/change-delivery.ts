@@ -21,7 +21,7 @@ import {
 } from "../db/deliveries.ts";
 import type { DeliveryState, RiderDecision, RiderRefusal } from "../domain/delivery-lifecycle.ts";
 
-export type DeliveryChangeContext = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">;
+export type DeliveryChangeContext = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">;
 
 export type DeliveryChangeResult =
   | { readonly kind: "done"; readonly delivery: Delivery }
@@ -71,7 +71,7 @@ type CallDecision =
  * A call whose delivery another session has locked, or changed meanwhile, leaves the group: it locks the delivery and decides again, by itself.
  */
 export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery {
-  const { db, wakeRelay, clock } = context;
+  const { db, outbox, clock } = context;
   const commit = groupCommit<Call, DeliveryChangeResult>({
     maxBatch: MAX_BATCH,
     maxInFlight: MAX_IN_FLIGHT,
@@ -94,7 +94,7 @@ export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery
               ]);
               return carryOut(tx, context, calls);
             });
-      wakeRelay();
+      outbox.wakeRelay();
       return results;
     },
   });

@@ -41,8 +41,8 @@ export async function intervene<Data, Reason extends string>(
   versions: SagaVersions<Data, Reason>,
   { sagaId, request, by, origin, traceparent }: Intervention,
 ): Promise<InterventionResult> {
-  const { db, outbox, wakeRelay } = context;
-  const result = await inTransactionOn(db, sagaId, async (tx): Promise<InterventionResult> => {
+  const { db, outbox } = context;
+  return inTransactionOn(db, sagaId, async (tx): Promise<InterventionResult> => {
     const state = await lockById<Data, Reason>(tx, sagaId);
     if (state === undefined) return { kind: "refused", code: "NOT_FOUND" };
     const refused = refusalOf(state, request, versions);
@@ -65,8 +65,6 @@ export async function intervene<Data, Reason extends string>(
     alongside(tx, audit(context, tx, entry));
     return { kind: "taken" };
   });
-  if (result.kind === "taken") wakeRelay();
-  return result;
 }
 
 /** Whether an admin's request can be met; undefined when it can. */

@@ -52,16 +52,14 @@ async function wakeDue<Data, Reason extends string>(
   context: ServiceContext,
   versions: SagaVersions<Data, Reason>,
 ): Promise<number> {
-  const { db, outbox, wakeRelay, clock } = context;
-  const woken = await inTransaction(db, async (tx) => {
+  const { db, outbox, clock } = context;
+  return inTransaction(db, async (tx) => {
     const due = await lockDue<Data, Reason>(tx, versions.known, clock.now(), TIMER_BATCH);
     const sagas = new SagaBatch(context, versions, new Map(due.map((state) => [state.key, state])));
     for (const { key } of due) sagas.apply(key, { kind: "timer" });
     await outbox.send(tx, await sagas.save(tx));
     return due.length;
   });
-  if (woken > 0) wakeRelay();
-  return woken;
 }
 
 /**

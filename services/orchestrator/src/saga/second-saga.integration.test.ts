@@ -113,12 +113,11 @@ async function hears<Definition extends MessageDefinition>(
   definition: Definition,
   data: DataOf<Definition>,
 ): Promise<void> {
-  const { db, outbox, wakeRelay } = service.context;
+  const { db, outbox } = service.context;
   const handlers = sagaHandlers({ ...service.context }, versions);
   const record = recordOf(outgoing(definition, refundId, data, undefined), service.clock);
   const received = { id: uuidV7(), key: refundId, type: definition.type, data, traceparent: undefined, record };
   await inTransaction(db, async (tx) => outbox.send(tx, await handlers.handle(tx, [received])));
-  wakeRelay();
 }
 
 const sent = async () => (await service.takeSent()).map(({ type }) => type);

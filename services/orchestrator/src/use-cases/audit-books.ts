@@ -28,7 +28,7 @@ const SUSPECTS = 50;
  * rest. `recordAuditReport` compares their reports. Of all replicas one at a time begins a round; nothing but the audit's own row is locked.
  */
 export async function auditBooks(context: ServiceContext, signal: AbortSignal): Promise<void> {
-  const { db, outbox, wakeRelay, clock, logger, metrics } = context;
+  const { db, outbox, clock, logger, metrics } = context;
   metrics.counter(auditedTotal);
   let drifting = 0;
   metrics.gauge({ name: "books_drift_orders", help: "Orders on which the services do not agree" }, () => drifting);
@@ -57,7 +57,6 @@ export async function auditBooks(context: ServiceContext, signal: AbortSignal): 
         await outbox.send(tx, begun.questions);
         return begun;
       });
-      if (round.questions.length > 0) wakeRelay();
       if (round.endsWalk) walkAgainAt = now + WALK_PAUSE_MS;
       drifting = await countFindings(db);
       finished = await finishedAt(db);

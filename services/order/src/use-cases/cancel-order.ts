@@ -27,10 +27,10 @@ export type CancelResult =
 
 /** Takes a request to cancel: from now on the saga decides whether the rider was first. Asked again, it changes nothing. */
 export async function cancelOrder(
-  { db, outbox, wakeRelay, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">,
+  { db, outbox, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">,
   { orderId, customerId, traceparent, origin }: CancelRequest,
 ): Promise<CancelResult> {
-  const result = await inTransactionOn(db, orderId, async (tx): Promise<CancelResult> => {
+  return inTransactionOn(db, orderId, async (tx): Promise<CancelResult> => {
     const [row] = await tx.select().from(orders).where(eq(orders.id, orderId)).for("update");
     if (row === undefined || (customerId !== undefined && row.customerId !== customerId))
       return { kind: "refused", code: "NOT_FOUND" };
@@ -60,6 +60,4 @@ export async function cancelOrder(
     alongside(tx, audit({ clock, ids }, tx, entry));
     return { kind: "requested", order: toOrder({ ...row, ...change }) };
   });
-  wakeRelay();
-  return result;
 }

@@ -55,7 +55,7 @@ const MAX_WAITING = 10_000;
 /** The gateway gives up after 1.8 s: an order that comes to its turn later would be placed for a caller who was told that it was not. */
 const MAX_WAIT_MS = 1_000;
 
-type Context = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">;
+type Context = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">;
 
 /**
  * Places orders: each order, its OrderCreated and its idempotency key are committed together, or the order does not exist.
@@ -63,7 +63,6 @@ type Context = Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "i
  * @returns a function that resolves when the order is durable, or has been refused
  */
 export function placeOrders(context: Context): (request: OrderRequest) => Promise<Placed> {
-  const { db, wakeRelay } = context;
   return groupCommit<OrderRequest, Placed>({
     maxBatch: MAX_BATCH,
     maxInFlight: MAX_IN_FLIGHT,
@@ -74,15 +73,13 @@ export function placeOrders(context: Context): (request: OrderRequest) => Promis
     // A twin that another replica, or a session that hangs, has not committed.
     isHeldUp: isLockTimeout,
     nameOf: (request) => keyOf(request).map(nameOfKey)[0],
-    run: async (requests, lockWaitMs) => {
+    run: (requests, lockWaitMs) => {
       const place = (inTurn: boolean) =>
-        inTransaction(db, (tx) => placeAll(tx, context, requests, { lockWaitMs, inTurn }));
-      const results = await place(false).catch((error: unknown) => {
+        inTransaction(context.db, (tx) => placeAll(tx, context, requests, { lockWaitMs, inTurn }));
+      return place(false).catch((error: unknown) => {
         if (!isDuplicate(error)) throw error;
         return place(true);
       });
-      wakeRelay();
-      return results;
     },
   });
 }

@@ -44,7 +44,7 @@ const toldAgainTotal = {
 
 /** @returns how many it republished, or that the outbox is behind */
 async function republishDue(context: ServiceContext, wasBehind: boolean): Promise<number | "behind"> {
-  const { db, outbox, wakeRelay, clock, logger, metrics } = context;
+  const { db, outbox, clock, logger, metrics } = context;
   const now = clock.now();
   const republished = await inTransaction(db, async (tx) => {
     if (await isBehind(tx)) return "behind";
@@ -61,7 +61,6 @@ async function republishDue(context: ServiceContext, wasBehind: boolean): Promis
   });
   if (republished === "behind") return republished;
   if (republished === 0) return 0;
-  wakeRelay();
   metrics.counter(toldAgainTotal).inc({}, republished.length);
   logger.info(
     "ORDER_REPUBLISHED",

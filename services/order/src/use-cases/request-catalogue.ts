@@ -34,7 +34,7 @@ export async function catalogueReadiness(
  * emptied. Runs until it is complete, or `signal` is aborted.
  */
 export async function requestCatalogueUntilComplete(context: ServiceContext, signal: AbortSignal): Promise<void> {
-  const { db, outbox, wakeRelay, clock, logger } = context;
+  const { db, outbox, clock, logger } = context;
   for (let attempt = 1; !signal.aborted; attempt += 1) {
     try {
       // An empty one is asked for at every start: "no products" may have been true long ago.
@@ -43,7 +43,6 @@ export async function requestCatalogueUntilComplete(context: ServiceContext, sig
         return;
       }
       await inTransaction(db, (tx) => outbox.send(tx, [outgoing(AnnounceProductsCommand, KEY, {}, undefined)]));
-      wakeRelay();
       logger.info("CATALOGUE_REQUESTED", "the catalogue copy is incomplete: requested all products", { attempt });
     } catch (error) {
       logger.warn("CATALOGUE_CHECK_FAILED", "the catalogue copy could not be checked; retrying", { error });

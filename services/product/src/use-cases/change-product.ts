@@ -25,10 +25,10 @@ type ChangeResult = { readonly kind: "changed"; readonly product: Product } | Ch
  * @returns the product as it is now, or why it was not changed
  */
 export async function changeProduct(
-  { db, outbox, wakeRelay, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">,
+  { db, outbox, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">,
   { productId, change, onlyIf = whichever, traceparent, origin }: ChangeRequest,
 ): Promise<ChangeResult> {
-  const result = await inTransactionOn(db, productId, async (tx): Promise<ChangeResult> => {
+  return inTransactionOn(db, productId, async (tx): Promise<ChangeResult> => {
     const locked = await lockVersion(tx, productId, onlyIf);
     if (locked.kind === "refused") return locked;
     const before = locked.row;
@@ -50,6 +50,4 @@ export async function changeProduct(
     alongside(tx, audit({ clock, ids }, tx, entry));
     return { kind: "changed", product: toProduct(after) };
   });
-  wakeRelay();
-  return result;
 }

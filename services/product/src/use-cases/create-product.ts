@@ -16,7 +16,7 @@ export interface NewProduct extends ProductFacts {
 
 /** Puts a product on sale. */
 export async function createProduct(
-  { db, outbox, wakeRelay, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">,
+  { db, outbox, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">,
   { name, description, price, currency, stock, origin, traceparent }: NewProduct,
 ): Promise<Product> {
   const now = new Date(clock.now());
@@ -47,6 +47,5 @@ export async function createProduct(
     };
     alongside(tx, audit({ clock, ids }, tx, entry));
   });
-  wakeRelay();
   return toProduct(row);
 }

@@ -8,9 +8,8 @@ import { demoProducts } from "./demo-products.ts";
 export async function seedDemoProducts({
   db,
   outbox,
-  wakeRelay,
   clock,
-}: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock">): Promise<void> {
+}: Pick<ServiceContext, "db" | "outbox" | "clock">): Promise<void> {
   const now = new Date(clock.now());
   await inTransaction(db, async (tx) => {
     const rows = await tx
@@ -29,5 +28,4 @@ export async function seedDemoProducts({
       rows.map((row) => productChanged(row, undefined)),
     );
   });
-  wakeRelay();
 }

@@ -17,10 +17,10 @@ export interface WithdrawRequest {
 
 /** Withdraws a product from sale for good. Orders that hold stock of it keep it, and what they give back is still counted. */
 export async function withdrawProduct(
-  { db, outbox, wakeRelay, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "wakeRelay" | "clock" | "ids">,
+  { db, outbox, clock, ids }: Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">,
   { productId, onlyIf = whichever, traceparent, origin }: WithdrawRequest,
 ): Promise<{ readonly kind: "withdrawn" } | ChangeRefusal> {
-  const result = await inTransactionOn(db, productId, async (tx) => {
+  return inTransactionOn(db, productId, async (tx) => {
     const locked = await lockVersion(tx, productId, onlyIf);
     if (locked.kind === "refused") return locked;
     const change = { withdrawnAt: new Date(clock.now()), version: locked.row.version + 1 };
@@ -36,6 +36,4 @@ export async function withdrawProduct(
     alongside(tx, audit({ clock, ids }, tx, entry));
     return { kind: "withdrawn" } as const;
   });
-  wakeRelay();
-  return result;
 }

@@ -48,7 +48,7 @@ const quantityOf = ({ data }: { readonly data: { readonly items: readonly { read
   data.items[0]?.quantity ?? 0;
 
 function parts(of: Clock = clock) {
-  const outbox = createOutbox({ ids, clock: of });
+  const outbox = createOutbox({ ids, clock: of, wakeRelay: () => {} });
   const handlers = byType(
     on(DecreaseProductCommand, async (tx, messages) => {
       for (const message of messages) {
@@ -61,11 +61,10 @@ function parts(of: Clock = clock) {
     }),
   );
   const deadLetters = createDeadLetters({ db, ids, clock: of, logger, metrics });
-  const onCommitted = () => {};
   return {
     deadLetters,
-    replay: createReplay({ db, handlers, outbox, onCommitted, onHandled: () => {}, clock: of }),
-    handle: createInbox({ db, handlers, outbox, deadLetters, onCommitted, clock: of, logger, metrics }),
+    replay: createReplay({ db, handlers, outbox, onHandled: () => {}, clock: of }),
+    handle: createInbox({ db, handlers, outbox, deadLetters, clock: of, logger, metrics }),
   };
 }
 

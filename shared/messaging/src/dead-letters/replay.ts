@@ -75,8 +75,6 @@ interface ReplayOptions {
   readonly outbox: Outbox;
   /** Without it a message that crashes the process when it is retried is not recognised. */
   readonly marker?: InFlightMarker | undefined;
-  /** Called when messages have been committed to the outbox. */
-  readonly onCommitted: () => void;
   /** Called with the keys of messages whose effects have been committed. */
   readonly onHandled: (keys: readonly string[]) => void;
   readonly clock: Clock;
@@ -104,7 +102,7 @@ class DryRun<Result> extends ExplainedError {
  * delivers the same message. What cannot be handled this time either stays a dead letter. A dry run does all of it and rolls it back.
  * Its calls throw when the database is unavailable; then nothing has happened.
  */
-export function createReplay({ db, handlers, outbox, marker, onCommitted, onHandled, clock }: ReplayOptions): Replay {
+export function createReplay({ db, handlers, outbox, marker, onHandled, clock }: ReplayOptions): Replay {
   async function apply(tx: Transaction, message: Received): Promise<ReplayOutcome> {
     const written = await tx.execute(
       sql`insert into inbox (message_id) values (${message.id}) on conflict do nothing returning message_id`,
@@ -215,10 +213,7 @@ export function createReplay({ db, handlers, outbox, marker, onCommitted, onHand
       throw error;
     });
     const applied = tried.filter(({ outcome }) => outcome === "APPLIED");
-    if (!dryRun && applied.length > 0) {
-      onCommitted();
-      onHandled([...new Set(applied.flatMap(({ entry: { key } }) => key ?? []))]);
-    }
+    if (!dryRun && applied.length > 0) onHandled([...new Set(applied.flatMap(({ entry: { key } }) => key ?? []))]);
     return tried;
   }
 

@@ -49,7 +49,7 @@ function inboxOn(own: Database, clock: Clock = systemClock) {
   const { logger } = capturedLogger();
   const metrics = createMetrics();
   return createInbox({
-    ...{ db: own, outbox: createOutbox({ ids, clock }), onCommitted: () => {}, clock, logger, metrics },
+    ...{ db: own, outbox: createOutbox({ ids, clock, wakeRelay: () => {} }), clock, logger, metrics },
     deadLetters: createDeadLetters({ db: own, ids, clock, logger, metrics }),
     handlers: byType(
       on(DecreaseProductCommand, async (tx, messages) => {

@@ -23,8 +23,6 @@ interface InboxOptions {
   readonly deadLetters: DeadLetters;
   /** Without it a poison message, which crashes the process, is not recognised. */
   readonly marker?: InFlightMarker | undefined;
-  /** Called when messages have been committed to the outbox. */
-  readonly onCommitted: () => void;
   /** Called with the keys of messages whose effects have been committed, each time. */
   readonly onHandled?: (keys: readonly string[]) => void;
   readonly clock: Clock;
@@ -111,7 +109,6 @@ export function createInbox({
   outbox,
   deadLetters,
   marker,
-  onCommitted,
   onHandled,
   clock,
   logger,
@@ -143,7 +140,7 @@ export function createInbox({
   /** One attempt to apply messages in one transaction. Those of a blocked key are parked, those whose rows are locked are deferred. */
   async function apply(given: readonly Received[], deferral: Deferral): Promise<void> {
     const careful = isCareful();
-    const { messages, locked, sent, handled, parked } = await inTransaction(db, async (tx) => {
+    const { messages, locked, handled, parked } = await inTransaction(db, async (tx) => {
       const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
       const { fresh, blocked } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
       const late = blocked.length === 0 ? [] : await deadLetters.park(tx, blocked);
@@ -153,7 +150,7 @@ export function createInbox({
       if (followUps.length > 0) alongside(tx, outbox.send(tx, followUps));
       return {
         ...{ messages: busy.free, locked: busy.locked },
-        ...{ sent: followUps.length, handled: fresh.length, parked: late },
+        ...{ handled: fresh.length, parked: late },
       };
     });
     // Replicas that want the same row meet now and then; a row that was locked at the last try as well is held for long.
@@ -169,7 +166,6 @@ export function createInbox({
         key,
       });
     }
-    if (sent > 0) onCommitted();
     if (messages.length > 0) onHandled?.(messages.map(({ key }) => key));
   }
 

@@ -1,5 +1,6 @@
 import type { Transaction } from "@shop/database/connect";
 import { jsonRows } from "@shop/database/rows";
+import { afterCommit } from "@shop/database/transaction";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import { type SQL, sql } from "drizzle-orm";
@@ -9,7 +10,8 @@ import { type Outgoing, toOutboxRow } from "./outgoing.ts";
 export interface Outbox {
   /**
    * Writes messages into the outbox, in their order, as part of `tx`. Call it after the change that they tell of:
-   * that change's row lock is what keeps one key's messages in the order of their commits.
+   * that change's row lock is what keeps one key's messages in the order of their commits. The commit wakes the relay, so that they leave at once.
+   * @param tx of `inTransaction` or `inSavepoint`
    */
   send(tx: Transaction, messages: readonly Outgoing[]): Promise<void>;
   /**
@@ -18,6 +20,8 @@ export interface Outbox {
    * these are written
    */
   insertAbout(messages: readonly MessageAbout[], changed: SQL): SQL;
+  /** Lets the relay publish at once what `insertAbout` wrote: to be called when that is committed. */
+  wakeRelay(): void;
 }
 
 export interface MessageAbout {
@@ -26,10 +30,19 @@ export interface MessageAbout {
   readonly message: Outgoing;
 }
 
-export function createOutbox({ ids, clock }: { readonly ids: IdSource; readonly clock: Clock }): Outbox {
+interface OutboxOptions {
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  /** Called when messages have been committed. It must be quick and must not throw. */
+  readonly wakeRelay: () => void;
+}
+
+export function createOutbox({ ids, clock, wakeRelay }: OutboxOptions): Outbox {
   return {
+    wakeRelay,
     async send(tx, messages) {
       if (messages.length === 0) return;
+      afterCommit(tx, wakeRelay);
       const rows = messages.map((message) => toOutboxRow(message, ids, clock));
       await tx.execute(sql`
         insert into outbox (topic, key, payload)

@@ -54,7 +54,7 @@ afterEach(async () => {
 async function commit(): Promise<string> {
   const key = ids();
   const message = outgoing(ReportOrdersCommand, key, { auditId: key, orderIds: [ids()] }, undefined);
-  await inTransaction(db, (tx) => createOutbox({ ids, clock }).send(tx, [message]));
+  await inTransaction(db, (tx) => createOutbox({ ids, clock, wakeRelay: () => {} }).send(tx, [message]));
   return key;
 }
 

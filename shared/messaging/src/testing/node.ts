@@ -123,7 +123,6 @@ export async function startNode({
           numbers.flatMap((quantity) => keys.map((key) => commandOf(key, quantity))),
         ),
       );
-      messaging.wakeRelay();
     },
     async stop() {
       await messaging.stop();

@@ -17,9 +17,9 @@ interface Background {
 export async function backgroundDuringOutage({ background = [] }: Participant): Promise<Background> {
   const db = connectDatabase({ url: "postgres://nobody@127.0.0.1:1/none", applicationName: "under test" });
   const clock = new ManualClock();
-  const outbox = createOutbox({ ids, clock });
+  const outbox = createOutbox({ ids, clock, wakeRelay: () => {} });
   const parts = { db, clock, ids, outbox, logger: capturedLogger().logger, metrics: createMetrics() };
-  const context = { ...parts, read: () => db, wakeRelay: () => {}, onHandled: () => {} };
+  const context = { ...parts, read: () => db, onHandled: () => {} };
   const stopping = new AbortController();
   const works = background.map((work) => work(context, stopping.signal));
   const goOn = await goingOn(clock, works);

@@ -77,7 +77,6 @@ export async function participantUnderTest(
   const db = driver.connectDatabase({ url: databaseUrl, applicationName: "under test" });
   const reader = driver.connectReader({ url: databaseUrl, applicationName: "under test, reads" });
   const read = reader.during;
-  const outbox = createOutbox({ ids, clock });
   const listeners: HandledListener[] = [];
   const onHandled = (listener: HandledListener) => void listeners.push(listener);
   const relay = relays.get(databaseUrl) ?? { wokenAt: -1, askedAt: 0, taken: 0n };
@@ -85,7 +84,8 @@ export async function participantUnderTest(
   const wakeRelay = () => {
     relay.wokenAt = performance.now();
   };
-  const context: ServiceContext = { db, read, outbox, wakeRelay, onHandled, clock, ids, logger, metrics };
+  const outbox = createOutbox({ ids, clock, wakeRelay });
+  const context: ServiceContext = { db, read, outbox, onHandled, clock, ids, logger, metrics };
 
   const signer = await createSigner();
   const verifier = createTokenVerifier({
@@ -104,7 +104,7 @@ export async function participantUnderTest(
   const tellAll = (keys: readonly string[]) => {
     for (const tell of listeners) tell(keys);
   };
-  const replay = createReplay({ db, handlers, outbox, onCommitted: wakeRelay, onHandled: tellAll, clock });
+  const replay = createReplay({ db, handlers, outbox, onHandled: tellAll, clock });
   deadLetterRoutes(app, { service: participant.name, read, replay, clock, ids, logger });
   explainOrderRoute(app, {
     ...{ service: participant.name, read, clock, knows: participant.knows ?? knowsNothing },
@@ -118,7 +118,6 @@ export async function participantUnderTest(
     handlers,
     outbox,
     deadLetters,
-    onCommitted: wakeRelay,
     onHandled: tellAll,
     clock,
     logger,

@@ -24,9 +24,9 @@ export async function receptionOf(participant: Participant): Promise<Reception> 
       ids,
       logger: capturedLogger().logger,
       metrics: createMetrics(),
-      outbox: createOutbox({ ids, clock }),
+      outbox: createOutbox({ ids, clock, wakeRelay: () => {} }),
     },
-    ...{ read: () => db, wakeRelay: () => {}, onHandled: () => {} },
+    ...{ read: () => db, onHandled: () => {} },
   };
   const { types } = participant.handlers(context);
   await db.$client.end();
