@@ -1,4 +1,5 @@
 import type { Clock } from "@shop/runtime/clock";
+import { every } from "@shop/runtime/every";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 
@@ -23,13 +24,14 @@ export async function watchLag(signal: AbortSignal, { lag, clock, logger, metric
   const aborted = new Promise<undefined>((resolve) => {
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
-  for (;;) {
-    await clock.sleep(LOOK_INTERVAL_MS, signal);
-    if (signal.aborted) return;
-    try {
+  await clock.sleep(LOOK_INTERVAL_MS, signal);
+  await every(
+    LOOK_INTERVAL_MS,
+    { clock, signal },
+    async () => {
       messages = (await Promise.race([lag(), aborted])) ?? messages;
-    } catch (error) {
-      logger.debug("LAG_READ_FAILED", "the consumer lag could not be read; the metric keeps its last value", { error });
-    }
-  }
+    },
+    (error) =>
+      logger.debug("LAG_READ_FAILED", "the consumer lag could not be read; the metric keeps its last value", { error }),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Database } from "@shop/database/connect";
 import type { Clock } from "@shop/runtime/clock";
+import { every } from "@shop/runtime/every";
 import type { Logger } from "@shop/runtime/logger";
 import { type SQL, sql } from "drizzle-orm";
 
@@ -60,17 +61,19 @@ export async function purgeUntil(signal: AbortSignal, { db, clock, logger, reten
 
   /** Goes on for as long as most of a chunk goes. */
   async function deleteInChunks(statement: SQL): Promise<void> {
-    try {
-      while (!signal.aborted && (await db.execute(statement)).count > CHUNK / 2);
-    } catch (error) {
-      logger.warn("MESSAGING_PURGE_FAILED", "old outbox and inbox rows could not be purged; retrying in a minute", {
-        error,
-      });
-    }
+    while (!signal.aborted && (await db.execute(statement)).count > CHUNK / 2);
   }
+  const onFailure = (error: unknown) =>
+    logger.warn("MESSAGING_PURGE_FAILED", "old outbox and inbox rows could not be purged; retrying in a minute", {
+      error,
+    });
 
-  while (!signal.aborted) {
-    for (const step of steps) await deleteInChunks(step);
-    await clock.sleep(PURGE_INTERVAL_MS, signal);
-  }
+  await every(
+    PURGE_INTERVAL_MS,
+    { clock, signal },
+    async () => {
+      for (const step of steps) await deleteInChunks(step).catch(onFailure);
+    },
+    onFailure,
+  );
 }

@@ -17,6 +17,7 @@ import { isLockTimeout } from "@shop/database/errors";
 import type { ReadDatabase } from "@shop/database/reader";
 import { alongside, inTransaction } from "@shop/database/transaction";
 import type { RequestCall } from "@shop/http/request/call";
+import { every } from "@shop/runtime/every";
 import { auditOrigin } from "./audit-origin.ts";
 import { audit, type AuditedAct } from "./audit-routes.ts";
 import type { ServiceContext } from "./context.ts";
@@ -56,25 +57,24 @@ export async function runBulkOperations(
 ): Promise<void> {
   const { clock, logger } = context;
   let skipLocked = false;
-  while (!signal.aborted) {
-    const began = clock.elapsed();
-    const now = new Date(clock.now());
-    let row: BulkRow | undefined;
-    let tried = 0;
-    try {
-      [row, tried] = await inTransaction(context.db, (tx) => advanceOne(context, tx, target, now, skipLocked));
+  await every(
+    INTERVAL_MS,
+    { clock, signal },
+    async () => {
+      const began = clock.elapsed();
+      const now = new Date(clock.now());
+      const [row, tried] = await inTransaction(context.db, (tx) => advanceOne(context, tx, target, now, skipLocked));
       skipLocked = false;
-    } catch (error) {
+      if (row === undefined) return undefined;
+      if (tried > 0) return Math.max(1, (tried / row.ratePerSecond) * 1_000 - (clock.elapsed() - began) + 1);
+      logger.info("BULK_DONE", "a bulk operation is done", { ...factsOf(row), outcomes: row.outcomes });
+      return 0;
+    },
+    (error) => {
       skipLocked = isLockTimeout(error);
       logger.warn("BULK_FAILED", "a bulk operation could not go on; retrying", { error });
-    }
-    if (row === undefined) await clock.sleep(INTERVAL_MS, signal);
-    else if (tried === 0)
-      logger.info("BULK_DONE", "a bulk operation is done", { ...factsOf(row), outcomes: row.outcomes });
-    else {
-      await clock.sleep(Math.max(1, (tried / row.ratePerSecond) * 1_000 - (clock.elapsed() - began) + 1), signal);
-    }
-  }
+    },
+  );
 }
 
 const factsOf = ({ id, action, requestedBy, total }: BulkRow) => ({ bulkId: id, action, by: requestedBy, total });

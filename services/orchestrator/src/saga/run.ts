@@ -1,6 +1,7 @@
 import { inTransaction } from "@shop/database/transaction";
 import type { Received } from "@shop/messaging/inbox/decode";
 import { keysOf, type MessageHandlers, MessageRefused } from "@shop/messaging/inbox/handlers";
+import { every } from "@shop/runtime/every";
 import type { ServiceContext } from "@shop/service/context";
 import type { SagaDefinition } from "./definition.ts";
 import { sagaMetricsOf } from "./metrics.ts";
@@ -72,12 +73,10 @@ export async function runSagaTimers<Data, Reason extends string>(
   versions: SagaVersions<Data, Reason>,
 ): Promise<void> {
   const { clock, logger } = context;
-  while (!signal.aborted) {
-    try {
-      if ((await wakeDue(context, versions)) === TIMER_BATCH) continue;
-    } catch (error) {
-      logger.warn("SAGA_TIMERS_FAILED", "due sagas could not be processed; retrying", { error });
-    }
-    await clock.sleep(TIMER_INTERVAL_MS, signal);
-  }
+  await every(
+    TIMER_INTERVAL_MS,
+    { clock, signal },
+    async () => ((await wakeDue(context, versions)) === TIMER_BATCH ? 0 : undefined),
+    (error) => logger.warn("SAGA_TIMERS_FAILED", "due sagas could not be processed; retrying", { error }),
+  );
 }

@@ -1,4 +1,5 @@
 import { inTransaction } from "@shop/database/transaction";
+import { every } from "@shop/runtime/every";
 import type { ServiceContext } from "@shop/service/context";
 import { countOpenSagas, type OpenSagas } from "../db/sagas.ts";
 import { markStuck } from "./mark-stuck.ts";
@@ -32,17 +33,18 @@ export async function watchSagas<Data, Reason extends string>(
   metrics.gauge(oldest, () =>
     open.oldestStuckSince === null ? 0 : Math.max(0, (clock.now() - open.oldestStuckSince) / 1_000),
   );
-  while (!signal.aborted) {
-    try {
+  await every(
+    INTERVAL_MS,
+    { clock, signal },
+    async () => {
       await showAbandoned(context, versions);
       open = await countOpenSagas(db);
-    } catch (error) {
+    },
+    (error) =>
       logger.warn("SAGA_COUNT_FAILED", "sagas could not be counted; retrying, and metrics show the last count", {
         error,
-      });
-    }
-    await clock.sleep(INTERVAL_MS, signal);
-  }
+      }),
+  );
 }
 
 async function showAbandoned<Data, Reason extends string>(

@@ -8,6 +8,7 @@ import {
 import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
 import { type Outgoing, outgoing } from "@shop/messaging/outbox/outgoing";
+import { every } from "@shop/runtime/every";
 import type { ServiceContext } from "@shop/service/context";
 import { auditedTotal } from "./record-audit-report.ts";
 import { beginRound, claimAudit, countFindings, finishedAt, suspects, walk } from "../db/audits.ts";
@@ -49,8 +50,10 @@ export async function auditBooks(context: ServiceContext, signal: AbortSignal): 
     () => seconds(finished.round),
   );
   let walkAgainAt = 0;
-  while (!signal.aborted) {
-    try {
+  await every(
+    PAUSE_MS,
+    { clock, signal },
+    async () => {
       const now = clock.now();
       const round = await inTransaction(db, async (tx) => {
         const begun = await beginNext(tx, context, now, now >= walkAgainAt);
@@ -60,11 +63,9 @@ export async function auditBooks(context: ServiceContext, signal: AbortSignal): 
       if (round.endsWalk) walkAgainAt = now + WALK_PAUSE_MS;
       drifting = await countFindings(db);
       finished = await finishedAt(db);
-    } catch (error) {
-      logger.warn("AUDIT_ORDERS_FAILED", "orders could not be audited; retrying", { error });
-    }
-    await clock.sleep(PAUSE_MS, signal);
-  }
+    },
+    (error) => logger.warn("AUDIT_ORDERS_FAILED", "orders could not be audited; retrying", { error }),
+  );
 }
 
 interface Begun {

@@ -1,6 +1,7 @@
 import { firstIdAt } from "@shop/contracts/http/page";
 import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
+import { every } from "@shop/runtime/every";
 import { timeOfUuidV7 } from "@shop/runtime/ids";
 import type { ServiceContext } from "@shop/service/context";
 import { sql } from "drizzle-orm";
@@ -25,21 +26,19 @@ const LOCK = 5_310_031;
  * order that has words, with those that were committed late, and backwards from the oldest until all have theirs. Runs until `signal` is aborted.
  */
 export async function indexOrders({ db, clock, logger }: ServiceContext, signal: AbortSignal): Promise<void> {
-  for (let look = 0; !signal.aborted; look += 1) {
-    const began = clock.elapsed();
-    let indexed = 0;
-    try {
+  let look = 0;
+  let indexed = 0;
+  await every(
+    (tookMs) => (indexed >= BATCH ? Math.min(INTERVAL_MS, tookMs * DUTY) : Math.max(INTERVAL_MS, tookMs * DUTY)),
+    { clock, signal },
+    async () => {
       const lateMs = look % LOOKS_BETWEEN === 0 ? VERY_LATE_MS : LATE_MS;
+      look += 1;
+      indexed = 0;
       indexed = await inTransaction(db, (tx) => indexSome(tx, clock.now(), lateMs));
-    } catch (error) {
-      logger.warn("ORDER_INDEX_FAILED", "orders could not be indexed for the search; retrying", { error });
-    }
-    const tookMs = clock.elapsed() - began;
-    await clock.sleep(
-      indexed >= BATCH ? Math.min(INTERVAL_MS, tookMs * DUTY) : Math.max(INTERVAL_MS, tookMs * DUTY),
-      signal,
-    );
-  }
+    },
+    (error) => logger.warn("ORDER_INDEX_FAILED", "orders could not be indexed for the search; retrying", { error }),
+  );
 }
 
 /** @returns how many orders were indexed */

@@ -1,3 +1,4 @@
+import { every } from "@shop/runtime/every";
 import type { ServiceContext } from "@shop/service/context";
 import { sql } from "drizzle-orm";
 
@@ -9,8 +10,10 @@ const CHUNK = 5_000;
 
 /** Forgets idempotency keys once a minute when their time is over. Runs until `signal` is aborted. */
 export async function purgeIdempotencyKeys({ db, clock, logger }: ServiceContext, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
+  await every(
+    INTERVAL_MS,
+    { clock, signal },
+    async () => {
       const before = new Date(clock.now() - KEPT_MS).toISOString();
       for (let deleted = CHUNK; deleted === CHUNK && !signal.aborted;) {
         const { count } = await db.execute(sql`
@@ -18,11 +21,10 @@ export async function purgeIdempotencyKeys({ db, clock, logger }: ServiceContext
             select customer_id, key from idempotency_key where created_at < ${before} limit ${CHUNK})`);
         deleted = count;
       }
-    } catch (error) {
+    },
+    (error) =>
       logger.warn("IDEMPOTENCY_PURGE_FAILED", "old idempotency keys could not be purged; retrying in a minute", {
         error,
-      });
-    }
-    await clock.sleep(INTERVAL_MS, signal);
-  }
+      }),
+  );
 }

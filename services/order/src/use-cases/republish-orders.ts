@@ -2,6 +2,7 @@ import { OrderCancelRequested, OrderCreated } from "@shop/contracts/messages/ord
 import { inTransaction } from "@shop/database/transaction";
 import type { Transaction } from "@shop/database/connect";
 import { outgoing } from "@shop/messaging/outbox/outgoing";
+import { every } from "@shop/runtime/every";
 import type { ServiceContext } from "@shop/service/context";
 import { sql } from "drizzle-orm";
 import { lockOrdersToRepublish, type OrderRow, setRepublishAt, toSnapshot } from "../db/orders.ts";
@@ -22,19 +23,18 @@ export async function republishOrders(context: ServiceContext, signal: AbortSign
   const { clock, logger, metrics } = context;
   metrics.counter(toldAgainTotal);
   let behindAt: number | undefined;
-  while (!signal.aborted) {
-    try {
-      const result = await republishDue(
-        context,
-        behindAt !== undefined && clock.elapsed() - behindAt < REPUBLISH_AFTER_MS,
-      );
+  await every(
+    INTERVAL_MS,
+    { clock, signal },
+    async () => {
+      const wasBehind = behindAt !== undefined && clock.elapsed() - behindAt < REPUBLISH_AFTER_MS;
+      const result = await republishDue(context, wasBehind);
       if (result === "behind") behindAt = clock.elapsed();
-      else if (result === BATCH) continue;
-    } catch (error) {
-      logger.warn("ORDER_REPUBLISH_FAILED", "orders without progress could not be republished; retrying", { error });
-    }
-    await clock.sleep(INTERVAL_MS, signal);
-  }
+      return result === BATCH ? 0 : undefined;
+    },
+    (error) =>
+      logger.warn("ORDER_REPUBLISH_FAILED", "orders without progress could not be republished; retrying", { error }),
+  );
 }
 
 const toldAgainTotal = {

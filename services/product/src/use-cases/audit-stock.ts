@@ -1,3 +1,4 @@
+import { every } from "@shop/runtime/every";
 import type { ServiceContext } from "@shop/service/context";
 import { auditBooks, type Imbalance } from "../db/stock-audit.ts";
 
@@ -27,9 +28,10 @@ export async function auditStock(
     },
     () => finishedAt / 1_000,
   );
-  while (!signal.aborted) {
-    const begunAt = clock.elapsed();
-    try {
+  await every(
+    (tookMs) => Math.max(PAUSE_MS, PAUSE_PER_AUDIT * tookMs),
+    { clock, signal },
+    async () => {
       const round = await auditBooks(db, { signal, now: new Date(clock.now()) });
       if (round === null) return;
       const { imbalances, recounted, rowsRead } = round;
@@ -43,9 +45,7 @@ export async function auditStock(
           "the books do not balance: the stock of a product does not match its changes",
           { ...imbalance },
         );
-    } catch (error) {
-      logger.warn("AUDIT_STOCK_FAILED", "the stock could not be audited; retrying", { error });
-    }
-    await clock.sleep(Math.max(PAUSE_MS, PAUSE_PER_AUDIT * (clock.elapsed() - begunAt)), signal);
-  }
+    },
+    (error) => logger.warn("AUDIT_STOCK_FAILED", "the stock could not be audited; retrying", { error }),
+  );
 }

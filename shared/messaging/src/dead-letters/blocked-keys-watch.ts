@@ -1,6 +1,7 @@
 import { DeadLetterCause } from "@shop/contracts/http/dead-letter";
 import type { Database } from "@shop/database/connect";
 import type { Clock } from "@shop/runtime/clock";
+import { every } from "@shop/runtime/every";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics, Sample } from "@shop/runtime/metrics";
 import { countOpen, SETTLED } from "./dead-letter-list.ts";
@@ -77,13 +78,13 @@ export async function watchBlockedKeys(
     }
   }
 
-  while (!signal.aborted) {
-    try {
+  await every(
+    LOOK_INTERVAL_MS,
+    { clock, signal },
+    async () => {
       await tryAll(await keysDue(db, clock.now(), KEYS));
       open = (await countOpen(db)).map(({ cause, count }) => ({ labels: { cause }, value: count }));
-    } catch (error) {
-      logger.debug("DEAD_LETTER_CHECK_FAILED", "dead letters could not be checked; retrying", { error });
-    }
-    await clock.sleep(LOOK_INTERVAL_MS, signal);
-  }
+    },
+    (error) => logger.debug("DEAD_LETTER_CHECK_FAILED", "dead letters could not be checked; retrying", { error }),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Database } from "@shop/database/connect";
 import type { Clock } from "@shop/runtime/clock";
+import { every } from "@shop/runtime/every";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { sql } from "drizzle-orm";
@@ -32,16 +33,17 @@ export async function watchOutboxAge(
     { name: "outbox_unsent_messages", help: `Messages that wait to be published; ${COUNTED_AT_MOST} stands for more` },
     () => unsent,
   );
-  while (!signal.aborted) {
-    try {
+  await every(
+    LOOK_INTERVAL_MS,
+    { clock, signal },
+    async () => {
       const [row] = await db.execute<{ seconds: number; unsent: number }>(sql`
         select ${OLDEST_UNSENT_SECONDS} as seconds,
           (select count(*)::int from (select from outbox where sent_at is null limit ${COUNTED_AT_MOST}) as counted) as unsent`);
       seconds = row?.seconds ?? 0;
       unsent = row?.unsent ?? 0;
-    } catch (error) {
-      logger.debug("OUTBOX_READ_FAILED", "the outbox could not be read; its metrics keep their last values", { error });
-    }
-    await clock.sleep(LOOK_INTERVAL_MS, signal);
-  }
+    },
+    (error) =>
+      logger.debug("OUTBOX_READ_FAILED", "the outbox could not be read; its metrics keep their last values", { error }),
+  );
 }
