@@ -1,6 +1,6 @@
 import { DeliveriesReported, ReportDeliveriesCommand } from "@shop/contracts/messages/audit";
 import { CancelDeliveryCommand, CreateDeliveryCommand } from "@shop/contracts/messages/delivery";
-import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/inbox/handlers";
+import { byType, keysOf, type MessageHandlers, on, withLocks } from "@shop/messaging/inbox/handlers";
 import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { ServiceContext } from "@shop/service/context";
@@ -38,7 +38,7 @@ export function deliveryHandlers(context: Pick<ServiceContext, "clock" | "ids">)
       ),
     ),
   );
-  return { ...handlers, lockedKeys: (tx, messages) => lockFreeDeliveries(tx, keysOf(messages)) };
+  return withLocks(handlers, { lockedKeys: (tx, messages) => lockFreeDeliveries(tx, keysOf(messages)) });
 }
 
 function known<Value>(values: ReadonlyMap<string, Value>, orderId: string): Value {

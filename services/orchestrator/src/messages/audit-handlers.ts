@@ -1,5 +1,5 @@
 import { DeliveriesReported, OrdersReported, ReservationsReported } from "@shop/contracts/messages/audit";
-import { byType, keysOf, type MessageHandlers, on } from "@shop/messaging/inbox/handlers";
+import { byType, keysOf, type MessageHandlers, on, withLocks } from "@shop/messaging/inbox/handlers";
 import type { ServiceContext } from "@shop/service/context";
 import { lockFreeRounds } from "../db/audits.ts";
 import { recordAuditReport } from "../use-cases/record-audit-report.ts";
@@ -22,5 +22,5 @@ export function auditHandlers(context: Pick<ServiceContext, "clock" | "logger" |
       return [];
     }),
   );
-  return { ...handlers, lockedKeys: (tx, messages) => lockFreeRounds(tx, keysOf(messages)) };
+  return withLocks(handlers, { lockedKeys: (tx, messages) => lockFreeRounds(tx, keysOf(messages)) });
 }

@@ -6,8 +6,9 @@ import {
   OrderCompleted,
 } from "@shop/contracts/messages/order";
 import { ProductChanged, ProductsAnnounced } from "@shop/contracts/messages/product";
+import type { Transaction } from "@shop/database/connect";
 import type { Received } from "@shop/messaging/inbox/decode";
-import { byType, keysOf, type MessageHandlers, on, onAny } from "@shop/messaging/inbox/handlers";
+import { byType, keysOf, type MessageHandlers, on, onAny, withLocks } from "@shop/messaging/inbox/handlers";
 import { outgoing } from "@shop/messaging/outbox/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { lockFreeEntries, noteAnnouncement, updateCatalogue } from "../db/catalogue.ts";
@@ -82,15 +83,11 @@ export function orderHandlers({ clock }: Pick<ServiceContext, "clock">): Message
       return Promise.resolve([]);
     }),
   );
-  return {
-    types: handlers.types,
-    async handle(tx, messages) {
-      await lockMixedBatch(tx, messages);
-      return handlers.handle(tx, messages);
-    },
-    async lockedKeys(tx, messages) {
-      const [changes, aboutOrders] = [messages.filter(isChange), messages.filter(isAboutOrder)];
-      return (await lockFreeOrders(tx, keysOf(aboutOrders))).union(await lockFreeEntries(tx, keysOf(changes)));
-    },
-  };
+  return withLocks(handlers, { lockFirst: lockMixedBatch, lockedKeys });
+}
+
+/** Locks the orders and the products of the catalogue that a batch changes, as far as that needs no waiting. @returns the keys of the others */
+async function lockedKeys(tx: Transaction, messages: readonly Received[]): Promise<ReadonlySet<string>> {
+  const [changes, aboutOrders] = [messages.filter(isChange), messages.filter(isAboutOrder)];
+  return (await lockFreeOrders(tx, keysOf(aboutOrders))).union(await lockFreeEntries(tx, keysOf(changes)));
 }

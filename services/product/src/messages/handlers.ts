@@ -6,7 +6,7 @@ import {
   ProductDecreased,
   ProductIncreased,
 } from "@shop/contracts/messages/product";
-import { byType, type MessageHandlers, on } from "@shop/messaging/inbox/handlers";
+import { byType, type MessageHandlers, on, withLocks } from "@shop/messaging/inbox/handlers";
 import { outgoing } from "@shop/messaging/outbox/outgoing";
 import type { ServiceContext } from "@shop/service/context";
 import { heldByOrders } from "../db/reservations.ts";
@@ -58,13 +58,5 @@ export function productHandlers({ outbox, clock }: Pick<ServiceContext, "outbox"
       ),
     ),
   );
-
-  return {
-    types: handlers.types,
-    async handle(tx, messages) {
-      await lockMixedBatch(tx, messages);
-      return handlers.handle(tx, messages);
-    },
-    lockedKeys,
-  };
+  return withLocks(handlers, { lockFirst: lockMixedBatch, lockedKeys });
 }

@@ -3,7 +3,7 @@ import { CancelOrderCommand, CompleteOrderCommand } from "@shop/contracts/messag
 import { ProductChanged, ProductDecreased, ProductIncreased } from "@shop/contracts/messages/product";
 import type { Transaction } from "@shop/database/connect";
 import type { Received } from "./decode.ts";
-import { byType, on, onAny } from "./handlers.ts";
+import { byType, on, onAny, withLocks } from "./handlers.ts";
 
 const record = { topic: "order.commands", partition: 0, offset: "0", key: "k", value: null, headers: {} } as const;
 const message = (type: string, key: string, n: number): Received => ({
@@ -61,4 +61,23 @@ test("a type without a handler is a fault of the program", async () => {
     error = thrown;
   }
   expect(String(error)).toContain("no handler for ProductChanged");
+});
+
+test("what a batch locks first is locked once for the whole batch, before any of its handlers", async () => {
+  const seen: string[] = [];
+  const note = (name: string) => (_tx: Transaction, messages: readonly Received[]) => {
+    seen.push(`${name}: ${messages.map(({ key }) => key).join(" ")}`);
+    return Promise.resolve([]);
+  };
+  const handlers = withLocks(
+    byType(on(CompleteOrderCommand, note("complete")), on(CancelOrderCommand, note("cancel"))),
+    {
+      lockFirst: async (tx, messages) => void (await note("locks")(tx, messages)),
+      lockedKeys: () => Promise.resolve(new Set("b")),
+    },
+  );
+  const batch = [message(CompleteOrderCommand.type, "a", 0), message(CancelOrderCommand.type, "b", 1)];
+  await handlers.handle({} as Transaction, batch);
+  expect(seen).toEqual(["locks: a b", "complete: a", "cancel: b"]);
+  expect(await handlers.lockedKeys?.({} as Transaction, batch)).toEqual(new Set("b"));
 });

@@ -71,6 +71,27 @@ export function byType(...routes: readonly HandlerEntry[]): MessageHandlers {
   };
 }
 
+interface Locks {
+  /**
+   * Locks rows for a whole batch, before any of its handlers: each handler locks its own in an order of their own, but one handler after the
+   * other, and two replicas with batches of several types could wait for each other indefinitely.
+   */
+  readonly lockFirst?: (tx: Transaction, messages: readonly Received[]) => Promise<void>;
+  readonly lockedKeys: NonNullable<MessageHandlers["lockedKeys"]>;
+}
+
+/** Handlers with the locks of the rows that they change. */
+export function withLocks({ types, handle }: MessageHandlers, { lockFirst, lockedKeys }: Locks): MessageHandlers {
+  return {
+    types,
+    async handle(tx, messages) {
+      await lockFirst?.(tx, messages);
+      return handle(tx, messages);
+    },
+    lockedKeys,
+  };
+}
+
 /** The handlers of one service that have nothing to do with each other: no key has messages for two of them. */
 export function combineHandlers(...all: readonly MessageHandlers[]): MessageHandlers {
   return {
