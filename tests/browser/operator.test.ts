@@ -331,7 +331,7 @@ test("finds in the audit trail who changed a price, with the price before and af
   const visitor = await browser.visit();
   await visitor.signIn("admin");
   const { page } = visitor;
-  await page.getByRole("link", { name: "Audit trail" }).click();
+  await page.getByRole("link", { name: "Audit" }).click();
   await page.getByLabel("Act", { exact: true }).selectOption({ label: "Changed a product" });
   await page.getByLabel("Done to").fill(productId);
   const entry = page.locator(".audit-entry");

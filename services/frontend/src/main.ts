@@ -1,5 +1,5 @@
 import { loadConfig } from "@shop/runtime/config";
-import { addressRules, warnOfFewRequests } from "@shop/service/edge";
+import { addressRules, ownLimits, warnOfFewRequests } from "@shop/service/edge";
 import { runMain, runProcess } from "@shop/service/process";
 import { frontendRules, frontendSettings, isSecure } from "./config.ts";
 import { createFrontend } from "./service.ts";
@@ -13,7 +13,7 @@ runMain(() => {
       warnOfFewRequests(config, parts.logger);
       return createFrontend({
         ...parts,
-        ...addressRules(config, parts.clock),
+        ...addressRules(config, ownLimits(parts.clock)),
         gatewayUrls: config.GATEWAY_URL,
         maxEventStreams: config.MAX_EVENT_STREAMS,
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,

@@ -2,6 +2,7 @@ import { type ServiceName, serviceNames, services } from "@shop/contracts/servic
 import { httpUrls, milliseconds, wholeNumber } from "@shop/runtime/config";
 import { edgeSettings } from "@shop/service/edge";
 import { processSettings, streamSettings, tokenSettings } from "@shop/service/settings";
+import { z } from "zod";
 
 /** The setting that says where a service is. */
 type AddressSetting<Name extends ServiceName = ServiceName> = `${Uppercase<Name>}_URL`;
@@ -26,6 +27,10 @@ export const gatewaySettings = {
   ...streamSettings,
   ...addressSettings,
   RATE_LIMIT_PER_USER_PER_SECOND: wholeNumber(1, 1_000_000).default(100),
+  RATE_LIMIT_DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe("a database in which all replicas count together; without it each counts for itself"),
   /** Callers are to hear of a service that is down within 2 s. */
   UPSTREAM_TIMEOUT_MS: milliseconds.default(1_800),
 };

@@ -9,7 +9,7 @@ import { createRateLimit } from "@shop/http/auth/rate-limit";
 import { AUDIENCE, createSigner, goodClaims, goodHeader, ISSUER, type Signer } from "@shop/http/testing/tokens";
 import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { createMetrics } from "@shop/runtime/metrics";
-import { addressRules } from "@shop/service/edge";
+import { addressRules, ownLimits } from "@shop/service/edge";
 import { ManualClock } from "@shop/testing/clock";
 import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
@@ -64,7 +64,7 @@ function buildGateway(
     clock,
     logger,
     metrics: createMetrics(),
-    ...addressRules({ ...config, BUN_CONFIG_MAX_HTTP_REQUESTS: 256 }, clock),
+    ...addressRules({ ...config, BUN_CONFIG_MAX_HTTP_REQUESTS: 256 }, ownLimits(clock)),
     verifier: createTokenVerifier({ jwksUrl: "http://keys.test/", issuer: ISSUER, audience: AUDIENCE, clock, logger }),
     rateLimit: createRateLimit({ clock, perSecond: 3 }),
     urls: addresses,

@@ -15,6 +15,7 @@ import type { ProcessParts, ServiceRuntime } from "@shop/service/process";
 import { createAskEach } from "./ask.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { explainOrderRoute } from "./explain-order.ts";
+import type { SharedRateLimits } from "./shared-rate-limit.ts";
 import { mergedList } from "./merged-list.ts";
 import { healthRoute } from "./health.ts";
 
@@ -24,6 +25,8 @@ interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRat
   readonly rateLimit: RateLimit;
   /** The base addresses of each service. */
   readonly urls: Readonly<Record<ServiceName, readonly string[]>>;
+  /** Where the limits are counted together with other replicas, if they are. */
+  readonly shared?: Pick<SharedRateLimits, "start" | "stop"> | undefined;
   /** Counted over all of its services. */
   readonly streamLimits?: StreamLimits;
   /** From a call being sent on to the first byte of its answer, in milliseconds. */
@@ -38,6 +41,7 @@ export function createGateway({
   urls,
   upstreamTimeoutMs,
   streamLimits = defaultStreamLimits,
+  shared,
   ...parts
 }: GatewayDependencies): ServiceRuntime {
   const app = createApp({ service: "gateway", clientAddress: addressAtEdge(0), ...parts });
@@ -89,7 +93,7 @@ export function createGateway({
   return {
     app,
     ready,
-    start: () => {},
-    stop: async () => {},
+    start: () => shared?.start(),
+    stop: async () => shared?.stop(),
   };
 }

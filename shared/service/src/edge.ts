@@ -1,5 +1,5 @@
 import type { AppOptions } from "@shop/http/server/app";
-import { addressKey, createRateLimit } from "@shop/http/auth/rate-limit";
+import { addressKey, createRateLimit, type RateLimit, type RateLimitName } from "@shop/http/auth/rate-limit";
 import { addressAtEdge } from "@shop/http/server/client-address";
 import type { Clock } from "@shop/runtime/clock";
 import { wholeNumber } from "@shop/runtime/config";
@@ -21,12 +21,24 @@ interface EdgeConfig {
   readonly BUN_CONFIG_MAX_HTTP_REQUESTS: number;
 }
 
+/** Makes a limit by its name and its rate. */
+type Limits = (name: RateLimitName, perSecond: number) => RateLimit;
+
+/** Limits by which this process counts for itself. */
+export const ownLimits =
+  (clock: Clock): Limits =>
+  (name, perSecond) =>
+    createRateLimit({ clock, name, perSecond });
+
 /** How the client's address is known, and the limit per address, which needs a proxy in front that tells the address; none without. */
-export function addressRules(config: EdgeConfig, clock: Clock): Pick<AppOptions, "addressRateLimit" | "clientAddress"> {
+export function addressRules(
+  config: EdgeConfig,
+  limits: Limits,
+): Pick<AppOptions, "addressRateLimit" | "clientAddress"> {
   const { TRUSTED_PROXIES: trustedProxies, RATE_LIMIT_PER_ADDRESS_PER_SECOND: perSecond } = config;
   const clientAddress = addressAtEdge(trustedProxies);
   if (trustedProxies === 0 || perSecond === 0) return { clientAddress };
-  const limit = createRateLimit({ clock, name: "address", perSecond });
+  const limit = limits("address", perSecond);
   const addressOf: AddressOf = (c) => {
     const address = clientAddress(c.req.raw.headers, () => undefined);
     return address === undefined ? undefined : addressKey(address);

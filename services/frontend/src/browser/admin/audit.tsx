@@ -32,7 +32,7 @@ const LONGEST_ID = 100;
 export function AuditPage() {
   const { texts } = useApp();
   const t = texts.audit;
-  usePageTitle(texts.nav.audit);
+  usePageTitle(t.title);
   const [filters, setFilters] = useState<Filters>({ service: "", action: "", period: "", subjectId: "", actorId: "" });
   const [silent, setSilent] = useState<readonly AuditedService[]>([]);
   const query = {
@@ -52,7 +52,7 @@ export function AuditPage() {
 
   return (
     <>
-      <h1>{texts.nav.audit}</h1>
+      <h1>{t.title}</h1>
       <p class="lead">{t.lead}</p>
       <div class="filters">
         <Select

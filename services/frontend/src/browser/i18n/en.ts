@@ -211,7 +211,7 @@ export const en = {
     deliveries: "Deliveries",
     webhooks: "Webhooks",
     users: "Users",
-    audit: "Audit trail",
+    audit: "Audit",
     health: "Health",
   },
   account: {
@@ -550,6 +550,7 @@ export const en = {
     codeDone: "Handed over",
   },
   audit: {
+    title: "Audit trail",
     lead: "Who did what, when and from where, in every service. Nothing here can be changed.",
     service: "Service",
     services: { user: "User", ...participants },

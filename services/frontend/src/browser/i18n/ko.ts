@@ -116,7 +116,7 @@ export const ko: Texts = {
     deliveries: "배달",
     webhooks: "웹훅",
     users: "사용자",
-    audit: "감사 기록",
+    audit: "감사",
     health: "상태",
   },
   account: {
@@ -501,6 +501,7 @@ export const ko: Texts = {
     codeDone: "전해 주었음",
   },
   audit: {
+    title: "감사 기록",
     lead: "모든 서비스에서 누가, 언제, 어디서, 무엇을 했는지 보여 줍니다. 여기 있는 것은 바꿀 수 없습니다.",
     service: "서비스",
     services: { user: "사용자", ...participants },
