@@ -19,7 +19,12 @@ check_services "$@"
 in_kafka() {
   tool=$1
   shift
-  docker compose exec -T kafka "/opt/kafka/bin/$tool" --bootstrap-server localhost:9092 "$@" </dev/null
+  docker compose exec -T kafka sh -c 'umask 077 && cat >/tmp/operator.properties <<PROPERTIES && exec "/opt/kafka/bin/$0" --bootstrap-server kafka:9092 --command-config /tmp/operator.properties "$@"
+security.protocol=SASL_PLAINTEXT
+sasl.mechanism=PLAIN
+sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="operator" password="$OPERATOR_PASSWORD";
+PROPERTIES
+' "$tool" "$@" </dev/null
 }
 
 # Kafka remembers which messages the group has handled; the database that is set back does not know those since the backup. So all that Kafka has

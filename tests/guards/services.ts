@@ -107,7 +107,7 @@ async function ofCompose(read: Read): Promise<readonly Comparison[]> {
     },
     {
       ...{ file, what: "the services with Kafka", expected: participants },
-      listed: withSetting(compose, "KAFKA_BROKERS"),
+      listed: withSetting(compose, "KAFKA_BROKERS").filter((name) => name !== "kafka-access"),
     },
     {
       ...{ file, what: "the addresses that the gateway has", expected: addresses },

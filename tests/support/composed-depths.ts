@@ -28,6 +28,7 @@ export async function depthsOf(project: ComposeProject): Promise<Depths> {
     superuserUrl: (service) => databaseUrls.get(service) ?? "",
     client: new Kafka({
       brokers: ["kafka:9092"],
+      sasl: { mechanism: "plain", username: "operator", password: "operator-development" },
       logLevel: logLevel.NOTHING,
       retry: { retries: 10 },
       socketFactory: ({ host, port, onConnect }) => connect({ host: addressOfService(host), port }, onConnect),

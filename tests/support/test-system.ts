@@ -29,7 +29,7 @@ export interface TestSystem {
   stop(): Promise<void>;
 }
 
-export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "settings" | "frontDoor"> {
+export interface TestSystemOptions extends Pick<SystemOptions, "replicas" | "settings" | "settingsOf" | "frontDoor"> {
   /** PostgreSQL and Kafka of its own, for a test that kills them; else those that all tests share. */
   readonly ownInfrastructure?: boolean;
   /** `host:port` of a broker of the test's own, beside the PostgreSQL that all tests share. */
@@ -42,6 +42,7 @@ export async function startTestSystem({
   kafkaBrokers,
   replicas = {},
   settings = {},
+  settingsOf,
   frontDoor,
 }: TestSystemOptions = {}): Promise<TestSystem> {
   const logs: string[] = [];
@@ -62,6 +63,7 @@ export async function startTestSystem({
     ports: "free",
     replicas,
     ...(frontDoor && { frontDoor }),
+    ...(settingsOf && { settingsOf }),
     settings: {
       SEED_DEMO_DATA: "true",
       TOPIC_PREFIX: topicPrefix,

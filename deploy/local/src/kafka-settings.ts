@@ -58,6 +58,8 @@ interface SecureListeners {
   readonly keystore: string;
   /** A file with the certificates of authorities whose clients are let in, as PEM; every client without. */
   readonly truststore: string | undefined;
+  /** With it, every other name may do only what access rules say. */
+  readonly superUser?: string | undefined;
 }
 
 /** Over `brokerSettings`: clients connect with TLS and a name and password (SCRAM-SHA-512). */
@@ -67,6 +69,7 @@ export function secureSettings({
   controllerPort,
   keystore,
   truststore,
+  superUser,
 }: SecureListeners): Readonly<Record<string, string | number | boolean>> {
   const secure = {
     "sasl.enabled.mechanisms": "SCRAM-SHA-512",
@@ -84,6 +87,11 @@ export function secureSettings({
     "advertised.listeners": `SECURE://127.0.0.1:${port},INTERNAL://127.0.0.1:${internalPort}`,
     "listener.security.protocol.map": "SECURE:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "INTERNAL",
+    ...(superUser !== undefined && {
+      "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+      // Who comes by the internal listener has no name.
+      "super.users": `User:ANONYMOUS;User:${superUser}`,
+    }),
     ...Object.fromEntries(Object.entries(secure).map(([name, value]) => [`listener.name.secure.${name}`, value])),
   };
 }

@@ -23,6 +23,8 @@ export interface KafkaOptions {
     readonly clientAuthorities?: string;
     /** Passwords by name. */
     readonly users: Readonly<Record<string, string>>;
+    /** A name that may do everything, beside the broker itself; with it, all other names may do only what access rules say. */
+    readonly superUser?: string;
   };
   /** Further ways to it, by a proxy. */
   readonly extraListeners?: readonly ExtraListener[];
@@ -155,7 +157,7 @@ export async function startKafka({
     await writeFile(keystore, secure.keyAndCertificate, { mode: 0o600 });
     const truststore = secure.clientAuthorities && join(dataDir, "clients.pem");
     if (truststore !== undefined) await writeFile(truststore, secure.clientAuthorities ?? "");
-    return secureSettings({ port, internalPort, controllerPort, keystore, truststore });
+    return secureSettings({ port, internalPort, controllerPort, keystore, truststore, superUser: secure.superUser });
   }
 
   async function launch(): Promise<GuardedProcess> {

@@ -1,4 +1,7 @@
-/** Where messages travel: the topics that a service owns, and those that it reads. */
+/**
+ * Where messages travel: the topics that a service owns, and those that it reads. Events are written by their owner, commands by the one service that
+ * gives them: each topic has one sender, so that the topic shows who a message comes from.
+ */
 interface Topics {
   readonly owns: readonly string[];
   readonly reads: readonly string[];
@@ -35,7 +38,10 @@ export const services = {
   product: {
     port: 8003,
     database: "product",
-    topics: { owns: ["product.events", "product.commands"], reads: ["product.commands"] },
+    topics: {
+      owns: ["product.events", "product.commands", "product.requests"],
+      reads: ["product.commands", "product.requests"],
+    },
     saga: "takes the stock, and gives it back",
   },
   delivery: {

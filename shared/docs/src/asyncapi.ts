@@ -15,7 +15,8 @@ const topicSummaries: Readonly<Record<Topic, string>> = {
   "order.events": "What happened to orders.",
   "order.commands": "What the saga, and the audit of the books, ask of the order service.",
   "product.events": "What happened to stock and to products.",
-  "product.commands": "What the saga, the audit and the order service ask of the product service.",
+  "product.commands": "What the saga and the audit ask of the product service.",
+  "product.requests": "What the order service asks of the product service for its copy of the catalogue.",
   "delivery.events": "What happened to deliveries.",
   "delivery.commands": "What the saga and the audit ask of the delivery service.",
 };

@@ -8,7 +8,9 @@ import { type LocalPostgres, startPostgres } from "@shop/local/postgres";
 import type { RunFolder } from "@shop/local/run-folder";
 import { type Authority, type Certificate, createAuthority } from "@shop/local/testing/certificates";
 import type { Broker } from "@shop/messaging/broker";
-import { createKafkaBroker, type KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
+import { defaultIdentities, grantAccess, type KafkaIdentity } from "@shop/messaging/kafka/access";
+import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
+import type { KafkaSecurity } from "@shop/messaging/kafka/client/security";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { createMetrics } from "@shop/runtime/metrics";
 import { eventually } from "@shop/testing/eventually";
@@ -16,6 +18,13 @@ import { capturedLogger } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
 
 const HERE = "DNS:localhost,IP:127.0.0.1";
+const passwords = {
+  order: "the-password-of-order",
+  product: "the-password-of-product",
+  admin: "the-password-of-admin",
+};
+/** Names that take turns at the work of a service that publishes what it reads. */
+const twins = ["twin-a", "twin-b"] as const;
 let folder: RunFolder;
 let authority: Authority;
 let stranger: Authority;
@@ -35,12 +44,14 @@ beforeAll(async () => {
       secure: {
         keyAndCertificate: broker.key + broker.certificate,
         clientAuthorities: authority.certificate,
-        users: { order: "the-password-of-order" },
+        users: { ...passwords, [twins[0]]: "the-password-of-twin" },
+        superUser: "admin",
       },
     }),
     startPostgres({ dataDir: join(folder.path, "postgres"), fsync: false, tls: server }),
   ]);
   databaseUrl = await postgres.createDatabase("order");
+  await grantAll();
 }, 120_000);
 afterAll(async () => {
   await Promise.all([kafka.stop(), postgres.stop(), authority.remove(), stranger.remove()]);
@@ -102,6 +113,17 @@ describe("PostgreSQL", () => {
   }, 120_000);
 });
 
+function grantAll() {
+  const more = twins.flatMap((name): readonly KafkaIdentity[] => [
+    { service: "order", name },
+    { service: "orchestrator", name },
+  ]);
+  return grantAccess({
+    ...{ brokers: [kafka.brokers], prefix: "", identities: [...defaultIdentities, ...more] },
+    security: { tls: tls(), sasl: { username: "admin", password: passwords.admin } },
+  });
+}
+
 function openBroker(security: KafkaSecurity): Broker {
   const { logger } = capturedLogger();
   return createKafkaBroker({
@@ -139,7 +161,7 @@ describe("a password of Kafka that is rotated by two names that take turns", () 
   function startMember(sasl: { username: string; password: string }, received: Set<string>) {
     const broker = openBroker({ tls: tls(), sasl });
     const subscription = broker.subscribe({
-      groupId: "rotation",
+      groupId: "orchestrator",
       topics: [topic],
       async handle(records) {
         for (const { key } of records) received.add(String(key));
@@ -174,8 +196,8 @@ describe("a password of Kafka that is rotated by two names that take turns", () 
   test("fails no publication and loses no message, and the old name is let in no more", async () => {
     const received = new Set<string>();
     const [a, b] = [
-      { username: "order", password: "the-password-of-order" },
-      { username: "order-b", password: "another-password" },
+      { username: twins[0], password: "the-password-of-twin" },
+      { username: twins[1], password: "another-password" },
     ];
     const first = startMember(a, received);
     await eventually(() => expect(first.published.length).toBeGreaterThan(50));
@@ -192,7 +214,6 @@ describe("a password of Kafka that is rotated by two names that take turns", () 
     await second.stop();
     expect([...first.failures, ...second.failures]).toEqual([]);
     await expect(openBroker({ tls: tls(), sasl: a }).ping()).rejects.toThrow("SASL");
-    await kafka.setPassword(a.username, a.password);
   }, 120_000);
 });
 

@@ -38,13 +38,19 @@ test("a database's address that asks for TLS in a way that cannot be is refused 
 
 const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
 const kafka = (environment: Record<string, string>) =>
-  loadConfig(messagingSettings, { KAFKA_BROKERS: "kafka:9092", ...environment }, { rules: messagingRules });
+  loadConfig(
+    { ENVIRONMENT: databaseSettings.ENVIRONMENT, ...messagingSettings },
+    { KAFKA_BROKERS: "kafka:9092", ...environment },
+    { rules: messagingRules },
+  );
 
 test("settings that would leave Kafka less protected than they look are refused", () => {
   expect(() => kafka({ KAFKA_SASL_USERNAME: "order" })).toThrow("belong together: set both, or none");
   expect(() => kafka({ KAFKA_TLS: "true", KAFKA_TLS_CERTIFICATE: pem })).toThrow("KAFKA_TLS_KEY belong together");
   expect(() => kafka({ KAFKA_TLS_CA: pem })).toThrow("of no use without KAFKA_TLS=true");
   expect(() => kafka({ KAFKA_TLS: "true", KAFKA_TLS_CA: "/run/ca.pem" })).toThrow("must be certificates as PEM");
+  const published = { KAFKA_SASL_USERNAME: "order", KAFKA_SASL_PASSWORD: "order-development" };
+  expect(() => kafka({ ...published, ENVIRONMENT: "production" })).toThrow("KAFKA_SASL_PASSWORD is a password of dev");
 });
 
 test("Kafka is spoken to with TLS and a password when the settings say so, and in the clear when they say nothing", () => {

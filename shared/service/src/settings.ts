@@ -1,7 +1,7 @@
 import { services, MANAGEMENT_PORT_OFFSET, type ProcessName } from "@shop/contracts/services";
 import { objectionToAddress } from "@shop/database/client";
 import { defaultStreamLimits, type StreamLimits } from "@shop/http/streaming/stream-permits";
-import type { KafkaSecurity } from "@shop/messaging/kafka/kafka-broker";
+import type { KafkaSecurity } from "@shop/messaging/kafka/client/security";
 import { flag, hostsAndPorts, httpUrls, port, type SettingRule, wholeNumber } from "@shop/runtime/config";
 import { logFormats } from "@shop/runtime/log-text";
 import { logLevels } from "@shop/runtime/logger";
@@ -116,7 +116,11 @@ export const messagingSettings = {
     .includes("PRIVATE KEY-----", { message: "must be a private key as PEM" })
     .optional()
     .describe("of this client's certificate; KAFKA_TLS_KEY_FILE names a file"),
-  KAFKA_SASL_USERNAME: z.string().optional().describe("for SCRAM-SHA-512"),
+  KAFKA_SASL_MECHANISM: z
+    .enum(["scram-sha-512", "plain"])
+    .default("scram-sha-512")
+    .describe("plain shows the password to who can read the connection: use it with TLS, or in a network of one's own"),
+  KAFKA_SASL_USERNAME: z.string().optional().describe("this service's name at Kafka"),
   KAFKA_SASL_PASSWORD: z.string().optional().describe("KAFKA_SASL_PASSWORD_FILE names a file"),
   KAFKA_PARTITIONS: wholeNumber(1, 1_000).default(6),
   KAFKA_REPLICATION_FACTOR: wholeNumber(1, 9).default(1),
@@ -132,7 +136,11 @@ export const messagingSettings = {
 type MessagingConfig = z.infer<z.ZodObject<typeof messagingSettings>>;
 
 /** What would leave a connection to Kafka less protected than its settings look. */
-export const messagingRules: readonly SettingRule<MessagingConfig>[] = [
+export const messagingRules: readonly SettingRule<MessagingConfig & Partial<Pick<DatabaseConfig, "ENVIRONMENT">>>[] = [
+  ({ ENVIRONMENT, KAFKA_SASL_PASSWORD }) =>
+    ENVIRONMENT === "production" && DEVELOPMENT_PASSWORD.test(KAFKA_SASL_PASSWORD ?? "")
+      ? "KAFKA_SASL_PASSWORD is a password of development in production: give this service one of its own, or set ENVIRONMENT to development"
+      : undefined,
   ({ KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD }) =>
     (KAFKA_SASL_USERNAME === undefined) === (KAFKA_SASL_PASSWORD === undefined)
       ? undefined
@@ -149,10 +157,10 @@ export const messagingRules: readonly SettingRule<MessagingConfig>[] = [
 
 /** How the settings ask to connect to Kafka. */
 export function kafkaSecurity(config: MessagingConfig): KafkaSecurity {
-  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
   const { KAFKA_TLS_CA: ca, KAFKA_TLS_CERTIFICATE, KAFKA_TLS_KEY: key } = config;
   return {
     ...(config.KAFKA_TLS && { tls: { ca, certificate: KAFKA_TLS_CERTIFICATE, key } }),
-    ...(username !== undefined && password !== undefined && { sasl: { username, password } }),
+    ...(username !== undefined && password !== undefined && { sasl: { mechanism, username, password } }),
   };
 }

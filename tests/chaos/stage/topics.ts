@@ -12,6 +12,7 @@ export const readers: Readonly<Record<Topic, readonly ServiceName[]>> = {
   "order.commands": readersOf("order.commands"),
   "product.events": readersOf("product.events"),
   "product.commands": readersOf("product.commands"),
+  "product.requests": readersOf("product.requests"),
   "delivery.events": readersOf("delivery.events"),
   "delivery.commands": readersOf("delivery.commands"),
 };

@@ -88,7 +88,7 @@ const FOLDERS = ["deploy", "services", "shared", "tests"];
 /** @param path of a test file, from the root of the repository */
 export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/guards/")) return "guards";
-  if (path.startsWith("tests/e2e/")) return "end-to-end";
+  if (path.startsWith("tests/e2e/") || path.startsWith("tests/security/")) return "end-to-end";
   if (path.startsWith("tests/browser/")) return "browser";
   if (path.startsWith("tests/sim/")) return "simulation";
   if (path.startsWith("tests/observability/")) return "observability";

@@ -64,7 +64,7 @@ export const ProductChanged = defineMessage({
 
 export const AnnounceProductsCommand = defineMessage({
   type: "AnnounceProductsCommand",
-  topic: "product.commands",
+  topic: "product.requests",
   sender: "order",
   receivers: ["product"],
   summary: "The order service's copy of the catalogue is not complete: announce every product again.",

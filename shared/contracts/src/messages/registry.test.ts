@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { allEndpoints } from "../http/endpoints.ts";
+import { topicAccess } from "./access.ts";
 import { allMessages } from "./registry.ts";
+import { topics } from "../services.ts";
 
 /** What the modules of a folder export, but for the one that lists them. */
 async function exportsIn(folder: "http" | "messages", list: string): Promise<readonly unknown[]> {
@@ -21,6 +23,14 @@ test("every message that a file defines is registered, or its receivers would no
   expect(defined.length).toBeGreaterThan(10);
   expect(new Set<unknown>(allMessages)).toEqual(new Set(defined));
   expect(new Set(allMessages.map(({ type }) => type)).size).toBe(allMessages.length);
+});
+
+test("every topic has one service that writes it, so that its topic shows who sent a message", () => {
+  const writers = topics.map((topic) => [
+    topic,
+    topicAccess.filter(({ writes }) => writes.includes(topic)).map(({ service }) => service),
+  ]);
+  expect(writers).toEqual(topics.map((topic) => [topic, [expect.any(String)]]));
 });
 
 test("every call that a file defines is registered, or the gateway would not know it", async () => {

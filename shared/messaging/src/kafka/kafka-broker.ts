@@ -2,10 +2,11 @@ import { type Topic, topics } from "@shop/contracts/services";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
-import { Kafka, type KafkaConfig } from "kafkajs";
+import { Kafka } from "kafkajs";
 import type { Broker, PartitionEnd } from "../broker.ts";
 import { createAdminConnection } from "./client/admin-connection.ts";
 import { readAllCompressions } from "./client/codecs.ts";
+import { clientSecurity, type KafkaSecurity } from "./client/security.ts";
 import { readLag } from "./lag.ts";
 import { prefixed } from "./naming.ts";
 import { clientIdOf, type Instance, removeDeadMembers } from "./consumer/dead-members.ts";
@@ -13,20 +14,6 @@ import { createPublisher } from "./publisher.ts";
 import { kafkaLogCreator } from "./client/silent-logger.ts";
 import { CONNECT_WITHIN_MS, createSockets } from "./client/sockets.ts";
 import { createSubscription } from "./consumer/subscription.ts";
-
-/** How a broker is sure of its clients, and they of it. */
-export interface KafkaSecurity {
-  /** Connections are encrypted, and the broker's certificate is verified. */
-  readonly tls?: {
-    /** The certificates to trust instead of the system's, as PEM. */
-    readonly ca?: string | undefined;
-    /** The client's own, for a broker that asks for it, as PEM. */
-    readonly certificate?: string | undefined;
-    readonly key?: string | undefined;
-  };
-  /** SCRAM-SHA-512. */
-  readonly sasl?: { readonly username: string; readonly password: string };
-}
 
 export interface KafkaBrokerOptions {
   readonly brokers: readonly string[];
@@ -120,18 +107,4 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
       sockets.close();
     },
   };
-}
-
-/** The same in the words of kafkajs. */
-function clientSecurity({ tls, sasl }: KafkaSecurity): Pick<KafkaConfig, "ssl" | "sasl"> {
-  return {
-    ...(tls && { ssl: { rejectUnauthorized: true, ...present({ ca: tls.ca, cert: tls.certificate, key: tls.key }) } }),
-    ...(sasl && { sasl: { mechanism: "scram-sha-512", ...sasl } }),
-  };
-}
-
-function present(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
 }

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { topicAccess } from "@shop/contracts/messages/access";
+import { dataschemaOf } from "@shop/contracts/messages/cloud-event";
+import { topics } from "@shop/contracts/services";
+import { DecreaseProductCommand } from "@shop/contracts/messages/product";
+import { eventually } from "@shop/testing/eventually";
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, type Admin, ResourcePatternTypes } from "kafkajs";
+import { newProduct, placeOrder } from "../support/test-system.ts";
+import { type SecureSystem, startSecureSystem } from "./secure-system.ts";
+
+let shop: SecureSystem;
+beforeAll(async () => {
+  shop = await startSecureSystem();
+}, 240_000);
+afterAll(async () => {
+  await shop.stop();
+}, 120_000);
+
+const named = (topic: string) => shop.topicPrefix + topic;
+
+test("with the rights that it has each service does its work: an order is bought, delivered and COMPLETE", async () => {
+  const [customer, rider] = [await shop.newCustomer(), await shop.logIn("rider")];
+  const { id } = await placeOrder(customer, await newProduct(shop, 3), 1);
+  const delivery = await eventually(async () => {
+    const [found] = (await rider.listDeliveries({ orderId: id })).items;
+    if (found === undefined) throw new Error("there is no delivery yet");
+    return found;
+  });
+  await rider.completeDelivery(delivery.id);
+  await eventually(async () => expect((await customer.getOrder(id)).status).toBe("COMPLETE"));
+}, 120_000);
+
+describe("with a stolen name and password of Kafka", () => {
+  async function asAdmin<Answer>(name: string, work: (admin: Admin) => Promise<Answer>): Promise<Answer> {
+    const admin = shop.kafkaAs(name).admin();
+    await admin.connect();
+    try {
+      return await work(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  /** @returns `done`, or the error */
+  const outcome = (work: Promise<unknown>) =>
+    work.then(
+      () => "done",
+      (error: unknown) => String(error),
+    );
+
+  /** @returns with which error a consumer ends; it waits for one */
+  async function endOfConsumer(name: string, topic: string, groupId: string): Promise<string> {
+    const consumer = shop
+      .kafkaAs(name)
+      .consumer({ groupId: named(groupId), retry: { retries: 0, restartOnFailure: () => Promise.resolve(false) } });
+    const { promise, resolve } = Promise.withResolvers<string>();
+    consumer.on(consumer.events.CRASH, ({ payload }) => resolve(String(payload.error)));
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topic: named(topic), fromBeginning: true });
+      await consumer.run({ autoCommit: false, eachMessage: ({ topic: read }) => Promise.resolve(resolve(read)) });
+      return await promise;
+    } catch (error) {
+      return String(error);
+    } finally {
+      await consumer.disconnect();
+    }
+  }
+
+  test.each(topicAccess)("of $service one writes only what it sends, and joins no other group", async (access) => {
+    const producer = shop.kafkaAs(access.service).producer({ retry: { retries: 0 } });
+    await producer.connect();
+    const writes: [string, string][] = [];
+    // Without a value it is a dead letter for those who read it, and nothing else.
+    const messages = [{ key: "stolen", value: null }];
+    for (const topic of topics) writes.push([topic, await outcome(producer.send({ topic: named(topic), messages }))]);
+    await producer.disconnect();
+    const written = writes.filter(([, result]) => result === "done").map(([topic]) => topic);
+    expect(written.toSorted()).toEqual(access.writes.toSorted());
+    for (const { service } of topicAccess.filter((other) => other !== access))
+      expect(await endOfConsumer(access.service, access.reads[0] ?? "", service)).toContain("GroupCoordinatorNotFound");
+  });
+
+  test("one reads no topic that its service does not receive", async () => {
+    // A group of its own: with the service's group the service would be given partitions of the topic.
+    const group = {
+      ...{ principal: "User:product", host: "*", permissionType: AclPermissionTypes.ALLOW },
+      ...{ resourceType: AclResourceTypes.GROUP, resourceName: named("thief") },
+      ...{ resourcePatternType: ResourcePatternTypes.LITERAL, operation: AclOperationTypes.READ },
+    };
+    await asAdmin("operator", (admin) => admin.createAcls({ acl: [group] }));
+    expect(await endOfConsumer("product", "product.requests", "thief")).toBe(named("product.requests"));
+    expect(await endOfConsumer("product", "order.events", "thief")).toContain("Not authorized to access topics");
+    expect(await shop.grant()).toMatchObject({ removed: 1 });
+  }, 120_000);
+
+  test("one deletes, empties and changes nothing, and gives nobody rights", async () => {
+    const [name, topic] = ["product", named("product.events")];
+    const rule = {
+      ...{ principal: `User:${name}`, host: "*", permissionType: AclPermissionTypes.ALLOW },
+      ...{ resourceType: AclResourceTypes.TOPIC, resourceName: named("order.events") },
+      ...{ resourcePatternType: ResourcePatternTypes.LITERAL, operation: AclOperationTypes.WRITE },
+    };
+    const attempts: Record<string, (admin: Admin) => Promise<unknown>> = {
+      deleteTopics: (admin) => admin.deleteTopics({ topics: [topic] }),
+      deleteRecords: (admin) => admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "-1" }] }),
+      createPartitions: (admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 20 }] }),
+      createTopic: (admin) => admin.createTopics({ topics: [{ topic: "of.the.thief" }] }),
+      deleteGroup: (admin) => admin.deleteGroups([named("order")]),
+      createAcls: (admin) => admin.createAcls({ acl: [rule] }),
+    };
+    for (const [what, attempt] of Object.entries(attempts))
+      expect([what, await outcome(asAdmin(name, attempt))]).not.toEqual([what, "done"]);
+    const seen = await asAdmin("operator", (admin) => admin.listTopics());
+    expect(seen.filter((other) => !other.startsWith("__")).toSorted()).toEqual(topics.map(named).toSorted());
+
+    // A rule that was made by hand goes with the next grant.
+    await asAdmin("operator", (admin) => admin.createAcls({ acl: [rule] }));
+    expect(await shop.grant()).toMatchObject({ removed: 1 });
+    expect(await shop.grant()).toMatchObject({ removed: 0 });
+  }, 120_000);
+
+  test("a command that its sender may not send has no effect, and is shown as a dead letter", async () => {
+    const [admin, productId] = [await shop.logIn("admin"), await newProduct(shop, 7)];
+    const orderId = Bun.randomUUIDv7();
+    const forged = {
+      ...{ specversion: "1.0", id: `forged-${orderId}`, source: "/orchestrator", type: DecreaseProductCommand.type },
+      ...{ time: new Date().toISOString(), subject: orderId, datacontenttype: "application/json" },
+      dataschema: dataschemaOf(DecreaseProductCommand, DecreaseProductCommand.version),
+      data: { orderId, items: [{ productId, quantity: 7 }] },
+    };
+    const producer = shop.kafkaAs("order").producer({ retry: { retries: 0 } });
+    await producer.connect();
+    const sends = (topic: string) =>
+      outcome(producer.send({ topic: named(topic), messages: [{ key: orderId, value: JSON.stringify(forged) }] }));
+    expect(await sends("product.commands")).toContain("Not authorized");
+    // The only topic that product reads from the order service.
+    expect(await sends("product.requests")).toBe("done");
+    await producer.disconnect();
+    const letter = await eventually(async () => {
+      const { items } = await admin.listDeadLetters({ service: "product", cause: "WRONG_TOPIC" });
+      const found = items.find(({ messageId }) => messageId === forged.id);
+      if (found === undefined) throw new Error("there is no dead letter yet");
+      return found;
+    });
+    expect(letter.detail).toContain("belongs to product.commands, not to product.requests");
+    const metrics = await (await fetch(`${shop.system.services.product.managementUrl}/metrics`)).text();
+    expect(metrics).toMatch(/messages_dead_total\{[^}]*WRONG_TOPIC[^}]*\} [1-9]/);
+    expect((await admin.getProduct(productId)).stock).toBe(7);
+  }, 120_000);
+});
