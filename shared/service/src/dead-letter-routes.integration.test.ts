@@ -202,3 +202,14 @@ test("a letter that waits behind another is refused with 409, which says what to
   expect((await many({ key })).body).toMatchObject({ dryRun: false, outcomes: { APPLIED: 2 } });
   expect(await effects()).toBe(2);
 });
+
+test("a list of ids replays these letters and leaves the others", async () => {
+  const [one, other, left] = [await refusedMessage(), await refusedMessage(), await refusedMessage()];
+  const body = { ids: [one.id, other.id.toUpperCase(), uuidV7()] };
+  const replayed = await call("POST", "/api/dead-letters/replay", body);
+  expect(replayed).toMatchObject({ status: 202, body: { outcomes: { APPLIED: 2 }, nextCursor: null } });
+  const open = (await list("?state=OPEN")).items.map(({ id }) => id);
+  expect(open).toContain(left.id);
+  for (const { id } of [one, other]) expect(open).not.toContain(id);
+  expect((await replay(left.id)).body.outcome).toBe("APPLIED");
+});

@@ -77,16 +77,17 @@ export function deadLetterRoutes(
 
   app.handle(calls.replayDeadLetters, async (call) => {
     const { body, principal } = call;
-    const { service: wanted, cause, key, cursor: afterId, dryRun } = body;
+    const { service: wanted, cause, key, ids: only, cursor: afterId, dryRun } = body;
     if (wanted !== undefined && wanted !== service)
       return done({ dryRun, outcomes: {}, nextCursor: null, unavailable: [] });
     const { outcomes, lastId } = await replay.many({
-      ...{ cause, key, afterId, dryRun },
+      ...{ cause, key, ids: only, afterId, dryRun },
       onTried: auditedBy(auditOrigin(call)),
     });
     logger.info("DEAD_LETTERS_REPLAYED", "dead letters were replayed", {
       cause,
       key,
+      ids: only?.length,
       dryRun,
       outcomes,
       by: principal.id,

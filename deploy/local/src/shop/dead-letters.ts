@@ -157,12 +157,13 @@ export const deadLetterCommands: readonly Command[] = [
   },
   {
     name: "replay-all",
-    options: { ...FILTERS, ...DRY_RUN },
+    options: { ...FILTERS, "--ids <ids>": "only these, with commas between them", ...DRY_RUN },
     summary: "Handles all that the filters let through, the oldest first and each key's in their order.",
     example: "replay-all --cause HANDLER_FAILED --dry-run",
     async *run(shop, { options, flags }) {
       const silent = new Set<string>();
-      const asked = { ...filtersOf(options), dryRun: flags.has("dry-run") };
+      const ids = options["ids"]?.split(",").map((id) => id.trim());
+      const asked = { ...filtersOf(options), ...(ids && { ids }), dryRun: flags.has("dry-run") };
       for (let cursor: string | null | undefined; cursor !== null;) {
         const done: ReplayedMany = await shop.replayDeadLetters({
           ...asked,

@@ -136,6 +136,7 @@ export const replayDeadLetters = defineEndpoint({
   access: ["admin"],
   body: z.strictObject({
     ...filters,
+    ids: z.array(Uuid).min(1).max(2_000).optional().meta({ description: "Only those with these ids" }),
     cursor: Cursor.optional().meta({ description: "`nextCursor` of the call before, which goes on behind it" }),
     dryRun: z.boolean().default(false),
   }),

@@ -2,7 +2,7 @@ import type { Span } from "@shop/contracts/http/page";
 import { DeadLetterCause, type DeadLetterState, type ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
-import { byId, spanWhere } from "@shop/database/rows";
+import { byId, spanWhere, uuidArray } from "@shop/database/rows";
 import { and, asc, eq, gt, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
 import { deadLetter } from "../schema.ts";
@@ -62,6 +62,8 @@ export async function listDeadLetters(
 }
 
 interface OpenOptions extends Filter {
+  /** Only those with these ids. */
+  readonly ids?: readonly string[] | undefined;
   /** Only newer ones than this. */
   readonly afterId: string | undefined;
   readonly limit: number;
@@ -74,11 +76,21 @@ export interface OpenDeadLetter {
 }
 
 /** The dead letters that have not been settled, oldest first. */
-export function openDeadLetters(db: Database, { afterId, limit, ...filter }: OpenOptions): Promise<OpenDeadLetter[]> {
+export function openDeadLetters(
+  db: Database,
+  { ids, afterId, limit, ...filter }: OpenOptions,
+): Promise<OpenDeadLetter[]> {
   return db
     .select({ id: deadLetter.id, blocksKey: deadLetter.blocksKey, key: deadLetter.key })
     .from(deadLetter)
-    .where(and(matches(filter), isNull(deadLetter.replayedAt), afterId ? gt(deadLetter.id, afterId) : undefined))
+    .where(
+      and(
+        matches(filter),
+        ids && sql`${deadLetter.id} = any(${uuidArray(ids)})`,
+        isNull(deadLetter.replayedAt),
+        afterId ? gt(deadLetter.id, afterId) : undefined,
+      ),
+    )
     .orderBy(asc(deadLetter.id))
     .limit(limit);
 }

@@ -44,6 +44,8 @@ export type ReplayResult =
 export interface Selection {
   readonly cause: DeadLetterCause | undefined;
   readonly key: string | undefined;
+  /** Only those with these ids. */
+  readonly ids?: readonly string[] | undefined;
   /** Only dead letters newer than this. */
   readonly afterId: string | undefined;
   readonly dryRun: boolean;
