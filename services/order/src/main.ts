@@ -5,6 +5,7 @@ import { orderSettings } from "./config.ts";
 import { createOrderService } from "./service.ts";
 
 runMain(() => {
-  const { WEBHOOK_ALLOWED_NETWORKS: allowed = [] } = loadConfig(orderSettings, process.env);
-  runParticipant(createOrderService({ allowed }), process.env);
+  const config = loadConfig(orderSettings, process.env);
+  const limits = { openOrders: config.MAX_OPEN_ORDERS_PER_CUSTOMER, units: config.MAX_UNITS_HELD_PER_CUSTOMER };
+  runParticipant(createOrderService({ allowed: config.WEBHOOK_ALLOWED_NETWORKS ?? [] }, limits), process.env);
 });

@@ -14,6 +14,7 @@ import { ProductChanged, ProductDecreased, ProductsAnnounced } from "@shop/contr
 import { inTransaction } from "@shop/database/transaction";
 import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { uuidV7 } from "@shop/runtime/ids";
+import { childTraceparent } from "@shop/runtime/trace";
 import {
   participantUnderTest,
   type ParticipantUnderTest,
@@ -24,8 +25,9 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { settled } from "@shop/testing/settled";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
-import { orderService } from "./service.ts";
+import { createOrderService, orderService } from "./service.ts";
 import { endOrders } from "./use-cases/end-orders.ts";
+import { type OrderRequest, type Placed, placeOrders } from "./use-cases/place-order.ts";
 
 let database: TestDatabase;
 let service: ParticipantUnderTest;
@@ -345,6 +347,85 @@ describe("reading orders", () => {
     expect((await call("GET", `/api/orders/${mine[0]}`)).status).toBe(404);
     expect((await call("GET", `/api/orders/${mine[0]}`, undefined, {}, admin)).status).toBe(200);
     expect((await call("GET", "/api/orders?limit=1", undefined, {}, admin)).body.items[0]?.customerId).toBe(me);
+  });
+});
+
+describe("what a customer may hold at once", () => {
+  const request = (customerId: string, quantity = 1, idempotencyKey?: string): OrderRequest => ({
+    ...{
+      customerId,
+      deliveryAddress,
+      idempotencyKey,
+      expectedTotal: undefined,
+      traceparent: childTraceparent(undefined),
+    },
+    items: [{ productId: tea, quantity }],
+  });
+  const codesOf = (results: readonly Placed[]) =>
+    results.map((result) => (result.kind === "refused" ? result.code : result.kind));
+
+  test("is never more than the limit, however many orders come at once to two replicas", async () => {
+    const limits = { openOrders: 5 };
+    const places = [service, twin].map(({ context }) => placeOrders(context, limits));
+    const [greedy, modest] = [uuidV7(), uuidV7()];
+    const all = await Promise.all(
+      Array.from({ length: 60 }, (_, index) => places[index % 2]?.(request(index % 10 === 0 ? modest : greedy))),
+    );
+    const codes = codesOf(all.filter((result) => result !== undefined));
+    expect(codes.filter((code) => code === "placed")).toHaveLength(10);
+    expect(new Set(codes)).toEqual(new Set(["placed", "TOO_MANY_OPEN_ORDERS"]));
+    const rows = await service.context.db.execute(sql`
+      select customer_id as id, count(*)::int as count from orders where customer_id in (${greedy}, ${modest}) group by 1`);
+    expect(rows).toHaveLength(2);
+    for (const { count } of rows) expect(count).toBe(5);
+    await service.takeSent();
+  });
+
+  test("counts units of open orders, and an order that ends makes room", async () => {
+    const place = placeOrders(service.context, { units: 10 });
+    const customerId = uuidV7();
+    const first = await place(request(customerId, 7));
+    expect(codesOf([first, await place(request(customerId, 4)), await place(request(customerId, 3))])).toEqual([
+      "placed",
+      "TOO_MANY_OPEN_ORDERS",
+      "placed",
+    ]);
+    const orderId = first.kind === "placed" ? first.order.id : "";
+    await service.receive(outgoing(CompleteOrderCommand, orderId, { orderId }, undefined));
+    expect(codesOf([await place(request(customerId, 7)), await place(request(customerId, 1))])).toEqual([
+      "placed",
+      "TOO_MANY_OPEN_ORDERS",
+    ]);
+    await service.takeSent();
+  });
+
+  test("is not exceeded by an order that is sent again with its key: it is the order that was placed", async () => {
+    const place = placeOrders(service.context, { openOrders: 1 });
+    const [customerId, key] = [uuidV7(), uuidV7()];
+    // As many transactions as are under way at once: the twins come together in the next one.
+    const ahead = [place(request(uuidV7())), place(request(uuidV7()))];
+    const twins = await Promise.all([1, 2, 3].map(() => place(request(customerId, 1, key))));
+    await Promise.all(ahead);
+    const again = await place(request(customerId, 1, key));
+    expect(codesOf([...twins, again]).toSorted()).toEqual(["placed", "replayed", "replayed", "replayed"]);
+    expect(codesOf([await place(request(customerId))])).toEqual(["TOO_MANY_OPEN_ORDERS"]);
+    await service.takeSent();
+  });
+
+  test("is told as 429 with when to come again", async () => {
+    const limited = await participantUnderTest(createOrderService({ allowed: [] }, { openOrders: 1 }), database.url);
+    try {
+      const body = { items: [{ productId: tea, quantity: 1 }], deliveryAddress };
+      const customerId = uuidV7();
+      expect((await call("POST", "/api/orders", body, {}, customerId, limited)).status).toBe(201);
+      const refused = await call("POST", "/api/orders", body, {}, customerId, limited);
+      expect([refused.status, refused.body.code, refused.headers.get("retry-after")]).toEqual([
+        ...[429, "TOO_MANY_OPEN_ORDERS", "60"],
+      ]);
+    } finally {
+      await limited.close();
+      await service.takeSent();
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 import { services } from "@shop/contracts/services";
 import { type Participant, participantMigrations } from "@shop/service/participant";
 import { knowsOrder } from "./db/knows-order.ts";
+import type { CustomerLimits } from "./domain/customer-limits.ts";
 import { orderRoutes } from "./http/routes.ts";
 import { webhookRoutes } from "./http/webhook-routes.ts";
 import { orderHandlers } from "./messages/handlers.ts";
@@ -11,14 +12,14 @@ import { republishOrders } from "./use-cases/republish-orders.ts";
 import { sendWebhooks, type WebhookSending } from "./use-cases/send-webhooks.ts";
 
 /** The order service: takes orders, tells of them, and ends them when the saga says so. */
-export function createOrderService(webhooks: WebhookSending): Participant {
+export function createOrderService(webhooks: WebhookSending, limits: CustomerLimits = {}): Participant {
   return {
     name: "order",
     migrations: participantMigrations(`${import.meta.dir}/../migrations`),
     topics: services.order.topics.reads,
     handlers: orderHandlers,
     routes: (app, context) => {
-      orderRoutes(app, context);
+      orderRoutes(app, context, limits);
       webhookRoutes(app, context, webhooks.allowed);
     },
     knows: knowsOrder,

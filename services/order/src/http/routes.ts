@@ -7,6 +7,7 @@ import type { Principal } from "@shop/http/auth/principal";
 import { auditOrigin } from "@shop/service/audit-origin";
 import type { ServiceContext } from "@shop/service/context";
 import { findOrder, listOrders, toOrder } from "../db/orders.ts";
+import type { CustomerLimits } from "../domain/customer-limits.ts";
 import { cancelOrder } from "../use-cases/cancel-order.ts";
 import { lastEventId, stateOf } from "../use-cases/order-events.ts";
 import { placeOrders } from "../use-cases/place-order.ts";
@@ -14,10 +15,12 @@ import { watchOrders } from "../use-cases/watch-orders.ts";
 
 /** A customer sees their own orders, an admin everyone's. */
 const ownerSeenBy = ({ id, role }: Principal) => (role === "admin" ? undefined : id);
+/** Orders end when their deliveries do, which takes minutes. */
+const RETRY_WHEN_ORDERS_END_S = 60;
 const notFound = () => problem("NOT_FOUND", "There is no such order.");
 
-export function orderRoutes(app: HttpApp, context: ServiceContext): void {
-  const placeOrder = placeOrders(context);
+export function orderRoutes(app: HttpApp, context: ServiceContext, limits: CustomerLimits = {}): void {
+  const placeOrder = placeOrders(context, limits);
   const orderWatch = watchOrders(context);
   context.onHandled((keys) => orderWatch.look(keys));
 
@@ -49,6 +52,8 @@ export function orderRoutes(app: HttpApp, context: ServiceContext): void {
             },
           );
         }
+        if (result.code === "TOO_MANY_OPEN_ORDERS")
+          return problem(result.code, result.detail, { retryAfterSeconds: RETRY_WHEN_ORDERS_END_S });
         return problem(result.code, "The order names a product that is not on sale.", {
           errors: result.positions.map((position) => ({
             path: `items.${position}.productId`,

@@ -11,6 +11,7 @@ import { ExplainedError } from "@shop/runtime/errors";
 import { groupCommit } from "@shop/runtime/group-commit";
 import type { ServiceContext } from "@shop/service/context";
 import { readCatalogue } from "../db/catalogue.ts";
+import { type Holding, lockHoldings } from "../db/customer-holdings.ts";
 import {
   findUsedKeys,
   insertKeys,
@@ -20,6 +21,7 @@ import {
   type UsedKey,
 } from "../db/idempotency-keys.ts";
 import { insertOrders, toSnapshot } from "../db/orders.ts";
+import { type CustomerLimits, isLimited, objectionTo } from "../domain/customer-limits.ts";
 import { price } from "../domain/pricing.ts";
 import { waitingOf } from "../domain/waiting.ts";
 
@@ -45,7 +47,8 @@ export type Placed =
       readonly items: readonly OrderItem[];
     }
   | { readonly kind: "refused"; readonly code: "UNKNOWN_PRODUCT"; readonly positions: readonly number[] }
-  | { readonly kind: "refused"; readonly code: "IDEMPOTENCY_KEY_REUSED" };
+  | { readonly kind: "refused"; readonly code: "IDEMPOTENCY_KEY_REUSED" }
+  | { readonly kind: "refused"; readonly code: "TOO_MANY_OPEN_ORDERS"; readonly detail: string };
 
 /** As many requests as one transaction takes, and how many transactions are under way: more of either made nothing faster. */
 const MAX_BATCH = 500;
@@ -60,9 +63,10 @@ type Context = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">;
 /**
  * Places orders: each order, its OrderCreated and its idempotency key are committed together, or the order does not exist.
  * Requests that come while others are being committed share the next transaction.
+ * @param limits of what a customer may hold at once; without any nothing is looked up for them
  * @returns a function that resolves when the order is durable, or has been refused
  */
-export function placeOrders(context: Context): (request: OrderRequest) => Promise<Placed> {
+export function placeOrders(context: Context, limits: CustomerLimits = {}): (request: OrderRequest) => Promise<Placed> {
   return groupCommit<OrderRequest, Placed>({
     maxBatch: MAX_BATCH,
     maxInFlight: MAX_IN_FLIGHT,
@@ -75,7 +79,7 @@ export function placeOrders(context: Context): (request: OrderRequest) => Promis
     nameOf: (request) => keyOf(request).map(nameOfKey)[0],
     run: (requests, lockWaitMs) => {
       const place = (inTurn: boolean) =>
-        inTransaction(context.db, (tx) => placeAll(tx, context, requests, { lockWaitMs, inTurn }));
+        inTransaction(context.db, (tx) => placeAll(tx, context, requests, { lockWaitMs, inTurn, limits }));
       return place(false).catch((error: unknown) => {
         if (!isDuplicate(error)) throw error;
         return place(true);
@@ -88,21 +92,24 @@ interface Placing {
   readonly lockWaitMs: number;
   /** Whether to see first which keys are free, and then to store their orders: one round trip more. Otherwise a key that a twin has taken fails the transaction. */
   readonly inTurn: boolean;
+  readonly limits: CustomerLimits;
 }
 
 async function placeAll(
   tx: Transaction,
   { outbox, clock, ids }: Context,
   requests: readonly OrderRequest[],
-  { lockWaitMs, inTurn }: Placing,
+  { lockWaitMs, inTurn, limits }: Placing,
 ): Promise<readonly Placed[]> {
   const productIds = new Set(requests.flatMap(({ items }) => items.map(({ productId }) => productId.toLowerCase())));
-  const [, catalogue, used] = await Promise.all([
+  const [, holdings, catalogue, used] = await Promise.all([
     setLockWait(tx, lockWaitMs),
+    isLimited(limits) ? lockHoldings(tx, [...new Set(requests.map(({ customerId }) => customerId))]) : undefined,
     readCatalogue(tx, [...productIds]),
     findUsedKeys(tx, requests.flatMap(keyOf)),
   ]);
   const now = instant(clock);
+  const holders = createHolders(holdings, limits);
 
   const attempts = requests.map((request) => {
     const known = usedBy(request, used);
@@ -117,6 +124,9 @@ async function placeAll(
     if (expectedTotal !== undefined && expectedTotal !== total) {
       return { request, result: { kind: "refused", code: "PRICE_CHANGED", expectedTotal, total, items } as const };
     }
+    const objection = holders?.take(request);
+    if (objection !== undefined)
+      return { request, result: { kind: "refused", code: "TOO_MANY_OPEN_ORDERS", detail: objection } as const };
     const order: Order = {
       id: ids(),
       customerId: request.customerId,
@@ -174,6 +184,28 @@ async function placeAll(
     if (known === undefined) throw new ExplainedError("an idempotency key is taken, but its order is not there");
     return replay(request, known);
   });
+}
+
+/** Counts what the orders of one batch add to what their customers hold. */
+function createHolders(holdings: ReadonlyMap<string, Holding> | undefined, limits: CustomerLimits) {
+  if (holdings === undefined) return undefined;
+  const held = new Map(holdings);
+  const counted = new Set<string>();
+  return {
+    /** Why the order may not be placed; undefined when it may, and then it is counted. A twin by its key is no further order. */
+    take(request: OrderRequest): string | undefined {
+      const { customerId, items } = request;
+      const [name] = keyOf(request).map(nameOfKey);
+      if (name !== undefined && counted.has(name)) return undefined;
+      const before = held.get(customerId) ?? { orders: 0, units: 0 };
+      const units = items.reduce((sum, { quantity }) => sum + quantity, 0);
+      const objection = objectionTo(units, before, limits);
+      if (objection !== undefined) return objection;
+      held.set(customerId, { orders: before.orders + 1, units: before.units + units });
+      if (name !== undefined) counted.add(name);
+      return undefined;
+    },
+  };
 }
 
 /** Of several requests with one key in the same batch, one wrote it; these are the orders of those that did. */

@@ -112,6 +112,7 @@ export const createOrder = defineEndpoint({
     UNKNOWN_PRODUCT: "A product that is not on sale",
     PRICE_CHANGED: "The order would have another total than `expectedTotal`; nothing was placed",
     IDEMPOTENCY_KEY_REUSED: "The idempotency key was used for another body",
+    TOO_MANY_OPEN_ORDERS: "The customer holds as many open orders, or units in them, as one may have",
   },
 });
 

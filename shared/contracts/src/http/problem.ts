@@ -37,6 +37,7 @@ export const problemCodes = {
   DEAD_LETTER_WAITS: { status: 409, title: "Dead letter waits behind another one" },
   VERSION_MISMATCH: { status: 412, title: "Version mismatch" },
   TOO_MANY_REQUESTS: { status: 429, title: "Too many requests" },
+  TOO_MANY_OPEN_ORDERS: { status: 429, title: "Too many open orders" },
   TOO_MANY_STREAMS: { status: 429, title: "Too many event streams" },
   TOO_MANY_FAILED_LOGINS: { status: 429, title: "Too many failed logins" },
   INTERNAL: { status: 500, title: "Internal error" },

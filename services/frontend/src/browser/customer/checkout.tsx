@@ -155,6 +155,7 @@ function isAnotherOrder(error: unknown, mayBePlaced: boolean): boolean {
     // The shop looks for an order with this key before anything of it can be refused.
     case "IDEMPOTENCY_KEY_REUSED":
     case "PRICE_CHANGED":
+    case "TOO_MANY_OPEN_ORDERS":
     case "UNKNOWN_PRODUCT":
       return true;
     default:

@@ -47,6 +47,7 @@ const problems: Record<ProblemCode, string> = {
   SAGA_PAST_PIVOT: "The order has been delivered: it cannot be cancelled any more.",
   SAGA_CANNOT_GO_ON: "This release of the shop cannot go on with this saga.",
   TOO_MANY_REQUESTS: "That was a lot at once. Wait a moment.",
+  TOO_MANY_OPEN_ORDERS: "You have as many open orders as one may have. Wait until one has arrived, or cancel one.",
   TOO_MANY_STREAMS: "This is open in too many tabs at once. Close some of them.",
   TOO_MANY_FAILED_LOGINS: "Too many failed attempts for this name. Wait a minute and try again.",
   INTERNAL: "Something went wrong on our side. It has been noted.",

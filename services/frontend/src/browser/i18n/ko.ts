@@ -54,6 +54,7 @@ export const ko: Texts = {
     SAGA_PAST_PIVOT: "이미 배달된 주문이라 되돌릴 수 없습니다.",
     SAGA_CANNOT_GO_ON: "지금 설치된 버전은 이 사가를 이어 갈 수 없습니다.",
     TOO_MANY_REQUESTS: "요청이 너무 많습니다. 잠시 기다려 주세요.",
+    TOO_MANY_OPEN_ORDERS: "진행 중인 주문이 너무 많습니다. 하나가 도착할 때까지 기다리거나 취소해 주세요.",
     TOO_MANY_STREAMS: "동시에 열린 탭이 너무 많습니다. 일부를 닫아 주세요.",
     TOO_MANY_FAILED_LOGINS: "이 아이디로 여러 번 실패했습니다. 1분 뒤에 다시 시도해 주세요.",
     INTERNAL: "저희 쪽에 문제가 생겼습니다. 기록해 두었습니다.",
