@@ -8,9 +8,7 @@ import { mergedList } from "./merged-list.ts";
 
 /** The dead letters of all services as one list. Each service is asked for its own, with the caller's token. */
 export function deadLetterRoutes(app: HttpApp, askEach: AskEach): void {
-  app.raw(calls.listDeadLetters, (call) =>
-    mergedList(askEach, participants, call, calls.listDeadLetters.query.parse(call.c.req.query())),
-  );
+  app.raw(calls.listDeadLetters, (call) => mergedList(askEach, participants, call, calls.listDeadLetters.query));
 
   app.raw(calls.replayDeadLetter, async (call) => {
     const body = await readBody(call.c.req.raw);

@@ -18,13 +18,14 @@ interface Wanted {
 /**
  * A page of a list of which each of several services keeps a part. Each is asked for its own, with the caller's token; `unavailable` names those that
  * did not answer.
+ * @param query the schema of the call's query, by which the services validate it
  * @throws UnavailableError when none of them answers
  */
 export async function mergedList(
   askEach: AskEach,
   names: readonly ServiceName[],
   call: RequestCall,
-  { limit, sort = "newest" }: Wanted,
+  query: { readonly parse: (query: unknown) => Wanted },
 ): Promise<Response> {
   const answers = await askEach(names, call, { takesBody: false, method: "GET" });
   // The same request was made to all: what one refuses, such as a cursor, is refused.
@@ -32,6 +33,8 @@ export async function mergedList(
   if (refused !== undefined) return refused;
   const unavailable = answers.filter(({ response }) => response === undefined).map(({ name }) => name);
   if (unavailable.length === answers.length) throw new UnavailableError("none of the services answers");
+  // The services have taken it, so it can be parsed.
+  const { limit, sort = "newest" } = query.parse(call.c.req.query());
   // Services of the same release: they have built it by the schema that the caller is promised.
   const pages = await Promise.all(answers.map(async ({ response }) => (await response?.json()) as Page | undefined));
   const page = merged(

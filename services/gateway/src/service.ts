@@ -82,9 +82,7 @@ export function createGateway({
   const askEach = createAskEach(forward, upstreams);
   const own = () => ownHealth({ service: "gateway", ready, ...parts });
   deadLetterRoutes(app, askEach);
-  app.raw(listAuditEntries, (call) =>
-    mergedList(askEach, AuditedService.options, call, listAuditEntries.query.parse(call.c.req.query())),
-  );
+  app.raw(listAuditEntries, (call) => mergedList(askEach, AuditedService.options, call, listAuditEntries.query));
   explainOrderRoute(app, askEach, parts.clock);
   healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });
 
