@@ -5,7 +5,11 @@ import { topics } from "@shop/contracts/services";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { eventually } from "@shop/testing/eventually";
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, type Admin, ResourcePatternTypes } from "kafkajs";
-import { newProduct, placeOrder } from "../support/test-system.ts";
+import postgres from "postgres";
+import { UNKNOWN_ID } from "../support/calls.ts";
+import { send, tokenOf } from "../support/requests.ts";
+import { newProduct, placeOrder, waitingOrder } from "../support/test-system.ts";
+import { callsOnOwnThings, refusedCases, type Sender } from "./cases.ts";
 import { type SecureSystem, startSecureSystem } from "./secure-system.ts";
 
 let shop: SecureSystem;
@@ -29,6 +33,96 @@ test("with the rights that it has each service does its work: an order is bought
   await rider.completeDelivery(delivery.id);
   await eventually(async () => expect((await customer.getOrder(id)).status).toBe("COMPLETE"));
 }, 120_000);
+
+describe("a request that must be refused", () => {
+  const SECRET = "17 Hidden-ro, the victim's street";
+  /** Tables that change by themselves, or that record what was refused. */
+  const CHANGING = /^(inbox|outbox.*|in_flight|audit.*|stock_audit.*|login_attempts|rate_.*|catalogue.*|saga.*)$/;
+  /** What no answer may show: where the code is, what the database was asked, whose things they are. */
+  const LEAKS = /\bat .+:\d+:\d+|node_modules|\.ts\b|\bselect .+ from\b|postgres|ECONN|Hidden-ro|BEGIN PRIVATE/i;
+  let ids: Readonly<Record<string, string>>;
+  let tokens: Readonly<Record<string, string>>;
+  let before: readonly unknown[];
+
+  /** A digest of every table that changes by requests only. */
+  async function contents(): Promise<readonly unknown[]> {
+    const found: unknown[] = [];
+    for (const [service, url] of shop.system.databaseUrls) {
+      const sql = postgres(url, { max: 1, onnotice: () => undefined });
+      const tables = await sql`select tablename from pg_tables where schemaname = 'public' order by 1`;
+      for (const { tablename } of tables.filter((row) => !CHANGING.test(String(row["tablename"])))) {
+        const [row] = await sql`
+          select count(*)::int as rows, md5(string_agg(t::text, '' order by t::text)) as digest from ${sql(String(tablename))} as t`;
+        found.push([service, tablename, row?.["rows"], row?.["digest"]]);
+      }
+      await sql.end();
+    }
+    return found;
+  }
+
+  beforeAll(async () => {
+    const url = shop.system.frontendUrl;
+    const productId = await newProduct(shop, 5);
+    const victim = await shop.logIn("customer");
+    const order = await victim.createOrder({ items: [{ productId, quantity: 1 }], deliveryAddress: SECRET });
+    const waiting = await waitingOrder(shop, productId);
+    const [delivery] = (await (await shop.logIn("admin")).listDeliveries({ orderId: waiting })).items;
+    await eventually(async () => expect((await victim.getOrder(order.id)).progress).toBe("WAITING_FOR_RIDER"));
+    tokens = {
+      customer: await tokenOf(url, "customer2"),
+      rider: await tokenOf(url, "rider"),
+      admin: await tokenOf(url, "admin"),
+    };
+    const { id: userId } = await victim.getMe();
+    ids = { orders: order.id, deliveries: delivery?.id ?? "", products: productId, users: userId };
+    before = await contents();
+  }, 120_000);
+
+  /** The path with the ids of the victim's things. */
+  const pathOf = (path: string) =>
+    path.replaceAll(/(\w[\w-]*)\/\{\w+\}/g, (_found, kind: string) => `${kind}/${ids[kind] ?? UNKNOWN_ID}`);
+
+  function tokenFor(sender: Sender): string | undefined {
+    if (sender.kind === "nobody") return undefined;
+    if (sender.kind === "role") return tokens[sender.role];
+    const [head = "", claims = "", signature = ""] = (tokens["customer"] ?? "").split(".");
+    const changed = (part: string, change: object) =>
+      Buffer.from(
+        JSON.stringify({ ...(JSON.parse(Buffer.from(part, "base64url").toString()) as object), ...change }),
+      ).toString("base64url");
+    return sender.how === "role"
+      ? [head, changed(claims, { role: "admin" }), signature].join(".")
+      : [changed(head, { alg: "none" }), changed(claims, { role: "admin" }), ""].join(".");
+  }
+
+  test("is one of more than two hundred", () => {
+    expect(refusedCases.length).toBeGreaterThan(200);
+  });
+
+  test.each(refusedCases)("$name", async ({ endpoint, sender, method, query, headers, body, status }) => {
+    const path = pathOf(endpoint.path) + query;
+    const answer = await send(shop.system.frontendUrl, { method, path, token: tokenFor(sender), headers, body });
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toMatch(LEAKS);
+  });
+
+  test.each(callsOnOwnThings)("$method $path of somebody else: 404", async ({ method, path, body }) => {
+    const to = { method, path: pathOf(path), token: tokens["customer"] };
+    const answer = await send(shop.system.frontendUrl, body === undefined ? to : { ...to, json: {} });
+    expect(answer.status).toBe(404);
+    expect(answer.text).not.toMatch(LEAKS);
+  });
+
+  test("has changed nothing, and holds up no other caller", async () => {
+    expect(await contents()).toEqual(before);
+    const answer = await send(shop.system.frontendUrl, {
+      method: "GET",
+      path: "/api/orders",
+      token: tokens["customer"],
+    });
+    expect(answer.status).toBe(200);
+  });
+});
 
 describe("with a stolen name and password of Kafka", () => {
   async function asAdmin<Answer>(name: string, work: (admin: Admin) => Promise<Answer>): Promise<Answer> {
