@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { freePort } from "@shop/local/free-port";
 import { eventually } from "@shop/testing/eventually";
 
 /** frontend and gateway as processes of their own; the services behind them are one server of this test. */
@@ -66,12 +67,15 @@ beforeAll(async () => {
     },
   });
   const url = services.url.origin;
+  // A receiver of traces that is away changes nothing of what follows.
+  const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` };
   const names = ["USER", "ORDER", "PRODUCT", "DELIVERY", "ORCHESTRATOR"];
   gateway = await start("gateway", {
     JWKS_URL: `${url}/.well-known/jwks.json`,
     ...Object.fromEntries(names.map((name) => [`${name}_URL`, url])),
+    ...traced,
   });
-  frontend = await start("frontend", { GATEWAY_URL: gateway.url });
+  frontend = await start("frontend", { GATEWAY_URL: gateway.url, ...traced });
 });
 beforeEach(() => {
   received = [];

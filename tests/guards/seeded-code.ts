@@ -73,6 +73,11 @@ import { MoneySchema } from "@shop/contracts/primitives"; // breach: shop(import
 import { Hono } from "hono"; // breach: shop(import-layers)
 export const everything = [MoneySchema, Hono];
 `,
+  "shared/runtime/src/otlp-reaches-out.ts": `
+import { MoneySchema } from "@shop/contracts/primitives"; // breach: shop(import-layers)
+import { Registry } from "prom-client"; // breach: shop(import-layers)
+export const everything = [MoneySchema, Registry];
+`,
   "shared/http/src/reaches-out.ts": `
 import { inTransaction } from "@shop/database/transaction"; // breach: shop(import-layers)
 import { Kafka } from "kafkajs"; // breach: shop(import-layers)

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 const root = `${import.meta.dir}/../..`;
 /** Where settings are declared, each as a property in capitals. */
-const SOURCES = ["shared/service/src/{settings,edge}.ts", "services/*/src/config.ts"];
+const SOURCES = ["shared/service/src/{settings,edge,tracing}.ts", "services/*/src/config.ts"];
 
 test("docs/configuration.md lists every setting that a process reads", async () => {
   const files = (await Promise.all(SOURCES.map((glob) => Array.fromAsync(new Bun.Glob(glob).scan(root))))).flat();

@@ -6,7 +6,7 @@ import { createFrontend } from "./service.ts";
 
 runMain(() => {
   const config = loadConfig(frontendSettings, process.env, { rules: frontendRules });
-  runProcess({
+  return runProcess({
     name: "frontend",
     settings: config,
     build: (parts) => {

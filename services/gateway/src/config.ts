@@ -3,6 +3,7 @@ import { httpUrls, milliseconds, wholeNumber } from "@shop/runtime/config";
 import { edgeSettings } from "@shop/service/edge";
 import { processSettings, streamSettings, tokenSettings } from "@shop/service/settings";
 import { z } from "zod";
+import { traceUrl } from "@shop/service/tracing";
 
 /** The setting that says where a service is. */
 type AddressSetting<Name extends ServiceName = ServiceName> = `${Uppercase<Name>}_URL`;
@@ -33,4 +34,5 @@ export const gatewaySettings = {
     .describe("a database in which all replicas count together; without it each counts for itself"),
   /** Callers are to hear of a service that is down within 2 s. */
   UPSTREAM_TIMEOUT_MS: milliseconds.default(1_800),
+  TRACE_LINK: traceUrl,
 };

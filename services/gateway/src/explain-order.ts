@@ -8,7 +8,11 @@ import { explainOrder, isKnown } from "@shop/service/explain-order";
 import type { AskEach, ServiceAnswer } from "./ask.ts";
 
 /** The explanation of an order from what each service knows of it. A service that does not answer is part of the explanation. */
-export function explainOrderRoute(app: HttpApp, askEach: AskEach, clock: Clock): void {
+export function explainOrderRoute(
+  app: HttpApp,
+  askEach: AskEach,
+  { clock, traceUrl }: { readonly clock: Clock; readonly traceUrl?: string | undefined },
+): void {
   app.raw(call, async (request) => {
     const answers = await askEach(participants, request, { takesBody: false, method: "GET" });
     // The same request was made to all: what one refuses, such as a query or an id, is refused.
@@ -22,7 +26,7 @@ export function explainOrderRoute(app: HttpApp, askEach: AskEach, clock: Clock):
     }
     const id = (request.c.req.param("id") ?? "").toLowerCase();
     const headers = { "cache-control": "no-store" };
-    return Response.json(explainOrder(id, parts, instant(clock)), { headers });
+    return Response.json(explainOrder(id, parts, instant(clock), traceUrl), { headers });
   });
 }
 

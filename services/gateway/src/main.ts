@@ -10,7 +10,7 @@ import { createGateway } from "./service.ts";
 
 runMain(() => {
   const config = loadConfig(gatewaySettings, process.env);
-  runProcess({
+  return runProcess({
     name: "gateway",
     settings: config,
     build: (parts) => {
@@ -30,6 +30,7 @@ runMain(() => {
         shared,
         urls: addressesOf(config),
         streamLimits: streamLimits(config),
+        traceUrl: config.TRACE_LINK,
         upstreamTimeoutMs: config.UPSTREAM_TIMEOUT_MS,
       });
     },

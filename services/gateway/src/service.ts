@@ -31,6 +31,8 @@ interface GatewayDependencies extends ProcessParts, Pick<AppOptions, "addressRat
   readonly streamLimits?: StreamLimits;
   /** From a call being sent on to the first byte of its answer, in milliseconds. */
   readonly upstreamTimeoutMs: number;
+  /** Where a trace is shown, with `{traceId}` in the place of its id. */
+  readonly traceUrl?: string | undefined;
 }
 
 /** What two frontends send at most. */
@@ -42,6 +44,7 @@ export function createGateway({
   upstreamTimeoutMs,
   streamLimits = defaultStreamLimits,
   shared,
+  traceUrl,
   ...parts
 }: GatewayDependencies): ServiceRuntime {
   const app = createApp({ service: "gateway", clientAddress: addressAtEdge(0), ...parts });
@@ -83,7 +86,7 @@ export function createGateway({
   const own = () => ownHealth({ service: "gateway", ready, ...parts });
   deadLetterRoutes(app, askEach);
   app.raw(listAuditEntries, (call) => mergedList(askEach, AuditedService.options, call, listAuditEntries.query));
-  explainOrderRoute(app, askEach, parts.clock);
+  explainOrderRoute(app, askEach, { clock: parts.clock, traceUrl });
   healthRoute(app, { askEach, services: Object.keys(urls) as readonly ServiceName[], own, clock: parts.clock });
 
   docsRoutes(app);

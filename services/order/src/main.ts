@@ -7,5 +7,5 @@ import { createOrderService } from "./service.ts";
 runMain(() => {
   const config = loadConfig(orderSettings, process.env);
   const limits = { openOrders: config.MAX_OPEN_ORDERS_PER_CUSTOMER, units: config.MAX_UNITS_HELD_PER_CUSTOMER };
-  runParticipant(createOrderService({ allowed: config.WEBHOOK_ALLOWED_NETWORKS ?? [] }, limits), process.env);
+  return runParticipant(createOrderService({ allowed: config.WEBHOOK_ALLOWED_NETWORKS ?? [] }, limits), process.env);
 });

@@ -7,7 +7,7 @@ import { createUserService } from "./service.ts";
 
 runMain(() => {
   const config = loadConfig(userSettings, process.env, { rules: databaseRules });
-  runProcess({
+  return runProcess({
     name: "user",
     settings: config,
     build: (parts) =>

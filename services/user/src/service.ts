@@ -9,6 +9,7 @@ import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { auditExports, auditRoutes } from "@shop/service/audit-routes";
+import type { Tracing } from "@shop/runtime/tracing";
 import { healthRoute } from "@shop/service/health";
 import type { ServiceRuntime } from "@shop/service/process";
 import { ownDatabase } from "@shop/service/own-database";
@@ -45,6 +46,8 @@ interface UserServiceDependencies {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** What makes the tables of the user service. */
@@ -56,7 +59,7 @@ const LOOK_FOR_KEYS_EVERY_MS = 10_000;
 /** Builds the user service: users, logins, sessions and the keys of access tokens. Nothing is opened before `start`. */
 export function createUserService(dependencies: UserServiceDependencies): ServiceRuntime {
   const { databaseUrl, migrateAtStart, tokenIssuer: issuer, tokenAudience: audience } = dependencies;
-  const { identity, clock, ids, logger, metrics } = dependencies;
+  const { identity, clock, ids, logger, metrics, tracing } = dependencies;
   const database = ownDatabase({
     name: "user",
     url: databaseUrl,
@@ -93,7 +96,17 @@ export function createUserService(dependencies: UserServiceDependencies): Servic
 
   const { isUnavailable, isStarting } = database;
   const onExport = auditExports({ db, clock, ids });
-  const app = createApp({ service: "user", logger, clock, metrics, verifier, onExport, isUnavailable, isStarting });
+  const app = createApp({
+    service: "user",
+    logger,
+    clock,
+    metrics,
+    tracing,
+    verifier,
+    onExport,
+    isUnavailable,
+    isStarting,
+  });
   userRoutes(app, context);
   accountRoutes(app, context);
   sessionRoutes(app, context);

@@ -6,6 +6,7 @@ import { ExplainedError } from "@shop/runtime/errors";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import type { Tracing } from "@shop/runtime/tracing";
 import { type Backlog, readBacklog } from "./backlog.ts";
 import type { Broker, Subscription } from "./broker.ts";
 import { createDeadLetters } from "./dead-letters/dead-letters.ts";
@@ -36,6 +37,8 @@ export interface MessagingOptions {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Told the keys of messages whose effects have just been committed. */
@@ -62,6 +65,7 @@ export interface Messaging {
 /** Wires outbox, relay, inbox and dead letters of one service's database to the broker. Nothing runs before `start`. */
 export function createMessaging(options: MessagingOptions): Messaging {
   const { db, databaseUrl, driver = postgresDriver, broker, groupId, retention, clock, ids, logger, metrics } = options;
+  const { tracing } = options;
   const relay = createRelay({
     openSession: () => openRelaySession({ databaseUrl, driver, clock }),
     db,
@@ -69,9 +73,10 @@ export function createMessaging(options: MessagingOptions): Messaging {
     clock,
     logger,
     metrics,
+    tracing,
     ...options.publishes,
   });
-  const outbox = createOutbox({ ids, clock, wakeRelay: relay.wake });
+  const outbox = createOutbox({ ids, clock, wakeRelay: relay.wake, tracing });
   const deadLetters = createDeadLetters({ db, ids, clock, logger, metrics });
   const marker = createInFlightMarker({ databaseUrl, driver, processId: ids(), logger });
   const stopping = new AbortController();
@@ -114,6 +119,7 @@ export function createMessaging(options: MessagingOptions): Messaging {
         clock,
         logger,
         metrics,
+        ...(tracing !== undefined && { tracing: { tracing, groupId } }),
       });
       subscription = broker.subscribe({ groupId, topics, handle });
     },

@@ -93,3 +93,24 @@ test("who accepts OpenMetrics gets it, and Prometheus' text format is the same b
   });
   expect(await metrics.exposeAs(undefined)).toEqual(before);
 });
+
+test("OpenMetrics shows the trace of one value of each bucket as its exemplar, Prometheus' text format none", async () => {
+  const metrics = createMetrics();
+  const described = { name: "calls_seconds", help: "Calls", labels: { route: ["/a"] } } as const;
+  const observe = metrics.histogram(described, [1], { hasExemplars: true }).child({ route: "/a" });
+  const [first, last] = ["1".repeat(32), "2".repeat(32)];
+  observe(0.25, first);
+  observe(0.5, last);
+  observe(0.75);
+  observe(2, first);
+  const { text } = await metrics.exposeAs("application/openmetrics-text; version=1.0.0");
+  const buckets = text.split("\n").filter((line) => line.startsWith("calls_seconds_bucket"));
+  expect(buckets.map((line) => line.replace(/ [\d.]+$/, ""))).toEqual([
+    `calls_seconds_bucket{le="1",route="/a"} 3 # {trace_id="${last}"} 0.5`,
+    `calls_seconds_bucket{le="+Inf",route="/a"} 4 # {trace_id="${first}"} 2`,
+  ]);
+  expect(await linesOf(metrics.expose(), "calls_seconds_bucket")).toEqual([
+    'calls_seconds_bucket{le="1",route="/a"} 3',
+    'calls_seconds_bucket{le="+Inf",route="/a"} 4',
+  ]);
+});

@@ -33,8 +33,11 @@ export interface Counter<Name extends string = never> {
 
 export interface Histogram<Name extends string = never> {
   observe(labels: Labels<Name>, value: number): void;
-  /** One of its series, shown from now on. @returns observes a value of it: for what is observed often */
-  child(labels: Labels<Name>): (value: number) => void;
+  /**
+   * One of its series, shown from now on. @returns observes a value of it: for what is observed often; with the id of a sampled trace the value is an
+   * exemplar of its bucket, if the histogram has them
+   */
+  child(labels: Labels<Name>): (value: number, traceId?: string) => void;
 }
 
 /** One of several values of a gauge. */
@@ -52,8 +55,15 @@ export interface Exposition {
 /** The metrics of one process. Asked twice for the same name it gives the same metric. */
 export interface Metrics {
   counter<Name extends string = never>(description: Description<Name>): Counter<Name>;
-  /** @param buckets upper bounds in the unit of the name, ascending */
-  histogram<Name extends string = never>(description: Description<Name>, buckets: readonly number[]): Histogram<Name>;
+  /**
+   * @param buckets upper bounds in the unit of the name, ascending
+   * @param options `hasExemplars`: shown in OpenMetrics with the trace of one value of each bucket; its values are observed by `child` only
+   */
+  histogram<Name extends string = never>(
+    description: Description<Name>,
+    buckets: readonly number[],
+    options?: { readonly hasExemplars: true },
+  ): Histogram<Name>;
   /**
    * Values that are read each time the metrics are shown. Several parts may share a name: the series of all of them are shown, and of one series, which
    * its labels name, the value of the part that was added last.
@@ -108,11 +118,17 @@ export function createMetrics(): Metrics {
         };
       });
     },
-    histogram<Name extends string>(description: Description<Name>, buckets: readonly number[]) {
+    histogram<Name extends string>(
+      description: Description<Name>,
+      buckets: readonly number[],
+      { hasExemplars }: { readonly hasExemplars?: true } = {},
+    ) {
       return once(description.name, (): Histogram<Name> => {
         const { names, combinations, bound } = labelsOf(description);
-        const options = { ...named(description), labelNames: names, registers: [registry] };
-        const histogram = new PromHistogram({ ...options, buckets: [...buckets] });
+        const options = { ...named(description), labelNames: names, buckets: [...buckets] };
+        // Made apart from the registry, which by default shows the other format, without exemplars: prom-client refuses them there.
+        const histogram = new PromHistogram({ ...options, registers: [], enableExemplars: hasExemplars ?? false });
+        registry.registerMetric(histogram);
         const shown = new Set<string>();
         const show = (labels: Readonly<Record<string, string>>) => {
           const key = JSON.stringify(names.map((name) => labels[name]));
@@ -130,7 +146,10 @@ export function createMetrics(): Metrics {
             const own = bound(labels);
             show(own);
             const series = histogram.labels(own);
-            return (value) => series.observe(value);
+            return (value, traceId) => {
+              if (traceId === undefined || hasExemplars === undefined) series.observe(value);
+              else histogram.observe({ labels: own, value, exemplarLabels: { trace_id: traceId } });
+            };
           },
         };
       });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { childTraceparent } from "./trace.ts";
+import { childTraceparent, isSampled, type Sample, spanIdOf, traceIdOf } from "./trace.ts";
 
 const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
 
@@ -21,4 +21,26 @@ test("without a usable parent a new trace begins", () => {
     expect(fresh).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     expect(fresh).not.toContain("0".repeat(32));
   }
+});
+
+test("a sampler decides about each trace, is told what the parent decided, and leaves the other flags alone", () => {
+  const asked: Parameters<Sample>[] = [];
+  const sampler = (decision: boolean) => (traceId: string, parentIsSampled: boolean | undefined) => {
+    asked.push([traceId, parentIsSampled]);
+    return decision;
+  };
+  const fresh = childTraceparent(undefined, sampler(false));
+  expect([isSampled(fresh), fresh.slice(-2)]).toEqual([false, "00"]);
+  expect(childTraceparent(parent, sampler(true)).slice(-2)).toBe("01");
+  expect(childTraceparent(parent.replace(/00$/, "03"), sampler(false)).slice(-2)).toBe("02");
+  const parentId = traceIdOf(parent);
+  expect(asked).toEqual([
+    [traceIdOf(fresh), undefined],
+    [parentId, false],
+    [parentId, true],
+  ]);
+  expect([parentId, spanIdOf(parent)]).toEqual(["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"]);
+  expect(["00", "01", "0a", "0b", "fe", "ff"].map((flags) => isSampled(parent.slice(0, -2) + flags))).toEqual(
+    [false, true, false, true, false, true], // The last bit.
+  );
 });

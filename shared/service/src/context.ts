@@ -6,6 +6,7 @@ import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import type { Tracing } from "@shop/runtime/tracing";
 
 /** Everything that the use cases, handlers and background work of a service are built from. */
 export interface ServiceContext {
@@ -19,4 +20,6 @@ export interface ServiceContext {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
 }

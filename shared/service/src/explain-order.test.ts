@@ -28,7 +28,15 @@ const saga = (facts: Partial<SagaFacts> = {}): Pick<Answered, "saga"> => ({
   saga: {
     ...{ id: SAGA, status: "RUNNING", step: "DECREASE_PRODUCT", version: 1, reason: null, attempts: 1 },
     ...{ enteredAt: at(1), awaits: { service: "product", command: "DecreaseProductCommand" }, lastSentAt: at(1) },
-    ...{ nextAttemptAt: at(6), deadline: at(601), stuckSince: null, isKnownVersion: true, traceId: null, history: [] },
+    ...{
+      nextAttemptAt: at(6),
+      deadline: at(601),
+      stuckSince: null,
+      isKnownVersion: true,
+      traceId: null,
+      isSampled: false,
+      history: [],
+    },
     ...facts,
   },
 });

@@ -33,8 +33,14 @@ export const isKnown = (parts: readonly OrderPart[]): boolean =>
  * Why an order stands where it stands, from what each service knows of it. The service that owes an answer is named by the saga's own state:
  * a command goes to one service, so anyone who receives the step's command owes the answer, whatever other services have or have not heard.
  * @param at when the parts were read, RFC 3339
+ * @param traceUrl where a trace is shown, with `{traceId}` in the place of its id
  */
-export function explainOrder(orderId: string, parts: readonly OrderPart[], at: string): OrderExplanation {
+export function explainOrder(
+  orderId: string,
+  parts: readonly OrderPart[],
+  at: string,
+  traceUrl?: string,
+): OrderExplanation {
   const answered = parts.filter((part) => part.status === "ANSWERED");
   const known: Known = {
     orderId,
@@ -53,8 +59,14 @@ export function explainOrder(orderId: string, parts: readonly OrderPart[], at: s
     actions: [...actions],
     text: textOf(conclusion, known, at),
     traceId: known.saga?.traceId ?? null,
+    traceUrl: traceUrlOf(known.saga, traceUrl),
     services: [...parts],
   };
+}
+
+function traceUrlOf(saga: Known["saga"], traceUrl: string | undefined): string | null {
+  if (traceUrl === undefined || saga === undefined || saga.traceId === null || !saga.isSampled) return null;
+  return traceUrl.replaceAll("{traceId}", saga.traceId);
 }
 
 function conclude(known: Known): Conclusion {

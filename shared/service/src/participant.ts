@@ -19,6 +19,7 @@ import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
 import { auditExports, auditRoutes } from "./audit-routes.ts";
 import { purgeAuditTrail } from "./audit-retention.ts";
+import type { Tracing } from "@shop/runtime/tracing";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { explainOrderRoute, knowsNothing, type KnowsOrder } from "./explain-order-route.ts";
@@ -74,6 +75,8 @@ export interface ParticipantDependencies {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
   /** Whether it migrates its database itself; otherwise it waits until someone else has. */
   readonly migrateAtStart: boolean;
   readonly seedDemoData: boolean;
@@ -116,6 +119,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     ids,
     logger,
     metrics,
+    tracing,
   } = dependencies;
   const { migrationDatabaseUrl: migrationUrl } = dependencies;
   const database = ownDatabase({
@@ -135,6 +139,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     ids,
     logger,
     metrics,
+    tracing,
   });
   const context: ServiceContext = {
     db,
@@ -145,6 +150,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     ids,
     logger,
     metrics,
+    tracing,
   };
   const stopping = new AbortController();
   let working: Promise<void> | undefined;
@@ -154,6 +160,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
     logger,
     clock,
     metrics,
+    tracing,
     verifier,
     streams: createStreamPermits({ limits: dependencies.streamLimits ?? defaultStreamLimits, metrics }),
     onExport: auditExports({ db, clock, ids }),

@@ -11,6 +11,8 @@ import { type LogFormat, logWriter } from "@shop/runtime/log-text";
 import { createLogger, type Logger, type LogLevel } from "@shop/runtime/logger";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
 import { showProcess } from "@shop/runtime/process-metrics";
+import type { Tracing } from "@shop/runtime/tracing";
+import { type TracingSettings, tracingOf } from "./tracing.ts";
 import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
 
 /** What a process is, once it has been runtime. */
@@ -27,6 +29,8 @@ export interface ProcessParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
 }
 
 interface ProcessOptions {
@@ -40,25 +44,28 @@ interface ProcessOptions {
     readonly ACCESS_LOG: boolean;
     readonly DRAIN_MS: number;
     readonly RELEASE: string;
-  };
+  } & TracingSettings;
   readonly build: (parts: ProcessParts) => ServiceRuntime;
 }
 
 /**
  * Starts a process. What its operator can set right, a missing setting or a port in use, is said in a sentence instead of a stack trace.
  */
-export function runMain(start: () => void): void {
-  try {
-    start();
-  } catch (error) {
+export function runMain(start: () => void | Promise<void>): void {
+  const fail = (error: unknown) => {
     const isExplained = error instanceof ConfigError || error instanceof ListenError;
     process.stderr.write(`${isExplained ? error.explanation : errorTextWithStack(error)}\n`);
     process.exit(1);
+  };
+  try {
+    void start()?.catch(fail);
+  } catch (error) {
+    fail(error);
   }
 }
 
 /** Builds a process, opens its ports, starts its work, and stops it in order on SIGTERM: requests first, then the work behind them. */
-export function runProcess({ name, settings, build }: ProcessOptions): void {
+export async function runProcess({ name, settings, build }: ProcessOptions): Promise<void> {
   const clock = systemClock;
   const logger = createLogger({
     ...{ service: name, level: settings.LOG_LEVEL, clock },
@@ -71,7 +78,8 @@ export function runProcess({ name, settings, build }: ProcessOptions): void {
     startedAt: instant(clock),
   };
   showProcess(metrics, identity);
-  const runtime = build({ identity, clock, logger, metrics });
+  const tracing = await tracingOf(settings, { service: { name, ...identity }, clock, logger, metrics });
+  const runtime = build({ identity, clock, logger, metrics, tracing });
   const managementApp = createManagementApp({ ready: () => runtime.ready(), metrics });
   const listening = serve({
     app: settings.ACCESS_LOG ? withAccessLog(runtime.app, { clock, logger }) : runtime.app,
@@ -85,6 +93,8 @@ export function runProcess({ name, settings, build }: ProcessOptions): void {
   const parts = [
     { name: "HTTP", stop: () => listening.stop() },
     { name: name, stop: () => runtime.stop() },
+    // Last, since stopping is traced too.
+    ...(tracing === undefined ? [] : [{ name: "tracing", stop: () => tracing.stop() }]),
   ];
   stopOnSignal(() => stopInOrder(parts, logger), logger);
   runtime.start();

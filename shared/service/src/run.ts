@@ -23,7 +23,7 @@ import {
 export function runParticipant(
   participant: Participant,
   environment: Readonly<Record<string, string | undefined>>,
-): void {
+): Promise<void> {
   const config = loadConfig(
     {
       ...processSettings(participant.name),
@@ -35,10 +35,10 @@ export function runParticipant(
     environment,
     { rules: [...databaseRules, ...messagingRules] },
   );
-  runProcess({
+  return runProcess({
     name: participant.name,
     settings: config,
-    build: ({ identity, clock, logger, metrics }) => {
+    build: ({ identity, clock, logger, metrics, tracing }) => {
       const verifier = createTokenVerifier({
         ...createKeySource(config.JWKS_URL, { clock, logger, metrics }),
         issuer: config.TOKEN_ISSUER,
@@ -67,7 +67,7 @@ export function runParticipant(
         retention: { ...defaultRetention, settledDeadLetterMs: config.SETTLED_DEAD_LETTER_DAYS * 24 * 3_600_000 },
         streamLimits: streamLimits(config),
         auditTrailDays: config.AUDIT_TRAIL_DAYS,
-        ...{ broker, verifier, identity, clock, ids: uuidV7, logger, metrics },
+        ...{ broker, verifier, identity, clock, ids: uuidV7, logger, metrics, tracing },
       });
     },
   });

@@ -6,6 +6,7 @@ import { flag, hostsAndPorts, httpUrls, port, type SettingRule, wholeNumber } fr
 import { logFormats } from "@shop/runtime/log-text";
 import { logLevels } from "@shop/runtime/logger";
 import { z } from "zod";
+import { tracingSettings } from "./tracing.ts";
 
 /** Settings that every process has. */
 export const processSettings = (name: ProcessName) => ({
@@ -21,6 +22,7 @@ export const processSettings = (name: ProcessName) => ({
     .default(2_000)
     .describe("how long a process that stops goes on answering, until whoever sends it calls has noticed"),
   RELEASE: z.string().max(100).default("unreleased").describe("what this was built as; shown to operators"),
+  ...tracingSettings,
 });
 
 /** Settings of those that hold event streams open. */

@@ -72,6 +72,18 @@ export const LAYERS: readonly Layer[] = [
     packages: ["zod"],
   },
   {
+    // Loaded only where traces are exported: nothing else may import OpenTelemetry.
+    name: "the export of traces",
+    files: /^shared\/runtime\/src\/otlp[\w-]*\.ts$/,
+    modules: ["./"],
+    packages: [
+      "@opentelemetry/api",
+      "@opentelemetry/exporter-trace-otlp-http",
+      "@opentelemetry/resources",
+      "@opentelemetry/sdk-trace",
+    ],
+  },
+  {
     name: "shared/runtime",
     files: /^shared\/runtime\//,
     modules: ["./"],

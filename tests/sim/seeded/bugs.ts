@@ -35,9 +35,9 @@ export const BUGS: readonly Bug[] = [
   {
     name: "messages are committed before the change that they tell of",
     file: "shared/messaging/src/messaging.ts",
-    found: "const outbox = createOutbox({ ids, clock, wakeRelay: relay.wake });",
+    found: "const outbox = createOutbox({ ids, clock, wakeRelay: relay.wake, tracing });",
     replaced:
-      "const real = createOutbox({ ids, clock, wakeRelay: relay.wake }); const outbox = { ...real, send: async (_tx, messages) => (await import('@shop/database/transaction')).inTransaction(db, (own) => real.send(own, messages)) };",
+      "const real = createOutbox({ ids, clock, wakeRelay: relay.wake, tracing }); const outbox = { ...real, send: async (_tx, messages) => (await import('@shop/database/transaction')).inTransaction(db, (own) => real.send(own, messages)) };",
     faults: ["crashes"],
     rules: ["I6"],
   },

@@ -100,8 +100,8 @@ export const MISTAKES: readonly Mistake[] = [
   {
     name: "outbox: the messages of a call are written in the opposite order",
     file: "shared/messaging/src/outbox/outbox.ts",
-    found: "const rows = messages.map((message) => toOutboxRow(message, ids, clock));",
-    replaced: "const rows = messages.map((message) => toOutboxRow(message, ids, clock)).toReversed();",
+    found: "const rows = messages.map((message) => toOutboxRow(message, ids, clock, tracing));",
+    replaced: "const rows = messages.map((message) => toOutboxRow(message, ids, clock, tracing)).toReversed();",
   },
   {
     name: "saga: what the pivot waits for is not compensated",

@@ -7,7 +7,7 @@ type Explanation = Awaited<ReturnType<Shop["explainOrder"]>>;
 const inOneLine = (text: string) => escapeInvisible(text).replaceAll(/\s+/g, " ");
 
 function* rowsOf(explanation: Explanation): Generator<Row> {
-  const { verdict, isStuck, text, story, services, traceId } = explanation;
+  const { verdict, isStuck, text, story, services, traceId, traceUrl } = explanation;
   const row = (about: string, says: string): Row => ({
     shown: { ABOUT: about, SAYS: inOneLine(says) },
     whole: explanation,
@@ -17,7 +17,7 @@ function* rowsOf(explanation: Explanation): Generator<Row> {
   yield row("waits for", text.waitsFor);
   yield row("next", text.next);
   yield row("who can act", text.who);
-  yield row("trace", traceId ?? "");
+  yield row("trace", traceUrl ?? traceId ?? "");
   for (const service of services) {
     if (service.status === "DOWN") yield row(service.service, `does not answer: ${service.detail}`);
     else {

@@ -9,6 +9,7 @@ import type { MessageAbout } from "@shop/messaging/outbox/outbox";
 import type { Outgoing } from "@shop/messaging/outbox/outgoing";
 import { groupCommit, HeldUp } from "@shop/runtime/group-commit";
 import { newAuditEntry } from "@shop/service/audit-routes";
+import { recordStatement } from "@shop/runtime/tracing";
 import type { ServiceContext } from "@shop/service/context";
 import {
   changeDeliveryStates,
@@ -21,7 +22,7 @@ import {
 } from "../db/deliveries.ts";
 import type { DeliveryState, RiderDecision, RiderRefusal } from "../domain/delivery-lifecycle.ts";
 
-export type DeliveryChangeContext = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">;
+export type DeliveryChangeContext = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids" | "tracing">;
 
 export type DeliveryChangeResult =
   | { readonly kind: "done"; readonly delivery: Delivery }
@@ -120,7 +121,7 @@ const shownState = ({ orderId, status, riderId, failReason }: DeliveryRow) => ({
 /** Only its last statement changes anything. @returns for each call what came of it, `HeldUp` for those whose delivery was not available */
 async function carryOut(
   db: Statements,
-  { outbox, clock, ids }: DeliveryChangeContext,
+  { outbox, clock, ids, tracing }: DeliveryChangeContext,
   calls: readonly Call[],
 ): Promise<readonly (DeliveryChangeResult | HeldUp)[]> {
   const rows = await readDeliveries(db, [...new Set(calls.map(({ deliveryId }) => deliveryId))]);
@@ -149,12 +150,18 @@ async function carryOut(
   });
   if (changes.size === 0) return results;
 
+  const startedAt = tracing?.now() ?? 0;
   const changed = await changeDeliveryStates(
     db,
     [...changes.values()],
     (about) => outbox.insertAbout(messages, about),
     entries,
   );
+  if (tracing !== undefined)
+    recordStatement(tracing, {
+      ...{ operation: "UPDATE", collection: "delivery", startedAt },
+      causedBy: messages.map(({ message }) => message.causedBy),
+    });
   return results.map((result, index) => {
     const { deliveryId } = calls[index] as Call;
     const isHeldUp = changes.has(deliveryId) && !changed.has(deliveryId);

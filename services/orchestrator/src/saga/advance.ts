@@ -21,7 +21,11 @@ export type SagaEvent =
       readonly data: unknown;
       readonly traceparent: string | undefined;
     }
-  | { readonly kind: "timer" }
+  | {
+      readonly kind: "timer";
+      /** The span of the timer where it is traced; commands follow from it instead of from what began the saga. */
+      readonly traceparent?: string;
+    }
   | {
       readonly kind: "admin";
       readonly request: AdminRequest;

@@ -9,6 +9,8 @@ import { type SagaVersions, stepsOf } from "./versions.ts";
 /** Upper bounds in seconds: participants answer within milliseconds, riders within a day. */
 const STEP_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 1_800, 3_600, 10_800, 43_200, 86_400];
 
+type ObserveSeconds = (seconds: number, traceId?: string) => void;
+
 export type SagaMetrics = ReturnType<typeof createSagaMetrics>;
 
 const made = new WeakMap<Metrics, SagaMetrics>();
@@ -54,7 +56,9 @@ function createSagaMetrics(metrics: Metrics, { steps, reasons, messageTypes }: L
   const stepSeconds = metrics.histogram(
     { name: "saga_step_duration_seconds", help: "Time that a saga was in a step until it went on", labels: STEP },
     STEP_SECONDS,
+    { hasExemplars: true },
   );
+  const observeStep = new Map(STEP.step.map((step): [string, ObserveSeconds] => [step, stepSeconds.child({ step })]));
   const toDelivery = metrics
     .histogram(
       { name: "saga_order_to_delivery_seconds", help: "Time from an order's placing until it waits for its rider" },
@@ -74,20 +78,22 @@ function createSagaMetrics(metrics: Metrics, { steps, reasons, messageTypes }: L
     stuck: (step: string): void => stuck.inc({ step }),
     ofOtherRelease: (): void => ofOtherRelease.inc({}),
     unknown: (type: string): void => unknown.inc({ type }),
-    /** An event changed a saga, or began it. */
+    /** An event changed a saga, or began it. @param traceId of the event, if that is sampled */
     advanced<Data, Reason extends string>(
       definition: SagaDefinition<Data, Reason>,
       before: SagaState<Data, Reason> | undefined,
       after: SagaState<Data, Reason>,
       kind: SagaEvent["kind"],
       now: number,
+      traceId?: string,
     ): void {
       const placedAt = timeOfUuidV7(after.key);
       const sincePlaced = placedAt === undefined ? undefined : secondsBetween(placedAt, now);
       if (before === undefined) begun();
       else if (before.step !== after.step || hasEnded(after)) {
         const since = enteredAt(definition, before);
-        if (since !== undefined) stepSeconds.observe({ step: before.step }, secondsBetween(since, now));
+        const observe = observeStep.get(before.step) ?? stepSeconds.child({ step: before.step });
+        if (since !== undefined) observe(secondsBetween(since, now), traceId);
       } else if (kind === "timer") retries.inc({ step: after.step });
       if (after.stuckSince !== null && before?.stuckSince === null) stuck.inc({ step: after.step });
       const arrives = after.step === definition.pivot.name && before?.step !== after.step;

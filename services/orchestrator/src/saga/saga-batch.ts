@@ -2,16 +2,18 @@ import type { MessageDefinition } from "@shop/contracts/messages/define";
 import type { Transaction } from "@shop/database/connect";
 import type { Outgoing } from "@shop/messaging/outbox/outgoing";
 import { errorText } from "@shop/runtime/errors";
+import { isSampled, traceIdOf } from "@shop/runtime/trace";
 import type { ServiceContext } from "@shop/service/context";
 import { advance, type Advanced, type CommandToSend, type SagaEvent } from "./advance.ts";
 import type { SagaDefinition } from "./definition.ts";
 import { markStuck } from "./mark-stuck.ts";
+import { inAdvanceSpan } from "./advance-span.ts";
 import { type SagaMetrics, sagaMetricsOf } from "./metrics.ts";
 import { hasEnded, type HistoryEntry, type SagaState } from "./state.ts";
 import { type SagaToSave, save } from "./store.ts";
 import type { SagaVersions } from "./versions.ts";
 
-export type RunContext = Pick<ServiceContext, "clock" | "ids" | "logger" | "metrics">;
+export type RunContext = Pick<ServiceContext, "clock" | "ids" | "logger" | "metrics" | "tracing">;
 
 /** How soon the command of a saga that this release does not know is retried, in milliseconds, after a message for it reached this release. */
 const LEFT_TO_OTHERS_MS = 5_000;
@@ -43,6 +45,15 @@ export class SagaBatch<Data, Reason extends string> {
 
   /** @throws when a saga cannot begin with this message: then there is none that could be shown as stuck; or what an admin asks for cannot be done */
   apply(key: string, event: SagaEvent): void {
+    const { tracing } = this.#context;
+    if (tracing === undefined) this.#apply(key, event);
+    else
+      inAdvanceSpan(tracing, { event, about: this.#about(key), stateOf: () => this.#states.get(key) }, (own) =>
+        this.#apply(key, own),
+      );
+  }
+
+  #apply(key: string, event: SagaEvent): void {
     const state = this.#states.get(key);
     if (state && hasEnded(state)) return;
     const definition = state === undefined ? this.#versions.newest : this.#versions.find(state.version);
@@ -88,8 +99,8 @@ export class SagaBatch<Data, Reason extends string> {
   ): void {
     const { logger } = this.#context;
     this.#note(state, history);
-    this.#metrics.advanced(saga, before, state, event.kind, this.#now);
-    const causedBy = (event.kind === "timer" ? undefined : event.traceparent) ?? state.traceparent ?? undefined;
+    const causedBy = event.traceparent ?? state.traceparent ?? undefined;
+    this.#metrics.advanced(saga, before, state, event.kind, this.#now, this.#traceIdOf(causedBy));
     for (const { definition, data } of send)
       this.#outgoing.push({ definition, key, data, causedBy, isValidated: true });
     if (event.kind === "timer" && before?.step === state.step) {
@@ -185,6 +196,12 @@ export class SagaBatch<Data, Reason extends string> {
         type,
       },
     );
+  }
+
+  /** The trace that a value of a histogram stands for; none where traces are not exported. */
+  #traceIdOf(causedBy: string | undefined): string | undefined {
+    if (this.#context.tracing === undefined || causedBy === undefined) return undefined;
+    return isSampled(causedBy) ? traceIdOf(causedBy) : undefined;
   }
 
   /** What a saga is about, for a log line. */

@@ -4,6 +4,7 @@ import type { CancelReason } from "@shop/contracts/primitives";
 import type { OrderKnowledge } from "@shop/contracts/http/why";
 import type { ReadDatabase } from "@shop/database/reader";
 import { backoffMs } from "@shop/runtime/backoff";
+import { isSampled, traceIdOf } from "@shop/runtime/trace";
 import { eq } from "drizzle-orm";
 import { receiverOf } from "../saga/outline.ts";
 import { commandOf, pictureOf } from "../saga/picture.ts";
@@ -45,7 +46,8 @@ export async function knowsOrder(
       deadline: deadline?.toISOString() ?? null,
       stuckSince: stuckSince?.toISOString() ?? null,
       isKnownVersion: definition !== undefined,
-      traceId: traceparent?.split("-")[1] ?? null,
+      traceId: traceparent === null ? null : traceIdOf(traceparent),
+      isSampled: traceparent !== null && isSampled(traceparent),
     },
   };
 }

@@ -9,6 +9,7 @@ import { outgoing } from "@shop/messaging/outbox/outgoing";
 import { instant } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import { groupCommit } from "@shop/runtime/group-commit";
+import { recordStatement } from "@shop/runtime/tracing";
 import type { ServiceContext } from "@shop/service/context";
 import { readCatalogue } from "../db/catalogue.ts";
 import { type Holding, lockHoldings } from "../db/customer-holdings.ts";
@@ -58,7 +59,7 @@ const MAX_WAITING = 10_000;
 /** The gateway gives up after 1.8 s: an order that comes to its turn later would be placed for a caller who was told that it was not. */
 const MAX_WAIT_MS = 1_000;
 
-type Context = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">;
+type Context = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids" | "tracing">;
 
 /**
  * Places orders: each order, its OrderCreated and its idempotency key are committed together, or the order does not exist.
@@ -67,6 +68,7 @@ type Context = Pick<ServiceContext, "db" | "outbox" | "clock" | "ids">;
  * @returns a function that resolves when the order is durable, or has been refused
  */
 export function placeOrders(context: Context, limits: CustomerLimits = {}): (request: OrderRequest) => Promise<Placed> {
+  const { db, tracing } = context;
   return groupCommit<OrderRequest, Placed>({
     maxBatch: MAX_BATCH,
     maxInFlight: MAX_IN_FLIGHT,
@@ -77,13 +79,20 @@ export function placeOrders(context: Context, limits: CustomerLimits = {}): (req
     // A twin that another replica, or a session that hangs, has not committed.
     isHeldUp: isLockTimeout,
     nameOf: (request) => keyOf(request).map(nameOfKey)[0],
-    run: (requests, lockWaitMs) => {
+    run: async (requests, lockWaitMs) => {
+      const startedAt = tracing?.now() ?? 0;
       const place = (inTurn: boolean) =>
-        inTransaction(context.db, (tx) => placeAll(tx, context, requests, { lockWaitMs, inTurn, limits }));
-      return place(false).catch((error: unknown) => {
+        inTransaction(db, (tx) => placeAll(tx, context, requests, { lockWaitMs, inTurn, limits }));
+      const results = await place(false).catch((error: unknown) => {
         if (!isDuplicate(error)) throw error;
         return place(true);
       });
+      if (tracing !== undefined)
+        recordStatement(tracing, {
+          ...{ operation: "INSERT", collection: "orders", startedAt },
+          causedBy: requests.map(({ traceparent }) => traceparent),
+        });
+      return results;
     },
   });
 }

@@ -83,6 +83,9 @@ const SagaFacts = z.object({
   stuckSince: Instant.nullable(),
   isKnownVersion: z.boolean().meta({ description: "Whether this release of the orchestrator can go on with it" }),
   traceId: TraceId.nullable(),
+  isSampled: z
+    .boolean()
+    .meta({ description: "Whether the spans of that trace are recorded, where traces are exported" }),
   history: z.array(SagaHistoryEntry),
 });
 export type SagaFacts = z.infer<typeof SagaFacts>;
@@ -172,7 +175,14 @@ export const OrderExplanation = z
       who: z.string().meta({ examples: ["An operator can start product."] }),
     }),
     story: z.array(StoryLine).meta({ description: "What happened, oldest first" }),
-    traceId: TraceId.nullable(),
+    traceId: TraceId.nullable().meta({ description: "The trace that began the saga; log lines have it too" }),
+    traceUrl: z
+      .url()
+      .nullable()
+      .meta({
+        description: "Where the trace is shown; null when the gateway has no TRACE_LINK, or the trace is not sampled",
+        examples: ["http://localhost:16686/trace/4bf92f3577b34da6a3ce929d0e0e4736"],
+      }),
     services: z.array(OrderPart).meta({ description: "What each service knows of it" }),
   })
   .meta({ id: "OrderExplanation" });

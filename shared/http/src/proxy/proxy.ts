@@ -1,5 +1,6 @@
 import type { Logger } from "@shop/runtime/logger";
 import { CONFIGURED, type Metrics } from "@shop/runtime/metrics";
+import type { Tracing } from "@shop/runtime/tracing";
 import type { AdmissionControl } from "../server/admission.ts";
 import { problem, problemResponse } from "../request/answer.ts";
 import { createBodyMemoryBudget } from "../request/body-memory-budget.ts";
@@ -8,6 +9,7 @@ import type { RequestCall } from "../request/call.ts";
 import { UnavailableError } from "../request/errors.ts";
 import { isEventStream } from "../streaming/event-stream.ts";
 import type { StreamOwner, StreamPermits } from "../streaming/stream-permits.ts";
+import { inAttemptSpan } from "./attempt-span.ts";
 import type { Target } from "./upstream/address.ts";
 import { failureKindOf } from "./upstream/failure-kind.ts";
 import type { UpstreamPool } from "./upstream/pool.ts";
@@ -42,6 +44,8 @@ export type Forward = (call: RequestCall, forwarding: Forwarding) => Promise<Res
 interface ForwardOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
   /** From the call being sent to the first piece of its answer's body, the last one of a small answer; in milliseconds. Less while this process is late. */
   readonly answerWithinMs: number;
   /** `refuse` answers 413. `tell` leaves that to the next hop, whose checks of path and token come first. */
@@ -92,7 +96,7 @@ const tooLarge = problem("BODY_TOO_LARGE", `A body may have at most ${MAX_BODY_B
  * again to another one, is the pool's to decide. A kept connection that turns out to be closed is Bun's to replace, for the repeatable methods only.
  */
 export function createForward(options: ForwardOptions): Forward {
-  const { logger, metrics, answerWithinMs, tooLarge: onTooLarge, admission, streams, bodyWithinMs } = options;
+  const { logger, metrics, tracing, answerWithinMs, tooLarge: onTooLarge, admission, streams, bodyWithinMs } = options;
 
   const failures = metrics.counter({
     name: "http_upstream_failures_total",
@@ -124,13 +128,25 @@ export function createForward(options: ForwardOptions): Forward {
         },
       );
     };
-    const answer = await target.fetch(target.url + pathAndQuery(raw.url), {
+    const url = target.url + pathAndQuery(raw.url);
+    const init = {
       method,
       headers: headersOf(call, forwarding, body, target, options.tellsAddressIn),
       body: body === "too large" ? undefined : body,
       signal,
-      redirect: "manual",
-    });
+      redirect: "manual" as const,
+    };
+    const answer =
+      tracing === undefined
+        ? await target.fetch(url, init)
+        : await inAttemptSpan(
+            tracing,
+            { method, url: target.url + call.c.req.path, parent: call.traceparent },
+            (traceparent) => {
+              init.headers.set("traceparent", traceparent);
+              return target.fetch(url, init);
+            },
+          );
     // Every hop adds headers, so that the next one can refuse what this one has taken. It does so before anything of ours looks at it.
     if (answer.status === 431) return problemResponse(call.c, tooLong);
     const response = await readAnswer(answer, method === "HEAD", { onBroken, onEnd });

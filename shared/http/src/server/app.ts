@@ -8,6 +8,7 @@ import { errorText } from "@shop/runtime/errors";
 import { isUuid } from "@shop/runtime/ids";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import type { Tracing } from "@shop/runtime/tracing";
 import { type Answer, problem, type ProblemAnswer, problemResponse } from "../request/answer.ts";
 import { createAuthentication, unauthenticated } from "../auth/authentication.ts";
 import { createBodyMemoryBudget } from "../request/body-memory-budget.ts";
@@ -21,6 +22,7 @@ import { isList, listText, listTypeOf } from "../request/list-formats.ts";
 import { bearerToken, type Principal } from "../auth/principal.ts";
 import type { RateLimit } from "../auth/rate-limit.ts";
 import { createRequestMetrics } from "./request-metrics.ts";
+import { beginRequest, recordRequest } from "./request-span.ts";
 import { requestIdOf, type RequestVariables, type ShopContext, traceparentOf } from "./request-id.ts";
 import { createRouter, createRouteTable, honoPath } from "./routes.ts";
 import { createStreamPermits, defaultStreamLimits, type StreamPermits } from "../streaming/stream-permits.ts";
@@ -35,6 +37,8 @@ export interface AppOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
   /** Needed as soon as an endpoint is not for anyone. */
   readonly verifier?: Pick<TokenVerifier, "verify">;
   /** Per user, taken after the token was verified. */
@@ -110,7 +114,12 @@ const internal = problem("INTERNAL", "Something went wrong here. The request id 
 
 export function createApp(options: AppOptions): HttpApp {
   const { logger, metrics, clock, isUnavailable = () => false, answerWithinMs = 1_500, httpsOnly = false } = options;
-  const { bodyWithinMs = BODY_WITHIN_MS, isStarting = () => false, clientAddress = addressFromGateway } = options;
+  const {
+    tracing,
+    bodyWithinMs = BODY_WITHIN_MS,
+    isStarting = () => false,
+    clientAddress = addressFromGateway,
+  } = options;
   const hono = new Hono<{ Variables: RequestVariables }>({ router: createRouter() });
   const routes = createRouteTable();
   const authentication = createAuthentication(options);
@@ -185,6 +194,7 @@ export function createApp(options: AppOptions): HttpApp {
     const observe = measured.route(path);
     const handler: Handler = async (c) => {
       const begunAt = clock.elapsed();
+      const startedAt = tracing === undefined ? 0 : beginRequest(tracing, c);
       let response: Response;
       measured.inFlight += 1;
       try {
@@ -204,7 +214,11 @@ export function createApp(options: AppOptions): HttpApp {
         response.headers.append("ratelimit", rateLimit.limit);
       }
       if (c.req.method === "HEAD") await tellLength(response);
-      observe(c.req.raw, response.status, (clock.elapsed() - begunAt) / 1_000);
+      const traceId =
+        tracing === undefined
+          ? undefined
+          : recordRequest(tracing, c, { route: path, status: response.status, startedAt });
+      observe(c.req.raw, response.status, (clock.elapsed() - begunAt) / 1_000, traceId);
       return finished(response);
     };
     hono.on(method === "ANY" ? "ALL" : method, [honoPath(path)], handler);

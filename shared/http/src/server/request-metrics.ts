@@ -1,9 +1,9 @@
 import { CALL_SECONDS, CONFIGURED, type Metrics, OTHER } from "@shop/runtime/metrics";
 
-/** Observes one request of a route: its status, and how long it took, in seconds. */
-export type ObserveRequest = (request: Request, status: number, seconds: number) => void;
+/** Observes one request of a route: its status, how long it took, in seconds, and the id of its trace, if that is sampled. */
+export type ObserveRequest = (request: Request, status: number, seconds: number, traceId?: string) => void;
 
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+export const METHODS: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /** Shown for an answer that nobody has got: the caller had left. No server sends it; nginx writes it into its logs. */
 const CALLER_LEFT = 499;
 
@@ -16,6 +16,7 @@ export function createRequestMetrics(metrics: Metrics) {
       labels: { method: METHODS, route: CONFIGURED, status: CONFIGURED },
     },
     CALL_SECONDS,
+    { hasExemplars: true },
   );
   const errors = metrics.counter({
     name: "http_server_errors_total",
@@ -32,8 +33,8 @@ export function createRequestMetrics(metrics: Metrics) {
     slowBody: (): void => slowBodies.inc({}),
     /** @param route its path with parameters in braces */
     route(route: string): ObserveRequest {
-      const children = new Map<string, (seconds: number) => void>();
-      return (request, answered, seconds) => {
+      const children = new Map<string, (seconds: number, traceId?: string) => void>();
+      return (request, answered, seconds, traceId) => {
         // A request's signal costs, so it is looked at only where it matters.
         const status = answered >= 500 && request.signal.aborted ? CALLER_LEFT : answered;
         if (status >= 500) errors.inc({ status: String(status) });
@@ -44,7 +45,7 @@ export function createRequestMetrics(metrics: Metrics) {
           observe = durations.child({ method, route, status: String(status) });
           children.set(key, observe);
         }
-        observe(seconds);
+        observe(seconds, traceId);
       };
     },
   };

@@ -5,10 +5,13 @@ import { inTransaction } from "@shop/database/transaction";
 import { type Clock, systemClock } from "@shop/runtime/clock";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
+import { childTraceparent, traceIdOf } from "@shop/runtime/trace";
+import type { Tracing } from "@shop/runtime/tracing";
 import { ManualClock } from "@shop/testing/clock";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { capturedLogger } from "@shop/testing/logger";
+import { capturedTracing } from "@shop/testing/tracing";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
 import { messagingMigrations } from "../migrations.ts";
@@ -45,11 +48,12 @@ let shutdowns = 0;
 let failures = 0;
 
 /** An inbox whose handler counts for each key how often it was applied. */
-function inboxOn(own: Database, clock: Clock = systemClock) {
+function inboxOn(own: Database, clock: Clock = systemClock, tracing?: Tracing) {
   const { logger } = capturedLogger();
   const metrics = createMetrics();
   return createInbox({
     ...{ db: own, outbox: createOutbox({ ids, clock, wakeRelay: () => {} }), clock, logger, metrics },
+    ...(tracing && { tracing: { tracing, groupId: "orchestrator" } }),
     deadLetters: createDeadLetters({ db: own, ids, clock, logger, metrics }),
     handlers: byType(
       on(DecreaseProductCommand, async (tx, messages) => {
@@ -74,10 +78,10 @@ function inboxOn(own: Database, clock: Clock = systemClock) {
 }
 
 let offset = 0;
-function recordOf(orderId: string, changes: Partial<BrokerRecord> = {}): BrokerRecord {
+function recordOf(orderId: string, changes: Partial<BrokerRecord> = {}, causedBy?: string): BrokerRecord {
   const data = { orderId, items: [{ productId: ids(), quantity: 1 }] };
   const { topic, key, payload } = toOutboxRow(
-    outgoing(DecreaseProductCommand, orderId, data, undefined),
+    outgoing(DecreaseProductCommand, orderId, data, causedBy),
     ids,
     systemClock,
   );
@@ -280,3 +284,36 @@ test("a record that cannot be decoded is not forgotten, however often the databa
   expect(await handled).toMatchObject({ name: "AbortError" });
   await absent.$client.end();
 }, 120_000);
+
+test("the trace of a message has each attempt to handle it, and says of a repeated one that nothing was done", async () => {
+  const { tracing, spans } = capturedTracing();
+  const [sampled, other] = [childTraceparent(undefined), `${childTraceparent(undefined).slice(0, -2)}00`];
+  const traced = recordOf(ids(), {}, sampled);
+  const handle = inboxOn(db, systemClock, tracing);
+  const stop = new AbortController();
+  failures = 1;
+  // Alone, so that its failure is not that of a batch.
+  await handle([traced], stop.signal);
+  await handle([traced, recordOf(ids(), {}, other)], stop.signal);
+  stop.abort();
+  const own = spans.filter(({ traceparent }) => traceIdOf(traceparent) === traceIdOf(sampled));
+  const handlings = own.filter(({ kind }) => kind === "CONSUMER");
+  expect(handlings.map(({ error, attributes }) => [attributes["shop.inbox.outcome"], error])).toEqual([
+    ["failed", "Error"],
+    ["applied", undefined],
+    ["repeated", undefined],
+  ]);
+  const created = own[0]?.parent ?? "";
+  for (const { parent, startedAt, endedAt = 0 } of handlings)
+    expect([parent, endedAt >= startedAt]).toEqual([created, true]);
+  expect(own.filter(({ parent }) => parent === handlings[0]?.traceparent).map(({ name }) => name)).toEqual([
+    "INSERT inbox",
+  ]);
+  const batches = spans.filter(({ name }) => name === "process batch");
+  expect(batches.map(({ attributes, links }) => [attributes["messaging.batch.message_count"], links])).toEqual([
+    [1, [created]],
+    [1, [created]],
+    [2, [created]],
+  ]);
+  expect(handlings.map(({ links }) => links)).toEqual(batches.map(({ traceparent }) => [traceparent]));
+});

@@ -13,6 +13,7 @@ import type { BrokerRecord } from "../broker.ts";
 import { type DeadLetters, KeyReleased } from "../dead-letters/dead-letters.ts";
 import { decode, type Received, type Undecodable } from "./decode.ts";
 import { type MessageHandlers, MessageRefused } from "./handlers.ts";
+import { type ConsumerTracing, type TracedHandling, traceHandling } from "./handling-spans.ts";
 import { type InFlightMarker, POISON_AFTER_CRASHES } from "./in-flight.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 
@@ -28,6 +29,8 @@ interface InboxOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: ConsumerTracing | undefined;
 }
 
 const TRANSIENT_BACKOFF = { firstMs: 50, maxMs: 2_000 };
@@ -113,6 +116,7 @@ export function createInbox({
   clock,
   logger,
   metrics,
+  tracing,
 }: InboxOptions) {
   const handledTotal = metrics
     .counter({ name: "messages_handled_total", help: "Messages whose effects are committed, repeated ones among them" })
@@ -138,15 +142,36 @@ export function createInbox({
   };
 
   /** One attempt to apply messages in one transaction. Those of a blocked key are parked, those whose rows are locked are deferred. */
-  async function apply(given: readonly Received[], deferral: Deferral): Promise<void> {
+  function apply(given: readonly Received[], deferral: Deferral): Promise<void> {
+    const traced = tracing === undefined ? undefined : traceHandling(tracing, given);
+    return traced === undefined ? applyInTransaction(given, deferral) : applyTraced(traced, deferral);
+  }
+
+  async function applyTraced(traced: TracedHandling, deferral: Deferral): Promise<void> {
+    try {
+      await applyInTransaction(traced.messages, deferral, traced);
+    } catch (error) {
+      traced.end(error);
+      throw error;
+    }
+    traced.end();
+  }
+
+  async function applyInTransaction(
+    given: readonly Received[],
+    deferral: Deferral,
+    traced?: TracedHandling,
+  ): Promise<void> {
     const careful = isCareful();
     const { messages, locked, handled, parked } = await inTransaction(db, async (tx) => {
       const busy = careful ? await withoutLocked(tx, given) : { free: given, locked: [] };
       const { fresh, blocked } = await firstSeen(tx, busy.free, careful ? CAREFUL_LOCK_WAIT_MS : LOCK_WAIT_MS);
+      traced?.seen({ fresh, parked: blocked, locked: busy.locked });
       const late = blocked.length === 0 ? [] : await deadLetters.park(tx, blocked);
       const marked = fresh.length === 0 ? undefined : marker?.mark(fresh);
       if (marked) await marked;
       const followUps = fresh.length === 0 ? [] : await handlers.handle(tx, fresh);
+      traced?.handled();
       if (followUps.length > 0) alongside(tx, outbox.send(tx, followUps));
       return {
         ...{ messages: busy.free, locked: busy.locked },

@@ -3,7 +3,9 @@ import { jsonRows } from "@shop/database/rows";
 import { afterCommit } from "@shop/database/transaction";
 import type { Clock } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
+import type { Tracing } from "@shop/runtime/tracing";
 import { type SQL, sql } from "drizzle-orm";
+import { recordCreated } from "./message-spans.ts";
 import { type Outgoing, toOutboxRow } from "./outgoing.ts";
 
 /** The sending side of the transactional outbox. */
@@ -35,21 +37,33 @@ interface OutboxOptions {
   readonly clock: Clock;
   /** Called when messages have been committed. It must be quick and must not throw. */
   readonly wakeRelay: () => void;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
 }
 
-export function createOutbox({ ids, clock, wakeRelay }: OutboxOptions): Outbox {
+export function createOutbox({ ids, clock, wakeRelay, tracing }: OutboxOptions): Outbox {
   return {
     wakeRelay,
     async send(tx, messages) {
       if (messages.length === 0) return;
       afterCommit(tx, wakeRelay);
-      const rows = messages.map((message) => toOutboxRow(message, ids, clock));
+      const rows = messages.map((message) => toOutboxRow(message, ids, clock, tracing));
+      if (tracing !== undefined) afterCommit(tx, () => recordCreated(tracing, messages, rows));
       await tx.execute(sql`
         insert into outbox (topic, key, payload)
         select topic, key, payload from json_to_recordset(${jsonRows(rows)}) as r(topic text, key text, payload json)`);
     },
     insertAbout(messages, changed) {
-      const rows = messages.map(({ rowId, message }, index) => ({ rowId, index, ...toOutboxRow(message, ids, clock) }));
+      const rows = messages.map(({ rowId, message }, index) => ({
+        ...{ rowId, index },
+        ...toOutboxRow(message, ids, clock, tracing),
+      }));
+      if (tracing !== undefined)
+        recordCreated(
+          tracing,
+          messages.map(({ message }) => message),
+          rows,
+        );
       // It cannot get loose from the change: they are one statement. So it says itself that it is part of a transaction.
       return sql`
         insert into outbox (topic, key, payload, tx)

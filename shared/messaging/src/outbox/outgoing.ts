@@ -4,6 +4,7 @@ import type { Topic } from "@shop/contracts/services";
 import { type Clock, instant } from "@shop/runtime/clock";
 import type { IdSource } from "@shop/runtime/ids";
 import { childTraceparent } from "@shop/runtime/trace";
+import type { Tracing } from "@shop/runtime/tracing";
 
 /** A message that a use case decided to send: what, about whom, and because of which trace. */
 export interface Outgoing {
@@ -37,7 +38,7 @@ export interface OutboxRow {
  * The outbox row for a message.
  * @throws ZodError when the data does not fit the message's schema: a bug of the sender, found before anything is committed
  */
-export function toOutboxRow(message: Outgoing, ids: IdSource, clock: Clock): OutboxRow {
+export function toOutboxRow(message: Outgoing, ids: IdSource, clock: Clock, tracing?: Tracing): OutboxRow {
   const { definition, key, data, causedBy, isValidated = false } = message;
   return {
     topic: definition.topic,
@@ -51,7 +52,7 @@ export function toOutboxRow(message: Outgoing, ids: IdSource, clock: Clock): Out
       subject: key,
       datacontenttype: "application/json",
       dataschema: dataschemaOf(definition, definition.version),
-      traceparent: childTraceparent(causedBy),
+      traceparent: tracing === undefined ? childTraceparent(causedBy) : tracing.child(causedBy),
       data: isValidated ? data : definition.data.parse(data),
     },
   };

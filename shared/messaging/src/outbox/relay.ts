@@ -3,8 +3,10 @@ import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import type { Logger } from "@shop/runtime/logger";
 import { BATCH_SIZES, type Metrics, STAGE_SECONDS } from "@shop/runtime/metrics";
+import type { Tracing } from "@shop/runtime/tracing";
 import type { Topic } from "@shop/contracts/services";
 import type { Acknowledgement, Broker } from "../broker.ts";
+import { recordPublished } from "./message-spans.ts";
 import type { PendingRow, Published, RelaySession } from "./relay-session.ts";
 import { brokerDataLost, type BrokerLossRecovery, createBrokerLossRecovery } from "./broker-loss-recovery.ts";
 
@@ -23,6 +25,8 @@ export interface RelayOptions extends PublishingLimits {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Given where traces are exported. */
+  readonly tracing?: Tracing | undefined;
   /** How long the relay waits at most, in milliseconds, before it looks again without having been woken. */
   readonly sweepIntervalMs?: number;
 }
@@ -94,7 +98,7 @@ function secondsSinceMade({ payload }: PendingRow, clock: Clock): number {
  * keep their order. What the broker has lost of what it acknowledged is sent again. A replica that was frozen and thaws can publish only what had been published already.
  */
 export function createRelay(options: RelayOptions): Relay {
-  const { openSession, db, broker, clock, logger, metrics, sweepIntervalMs = 500 } = options;
+  const { openSession, db, broker, clock, logger, metrics, tracing, sweepIntervalMs = 500 } = options;
   const { batch = BATCH, batchBytes = BATCH_BYTES } = options;
   const publishedTotal = metrics
     .counter({ name: "outbox_published_total", help: "Messages that the broker has acknowledged" })
@@ -172,7 +176,9 @@ export function createRelay(options: RelayOptions): Relay {
       try {
         if (recovery.isUnsure() && (await recovery.look())) return undefined;
         const sentAt = clock.elapsed();
+        const tracedFrom = tracing?.now() ?? 0;
         const acknowledgements = await broker.publish(records);
+        if (tracing !== undefined) recordPublished(tracing, rows, { sentAt: tracedFrom, attempts: attempt });
         publishedTotal(rows.length);
         publishedBatches(rows.length);
         publishSeconds((clock.elapsed() - sentAt) / 1_000);

@@ -50,7 +50,8 @@ export function WhyOfOrder({ orderId, news }: { readonly orderId: string; readon
 function WhyCard({ explanation }: { readonly explanation: OrderExplanation }) {
   const { texts, format } = useApp();
   const t = texts.why;
-  const { orderId, verdict, isStuck, service, message, since, next, actions, traceId, services } = explanation;
+  const { orderId, verdict, isStuck, service, message, since, next, actions, traceId, traceUrl, services } =
+    explanation;
   const tone = isStuck ? "bad" : TONES[verdict];
   const name = service === null ? "" : texts.participants[service];
   return (
@@ -88,7 +89,15 @@ function WhyCard({ explanation }: { readonly explanation: OrderExplanation }) {
         {traceId === null ? null : (
           <>
             <dt>{t.trace}</dt>
-            <dd class="mono">{traceId}</dd>
+            <dd class="mono">
+              {traceUrl === null ? (
+                traceId
+              ) : (
+                <a href={traceUrl} target="_blank" rel="noreferrer">
+                  {traceId}
+                </a>
+              )}
+            </dd>
           </>
         )}
       </dl>
