@@ -55,7 +55,7 @@ const Paid = message("Paid", about);
 const RejectCommand = message("RejectCommand", z.object({ refundId: z.uuid(), because: z.string() }));
 const Rejected = message("Rejected", about);
 
-const retryPolicy: RetryPolicy = { firstMs: 1_000, maxMs: 2_000, deadlineMs: 10_000 };
+const retryPolicy: RetryPolicy = { firstMs: 1_000, maxMs: 2_000, deadlineMs: 60_000 };
 
 const refundSaga = defineSaga<Refund, RefundReason>({
   ...{ name: "refund", version: 1, keyField: "refundId", reasons: ["NO_FUNDS", "WITHDRAWN", "TIMED_OUT"] },
@@ -180,6 +180,6 @@ test("such a saga is compensated in reverse order when it is withdrawn, refused,
   expect(rejected).toMatchObject({ type: "RejectCommand", data: { because: "NO_FUNDS" } });
 
   await hears(late, RefundRequested, late);
-  await wakeAfter(10_000);
+  await wakeAfter(60_000);
   expect(await sagaOf(late)).toMatchObject({ status: "COMPENSATING", step: "RELEASE_MONEY", reason: "TIMED_OUT" });
 });
