@@ -2,7 +2,7 @@ import type { Shop } from "@shop/client/shop";
 import { participants } from "@shop/contracts/services";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { readBooks } from "@shop/local/books";
+import { readBooks } from "@shop/books/books";
 import { areOrderable } from "../support/orderable.ts";
 import { enter } from "@shop/local/demo/enter";
 import { until } from "@shop/local/demo/story";

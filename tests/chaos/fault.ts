@@ -1,6 +1,6 @@
-import type { Habits } from "./load/load.ts";
-import type { Rule } from "./rules/rules.ts";
-import type { Needs, Stage } from "./stage/stage.ts";
+import type { Habits } from "../harness/load/load.ts";
+import type { Rule } from "../harness/rules/rules.ts";
+import type { Needs, Stage } from "../harness/stage/stage.ts";
 
 /** How many orders, completions and cancels were answered with success. */
 export interface Least {

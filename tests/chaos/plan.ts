@@ -1,7 +1,7 @@
 import { seeded } from "../support/seeded.ts";
 import type { Fault } from "./fault.ts";
-import type { Rule } from "./rules/rules.ts";
-import type { Needs } from "./stage/stage.ts";
+import type { Rule } from "../harness/rules/rules.ts";
+import type { Needs } from "../harness/stage/stage.ts";
 
 /** What is run, as a report names it. */
 export interface Run {

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Entry } from "./load/journal.ts";
+import type { Entry } from "../harness/load/journal.ts";
 
 /** What is kept of a run, whatever comes of it. */
 export interface Records {

@@ -1,9 +1,9 @@
 import type { Fault, Least } from "./fault.ts";
-import type { Entry } from "./load/journal.ts";
+import type { Entry } from "../harness/load/journal.ts";
 import type { Plan } from "./plan.ts";
 import { createRecords } from "./records.ts";
 import { createScript } from "./script.ts";
-import { startStage } from "./stage/stage.ts";
+import { startStage } from "../harness/stage/stage.ts";
 import { trial, type Verdict } from "./trial.ts";
 
 export interface Result extends Verdict {

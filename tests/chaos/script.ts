@@ -1,7 +1,7 @@
 import type { Fault, Turn } from "./fault.ts";
 import { type Plan, randomOf } from "./plan.ts";
-import { placeOf } from "./rules/evidence.ts";
-import type { Stage } from "./stage/stage.ts";
+import { placeOf } from "../harness/rules/evidence.ts";
+import type { Stage } from "../harness/stage/stage.ts";
 
 const ON_MS = 5_000;
 const OFF_MS = 5_000;

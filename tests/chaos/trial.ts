@@ -1,12 +1,12 @@
 import { watchEventLoopLag } from "@shop/runtime/event-loop-lag";
 import { eventually } from "@shop/testing/eventually";
 import { EVERYTHING, type Least } from "./fault.ts";
-import { assemble } from "./load/actors.ts";
-import { answersByStatus, type Entry, problemsByCode } from "./load/journal.ts";
-import { type Actors, type Habits, runLoad, usualHabits } from "./load/load.ts";
-import { type Deeds, type Depths, gather } from "./rules/evidence.ts";
-import { type Breach, judge, type Rule } from "./rules/rules.ts";
-import { untilQuiet } from "./stage/quiet.ts";
+import { assemble } from "../harness/load/actors.ts";
+import { answersByStatus, type Entry, problemsByCode } from "../harness/load/journal.ts";
+import { type Actors, type Habits, runLoad, usualHabits } from "../harness/load/load.ts";
+import { type Deeds, type Depths, gather } from "../harness/rules/evidence.ts";
+import { type Breach, judge, type Rule } from "../harness/rules/rules.ts";
+import { untilQuiet } from "../harness/stage/quiet.ts";
 
 export interface TrialOptions {
   readonly url: string;

@@ -4,7 +4,7 @@ import type { Shop } from "@shop/client/shop";
 import { enter } from "@shop/local/demo/enter";
 import { freePort } from "@shop/local/free-port";
 import { eventually } from "@shop/testing/eventually";
-import type { Entry } from "../chaos/load/journal.ts";
+import type { Entry } from "../harness/load/journal.ts";
 import { composeProject, docker } from "../support/compose-project.ts";
 import { orderBecomes, placeOrder } from "../support/test-system.ts";
 import { composedTrial } from "../support/composed-trial.ts";

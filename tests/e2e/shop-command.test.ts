@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { processNames } from "@shop/contracts/services";
-import { runShop } from "@shop/local/shop/program";
+import { runShop } from "@shop/shop/program";
 import { eventually } from "@shop/testing/eventually";
 import { publish, withoutReservations } from "../support/bad-messages.ts";
 import { newProduct, orderBecomes, placeOrder, startTestSystem, type TestSystem } from "../support/test-system.ts";

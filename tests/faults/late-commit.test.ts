@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Broker, BrokerRecord } from "@shop/messaging/broker";
 import { eventually } from "@shop/testing/eventually";
 import { type Admin, Kafka, logLevel } from "kafkajs";
-import { KAFKA_CALLS } from "../chaos/stage/kafka-link.ts";
+import { KAFKA_CALLS } from "../harness/stage/kafka-link.ts";
 import { type LinkedKafka, startLinkedKafka } from "../support/linked-kafka.ts";
 
 const GROUP = "late-commit";

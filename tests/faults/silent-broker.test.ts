@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually } from "@shop/testing/eventually";
-import { KAFKA_CALLS } from "../chaos/stage/kafka-link.ts";
+import { KAFKA_CALLS } from "../harness/stage/kafka-link.ts";
 import { type LinkedKafka, startLinkedKafka } from "../support/linked-kafka.ts";
 
 let kafka: LinkedKafka;

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { eventually } from "@shop/testing/eventually";
-import { createChecks } from "@shop/local/checking/checks";
+import { createChecks } from "@shop/check/checks";
 import { REPOSITORY, trackedFiles } from "./repository.ts";
 
 // The real .ci/run in a repository of its own, with programs in place of npx and Docker that behave as a case needs.

@@ -21,14 +21,18 @@ export const PLACES: readonly PlaceRule[] = [
   { files: "docs/results/*.jsonl", purpose: "results of runs, one a line, which tables in documents are made of" },
   { files: "patches/*.patch", purpose: "patches of libraries, see bun patch" },
 
-  { files: "{deploy/local,services/*,shared/*,tests}/README.md", purpose: "where a reader of a package begins" },
+  {
+    files: "{deploy/{books,check,local,shop},services/*,shared/*,tests}/README.md",
+    purpose: "where a reader of a package begins",
+  },
   { files: "deploy/docker/{Dockerfile,*.sh}", purpose: "the image and its operation" },
   { files: "deploy/kubernetes/**/*.{yaml,sh}", purpose: "manifests" },
   { files: "deploy/nlb/*.cfg", purpose: "the load balancer's settings" },
   { files: "deploy/observability/**/*.{yml,yaml,json}", purpose: "alerts and dashboards" },
   { files: "deploy/terraform/{*.tf,README.md,.gitignore}", purpose: "infrastructure" },
   { files: "deploy/local/kafka/pom.xml", purpose: "which jars Kafka is" },
-  { files: "deploy/local/{package.json,src/**/*.ts}", purpose: "what runs the system and the checks" },
+  { files: "deploy/local/{package.json,src/**/*.ts}", purpose: "what runs the system on one machine" },
+  { files: "deploy/{books,check,shop}/{package.json,src/*.ts}", purpose: "what checks it, and what operates it" },
 
   { files: "services/*/package.json", purpose: "a service's dependencies" },
   { files: "{services/*,shared/messaging}/drizzle.config.ts", purpose: "how its migrations are generated" },

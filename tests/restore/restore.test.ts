@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { TokenPair } from "@shop/contracts/http/user";
-import { readBooks } from "@shop/local/books";
+import { readBooks } from "@shop/books/books";
 import { freePort } from "@shop/local/free-port";
 import { serviceNames, type ServiceName } from "@shop/contracts/services";
 import { eventually } from "@shop/testing/eventually";

@@ -1,4 +1,4 @@
-import type { LoadClient } from "../chaos/load/client.ts";
+import type { LoadClient } from "../harness/load/client.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** The pause between two things that are done, at most, in simulated milliseconds. */

@@ -1,5 +1,5 @@
-import { answered, type Answered, headersOf, type LoadClient, writtenDown } from "../chaos/load/client.ts";
-import type { Entry } from "../chaos/load/journal.ts";
+import { answered, type Answered, headersOf, type LoadClient, writtenDown } from "../harness/load/client.ts";
+import type { Entry } from "../harness/load/journal.ts";
 import type { Replica } from "./replica.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import type { Scheduler } from "./scheduler.ts";

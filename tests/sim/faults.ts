@@ -1,5 +1,5 @@
 import { type ServiceName, topics } from "@shop/contracts/services";
-import { placeOf } from "../chaos/rules/evidence.ts";
+import { placeOf } from "../harness/rules/evidence.ts";
 import { atFirstTries, atKeys } from "./failing-handlers.ts";
 import type { World } from "./world.ts";
 

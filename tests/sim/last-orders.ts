@@ -1,6 +1,6 @@
-import type { LoadClient, Told } from "../chaos/load/client.ts";
-import type { Actors } from "../chaos/load/load.ts";
-import type { Breach } from "../chaos/rules/rules.ts";
+import type { LoadClient, Told } from "../harness/load/client.ts";
+import type { Actors } from "../harness/load/load.ts";
+import type { Breach } from "../harness/rules/rules.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 const PAUSE_MS = 200;

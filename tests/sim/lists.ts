@@ -1,5 +1,5 @@
-import type { LoadClient, Told } from "../chaos/load/client.ts";
-import type { Breach } from "../chaos/rules/rules.ts";
+import type { LoadClient, Told } from "../harness/load/client.ts";
+import type { Breach } from "../harness/rules/rules.ts";
 
 /** Few, so that there are several pages. */
 const PAGE = 3;

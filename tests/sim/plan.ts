@@ -1,4 +1,4 @@
-import { type Habits, usualHabits } from "../chaos/load/load.ts";
+import { type Habits, usualHabits } from "../harness/load/load.ts";
 import { seeded } from "../support/seeded.ts";
 import { WORLD_FAULTS, type WorldFault } from "./faults.ts";
 import { STEP_FAULTS, type StepFault } from "./fault-rates.ts";

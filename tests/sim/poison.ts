@@ -1,6 +1,6 @@
 import type { ServiceName } from "@shop/contracts/services";
 import type { Participant } from "@shop/service/participant";
-import type { Breach } from "../chaos/rules/rules.ts";
+import type { Breach } from "../harness/rules/rules.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 

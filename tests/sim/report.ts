@@ -1,4 +1,4 @@
-import { ALL_RULES, type Rule } from "../chaos/rules/rules.ts";
+import { ALL_RULES, type Rule } from "../harness/rules/rules.ts";
 import type { Verdict } from "./simulate.ts";
 
 const BREACHES_SHOWN = 10;

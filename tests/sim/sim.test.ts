@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { ALL_RULES } from "../chaos/rules/rules.ts";
+import { ALL_RULES } from "../harness/rules/rules.ts";
 import { planOf } from "./plan.ts";
 import { simulate } from "./simulate.ts";
 import { Stores } from "./world.ts";

@@ -1,9 +1,9 @@
-import { type Actors, runLoad } from "../chaos/load/load.ts";
-import { ALL_RULES, type Breach, judge, type Rule } from "../chaos/rules/rules.ts";
+import { type Actors, runLoad } from "../harness/load/load.ts";
+import { ALL_RULES, type Breach, judge, type Rule } from "../harness/rules/rules.ts";
 import { injectFaults } from "./faults.ts";
 import { replayDeadLetterAt, simulatedClient } from "./clients.ts";
 import type { Plan } from "./plan.ts";
-import { isPlaced } from "../chaos/rules/promises.ts";
+import { isPlaced } from "../harness/rules/promises.ts";
 import { lastOrders } from "./last-orders.ts";
 import { judgeList } from "./lists.ts";
 import { churnCatalogue } from "./catalogue-churn.ts";

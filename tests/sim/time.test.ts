@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { LoadClient } from "../chaos/load/client.ts";
+import type { LoadClient } from "../harness/load/client.ts";
 import { assemble } from "./simulate.ts";
 import { simulatedClient } from "./clients.ts";
 import { Stores, World } from "./world.ts";

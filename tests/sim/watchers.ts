@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import type { Breach } from "../chaos/rules/rules.ts";
+import type { Breach } from "../harness/rules/rules.ts";
 import type { Network } from "./clients.ts";
 
 /** An event of an order, as a watcher was told it. */

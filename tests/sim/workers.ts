@@ -1,4 +1,4 @@
-import type { Rule } from "../chaos/rules/rules.ts";
+import type { Rule } from "../harness/rules/rules.ts";
 import { testPostgresUrl } from "@shop/testing/infrastructure";
 import { join } from "node:path";
 

@@ -1,6 +1,6 @@
 import { freePort } from "@shop/local/free-port";
 import type { Replica } from "@shop/local/system";
-import { type Link, openLink } from "../chaos/stage/link.ts";
+import { type Link, openLink } from "../harness/stage/link.ts";
 
 /** A load balancer on layer 4, as `deploy/nlb/haproxy.cfg` describes one. */
 export interface Balancer {

@@ -9,7 +9,7 @@ import {
   type Locator,
   type Page,
 } from "playwright-core";
-import { findChromium, HOW_TO_GET_CHROMIUM } from "@shop/local/chromium";
+import { findChromium, HOW_TO_GET_CHROMIUM } from "@shop/check/chromium";
 
 /** Nothing of it is kept by git; CI keeps it as an artefact. */
 const SCREENSHOTS = join(import.meta.dir, "..", "browser", "screenshots");

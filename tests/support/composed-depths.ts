@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { serviceNames, type ServiceName } from "@shop/contracts/services";
 import { Kafka, logLevel } from "kafkajs";
-import type { Depths } from "../chaos/rules/evidence.ts";
+import type { Depths } from "../harness/rules/evidence.ts";
 import { addressOf, type ComposeProject, serviceOf } from "./compose-project.ts";
 
 /**

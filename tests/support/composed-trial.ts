@@ -1,4 +1,4 @@
-import { keepLedger } from "../chaos/stage/ledger.ts";
+import { keepLedger } from "../harness/stage/ledger.ts";
 import { participants } from "@shop/contracts/services";
 import { trial, type TrialOptions, type Verdict } from "../chaos/trial.ts";
 import { depthsOf } from "./composed-depths.ts";

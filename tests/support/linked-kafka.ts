@@ -7,7 +7,7 @@ import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
 import { systemClock } from "@shop/runtime/clock";
 import { createMetrics } from "@shop/runtime/metrics";
 import { capturedLogger } from "@shop/testing/logger";
-import { type KafkaLink, openKafkaLink } from "../chaos/stage/kafka-link.ts";
+import { type KafkaLink, openKafkaLink } from "../harness/stage/kafka-link.ts";
 
 /** A Kafka of its own, of topics with two partitions, and a way to it on which what passes is seen and can be lost. */
 export interface LinkedKafka {

@@ -2,7 +2,7 @@ import type { Shop } from "@shop/client/shop";
 import type { Delivery } from "@shop/contracts/http/delivery";
 import type { Order } from "@shop/contracts/http/order";
 import type { Product } from "@shop/contracts/http/product";
-import { type Books, readBooks } from "@shop/local/books";
+import { type Books, readBooks } from "@shop/books/books";
 import { enter, visitor } from "@shop/local/demo/enter";
 import { areOrderable } from "./orderable.ts";
 import { serviceNames } from "@shop/contracts/services";

@@ -1,4 +1,4 @@
-import { type Books, readBooks } from "./books.ts";
+import { type Books, readBooks } from "@shop/books/books";
 import type { Shop } from "@shop/client/shop";
 import type { Product } from "@shop/contracts/http/product";
 import { enter, visitor } from "./demo/enter.ts";

@@ -1,6 +1,7 @@
 import { enter } from "@shop/local/demo/enter";
 import type { System } from "@shop/local/system";
 import { eventually } from "@shop/testing/eventually";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { serviceNames } from "@shop/contracts/services";
 import type { PlannedRequest } from "../driver/plan.ts";
@@ -39,7 +40,11 @@ export async function startProduct(options: ProductOptions): Promise<ProductSide
   const { startSystem } = (await import(
     join(root, "deploy/local/src/system.ts")
   )) as typeof import("@shop/local/system");
-  const { readBooks } = (await import(join(root, "deploy/local/src/books.ts"))) as typeof import("@shop/local/books");
+  // Another revision may have it where it was before it had a package of its own.
+  const places = ["deploy/books/src/books.ts", "deploy/local/src/books.ts"].map((path) => join(root, path));
+  const { readBooks } = (await import(
+    places.find((path) => existsSync(path)) ?? ""
+  )) as typeof import("@shop/books/books");
   const servers = await startServers(serviceNames);
   try {
     const { databaseUrls, kafkaBrokers } = servers.infrastructure;

@@ -11,8 +11,8 @@ import postgres from "postgres";
 import type { Turn } from "../fault.ts";
 import { withProducer } from "../faults/messages.ts";
 import { holdNeededRow } from "../faults/neighbours.ts";
-import type { Direction } from "../stage/link.ts";
-import type { Stage } from "../stage/stage.ts";
+import type { Direction } from "../../harness/stage/link.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
 
 /** A fault that stays until it is found. */
 export interface DrillFault {

@@ -2,10 +2,10 @@ import { readFile } from "node:fs/promises";
 import { eventually } from "@shop/testing/eventually";
 import postgres from "postgres";
 import type { Fault, Turn } from "../fault.ts";
-import { tokenOf } from "../load/actors.ts";
-import { type LoadClient, loadClient } from "../load/client.ts";
+import { tokenOf } from "../../harness/load/actors.ts";
+import { type LoadClient, loadClient } from "../../harness/load/client.ts";
 import { type ParticipantName, participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
 
 const HOUR_MS = 3_600_000;
 /** Within the leeway that verifiers give. */

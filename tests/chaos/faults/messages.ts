@@ -4,8 +4,8 @@ import { ConfigResourceTypes, type Message, type Producer } from "kafkajs";
 import postgres from "postgres";
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
 import { type ParticipantName, participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
-import { follow, type WholeRecord } from "../stage/topics.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
+import { follow, type WholeRecord } from "../../harness/stage/topics.ts";
 
 /** A harness' own copy bears this header, so that it is not copied again. */
 export const HARNESS_HEADER = "x-harness-copy";

@@ -1,8 +1,8 @@
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
-import { KAFKA_CALLS, type KafkaLink } from "../stage/kafka-link.ts";
-import type { Link } from "../stage/link.ts";
+import { KAFKA_CALLS, type KafkaLink } from "../../harness/stage/kafka-link.ts";
+import type { Link } from "../../harness/stage/link.ts";
 import { type ParticipantName, participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
 
 /** How long a moment is waited for: a replica that has nothing to do just now may never come to it. */
 const WAIT_LIMIT_MS = 2_000;

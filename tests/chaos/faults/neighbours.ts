@@ -2,9 +2,9 @@ import { topics } from "@shop/contracts/services";
 import { ConfigResourceTypes } from "kafkajs";
 import postgres from "postgres";
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
-import { tokenOf } from "../load/actors.ts";
+import { tokenOf } from "../../harness/load/actors.ts";
 import { type ParticipantName, participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
 
 /** A session of the harness' own in the database of a service. */
 const connect = (stage: Stage, service: ParticipantName) =>

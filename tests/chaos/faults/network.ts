@@ -1,8 +1,8 @@
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
-import { KAFKA_CALLS, type KafkaLink } from "../stage/kafka-link.ts";
-import type { Connection, Direction, Link, Weather } from "../stage/link.ts";
+import { KAFKA_CALLS, type KafkaLink } from "../../harness/stage/kafka-link.ts";
+import type { Connection, Direction, Link, Weather } from "../../harness/stage/link.ts";
 import { participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
 
 /** The links of all replicas, by where they lead. */
 const linksOf = ({ kafkaLinks, databaseLinks }: Stage) =>

@@ -1,9 +1,9 @@
 import type { Topic } from "@shop/contracts/services";
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
-import { type HeldMessage, holdOutbox, type OutboxHold } from "../stage/outbox-hold.ts";
+import { type HeldMessage, holdOutbox, type OutboxHold } from "../../harness/stage/outbox-hold.ts";
 import { participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
-import type { WholeRecord } from "../stage/topics.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
+import type { WholeRecord } from "../../harness/stage/topics.ts";
 import { HARNESS_HEADER, listening, withProducer } from "./messages.ts";
 
 /** The part of all messages that comes late, and how late at most, in milliseconds: other messages of the order overtake it meanwhile. */

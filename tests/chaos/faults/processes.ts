@@ -1,6 +1,6 @@
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
 import { participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
 
 /** Kills a replica, and starts it again after a while. */
 export async function killOne({ system }: Stage, turn: Turn, replica: string): Promise<void> {

@@ -1,8 +1,8 @@
 import { serviceNames } from "@shop/contracts/services";
 import postgres from "postgres";
 import { EVERYTHING, type Fault } from "../fault.ts";
-import { whyNoSmallDisk } from "../stage/small-disk.ts";
-import { diskOwners } from "../stage/stage.ts";
+import { whyNoSmallDisk } from "../../harness/stage/small-disk.ts";
+import { diskOwners } from "../../harness/stage/stage.ts";
 
 export const postgresKilled: Fault = {
   number: 5,

@@ -1,6 +1,6 @@
 import { EVERYTHING, type Fault, type Turn } from "../fault.ts";
 import { participants } from "@shop/contracts/services";
-import type { Stage } from "../stage/stage.ts";
+import type { Stage } from "../../harness/stage/stage.ts";
 
 /** Starts replicas again under another release, one after the other. */
 async function roll(

@@ -29,6 +29,9 @@ const ALL_SHARED = shared("contracts", "runtime", "database", "http", "messaging
 /** What a program outside of the system uses, pages among them. */
 const CLIENT = shared("client");
 
+/** What runs, checks and operates the system on one machine. */
+const DEPLOY = ["deploy/books/", "deploy/check/", "deploy/local/", "deploy/shop/"];
+
 const PARTICIPANTS = participants.flatMap((name) => [
   `services/${name}/src/service.ts`,
   `services/${name}/src/saga/`,
@@ -41,14 +44,14 @@ export const LAYERS: readonly Layer[] = [
     name: "the simulator",
     files: /^tests\/sim\//,
     // The services themselves, which it runs in one process.
-    modules: ["tests/", ...ALL_SHARED, ...shared("testing"), "deploy/local/", ...PARTICIPANTS],
+    modules: ["tests/", ...ALL_SHARED, ...shared("testing"), ...DEPLOY, ...PARTICIPANTS],
     packages: ANY,
     isTest: true,
   },
   {
     name: "a test",
     files: /^tests\/|\.test\.tsx?$|\/src\/testing\//,
-    modules: ["./", ...ALL_SHARED, ...CLIENT, ...shared("testing"), "deploy/local/"],
+    modules: ["./", ...ALL_SHARED, ...CLIENT, ...shared("testing"), ...DEPLOY],
     packages: ANY,
     isTest: true,
   },
@@ -59,7 +62,12 @@ export const LAYERS: readonly Layer[] = [
     packages: ANY,
     isTest: true,
   },
-  { name: "deploy/", files: /^deploy\//, modules: ["./", ...ALL_SHARED, ...CLIENT], packages: ANY },
+  {
+    name: "deploy/",
+    files: /^deploy\//,
+    modules: ["./", "deploy/books/", "deploy/local/", ...ALL_SHARED, ...CLIENT],
+    packages: ANY,
+  },
   { name: "the settings of migrations", files: /\/drizzle\.config\.ts$/, modules: [], packages: ["drizzle-kit"] },
 
   { name: "shared/contracts", files: /^shared\/contracts\//, modules: ["./"], packages: ["zod"] },

@@ -1,6 +1,8 @@
 import { dirname, join, relative } from "node:path/posix";
 
-const PACKAGE_FOLDERS: ReadonlyMap<string, string> = new Map([["local", "deploy/local"]]);
+const PACKAGE_FOLDERS: ReadonlyMap<string, string> = new Map(
+  ["books", "check", "local", "shop"].map((name) => [name, `deploy/${name}`]),
+);
 
 /** The path of a file from the root of the repository, with forward slashes. */
 export function pathFromRoot(file: string, root: string): string {

@@ -1,5 +1,5 @@
-import type { Habits } from "../../chaos/load/load.ts";
-import type { Rule } from "../../chaos/rules/rules.ts";
+import type { Habits } from "../../harness/load/load.ts";
+import type { Rule } from "../../harness/rules/rules.ts";
 
 /** A mistake that is made in the product's source as it is loaded. */
 export interface Mistake {

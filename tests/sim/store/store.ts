@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { existsSync } from "node:fs";
 import postgres from "postgres";
-import { keepLedger } from "../../chaos/stage/ledger.ts";
+import { keepLedger } from "../../harness/stage/ledger.ts";
 import type { Process } from "../process.ts";
 import { BEGINNING, type Scheduler } from "../scheduler.ts";
 import { Operations } from "./operations.ts";

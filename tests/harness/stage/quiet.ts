@@ -1,4 +1,4 @@
-import { judgeAccounts, readAccounts } from "@shop/local/accounts";
+import { judgeAccounts, readAccounts } from "@shop/books/accounts";
 import type { Stage } from "./stage.ts";
 import { lagOf } from "./topics.ts";
 

@@ -135,7 +135,8 @@ test("the recipe of docs/extending.md for a new step compiles as it stands, and 
     "services/product/src/use-cases/pack.ts": useCase,
   });
   // What tests beside the sources import; the type checker reads them, too.
-  await cp(join(REPOSITORY, "deploy/local"), join(copy, "deploy/local"), { recursive: true, verbatimSymlinks: true });
+  for (const part of ["deploy/books", "deploy/local"])
+    await cp(join(REPOSITORY, part), join(copy, part), { recursive: true, verbatimSymlinks: true });
   const types = Bun.spawn([process.execPath, join(REPOSITORY, "node_modules/typescript/bin/tsc"), "--noEmit"], {
     cwd: copy,
     stdout: "pipe",

@@ -1,4 +1,4 @@
-import { type Exit, type GuardedProcess, startGuarded } from "../guarded-process.ts";
+import { type Exit, type GuardedProcess, startGuarded } from "@shop/local/guarded-process";
 
 export interface ProgramRun {
   readonly arguments: readonly string[];

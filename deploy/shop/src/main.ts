@@ -1,4 +1,4 @@
-import { OutputClosedError, runShop } from "./shop/program.ts";
+import { OutputClosedError, runShop } from "./program.ts";
 
 async function readLine(): Promise<string | undefined> {
   for await (const line of console) return line.trim();

@@ -1,5 +1,5 @@
 import type { ServiceName } from "@shop/contracts/services";
-import { judgeAccounts } from "@shop/local/accounts";
+import { judgeAccounts } from "@shop/books/accounts";
 import type { LedgerRow } from "../stage/ledger.ts";
 import { readers } from "../stage/topics.ts";
 import { type Evidence, placeOf } from "./evidence.ts";

@@ -1,5 +1,5 @@
 import { type ServiceName, topics } from "@shop/contracts/services";
-import { type Accounts, readAccounts } from "@shop/local/accounts";
+import { type Accounts, readAccounts } from "@shop/books/accounts";
 import postgres from "postgres";
 import type { Entry } from "../load/journal.ts";
 import { type LedgerRow, readLedger } from "../stage/ledger.ts";

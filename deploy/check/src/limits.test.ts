@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { longestLimitMs, quietLimitMs } from "./limits.ts";
 import { filesOf, SUITES } from "./suites.ts";
 
-const ROOT = join(import.meta.dir, "../../../..");
+const ROOT = join(import.meta.dir, "../../..");
 
 test.each([
   ["none", `test("a", () => {});`, 5_000],

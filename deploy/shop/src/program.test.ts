@@ -120,7 +120,7 @@ describe("a command line", () => {
 
 test("a reader that has enough ends the command without a word", async () => {
   shopWith(...Array.from({ length: 5_000 }, () => well("order")));
-  const program = spawn(process.execPath, [fileURLToPath(new URL("../shop.ts", import.meta.url)), "health", "--json"], {
+  const program = spawn(process.execPath, [fileURLToPath(new URL("./main.ts", import.meta.url)), "health", "--json"], {
     env: { ...process.env, SHOP_URL: gateway.url.origin, SHOP_PASSWORD: "admin-password" },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,5 +1,5 @@
-import { findChromium, HOW_TO_GET_CHROMIUM } from "../chromium.ts";
-import { whyNoLocalKafka } from "../kafka.ts";
+import { findChromium, HOW_TO_GET_CHROMIUM } from "./chromium.ts";
+import { whyNoLocalKafka } from "@shop/local/kafka";
 
 /** What not every machine has. */
 export type Need = "chromium" | "docker" | "manifest tools" | "prometheus" | "python" | "servers beside it";

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findChromium } from "../chromium.ts";
-import { type Infrastructure, startInfrastructure } from "../infrastructure.ts";
+import { findChromium } from "./chromium.ts";
+import { type Infrastructure, startInfrastructure } from "@shop/local/infrastructure";
 import { quietLimitMs } from "./limits.ts";
 import { missingOf } from "./prerequisites.ts";
 import { PrintedTests } from "./printed-tests.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startGuarded } from "../guarded-process.ts";
+import { startGuarded } from "@shop/local/guarded-process";
 import { PrintedTests } from "./printed-tests.ts";
 import { tallyOf } from "./tally.ts";
 

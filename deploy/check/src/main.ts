@@ -1,11 +1,11 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readArguments } from "./checking/arguments.ts";
-import { type Check, createChecks } from "./checking/checks.ts";
-import { closingLines, type Progress, type Skipped, summaryOf } from "./checking/closing.ts";
-import { testFilesOf } from "./checking/suites.ts";
-import { asFailure, sumOf, type Tally } from "./checking/tally.ts";
-import { leaveOnSignal } from "./leave-on-signal.ts";
+import { readArguments } from "./arguments.ts";
+import { type Check, createChecks } from "./checks.ts";
+import { closingLines, type Progress, type Skipped, summaryOf } from "./closing.ts";
+import { testFilesOf } from "./suites.ts";
+import { asFailure, sumOf, type Tally } from "./tally.ts";
+import { leaveOnSignal } from "@shop/local/leave-on-signal";
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const root = fileURLToPath(new URL("../../..", import.meta.url));

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
-import { startGuarded } from "./guarded-process.ts";
+import { startGuarded } from "@shop/local/guarded-process";
 
 test("a check that is stopped ends with its counts: what was under way has failed, what had not begun is named", async () => {
   const lines: string[] = [];
   const check = await startGuarded({
-    command: [process.execPath, fileURLToPath(new URL("check.ts", import.meta.url)), "--only", "types,unused"],
+    command: [process.execPath, fileURLToPath(new URL("main.ts", import.meta.url)), "--only", "types,unused"],
     environment: process.env,
     onLine: (line) => {
       lines.push(line);
