@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from "./advisory-locks.ts";
 import { sql } from "drizzle-orm";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { ExplainedError } from "@shop/runtime/errors";
@@ -5,8 +6,6 @@ import type postgres from "postgres";
 import { openClient } from "./client.ts";
 import type { Database } from "./connect.ts";
 
-/** Any number, the same for all that migrate: the advisory lock's name. */
-const MIGRATION_LOCK = 7_203_114;
 const LOCK_PAUSE_MS = 100;
 /** A change to a table waits for those who use it, and anyone who comes later waits behind it: better that it gives up soon and is retried. */
 const LOCK_TIMEOUT = "500ms";
@@ -53,7 +52,7 @@ export async function migrate(url: string, sets: readonly MigrationSet[]): Promi
 /** Asked for again and again: a statement that waited for it would be one that an index made concurrently waits for. */
 async function lock(client: postgres.Sql): Promise<void> {
   for (;;) {
-    const [row] = await client`select pg_try_advisory_lock(${MIGRATION_LOCK}) as taken`;
+    const [row] = await client`select pg_try_advisory_lock(${ADVISORY_LOCKS.migration}) as taken`;
     if (row?.["taken"] === true) return;
     await Bun.sleep(LOCK_PAUSE_MS);
   }

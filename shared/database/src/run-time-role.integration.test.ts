@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { serviceNames } from "@shop/contracts/services";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import postgres from "postgres";
+import { ADVISORY_LOCKS } from "./advisory-locks.ts";
 import { APPEND_ONLY_TABLES, grantRunTimeRole } from "./run-time-role.ts";
 
 const databases = new Map<string, TestDatabase>();
@@ -92,6 +93,14 @@ test.each(serviceNames)(
       expect([statement, await outcome(sql, statement)]).toEqual([statement, NOT_ALLOWED]);
   },
 );
+
+test("rights are granted while a replica holds its locks: one that starts waits for none that works", async () => {
+  const { url, runTimeUrl } = of("order");
+  const replica = connect(url);
+  for (const lock of [ADVISORY_LOCKS.relay, ADVISORY_LOCKS.orderSearch])
+    await replica`select pg_advisory_lock(${lock})`;
+  await grantRunTimeRole(url, runTimeUrl);
+}, 30_000);
 
 test("the run-time role of one service connects to no other service's database", async () => {
   for (const service of serviceNames) {

@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from "./advisory-locks.ts";
 import { ExplainedError } from "@shop/runtime/errors";
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import type postgres from "postgres";
@@ -5,9 +6,6 @@ import { openClient } from "./client.ts";
 
 /** Tables whose rows the run-time role can only add and read. What retention deletes of them goes by a function of the migration role. */
 export const APPEND_ONLY_TABLES: readonly string[] = ["audit_entry", "stock_change"];
-
-/** Any number, the same for all that grant: two grants on one table at once fail ("tuple concurrently updated"). */
-const GRANT_LOCK = 7_203_115;
 
 /** The roles of the two addresses cannot be what they are to be. */
 class RunTimeRoleError extends ExplainedError {
@@ -33,7 +31,7 @@ export async function grantRunTimeRole(migrationUrl: string, runTimeUrl: string)
   });
   try {
     await client.begin(async (tx) => {
-      await tx`select pg_advisory_xact_lock(${GRANT_LOCK})`;
+      await tx`select pg_advisory_xact_lock(${ADVISORY_LOCKS.grant})`;
       await ensureRole(tx, { role, owner, password: decodeURIComponent(new URL(runTimeUrl).password) });
       await grant(tx, role);
     });

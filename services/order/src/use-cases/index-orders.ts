@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from "@shop/database/advisory-locks";
 import { firstIdAt } from "@shop/contracts/http/page";
 import type { Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
@@ -18,8 +19,6 @@ const LOOKS_BETWEEN = 1_800;
 const BATCH = 500;
 /** It works at most this part of the time, so that it takes nothing from orders under load. */
 const DUTY = 20;
-/** Any number, the same in all replicas. */
-const LOCK = 5_310_031;
 
 /**
  * Writes the words by which orders are found, beside the transactions that place them. One replica does so at a time. It continues from the newest
@@ -44,7 +43,7 @@ export async function indexOrders({ db, clock, logger }: ServiceContext, signal:
 /** @returns how many orders were indexed */
 async function indexSome(tx: Transaction, now: number, lateMs: number): Promise<number> {
   const [row] = await tx.execute<{ taken: boolean; newest: string | null; oldest: string | null }>(sql`
-    select pg_try_advisory_xact_lock(${LOCK}) as taken,
+    select pg_try_advisory_xact_lock(${ADVISORY_LOCKS.orderSearch}) as taken,
       (select order_id from order_search order by order_id desc limit 1) as newest,
       (select order_id from order_search order by order_id limit 1) as oldest`);
   if (row?.taken !== true) return 0;

@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from "@shop/database/advisory-locks";
 import { desc, lt, lte, ne, sql } from "drizzle-orm";
 import type { Database, Transaction } from "@shop/database/connect";
 import { inTransaction } from "@shop/database/transaction";
@@ -9,9 +10,6 @@ export interface StoredSigningKey {
   readonly createdAt: Date;
 }
 
-/** Any number, the same in all replicas. */
-const KEY_LOCK = 5_310_027;
-
 /**
  * The stored keys, the newest first. When there is none, `create` makes the first one; replicas that start together wait
  * for each other, so that all sign with the same.
@@ -21,7 +19,7 @@ export function loadOrCreateSigningKeys(
   create: () => Promise<StoredSigningKey>,
 ): Promise<readonly StoredSigningKey[]> {
   return inTransaction(db, async (tx) => {
-    await tx.execute(sql`select pg_advisory_xact_lock(${KEY_LOCK})`);
+    await tx.execute(sql`select pg_advisory_xact_lock(${ADVISORY_LOCKS.signingKeys})`);
     const stored = await tx.select().from(signingKeys).orderBy(desc(signingKeys.createdAt));
     if (stored.length > 0) return stored;
     const first = await create();
@@ -40,7 +38,7 @@ export async function addSigningKey(
   key: StoredSigningKey,
   { withdrawOthers }: { readonly withdrawOthers: boolean },
 ): Promise<readonly string[]> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${KEY_LOCK})`);
+  await tx.execute(sql`select pg_advisory_xact_lock(${ADVISORY_LOCKS.signingKeys})`);
   await tx.insert(signingKeys).values(key);
   if (!withdrawOthers) return [];
   const withdrawn = await tx.delete(signingKeys).where(ne(signingKeys.kid, key.kid)).returning();

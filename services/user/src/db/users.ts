@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from "@shop/database/advisory-locks";
 import type { Role } from "@shop/contracts/http/define";
 import { newestWhere } from "@shop/database/rows";
 import { and, count, desc, eq, inArray, isNotNull, isNull, like, lt, ne, sql } from "drizzle-orm";
@@ -61,12 +62,9 @@ export async function listUsers(db: ReadDatabase, wanted: UsersToList): Promise<
     .limit(limit);
 }
 
-/** Any number, the same in all replicas. */
-const ADMINS_LOCK = 5_310_029;
-
 /** Waits for others who change who is an admin: what is counted of admins stays so until the transaction ends. */
 export async function lockAdmins(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${ADMINS_LOCK})`);
+  await tx.execute(sql`select pg_advisory_xact_lock(${ADVISORY_LOCKS.admins})`);
 }
 
 /** How many others there are who can log in as admins. Asked for under `lockAdmins`. */

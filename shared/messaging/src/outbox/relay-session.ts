@@ -1,3 +1,4 @@
+import { ADVISORY_LOCKS } from "@shop/database/advisory-locks";
 import type { Topic } from "@shop/contracts/services";
 import type { DatabaseDriver } from "@shop/database/driver";
 import { isLockTimeout } from "@shop/database/errors";
@@ -5,8 +6,6 @@ import type { Clock } from "@shop/runtime/clock";
 import { ExplainedError } from "@shop/runtime/errors";
 import type { PartitionEnd } from "../broker.ts";
 
-/** Any number, the same for all relays of a database: the advisory lock's name. */
-const RELAY_LOCK = 7_203_115;
 /**
  * The server ends a session from which nothing has been heard for this long, in milliseconds, and with it the lock: a frozen process
  * or a cut network keeps the outbox waiting for at most this long. The session speaks up four times as often.
@@ -197,7 +196,7 @@ export function openRelaySession({ databaseUrl, driver, clock }: RelaySessionOpt
   return {
     async tryToLead() {
       const [row] = await answered(client<{ locked: boolean; pid: number }[]>`
-        select pg_try_advisory_lock(${RELAY_LOCK}) as locked, pg_backend_pid() as pid`);
+        select pg_try_advisory_lock(${ADVISORY_LOCKS.relay}) as locked, pg_backend_pid() as pid`);
       if (row?.locked !== true) return false;
       lockedBy = row.pid;
       void keepAlive();
