@@ -1,6 +1,6 @@
 import type { ServiceName } from "@shop/contracts/services";
 import type { Received } from "@shop/messaging/inbox/decode";
-import type { Participant } from "@shop/service/participant";
+import type { Participant } from "@shop/service/define-service";
 
 /** Which messages handlers fail at. */
 export interface Failing {
@@ -30,19 +30,22 @@ export function atFirstTries(digits: string, triesOf: () => number): Failing["fa
 export function failingAtTimes(participant: Participant, failing: () => Failing | undefined): Participant {
   return {
     ...participant,
-    handlers(context) {
-      const handlers = participant.handlers(context);
-      return {
-        ...handlers,
-        async handle(tx, messages) {
-          const outcome = await handlers.handle(tx, messages);
-          const now = failing();
-          // After the work, so that what it wrote has to be rolled back.
-          const failed = now?.service === participant.name ? messages.find(now.failsAt) : undefined;
-          if (failed) throw new TypeError(`a mistake in the handler of ${failed.type}`);
-          return outcome;
-        },
-      };
+    messaging: {
+      ...participant.messaging,
+      handlers(context) {
+        const handlers = participant.messaging.handlers(context);
+        return {
+          ...handlers,
+          async handle(tx, messages) {
+            const outcome = await handlers.handle(tx, messages);
+            const now = failing();
+            // After the work, so that what it wrote has to be rolled back.
+            const failed = now?.service === participant.name ? messages.find(now.failsAt) : undefined;
+            if (failed) throw new TypeError(`a mistake in the handler of ${failed.type}`);
+            return outcome;
+          },
+        };
+      },
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { ServiceName } from "@shop/contracts/services";
-import type { Participant } from "@shop/service/participant";
+import type { Participant } from "@shop/service/define-service";
 import type { Breach } from "../harness/rules/rules.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -53,25 +53,28 @@ export class Poisons {
     });
     return {
       ...participant,
-      handlers: (context) => {
-        const handlers = participant.handlers(context);
-        return {
-          ...handlers,
-          handle: (tx, messages) => {
-            const [only, ...others] = messages;
-            alone.push(...(only && others.length === 0 ? [only.id] : [""]));
-            if (alone.length > CALLS_IN_FLIGHT) alone.shift();
-            const poison = this.#poisonAmong(
-              participant.name,
-              messages.map(({ id }) => id),
-            );
-            if (poison === undefined) return handlers.handle(tx, messages);
-            poison.crashes += 1;
-            this.#scheduler.note(`${process.name}: poison ${poison.messageId} among ${messages.length}`);
-            void this.#scheduler.after(0, undefined, "", crash);
-            return new Promise(() => {});
-          },
-        };
+      messaging: {
+        ...participant.messaging,
+        handlers: (context) => {
+          const handlers = participant.messaging.handlers(context);
+          return {
+            ...handlers,
+            handle: (tx, messages) => {
+              const [only, ...others] = messages;
+              alone.push(...(only && others.length === 0 ? [only.id] : [""]));
+              if (alone.length > CALLS_IN_FLIGHT) alone.shift();
+              const poison = this.#poisonAmong(
+                participant.name,
+                messages.map(({ id }) => id),
+              );
+              if (poison === undefined) return handlers.handle(tx, messages);
+              poison.crashes += 1;
+              this.#scheduler.note(`${process.name}: poison ${poison.messageId} among ${messages.length}`);
+              void this.#scheduler.after(0, undefined, "", crash);
+              return new Promise(() => {});
+            },
+          };
+        },
       },
     };
   }

@@ -3,7 +3,9 @@ import type { Role } from "@shop/contracts/http/define";
 import { instant } from "@shop/runtime/clock";
 import { createLogger } from "@shop/runtime/logger";
 import { createMetrics } from "@shop/runtime/metrics";
-import { createParticipant, type Participant, type RunningParticipant } from "@shop/service/participant";
+import { createParticipant } from "@shop/service/create-service";
+import type { Participant } from "@shop/service/define-service";
+import type { ServiceRuntime } from "@shop/service/process";
 import { simulatedBroker } from "./broker/broker.ts";
 import type { Kafka } from "./broker/kafka.ts";
 import type { Limits } from "./limits.ts";
@@ -40,7 +42,7 @@ const verifier: TokenVerifier = {
 
 interface Life {
   readonly process: Process;
-  readonly running: RunningParticipant;
+  readonly running: ServiceRuntime;
   readonly database: ProcessDatabase;
 }
 
@@ -68,7 +70,7 @@ export class Replica {
     return this.#life?.process;
   }
 
-  get app(): RunningParticipant["app"] | undefined {
+  get app(): ServiceRuntime["app"] | undefined {
     return this.#life?.running.app;
   }
 

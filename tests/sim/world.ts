@@ -5,7 +5,7 @@ import type { BrokerRecord } from "@shop/messaging/broker";
 import { orchestratorService } from "@shop/orchestrator-service/service";
 import { orderService } from "@shop/order-service/service";
 import { productService } from "@shop/product-service/service";
-import type { Participant } from "@shop/service/participant";
+import type { Participant } from "@shop/service/define-service";
 import type { Breach } from "../harness/rules/rules.ts";
 import type { Entry } from "../harness/load/journal.ts";
 import { type Evidence, placeOf, readKeys, readMessages } from "../harness/rules/evidence.ts";
@@ -188,7 +188,8 @@ export class World {
   /** Whether messages are still on their way. */
   async isUnderWay(): Promise<boolean> {
     // The databases are asked only when the broker has nothing more to bring.
-    if (this.kafka.held > 0 || PARTICIPANTS.some(({ name, topics }) => this.kafka.lag(name, topics) > 0)) return true;
+    if (this.kafka.held > 0 || PARTICIPANTS.some(({ name, messaging: { topics } }) => this.kafka.lag(name, topics) > 0))
+      return true;
     // A message that failed is retried as long after as it has failed: within seconds, unless clocks or long absences say otherwise.
     const mustBeSettled = !this.mayTimeOut;
     const waiting = await this.scheduler.look(() =>

@@ -1,5 +1,5 @@
 import { runMain } from "@shop/service/process";
-import { runParticipant } from "@shop/service/run";
+import { runService } from "@shop/service/run";
 import { deliveryService } from "./service.ts";
 
-runMain(() => runParticipant(deliveryService, process.env));
+runMain(() => runService(deliveryService, process.env));

@@ -1,5 +1,6 @@
 import { runMain } from "@shop/service/process";
-import { runParticipant } from "@shop/service/run";
-import { orchestratorService } from "./service.ts";
+import { runService } from "@shop/service/run";
+import { orderSagaVersions } from "./sagas/registry.ts";
+import { createOrchestrator } from "./service.ts";
 
-runMain(() => runParticipant(orchestratorService, process.env));
+runMain(() => runService(createOrchestrator(orderSagaVersions), process.env));

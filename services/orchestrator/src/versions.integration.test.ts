@@ -14,7 +14,7 @@ import { runSagaTimers } from "./saga/run.ts";
 import { type SagaVersions, sagaVersions } from "./saga/versions.ts";
 import { watchSagas } from "./saga/watch.ts";
 import { orderSaga } from "./sagas/order.saga.ts";
-import { createOrchestrator } from "./orchestrator.ts";
+import { createOrchestrator } from "./service.ts";
 import { completed, created, delivered, delivery, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
 const version1 = orderSaga;

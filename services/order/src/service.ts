@@ -1,5 +1,5 @@
 import { services } from "@shop/contracts/services";
-import { type Participant, participantMigrations } from "@shop/service/participant";
+import { defineService, type Participant } from "@shop/service/define-service";
 import { knowsOrder } from "./db/knows-order.ts";
 import type { CustomerLimits } from "./domain/customer-limits.ts";
 import { orderRoutes } from "./http/routes.ts";
@@ -13,11 +13,10 @@ import { sendWebhooks, type WebhookSending } from "./use-cases/send-webhooks.ts"
 
 /** The order service: takes orders, tells of them, and ends them when the saga says so. */
 export function createOrderService(webhooks: WebhookSending, limits: CustomerLimits = {}): Participant {
-  return {
+  return defineService({
     name: "order",
-    migrations: participantMigrations(`${import.meta.dir}/../migrations`),
-    topics: services.order.topics.reads,
-    handlers: orderHandlers,
+    database: { migrations: `${import.meta.dir}/../migrations` },
+    messaging: { topics: services.order.topics.reads, handlers: orderHandlers },
     routes: (app, context) => {
       orderRoutes(app, context, limits);
       webhookRoutes(app, context, webhooks.allowed);
@@ -31,7 +30,7 @@ export function createOrderService(webhooks: WebhookSending, limits: CustomerLim
       republishOrders,
       (context, signal) => sendWebhooks(context, signal, webhooks),
     ],
-  };
+  });
 }
 
 /** As it runs without settings of its own: webhooks go to public addresses only. */

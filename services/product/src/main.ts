@@ -1,5 +1,5 @@
 import { runMain } from "@shop/service/process";
-import { runParticipant } from "@shop/service/run";
+import { runService } from "@shop/service/run";
 import { productService } from "./service.ts";
 
-runMain(() => runParticipant(productService, process.env));
+runMain(() => runService(productService, process.env));

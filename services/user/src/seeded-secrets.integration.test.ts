@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import type { TokenPair } from "@shop/contracts/http/user";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
+import { createStandalone } from "@shop/service/create-service";
+import type { ServiceRuntime } from "@shop/service/process";
 import { ManualClock } from "@shop/testing/clock";
 import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
@@ -15,7 +17,7 @@ const clock = new ManualClock(Date.now());
 const { logger, lines } = capturedLogger();
 let database: TestDatabase;
 let failing: Awaited<ReturnType<typeof failingDriver>>;
-let service: ReturnType<typeof createUserService>;
+let service: ServiceRuntime;
 /** Tokens that were given out. */
 const tokens: string[] = [];
 /** What callers were told of failures. */
@@ -24,8 +26,8 @@ const problems: string[] = [];
 beforeAll(async () => {
   database = await createTestDatabase({ service: "user" });
   failing = await failingDriver(database.url);
-  service = createUserService({
-    ...{ databaseUrl: database.url, driver: failing.driver, tokenIssuer: "https://shop.test", tokenAudience: "shop" },
+  service = createStandalone(createUserService({ tokenIssuer: "https://shop.test", tokenAudience: "shop" }), {
+    ...{ databaseUrl: database.url, driver: failing.driver },
     ...{ migrateAtStart: true, seedDemoData: false, identity, clock, ids: uuidV7, logger, metrics },
   });
   service.start();

@@ -23,18 +23,20 @@ beforeAll(async () => {
     {
       name: "orchestrator",
       migrations: [],
-      topics: ["product.commands"],
       routes: () => {},
-      handlers: () =>
-        byType(
-          on(DecreaseProductCommand, async (tx, messages) => {
-            for (const { key } of messages) await tx.execute(sql`insert into effect values (${key})`);
-            if (fault) throw fault;
-            return messages.map(({ key }) =>
-              outgoing(ProductDecreased, key, { orderId: key, result: "SUCCESS" }, undefined),
-            );
-          }),
-        ),
+      messaging: {
+        topics: ["product.commands"],
+        handlers: () =>
+          byType(
+            on(DecreaseProductCommand, async (tx, messages) => {
+              for (const { key } of messages) await tx.execute(sql`insert into effect values (${key})`);
+              if (fault) throw fault;
+              return messages.map(({ key }) =>
+                outgoing(ProductDecreased, key, { orderId: key, result: "SUCCESS" }, undefined),
+              );
+            }),
+          ),
+      },
     },
     database.url,
   );

@@ -19,12 +19,14 @@ import { capturedLogger } from "@shop/testing/logger";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { sql } from "drizzle-orm";
 import type { ServiceContext } from "./context.ts";
-import { createParticipant, participantMigrations, type RunningParticipant } from "./participant.ts";
+import { createParticipant } from "./create-service.ts";
+import { defineService } from "./define-service.ts";
+import type { ServiceRuntime } from "./process.ts";
 
 let signer: Signer;
 let database: TestDatabase;
 let link: Link;
-let service: RunningParticipant | undefined;
+let service: ServiceRuntime | undefined;
 let context: ServiceContext;
 
 beforeAll(async () => {
@@ -54,23 +56,25 @@ async function start(brokers: readonly string[], release: Promise<void> = Promis
     fetch: () => Promise.resolve(Response.json({ keys: [signer.publicJwk] })),
   });
   service = createParticipant(
-    {
+    defineService({
       name: "product",
-      migrations: participantMigrations(`${import.meta.dir}/../../../services/product/migrations`),
-      topics: ["product.commands"],
-      handlers: () =>
-        byType(
-          on(DecreaseProductCommand, async () => {
-            await release;
-            return [];
-          }),
-        ),
+      database: { migrations: `${import.meta.dir}/../../../services/product/migrations` },
+      messaging: {
+        topics: ["product.commands"],
+        handlers: () =>
+          byType(
+            on(DecreaseProductCommand, async () => {
+              await release;
+              return [];
+            }),
+          ),
+      },
       routes: (_app, given) => {
         context = given;
         given.metrics.gauge({ name: "odd_products", help: "Products that are odd" }, () => 3);
       },
       findings: { DRIFTING_PRODUCTS: "odd_products", STUCK_SAGAS: "nobody_looks" },
-    },
+    }),
     {
       broker: createKafkaBroker({ ...kafka, clock, logger, metrics }),
       databaseUrl: link.through(database.url),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { inTransaction } from "@shop/database/transaction";
+import { messagingMigrations } from "@shop/messaging/migrations";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { createMetrics } from "@shop/runtime/metrics";
 import { createEmptyDatabase, type TestDatabase } from "@shop/testing/database";
@@ -11,10 +12,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OwnDatabase, ownDatabase } from "./own-database.ts";
-import { participantMigrations } from "./participant.ts";
 
 const root = `${import.meta.dir}/../../..`;
-const migrations = participantMigrations(`${root}/services/order/migrations`);
+const migrations = [messagingMigrations, { folder: `${root}/services/order/migrations` }];
 let database: TestDatabase;
 let opened: OwnDatabase[] = [];
 beforeEach(async () => {

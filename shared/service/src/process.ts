@@ -15,15 +15,17 @@ import type { Tracing } from "@shop/runtime/tracing";
 import { type TracingSettings, tracingOf } from "./tracing.ts";
 import { stopInOrder, stopOnSignal } from "@shop/runtime/shutdown";
 
-/** What a process is, once it has been runtime. */
+/** A process that has been built. */
 export interface ServiceRuntime {
   readonly app: HttpApp;
   ready(): Promise<Readiness>;
+  /** Begins the work beside requests. A service that owns a database waits for it first, for as long as it is unavailable. */
   start(): void;
+  /** Finishes in-flight work. The HTTP side must have been stopped before. */
   stop(): Promise<void>;
 }
 
-/** What every process is runtime with. */
+/** What every process is built from. */
 export interface ProcessParts {
   readonly identity: Identity;
   readonly clock: Clock;

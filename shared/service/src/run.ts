@@ -1,11 +1,14 @@
 import { hostname } from "node:os";
+import type { z } from "zod";
 import { createKeySource } from "@shop/http/auth/key-source";
 import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { createKafkaBroker } from "@shop/messaging/kafka/kafka-broker";
 import { defaultRetention } from "@shop/messaging/purge";
 import { loadConfig } from "@shop/runtime/config";
 import { uuidV7 } from "@shop/runtime/ids";
-import { createParticipant, type Participant } from "./participant.ts";
+import type { DatabaseContext } from "./context.ts";
+import { createParticipant, createStandalone } from "./create-service.ts";
+import type { Participant, Standalone } from "./define-service.ts";
 import { runProcess } from "./process.ts";
 import {
   databaseRules,
@@ -19,11 +22,34 @@ import {
   tokenSettings,
 } from "./settings.ts";
 
-/** A participant's process, with the settings of its environment. */
-export function runParticipant(
-  participant: Participant,
-  environment: Readonly<Record<string, string | undefined>>,
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The process of a service that owns a database, with the settings of its environment. */
+export function runService<Context extends DatabaseContext>(
+  service: Participant | Standalone<Context>,
+  environment: Environment,
 ): Promise<void> {
+  if (service.messaging !== undefined) return runParticipant(service, environment);
+  const settings = { ...processSettings(service.name), ...databaseSettings };
+  const config = loadConfig(settings, environment, { rules: databaseRules });
+  return runProcess({
+    name: service.name,
+    settings: config,
+    build: (parts) => createStandalone(service, { ...databaseFrom(config), ids: uuidV7, ...parts }),
+  });
+}
+
+function databaseFrom(config: z.infer<z.ZodObject<typeof databaseSettings>>) {
+  return {
+    databaseUrl: config.DATABASE_URL,
+    migrationDatabaseUrl: config.MIGRATION_DATABASE_URL,
+    migrateAtStart: config.MIGRATE_AT_START,
+    seedDemoData: config.SEED_DEMO_DATA,
+    auditTrailDays: config.AUDIT_TRAIL_DAYS,
+  };
+}
+
+function runParticipant(participant: Participant, environment: Environment): Promise<void> {
   const config = loadConfig(
     {
       ...processSettings(participant.name),
@@ -60,13 +86,9 @@ export function runParticipant(
         metrics,
       });
       return createParticipant(participant, {
-        databaseUrl: config.DATABASE_URL,
-        migrationDatabaseUrl: config.MIGRATION_DATABASE_URL,
-        migrateAtStart: config.MIGRATE_AT_START,
-        seedDemoData: config.SEED_DEMO_DATA,
+        ...databaseFrom(config),
         retention: { ...defaultRetention, settledDeadLetterMs: config.SETTLED_DEAD_LETTER_DAYS * 24 * 3_600_000 },
         streamLimits: streamLimits(config),
-        auditTrailDays: config.AUDIT_TRAIL_DAYS,
         ...{ broker, verifier, identity, clock, ids: uuidV7, logger, metrics, tracing },
       });
     },

@@ -3,6 +3,7 @@ import { TokenPair, User } from "@shop/contracts/http/user";
 import type { HttpApp } from "@shop/http/server/app";
 import { uuidV7 } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
+import { createStandalone } from "@shop/service/create-service";
 import { ManualClock } from "@shop/testing/clock";
 import { createTestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
@@ -35,10 +36,10 @@ export async function startUserService() {
   const metrics = createMetrics();
   const parts = { identity, clock, ids: uuidV7, logger, metrics };
   const build = (requireAdminSecondFactor: boolean) =>
-    createUserService({
-      ...{ databaseUrl: database.url, tokenIssuer: "https://shop.test", tokenAudience: "shop" },
-      ...{ migrateAtStart: true, seedDemoData: false, requireAdminSecondFactor, ...parts },
-    });
+    createStandalone(
+      createUserService({ tokenIssuer: "https://shop.test", tokenAudience: "shop", requireAdminSecondFactor }),
+      { databaseUrl: database.url, migrateAtStart: true, seedDemoData: false, ...parts },
+    );
   const services = [build(false), build(true)] as const;
   for (const service of services) {
     service.start();

@@ -5,7 +5,7 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { goingOn } from "@shop/testing/going-on";
 import { capturedLogger } from "@shop/testing/logger";
-import type { Participant } from "../participant.ts";
+import type { Participant } from "../define-service.ts";
 
 interface Background {
   readonly begun: number;

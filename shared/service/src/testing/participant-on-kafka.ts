@@ -15,7 +15,9 @@ import { testKafkaBrokers } from "@shop/testing/infrastructure";
 import { capturedLogger, type LogLine } from "@shop/testing/logger";
 import { uniqueTopicPrefix } from "@shop/testing/topics";
 import { type SQL, sql } from "drizzle-orm";
-import { createParticipant, type Participant, type RunningParticipant } from "../participant.ts";
+import { createParticipant } from "../create-service.ts";
+import type { Participant } from "../define-service.ts";
+import type { ServiceRuntime } from "../process.ts";
 
 /** A participant that consumes from the real Kafka and writes to the real database, and another session of that database. */
 export interface ParticipantOnKafka {
@@ -50,7 +52,7 @@ export async function participantOnKafka(participant: Participant, { url }: Test
   const verifier = createTokenVerifier({
     ...{ jwksUrl: "http://localhost:1/jwks.json", issuer: ISSUER, audience: AUDIENCE, clock, logger },
   });
-  function start(): RunningParticipant {
+  function start(): ServiceRuntime {
     const parts = { databaseUrl: url, broker: connect(), verifier, identity, clock, ids, logger, metrics };
     const running = createParticipant(participant, { ...parts, migrateAtStart: false, seedDemoData: false });
     running.start();

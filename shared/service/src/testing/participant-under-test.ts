@@ -26,7 +26,7 @@ import type { ServiceContext } from "../context.ts";
 import { auditExports, auditRoutes } from "../audit-routes.ts";
 import { deadLetterRoutes } from "../dead-letter-routes.ts";
 import { explainOrderRoute, knowsNothing } from "../explain-order-route.ts";
-import type { Participant } from "../participant.ts";
+import type { Participant } from "../define-service.ts";
 
 export interface Sent {
   readonly type: string;
@@ -100,7 +100,7 @@ export async function participantUnderTest(
   auditRoutes(app, { service: participant.name, read });
   participant.routes(app, context);
 
-  const handlers = participant.handlers(context);
+  const handlers = participant.messaging.handlers(context);
   const tellAll = (keys: readonly string[]) => {
     for (const tell of listeners) tell(keys);
   };

@@ -5,7 +5,7 @@ import { uuidV7 as ids } from "@shop/runtime/ids";
 import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { capturedLogger } from "@shop/testing/logger";
-import type { Participant } from "../participant.ts";
+import type { Participant } from "../define-service.ts";
 
 /** The messages that somebody handles, and the topics that they read for it. */
 interface Reception {
@@ -28,9 +28,9 @@ export async function receptionOf(participant: Participant): Promise<Reception> 
     },
     ...{ read: () => db, onHandled: () => {} },
   };
-  const { types } = participant.handlers(context);
+  const { types } = participant.messaging.handlers(context);
   await db.$client.end();
-  return { types: [...types].toSorted(), topics: participant.topics.toSorted() };
+  return { types: [...types].toSorted(), topics: participant.messaging.topics.toSorted() };
 }
 
 /** What the contract, and with it the AsyncAPI document, says of a participant. */

@@ -3,7 +3,7 @@ import type { Outgoing } from "@shop/messaging/outbox/outgoing";
 import { createTestDatabase } from "@shop/testing/database";
 import { failingDriver, failingEach, foundSecrets, seeded } from "@shop/testing/seeded-secrets";
 import { sql } from "drizzle-orm";
-import type { Participant } from "../participant.ts";
+import type { Participant } from "../define-service.ts";
 import { participantUnderTest, type ParticipantUnderTest, recordOf } from "./participant-under-test.ts";
 
 /** A participant whose database refuses statements of a test's choice, and all that it writes. */

@@ -13,13 +13,9 @@ import { testIdentity as identity } from "@shop/testing/identity";
 import { eventually } from "@shop/testing/eventually";
 import { settled } from "@shop/testing/settled";
 import { sql } from "drizzle-orm";
-import {
-  type BackgroundWork,
-  createParticipant,
-  participantMigrations,
-  type Participant,
-  type RunningParticipant,
-} from "./participant.ts";
+import { createParticipant } from "./create-service.ts";
+import { defineService, type Participant } from "./define-service.ts";
+import type { ServiceRuntime } from "./process.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -31,7 +27,7 @@ afterAll(() => database.drop());
 function participant(
   parts: Partial<Participant>,
   { onSubscribed = () => {}, onClosed = () => {} }: { onSubscribed?: () => void; onClosed?: () => void },
-): RunningParticipant {
+): ServiceRuntime {
   const { logger } = capturedLogger();
   const metrics = createMetrics();
   const kafka = createKafkaBroker({
@@ -50,14 +46,13 @@ function participant(
     },
   };
   return createParticipant(
-    {
+    defineService({
       name: "order",
-      migrations: participantMigrations(`${import.meta.dir}/../../../services/order/migrations`),
-      topics: ["order.commands"],
-      handlers: () => byType(),
+      database: { migrations: `${import.meta.dir}/../../../services/order/migrations` },
+      messaging: { topics: ["order.commands"], handlers: () => byType() },
       routes: () => undefined,
       ...parts,
-    },
+    }),
     {
       ...{
         databaseUrl: database.url,
@@ -111,7 +106,7 @@ test("a stop waits for the work in the background, which has its database to the
   const begun = Promise.withResolvers<void>();
   const allElseStopped = Promise.withResolvers<void>();
   let found: unknown;
-  const work: BackgroundWork = async ({ db }) => {
+  const work: NonNullable<Participant["background"]>[number] = async ({ db }) => {
     begun.resolve();
     await allElseStopped.promise;
     // Whatever follows from that without waiting has happened by then.
