@@ -146,6 +146,8 @@ test("a receiver that never answers holds up a stop for a second at most", async
   await clock.advance(999);
   expect(isStopped).toBe(false);
   await clock.advance(1);
+  // Before the export itself is given up, by a clock that is not this one.
+  expect(isStopped).toBe(true);
   await stopped;
 });
 

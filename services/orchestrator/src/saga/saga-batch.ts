@@ -48,8 +48,10 @@ export class SagaBatch<Data, Reason extends string> {
     const { tracing } = this.#context;
     if (tracing === undefined) this.#apply(key, event);
     else
-      inAdvanceSpan(tracing, { event, about: this.#about(key), stateOf: () => this.#states.get(key) }, (own) =>
-        this.#apply(key, own),
+      inAdvanceSpan(
+        tracing,
+        { event, about: { [this.#versions.newest.keyField]: key }, stateOf: () => this.#states.get(key) },
+        (own) => this.#apply(key, own),
       );
   }
 
@@ -204,9 +206,13 @@ export class SagaBatch<Data, Reason extends string> {
     return isSampled(causedBy) ? traceIdOf(causedBy) : undefined;
   }
 
-  /** What a saga is about, for a log line. */
+  /** What a saga is about, for a log line, with the trace that began it. */
   #about(key: string): Readonly<Record<string, string>> {
-    return { [this.#versions.newest.keyField]: key };
+    const traceparent = this.#states.get(key)?.traceparent;
+    return {
+      [this.#versions.newest.keyField]: key,
+      ...(typeof traceparent === "string" && { traceId: traceIdOf(traceparent) }),
+    };
   }
 
   #note(state: SagaState<Data, Reason>, history: readonly HistoryEntry[]): void {

@@ -48,8 +48,7 @@ let shutdowns = 0;
 let failures = 0;
 
 /** An inbox whose handler counts for each key how often it was applied. */
-function inboxOn(own: Database, clock: Clock = systemClock, tracing?: Tracing) {
-  const { logger } = capturedLogger();
+function inboxOn(own: Database, clock: Clock = systemClock, tracing?: Tracing, logger = capturedLogger().logger) {
   const metrics = createMetrics();
   return createInbox({
     ...{ db: own, outbox: createOutbox({ ids, clock, wakeRelay: () => {} }), clock, logger, metrics },
@@ -289,7 +288,8 @@ test("the trace of a message has each attempt to handle it, and says of a repeat
   const { tracing, spans } = capturedTracing();
   const [sampled, other] = [childTraceparent(undefined), `${childTraceparent(undefined).slice(0, -2)}00`];
   const traced = recordOf(ids(), {}, sampled);
-  const handle = inboxOn(db, systemClock, tracing);
+  const { logger, lines } = capturedLogger();
+  const handle = inboxOn(db, systemClock, tracing, logger);
   const stop = new AbortController();
   failures = 1;
   // Alone, so that its failure is not that of a batch.
@@ -309,6 +309,7 @@ test("the trace of a message has each attempt to handle it, and says of a repeat
   expect(own.filter(({ parent }) => parent === handlings[0]?.traceparent).map(({ name }) => name)).toEqual([
     "INSERT inbox",
   ]);
+  expect(lines).toMatchObject([{ event: "MESSAGE_HANDLER_FAILED", traceId: traceIdOf(sampled) }]);
   const batches = spans.filter(({ name }) => name === "process batch");
   expect(batches.map(({ attributes, links }) => [attributes["messaging.batch.message_count"], links])).toEqual([
     [1, [created]],

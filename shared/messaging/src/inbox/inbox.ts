@@ -8,6 +8,7 @@ import type { Clock } from "@shop/runtime/clock";
 import { errorTextWithStack } from "@shop/runtime/errors";
 import type { Logger } from "@shop/runtime/logger";
 import type { Metrics } from "@shop/runtime/metrics";
+import { traceIdOf } from "@shop/runtime/trace";
 import { sql } from "drizzle-orm";
 import type { BrokerRecord } from "../broker.ts";
 import { type DeadLetters, KeyReleased } from "../dead-letters/dead-letters.ts";
@@ -183,12 +184,13 @@ export function createInbox({
     deferral.locked(locked);
     duplicateTotal(messages.length - handled - parked.length);
     handledTotal(messages.length - parked.length);
-    for (const { id, type, key } of parked) {
+    for (const { id, type, key, traceparent } of parked) {
       parkedTotal.inc({});
       logger.warn("MESSAGE_PARKED", "a message is parked: an earlier one of the same key is a dead letter", {
         messageId: id,
         type,
         key,
+        traceId: traceparent && traceIdOf(traceparent),
       });
     }
     if (messages.length > 0) onHandled?.(messages.map(({ key }) => key));
@@ -267,6 +269,7 @@ export function createInbox({
           messageId: only.id,
           type: only.type,
           key: only.key,
+          traceId: only.traceparent && traceIdOf(only.traceparent),
           attempt: failures,
           error,
         });
