@@ -1,6 +1,17 @@
 import type { Shop } from "@shop/client/shop";
 import { orderSaga } from "@shop/contracts/order-saga";
-import { type Command, type Given, idOf, LIMIT, everyItem, oneOf, type Row, UsageError } from "./command.ts";
+import {
+  type Command,
+  type Given,
+  idOf,
+  IncompleteError,
+  LIMIT,
+  everyItem,
+  oneOf,
+  type Row,
+  UsageError,
+} from "./command.ts";
+import { DEAD_LETTER_FILTERS, deadLetterFilter } from "./dead-letters.ts";
 import { renamed, RANGE, rangeOf } from "./filters.ts";
 import { SAGA_REASONS, SAGA_STATUSES } from "./sagas.ts";
 
@@ -129,24 +140,55 @@ export const bulkCommands: readonly Command[] = [
     },
   },
   {
+    name: "replay-many",
+    options: {
+      ...DEAD_LETTER_FILTERS,
+      ...RANGE,
+      ...HOW,
+    },
+    summary:
+      "Replays all dead letters that a filter finds, or a list, at a rate; counts them first. It goes on by itself.",
+    example: "replay-many --cause HANDLER_FAILED --yes",
+    streams: true,
+    async *run(shop, call) {
+      const filter = { ...deadLetterFilter(call.options), ...rangeOf(call.options) };
+      const answer = await shop.bulkDeadLetters({ action: "REPLAY", ...meant(call, filter), ...howOf(call) });
+      const { operations, unavailable } = answer;
+      if (operations.length === 0)
+        yield* carriedOut({ ...answer, operation: null }, (id) => shop.getDeadLetterBulk(id));
+      for (const operation of operations)
+        yield* carriedOut({ ...answer, operation }, (id) => shop.getDeadLetterBulk(id));
+      if (unavailable.length > 0) throw new IncompleteError(`No answer from ${unavailable.join(", ")}.`);
+    },
+  },
+  {
     name: "bulk",
     options: LIMIT,
-    summary: "The newest bulk operations on sagas and on deliveries, and how far they are.",
+    summary: "The newest bulk operations on sagas, on deliveries and on dead letters, and how far they are.",
     example: "bulk",
     async *run(shop, { options }) {
       for await (const one of everyItem(options, (page) => shop.listSagaBulks(page))) yield operationRow(one);
       for await (const one of everyItem(options, (page) => shop.listDeliveryBulks(page))) yield operationRow(one);
+      for await (const one of everyItem(options, (page) => shop.listDeadLetterBulks(page))) yield operationRow(one);
     },
   },
   {
     name: "bulk-stop",
     words: ["<operation>"],
-    options: { "--deliveries": "an operation on deliveries; else one on sagas" },
+    options: {
+      "--deliveries": "an operation on deliveries; else one on sagas",
+      "--dead-letters": "an operation on dead letters; else one on sagas",
+    },
     summary: "Stops a bulk operation. What it has done stays.",
     example: "bulk-stop 0193b3c8-0000-7000-8000-000000000004",
     async *run(shop, call) {
       const id = idOf(call, "operation");
-      yield operationRow(await (call.flags.has("deliveries") ? shop.stopDeliveryBulk(id) : shop.stopSagaBulk(id)));
+      const stop = call.flags.has("deliveries")
+        ? shop.stopDeliveryBulk
+        : call.flags.has("dead-letters")
+          ? shop.stopDeadLetterBulk
+          : shop.stopSagaBulk;
+      yield operationRow(await stop(id));
     },
   },
 ];

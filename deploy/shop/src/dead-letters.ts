@@ -21,7 +21,7 @@ const CAUSES = [
   ...["EMPTY", "NO_KEY", "NOT_JSON", "NOT_A_CLOUD_EVENT", "UNKNOWN_TYPE", "UNKNOWN_VERSION"],
   ...["WRONG_TOPIC", "INVALID_DATA", "REFUSED", "HANDLER_FAILED", "PROCESS_KILLED", "PARKED"],
 ] as readonly DeadLetter["cause"][];
-const FILTERS = {
+export const DEAD_LETTER_FILTERS = {
   "--service <name>": `one of ${participants.join(", ")}`,
   "--cause <cause>": `one of ${CAUSES.join(", ")}`,
   "--key <key>": "of the message: an order's id as a rule",
@@ -83,7 +83,7 @@ function outcomeRow(replayed: Replayed): Row {
   };
 }
 
-function filtersOf(options: Given["options"]) {
+export function deadLetterFilter(options: Given["options"]) {
   const service = oneOf("service", options["service"], participants);
   const cause = oneOf("cause", options["cause"], CAUSES);
   const { key } = options;
@@ -104,7 +104,7 @@ async function* deadLetters(
   narrowing: Pick<NonNullable<Parameters<Shop["listDeadLetters"]>[0]>, "from" | "to" | "sort" | "state">,
   isWanted?: (deadLetter: DeadLetter) => boolean,
 ) {
-  const filters = { ...filtersOf(options), ...narrowing };
+  const filters = { ...deadLetterFilter(options), ...narrowing };
   const silent = new Set<string>();
   async function read(page: { limit: number; cursor?: string }) {
     const { unavailable, ...rest } = await shop.listDeadLetters({ ...page, ...filters });
@@ -120,7 +120,7 @@ async function* deadLetters(
 export const deadLetterCommands: readonly Command[] = [
   {
     name: "dead-letters",
-    options: { ...FILTERS, "--handled": "those that were handled meanwhile, too", ...TIMES, ...LIMIT },
+    options: { ...DEAD_LETTER_FILTERS, "--handled": "those that were handled meanwhile, too", ...TIMES, ...LIMIT },
     summary:
       "Messages that could not be handled, and those that wait behind one (PARKED). Exit code 1 when one is open.",
     example: "dead-letters --service product --cause HANDLER_FAILED",
@@ -157,13 +157,13 @@ export const deadLetterCommands: readonly Command[] = [
   },
   {
     name: "replay-all",
-    options: { ...FILTERS, "--ids <ids>": "only these, with commas between them", ...DRY_RUN },
+    options: { ...DEAD_LETTER_FILTERS, "--ids <ids>": "only these, with commas between them", ...DRY_RUN },
     summary: "Handles all that the filters let through, the oldest first and each key's in their order.",
     example: "replay-all --cause HANDLER_FAILED --dry-run",
     async *run(shop, { options, flags }) {
       const silent = new Set<string>();
       const ids = options["ids"]?.split(",").map((id) => id.trim());
-      const asked = { ...filtersOf(options), ...(ids && { ids }), dryRun: flags.has("dry-run") };
+      const asked = { ...deadLetterFilter(options), ...(ids && { ids }), dryRun: flags.has("dry-run") };
       for (let cursor: string | null | undefined; cursor !== null;) {
         const done: ReplayedMany = await shop.replayDeadLetters({
           ...asked,

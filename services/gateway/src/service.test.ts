@@ -252,6 +252,42 @@ describe("dead letters", () => {
     expect(await response.json()).toMatchObject({ nextCursor: ids[3]?.replaceAll("-", "") });
   });
 
+  test("are replayed in bulk by each service that has some, and an operation is stopped by the one whose it is", async () => {
+    const part = (total: number, operations: readonly object[]) =>
+      HttpResponse.json({ dryRun: false, total, sample: [], operations, unavailable: [] }, { status: 202 });
+    const stopped: string[] = [];
+    upstream.use(
+      http.post(`${urls.order[0]}/api/bulk/dead-letters`, () => part(2, [{ id: ids[0], service: "order" }])),
+      http.post(`${urls.product[0]}/api/bulk/dead-letters`, () => part(3, [{ id: ids[1], service: "product" }])),
+      http.post(`${urls.delivery[0]}/api/bulk/dead-letters`, () => part(0, [])),
+      http.post(`${urls.orchestrator[0]}/api/bulk/dead-letters`, () => HttpResponse.error()),
+      http.post(`${urls.product[0]}/*`, ({ request }) => {
+        stopped.push(new URL(request.url).pathname);
+        return HttpResponse.json({ id: ids[1], status: "STOPPED" }, { status: 202 });
+      }),
+      http.post("*", () => HttpResponse.json({ code: "NOT_FOUND" }, { status: 404 })),
+    );
+    const { headers } = await asAdmin();
+    const init = { method: "POST", headers: { ...headers, "content-type": "application/json" } };
+    const body = '{"action":"REPLAY","filter":{},"dryRun":false}';
+    const begun = await call("/api/bulk/dead-letters", { ...init, body });
+    expect([begun.status, await begun.json()]).toEqual([
+      202,
+      {
+        dryRun: false,
+        total: 5,
+        sample: [],
+        operations: [
+          { id: ids[0], service: "order" },
+          { id: ids[1], service: "product" },
+        ],
+        unavailable: ["orchestrator"],
+      },
+    ]);
+    const answered = await call(`/api/bulk/dead-letters/${ids[1]}/stop`, { method: "POST", headers });
+    expect([answered.status, stopped]).toEqual([202, [`/api/bulk/dead-letters/${ids[1]}/stop`]]);
+  });
+
   test("are replayed by the service that has them; 404 only when every service says that it has not", async () => {
     const unknown = () => HttpResponse.json({ code: "NOT_FOUND" }, { status: 404 });
     const bodies: unknown[] = [];

@@ -1,6 +1,6 @@
 import type { BulkOperation, BulkStatus } from "@shop/contracts/http/bulk";
 import { SAMPLE } from "@shop/contracts/http/bulk";
-import { and, desc, eq, lt, lte, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, lt, lte, sql } from "drizzle-orm";
 import { check, index, integer, jsonb, pgTable, text, timestamp, unique, uuid } from "drizzle-orm/pg-core";
 import type { Transaction } from "./connect.ts";
 import type { ReadDatabase } from "./reader.ts";
@@ -77,12 +77,21 @@ export async function insertBulk(tx: Transaction, bulk: NewBulk, now: Date): Pro
 /** Operations, newest first. */
 export function listBulks(
   db: ReadDatabase,
-  { afterId, limit }: { readonly afterId: string | undefined; readonly limit: number },
+  {
+    actions,
+    afterId,
+    limit,
+  }: { readonly actions: readonly string[]; readonly afterId: string | undefined; readonly limit: number },
 ): Promise<BulkRow[]> {
   return db
     .select()
     .from(bulkOperation)
-    .where(afterId === undefined ? undefined : lt(bulkOperation.id, afterId))
+    .where(
+      and(
+        inArray(bulkOperation.action, [...actions]),
+        afterId === undefined ? undefined : lt(bulkOperation.id, afterId),
+      ),
+    )
     .orderBy(desc(bulkOperation.id))
     .limit(limit);
 }
@@ -102,12 +111,18 @@ export async function stopBulk(tx: Transaction, id: string, now: Date): Promise<
   return row;
 }
 
-/** The oldest operation that runs, whose rate lets it go on, and that no other replica is at, locked; undefined when there is none. */
-export async function claimBulk(tx: Transaction, now: Date): Promise<BulkRow | undefined> {
+/** The oldest operation of these actions that runs, whose rate lets it go on, and that no other replica is at, locked; undefined when there is none. */
+export async function claimBulk(tx: Transaction, actions: readonly string[], now: Date): Promise<BulkRow | undefined> {
   const [row] = await tx
     .select()
     .from(bulkOperation)
-    .where(and(eq(bulkOperation.status, "RUNNING"), lte(bulkOperation.nextAt, now)))
+    .where(
+      and(
+        eq(bulkOperation.status, "RUNNING"),
+        inArray(bulkOperation.action, [...actions]),
+        lte(bulkOperation.nextAt, now),
+      ),
+    )
     .orderBy(bulkOperation.id)
     .limit(1)
     .for("update", { skipLocked: true });

@@ -77,7 +77,9 @@ test("path and query parameters are there with their rules; a default makes one 
     ["sort", "query", false],
     ["status", "query", false],
     ["customerId", "query", false],
+    ["riderId", "query", false],
     ["orderId", "query", false],
+    ["failReason", "query", false],
   ]);
 });
 

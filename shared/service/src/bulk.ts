@@ -24,6 +24,10 @@ import type { ServiceContext } from "./context.ts";
 
 /** What bulk operations of a service are about. */
 export interface BulkTarget {
+  /** What can be done to them: each target of a service has actions of its own. */
+  readonly actions: readonly string[];
+  /** As many as a transaction takes, if they are to be fewer than usual. */
+  readonly atOnce?: number;
   /** How many a selection means, counted up to `atMost`. */
   count(db: ReadDatabase, selection: Selection, atMost: number): Promise<number>;
   /** The next ids of a selection, in ascending order, behind `afterId`. */
@@ -87,10 +91,10 @@ async function advanceOne(
   now: Date,
   skipLocked: boolean,
 ): Promise<[BulkRow | undefined, number]> {
-  const row = await claimBulk(tx, now);
+  const row = await claimBulk(tx, target.actions, now);
   if (row === undefined) return [undefined, 0];
   const { selection, position, ratePerSecond, action, requestedBy: by } = row;
-  const ids = await target.next(tx, selection, position, Math.min(CHUNK, ratePerSecond));
+  const ids = await target.next(tx, selection, position, Math.min(target.atOnce ?? CHUNK, ratePerSecond));
   const outcomes = ids.length === 0 ? [] : await target.apply(tx, ids, { action, by, skipLocked });
   await advanceBulk(tx, row, outcomes, now);
   if (ids.length > 0) alongside(tx, audit(context, tx, carriedOut(row, outcomes)));
@@ -173,10 +177,11 @@ export async function beginBulk(
 
 export async function bulkPage(
   { read }: ServiceContext,
+  { actions }: Pick<BulkTarget, "actions">,
   { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
   signal: AbortSignal,
 ) {
-  const rows = await listBulks(read(signal), { afterId: cursor, limit: limit + 1 });
+  const rows = await listBulks(read(signal), { actions, afterId: cursor, limit: limit + 1 });
   return toPage(rows.map(toBulk), limit);
 }
 

@@ -16,7 +16,9 @@ import type { Metrics } from "@shop/runtime/metrics";
 import type { Tracing } from "@shop/runtime/tracing";
 import { auditExports, auditRoutes } from "./audit-routes.ts";
 import { purgeAuditTrail } from "./audit-retention.ts";
+import { runBulkOperations } from "./bulk.ts";
 import type { DatabaseContext, ServiceContext } from "./context.ts";
+import { bulkReplays, deadLetterBulkRoutes } from "./dead-letter-bulk.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import type { Participant, Standalone } from "./define-service.ts";
 import { explainOrderRoute, knowsNothing } from "./explain-order-route.ts";
@@ -74,7 +76,7 @@ export function createParticipant(participant: Participant, dependencies: Partic
   return compose(participant, context, {
     ...{ database, dependencies, verifier: dependencies.verifier },
     streamLimits: dependencies.streamLimits ?? defaultStreamLimits,
-    messaging: { running: messaging, participant, handlers: () => participant.messaging.handlers(context) },
+    messaging: { running: messaging, participant, context, handlers: () => participant.messaging.handlers(context) },
   });
 }
 
@@ -114,6 +116,7 @@ interface Parts {
   readonly messaging?: {
     readonly running: Messaging;
     readonly participant: Participant;
+    readonly context: ServiceContext;
     readonly handlers: () => MessageHandlers;
   };
 }
@@ -148,6 +151,8 @@ function compose<Context extends DatabaseContext>(
   });
   service.routes(app, context);
   const handlers = messaging?.handlers();
+  const replay = messaging && handlers && messaging.running.replayer(handlers);
+  const replays = replay && bulkReplays(replay);
   auditRoutes(app, { service: name, read });
 
   async function work(): Promise<void> {
@@ -160,6 +165,7 @@ function compose<Context extends DatabaseContext>(
     await Promise.all([
       ...background.map((run) => run(context, stopping.signal)),
       purgeAuditTrail(context, stopping.signal, auditTrailDays),
+      messaging && replays && runBulkOperations(messaging.context, stopping.signal, replays),
     ]);
   }
 
@@ -182,10 +188,11 @@ function compose<Context extends DatabaseContext>(
   }
 
   const health = { service: name, identity, clock, ready, metrics };
-  if (messaging && handlers) {
+  if (messaging && replay && replays) {
     const { running, participant } = messaging;
     const { name: own, knows = knowsNothing } = participant;
-    deadLetterRoutes(app, { service: own, read, replay: running.replayer(handlers), clock, ids, logger });
+    deadLetterRoutes(app, { service: own, read, replay, clock, ids, logger });
+    deadLetterBulkRoutes(app, messaging.context, { service: own, target: replays });
     explainOrderRoute(app, { service: own, read, clock, knows, ready, messaging: running });
     healthRoute(app, { ...health, messaging: running, findings: { ...service.findings, ...MESSAGING_FINDINGS } });
   } else {

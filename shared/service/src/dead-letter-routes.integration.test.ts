@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { DeadLetterBulk, DeadLetterBulkAnswer } from "@shop/contracts/http/bulk";
 import { DeadLetter } from "@shop/contracts/http/dead-letter";
 import { DecreaseProductCommand, ProductDecreased } from "@shop/contracts/messages/product";
 import { appendAuditEntry, bySystem, type NewAuditEntry } from "@shop/database/audit-trail";
@@ -10,6 +11,7 @@ import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { sql } from "drizzle-orm";
 import { purgeAuditTrail } from "./audit-retention.ts";
+import { runBulkOperations } from "./bulk.ts";
 import { participantUnderTest, type ParticipantUnderTest, recordOf, sent } from "./testing/participant-under-test.ts";
 
 let database: TestDatabase;
@@ -214,4 +216,79 @@ test("a list of ids replays these letters and leaves the others", async () => {
   expect(open).toContain(left.id);
   for (const { id } of [one, other]) expect(open).not.toContain(id);
   expect((await replay(left.id)).body.outcome).toBe("APPLIED");
+});
+
+const beginReplays = async (body: object) =>
+  DeadLetterBulkAnswer.parse((await call("POST", "/api/bulk/dead-letters", { action: "REPLAY", ...body })).body);
+const operation = async (id = "") => DeadLetterBulk.parse((await call("GET", `/api/bulk/dead-letters/${id}`)).body);
+
+/** Lets bulk replays go on until one of them has ended. */
+async function carryOut(id: string | undefined): Promise<DeadLetterBulk> {
+  const stopping = new AbortController();
+  const working = runBulkOperations(service.context, stopping.signal, service.replays);
+  const ended = await eventually(async () => {
+    if (service.clock.sleeperCount > 0) await service.clock.advance(1_000);
+    const found = await operation(id);
+    expect(found.status).not.toBe("RUNNING");
+    return found;
+  });
+  stopping.abort();
+  await working;
+  return ended;
+}
+
+test("a bulk replay counts first, handles all that its filter finds once, and is in the audit trail", async () => {
+  const letters = [await refusedMessage(), await refusedMessage(), await refusedMessage()];
+  const [left] = letters;
+  const dry = await beginReplays({ filter: { cause: "REFUSED" } });
+  expect(dry).toMatchObject({ dryRun: true, total: 3, operations: [] });
+  expect(dry.sample[0]?.what).toBe(`DecreaseProductCommand, REFUSED, key ${left?.key}`);
+  expect(await effects()).toBe(0);
+  expect(await beginReplays({ filter: { service: "order" } })).toMatchObject({ total: 0, sample: [] });
+
+  await service.context.db.execute(sql`update dead_letter set replayed_at = now() where id = ${left?.id ?? ""}`);
+  const { operations } = await beginReplays({ filter: { cause: "REFUSED" }, dryRun: false });
+  expect(operations).toMatchObject([{ service: "orchestrator", status: "RUNNING", total: 2, done: 0 }]);
+  const done = await carryOut(operations[0]?.id);
+  expect(done).toMatchObject({ status: "DONE", done: 2, outcomes: { DONE: 2 }, refusals: [] });
+  expect(await effects()).toBe(2);
+  const entries = await service.entriesAbout(done.id);
+  expect(entries.map(({ action }) => action)).toEqual(["BULK_STARTED", "BULK_CARRIED_OUT", "BULK_CARRIED_OUT"]);
+  const page = (await call("GET", "/api/bulk/dead-letters")).body.items;
+  expect(page.map(({ id }) => id)).toContain(done.id);
+});
+
+test("a bulk replay names what fails again and what waits behind it, and leaves alone what has crashed its process", async () => {
+  const key = uuidV7();
+  const data = { orderId: key, items: [{ productId: key, quantity: 1 }] };
+  const message = () => recordOf(outgoing(DecreaseProductCommand, key, data, undefined), service.clock);
+  fault = new TypeError("a bug");
+  const failing = service.receiveRecords([message(), message()]);
+  await eventually(async () => {
+    await service.clock.advance(1_000);
+    expect((await list(`?key=${key}`)).items).toHaveLength(2);
+  });
+  await failing;
+  const poison = await refusedMessage();
+  fault = new TypeError("a bug");
+  await service.context.db.execute(
+    sql`update dead_letter set cause = 'PROCESS_KILLED', blocks_key = true where id = ${poison.id}`,
+  );
+  const ids = (await list()).items.map(({ id }) => id);
+  const { operations } = await beginReplays({ ids, dryRun: false });
+  const { outcomes, refusals } = await carryOut(operations[0]?.id);
+  expect(outcomes).toEqual({ FAILED: 1, WAITS: 1, PROCESS_KILLED: 1 });
+  expect(refusals.find(({ code }) => code === "WAITS")?.detail).toContain("TypeError");
+  expect(await effects()).toBe(0);
+  expect((await list("?state=OPEN")).items).toHaveLength(3);
+});
+
+test("a bulk replay that is stopped does no more", async () => {
+  await refusedMessage();
+  const { operations } = await beginReplays({ filter: {}, dryRun: false });
+  const id = operations[0]?.id ?? "";
+  expect((await call("POST", `/api/bulk/dead-letters/${id}/stop`)).status).toBe(202);
+  expect(await carryOut(id)).toMatchObject({ status: "STOPPED", done: 0 });
+  expect(await effects()).toBe(0);
+  expect((await call("GET", `/api/bulk/dead-letters/${uuidV7()}`)).status).toBe(404);
 });

@@ -46,7 +46,9 @@ export function deliveryRoutes(app: HttpApp, context: ServiceContext): void {
   app.handle(bulkCalls.bulkDeliveries, async (call) =>
     done(await beginBulk(context, target, bulkRequestOf(call), call.signal)),
   );
-  app.handle(bulkCalls.listDeliveryBulks, async ({ query, signal }) => done(await bulkPage(context, query, signal)));
+  app.handle(bulkCalls.listDeliveryBulks, async ({ query, signal }) =>
+    done(await bulkPage(context, target, query, signal)),
+  );
   app.handle(bulkCalls.getDeliveryBulk, async ({ id, signal }) => {
     const bulk = await bulkById(context, id, signal);
     return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");

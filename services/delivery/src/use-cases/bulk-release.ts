@@ -15,6 +15,7 @@ import { release } from "../domain/delivery-lifecycle.ts";
 /** Releasing the claims of many deliveries, by an admin. */
 export function bulkReleases({ clock }: ServiceContext): BulkTarget {
   return {
+    actions: ["RELEASE"],
     count: countMeant,
     next: nextMeant,
     async describe(db, ids) {

@@ -68,7 +68,9 @@ export function sagaRoutes(
   app.handle(bulkCalls.bulkSagas, async (call) =>
     done(await beginBulk(context, target, bulkRequestOf(call), call.signal)),
   );
-  app.handle(bulkCalls.listSagaBulks, async ({ query, signal }) => done(await bulkPage(context, query, signal)));
+  app.handle(bulkCalls.listSagaBulks, async ({ query, signal }) =>
+    done(await bulkPage(context, target, query, signal)),
+  );
   app.handle(bulkCalls.getSagaBulk, async ({ id, signal }) => {
     const bulk = await bulkById(context, id, signal);
     return bulk ? done(bulk) : problem("NOT_FOUND", "There is no such operation.");

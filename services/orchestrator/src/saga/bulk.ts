@@ -18,6 +18,7 @@ export function bulkSagas<Data, Reason extends string>(
   versions: SagaVersions<Data, Reason>,
 ): BulkTarget {
   return {
+    actions: Object.keys(requests),
     count: countMeant,
     next: nextMeant,
     async describe(db, ids) {

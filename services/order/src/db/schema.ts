@@ -19,6 +19,7 @@ import {
 } from "drizzle-orm/pg-core";
 
 export { auditEntry } from "@shop/database/audit-trail";
+export { bulkOperation } from "@shop/database/bulk-operations";
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
 /** What happened to an order, and when, in RFC 3339 UTC. */

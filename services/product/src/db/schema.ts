@@ -8,6 +8,7 @@ import type { Item, ReservationStatus } from "../domain/stock.ts";
 export const thisTransaction = sql`(pg_current_xact_id()::text::bigint)`;
 
 export { auditEntry } from "@shop/database/audit-trail";
+export { bulkOperation } from "@shop/database/bulk-operations";
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
 /**

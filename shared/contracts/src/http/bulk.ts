@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { IdempotencyKey, Instant, Uuid } from "../primitives.ts";
+import { deadLetterFilters, ParticipantName } from "./dead-letter.ts";
 import { defineEndpoint } from "./define.ts";
 import { deliveryFilters } from "./delivery.ts";
-import { pageOf, pageQuery } from "./page.ts";
+import { pageOf, pageQuery, timeFilters } from "./page.ts";
 import { sagaFilters } from "./saga.ts";
 
 /** As many ids as an operation may name. */
@@ -100,6 +101,9 @@ const bulkBody = <Action extends z.ZodType, Filter extends z.ZodRawShape>(
 const { sort: _sagaSort, ...sagasMeant } = sagaFilters;
 const { sort: _deliverySort, ...deliveriesMeant } = deliveryFilters;
 
+const { sort: _deadLetterSort, ...times } = timeFilters;
+const deadLettersMeant = { ...deadLetterFilters, ...times };
+
 const headers = {
   "idempotency-key": IdempotencyKey.meta({ description: "The same key gives the operation that it began, again" }),
 };
@@ -192,5 +196,66 @@ export const stopDeliveryBulk = defineEndpoint({
   summary: "Stop a bulk operation on deliveries; what it has done stays",
   access,
   success: { status: 202, schema: BulkOperation },
+  refusals: { NOT_FOUND: "Unknown" },
+});
+
+/** Each service keeps its own dead letters, so an operation on them is one of each that has some. */
+export const DeadLetterBulk = BulkOperation.extend({ service: ParticipantName }).meta({ id: "DeadLetterBulk" });
+export type DeadLetterBulk = z.infer<typeof DeadLetterBulk>;
+
+const unavailable = z
+  .array(ParticipantName)
+  .meta({ description: "Services that did not answer; their part is missing" });
+
+export const DeadLetterBulkAnswer = BulkAnswer.omit({ operation: true })
+  .extend({
+    operations: z.array(DeadLetterBulk).meta({ description: "One of each service that has some; none in a dry run" }),
+    unavailable,
+  })
+  .meta({ id: "DeadLetterBulkAnswer" });
+export type DeadLetterBulkAnswer = z.infer<typeof DeadLetterBulkAnswer>;
+
+export const bulkDeadLetters = defineEndpoint({
+  name: "bulkDeadLetters",
+  service: "participants",
+  method: "POST",
+  path: "/api/bulk/dead-letters",
+  summary: "Replay many dead letters; a dry run, which is the default, counts them and shows some",
+  access,
+  headers,
+  body: bulkBody(z.literal("REPLAY"), deadLettersMeant, "REPLAY"),
+  success: { status: 202, schema: DeadLetterBulkAnswer },
+});
+
+export const listDeadLetterBulks = defineEndpoint({
+  name: "listDeadLetterBulks",
+  service: "participants",
+  method: "GET",
+  path: "/api/bulk/dead-letters",
+  summary: "Bulk replays of all services, newest first; those that ended more than 30 days ago are forgotten",
+  access,
+  query: pageQuery({}),
+  success: { status: 200, schema: pageOf(DeadLetterBulk).extend({ unavailable }) },
+});
+
+export const getDeadLetterBulk = defineEndpoint({
+  name: "getDeadLetterBulk",
+  service: "participants",
+  method: "GET",
+  path: "/api/bulk/dead-letters/{id}",
+  summary: "How far a bulk replay is",
+  access,
+  success: { status: 200, schema: DeadLetterBulk },
+  refusals: { NOT_FOUND: "Unknown" },
+});
+
+export const stopDeadLetterBulk = defineEndpoint({
+  name: "stopDeadLetterBulk",
+  service: "participants",
+  method: "POST",
+  path: "/api/bulk/dead-letters/{id}/stop",
+  summary: "Stop a bulk replay; what it has done stays",
+  access,
+  success: { status: 202, schema: DeadLetterBulk },
   refusals: { NOT_FOUND: "Unknown" },
 });

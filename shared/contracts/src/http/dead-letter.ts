@@ -56,7 +56,8 @@ export const DeadLetterState = z
   .meta({ description: "Whether it still waits to be handled" });
 export type DeadLetterState = z.infer<typeof DeadLetterState>;
 
-const filters = {
+/** By what dead letters are looked for beside time; all that are given have to be met. */
+export const deadLetterFilters = {
   service: ParticipantName.optional(),
   cause: DeadLetterCause.optional(),
   key: lookedUpText(200).optional().meta({ description: "An order's id, or a product's" }),
@@ -69,7 +70,7 @@ export const listDeadLetters = defineEndpoint({
   path: "/api/dead-letters",
   summary: "Messages that could not be handled, of all services",
   access: ["admin"],
-  query: pageQuery({ ...filters, ...timeFilters, state: DeadLetterState.optional() }),
+  query: pageQuery({ ...deadLetterFilters, ...timeFilters, state: DeadLetterState.optional() }),
   success: {
     status: 200,
     schema: pageOf(DeadLetter).extend({
@@ -135,7 +136,7 @@ export const replayDeadLetters = defineEndpoint({
   summary: "Handle many messages again, oldest first and each key's in order; a dry run tells what would come of it",
   access: ["admin"],
   body: z.strictObject({
-    ...filters,
+    ...deadLetterFilters,
     ids: z.array(Uuid).min(1).max(2_000).optional().meta({ description: "Only those with these ids" }),
     cursor: Cursor.optional().meta({ description: "`nextCursor` of the call before, which goes on behind it" }),
     dryRun: z.boolean().default(false),

@@ -1,9 +1,9 @@
-import type { Span } from "@shop/contracts/http/page";
+import { firstIdAt, type Span } from "@shop/contracts/http/page";
 import { DeadLetterCause, type DeadLetterState, type ReplayOutcome } from "@shop/contracts/http/dead-letter";
 import type { Database, Transaction } from "@shop/database/connect";
 import type { ReadDatabase } from "@shop/database/reader";
 import { byId, spanWhere, uuidArray } from "@shop/database/rows";
-import { and, asc, eq, gt, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, gt, gte, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { unionAll } from "drizzle-orm/pg-core";
 import { deadLetter } from "../schema.ts";
 
@@ -93,6 +93,62 @@ export function openDeadLetters(
     )
     .orderBy(asc(deadLetter.id))
     .limit(limit);
+}
+
+/** What a bulk replay is about. */
+export interface DeadLettersMeant extends Filter {
+  /** Instead of the filter. */
+  readonly ids: readonly string[] | undefined;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  /** Those that were kept later are not meant. */
+  readonly beforeId: string;
+}
+
+const meant = ({ ids, from, to, beforeId, ...filter }: DeadLettersMeant) =>
+  and(
+    isNull(deadLetter.replayedAt),
+    ids === undefined
+      ? and(
+          matches(filter),
+          lt(deadLetter.id, beforeId),
+          from === undefined ? undefined : gte(deadLetter.id, firstIdAt(from)),
+          to === undefined ? undefined : lt(deadLetter.id, firstIdAt(to)),
+        )
+      : sql`${deadLetter.id} = any(${uuidArray(ids)})`,
+  );
+
+/** How many open dead letters are meant, counted up to `atMost`. */
+export async function countDeadLetters(db: ReadDatabase, which: DeadLettersMeant, atMost: number): Promise<number> {
+  const [row] = await db.execute<{ count: number }>(
+    sql`select count(*)::int as count from (select from dead_letter where ${meant(which)} limit ${atMost}) as counted`,
+  );
+  return row?.count ?? 0;
+}
+
+/** The next open dead letters that are meant, in the order of their ids. */
+export async function nextDeadLetters(
+  db: ReadDatabase,
+  which: DeadLettersMeant,
+  afterId: string | null,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await db
+    .select({ id: deadLetter.id })
+    .from(deadLetter)
+    .where(and(meant(which), afterId === null ? undefined : gt(deadLetter.id, afterId)))
+    .orderBy(asc(deadLetter.id))
+    .limit(limit);
+  return rows.map(({ id }) => id);
+}
+
+/** Dead letters by their ids, in the order of these. */
+export async function deadLettersByIds(db: ReadDatabase, ids: readonly string[]): Promise<readonly DeadLetterRow[]> {
+  return db
+    .select()
+    .from(deadLetter)
+    .where(sql`${deadLetter.id} = any(${uuidArray(ids)})`)
+    .orderBy(asc(deadLetter.id));
 }
 
 /** A dead letter, locked, whatever has become of it. */

@@ -67,6 +67,14 @@ export interface Replay {
   one(id: string, options: { readonly dryRun: boolean; readonly onTried?: OnTried }): Promise<ReplayResult>;
   /** Many, oldest first, for about a second. A dead letter that waits brings the one that it waits for with it. */
   many(selection: Selection): Promise<BulkResult>;
+  /**
+   * One of many, as part of a transaction, and with it those that it waits for, until one fails. One that has crashed its process is left alone, and one
+   * that crashes it here is recognised.
+   * @param id of a dead letter of this database
+   * @returns what came of those that were tried: `settled` when it was none any more, `poison` when it has to be asked for by itself
+   * @throws when a row that it needs is locked, or the database is unavailable
+   */
+  within(tx: Transaction, id: string): Promise<readonly Tried[] | "settled" | "poison">;
   /** What waits for a key, in order, until one fails, if the first of it is due to be retried; nothing otherwise. */
   again(key: string): Promise<readonly Tried[]>;
 }
@@ -274,6 +282,17 @@ export function createReplay({ db, handlers, outbox, marker, onHandled, clock }:
         }
         if (page.length < PAGE) return { outcomes, lastId: null };
       }
+    },
+
+    async within(tx, id) {
+      await setLockWait(tx, LOCK_WAIT_MS);
+      const [found] = await tx.select().from(deadLetter).where(eq(deadLetter.id, id));
+      const key = found?.blocksKey ? found.key : null;
+      if (key !== null) await lockKeys(tx, [key]);
+      const entry = await deadLetterById(tx, id);
+      if (entry === undefined || entry.replayedAt !== null) return "settled";
+      const entries = key === null ? [entry] : await blockingDeadLetters(tx, key);
+      return entries[0]?.cause === "PROCESS_KILLED" ? "poison" : settleCarefully(tx, entries);
     },
 
     async again(key) {

@@ -22,8 +22,10 @@ import { createMetrics } from "@shop/runtime/metrics";
 import { ManualClock } from "@shop/testing/clock";
 import { capturedLogger, type LogLine } from "@shop/testing/logger";
 import { sql } from "drizzle-orm";
+import type { BulkTarget } from "../bulk.ts";
 import type { ServiceContext } from "../context.ts";
 import { auditExports, auditRoutes } from "../audit-routes.ts";
+import { bulkReplays, deadLetterBulkRoutes } from "../dead-letter-bulk.ts";
 import { deadLetterRoutes } from "../dead-letter-routes.ts";
 import { explainOrderRoute, knowsNothing } from "../explain-order-route.ts";
 import type { Participant } from "../define-service.ts";
@@ -40,6 +42,8 @@ export interface ParticipantUnderTest {
   readonly context: ServiceContext;
   readonly clock: ManualClock;
   readonly lines: readonly LogLine[];
+  /** What `runBulkOperations` needs for dead letters. */
+  readonly replays: BulkTarget;
   /** The header of a caller with this role. */
   as(role: Role, userId: string): Promise<{ readonly authorization: string }>;
   /** The entries of the audit trail about something, oldest first. */
@@ -106,6 +110,8 @@ export async function participantUnderTest(
   };
   const replay = createReplay({ db, handlers, outbox, onHandled: tellAll, clock });
   deadLetterRoutes(app, { service: participant.name, read, replay, clock, ids, logger });
+  const replays = bulkReplays(replay);
+  deadLetterBulkRoutes(app, context, { service: participant.name, target: replays });
   explainOrderRoute(app, {
     ...{ service: participant.name, read, clock, knows: participant.knows ?? knowsNothing },
     ready: async () => ({ ready: true, checks: {} }),
@@ -140,7 +146,7 @@ export async function participantUnderTest(
     return { authorization: `Bearer ${token}` };
   }
   return {
-    ...{ app, context, clock, lines, receiveRecords, as },
+    ...{ app, context, clock, lines, replays, receiveRecords, as },
     async entriesAbout(subjectId) {
       const response = await app.request(`/api/audit?subjectId=${subjectId}`, { headers: await as("admin", ids()) });
       const page = listAuditEntries.success.schema.parse(await response.json());

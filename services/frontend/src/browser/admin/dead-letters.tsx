@@ -11,6 +11,8 @@ import { Empty, Skeleton } from "../parts/states.tsx";
 import { usePageTitle } from "../parts/title.ts";
 import { shop } from "../shop.ts";
 import { DeadLetterCard } from "./dead-letter.tsx";
+import { Bulk } from "./bulk.tsx";
+import { beginReplays, readReplays, stopReplays } from "./bulk-replays.ts";
 import { queuesOf } from "./queues.ts";
 import { ReplayMany } from "./replay-many.tsx";
 import { Export } from "./export.tsx";
@@ -51,6 +53,8 @@ export function DeadLettersPage() {
     cause: filters.cause || undefined,
     key: filters.key || undefined,
   };
+
+  const meant = () => ({ ...choice, from: since(filters.period) });
 
   const wantedState = filters.state === "" ? undefined : ({ open: "OPEN", handled: "HANDLED" } as const)[filters.state];
 
@@ -112,7 +116,17 @@ export function DeadLettersPage() {
           return (
             <>
               {shown.some(({ replayedAt }) => replayedAt === null) ? (
-                <ReplayMany key={key} choice={choice} onHandled={loaded.reload} />
+                <>
+                  <ReplayMany key={key} choice={choice} onHandled={loaded.reload} />
+                  <Bulk
+                    key={`${key} bulk`}
+                    actions={texts.bulk.deadLetters}
+                    begin={(action, dryRun) => beginReplays({ action, filter: meant(), dryRun })}
+                    read={readReplays}
+                    stop={stopReplays}
+                    onDone={loaded.reload}
+                  />
+                </>
               ) : null}
               <ul class="rows card dead-letters">
                 {queuesOf(shown).map(({ head, parked }) => (

@@ -464,6 +464,7 @@ export const en = {
     title: "All that the filter finds",
     sagas: { RETRY: "Retry all", CANCEL: "Cancel all" },
     deliveries: { RELEASE: "Release all claims" },
+    deadLetters: { REPLAY: "Replay all in the background" },
     meant: (action: string, count: string) => `${action}: ${count} are meant. Nothing has been done yet.`,
     start: (count: string) => `Do it for ${count}`,
     progress: (status: string, done: string, total: string) => `${status}: ${done} of ${total}`,

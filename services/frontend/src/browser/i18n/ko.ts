@@ -391,6 +391,7 @@ export const ko: Texts = {
     title: "조건에 맞는 것 모두",
     sagas: { RETRY: "모두 다시 시도", CANCEL: "모두 취소" },
     deliveries: { RELEASE: "맡은 배달 모두 놓기" },
+    deadLetters: { REPLAY: "뒤에서 모두 다시 처리" },
     meant: (action, count) => `${action}: ${count}건이 해당합니다. 아직 아무것도 하지 않았습니다.`,
     start: (count) => `${count}건 실행`,
     progress: (status, done, total) => `${status}: ${total}건 중 ${done}건`,
