@@ -12,6 +12,7 @@ import { recordsOf } from "./report/records.ts";
 import { pageOf } from "./report/page.ts";
 import { apartLines, comparisonLines, linesOf } from "./report/terminal.ts";
 import { profileLines, profileSettings } from "./profile.ts";
+import { addFinishedOrders } from "./stage/finished.ts";
 import { startProduct } from "./stage/product-side.ts";
 import { startReference } from "./stage/reference-side.ts";
 import { checkOut } from "./stage/revision.ts";
@@ -26,7 +27,7 @@ async function stopAll(): Promise<void> {
 leaveOnSignal(stopAll, say);
 
 async function bench(options: BenchOptions): Promise<void> {
-  const { orders, inFlight, partitions, rounds, backlog, json, html, profile } = options;
+  const { orders, inFlight, partitions, rounds, backlog, finished, json, html, profile } = options;
   const code = await codeOfToday();
   const words = process.argv.slice(2).filter((word) => word !== "--record");
   const command = ["bun run bench", ...words].join(" ");
@@ -48,7 +49,12 @@ async function bench(options: BenchOptions): Promise<void> {
   const others = base === undefined ? [] : [await start(`base ${base.commit}`, base.root)];
 
   say(`${rounds} rounds of ${orders} orders, ${inFlight} in flight`);
-  const results = await measure(driver, reference, [product, ...others], options, say);
+  const warmedUp = async () => {
+    if (finished === 0) return;
+    say(`Adding ${finished} finished orders`);
+    for (const { servers } of [product, ...others]) await addFinishedOrders(servers, finished);
+  };
+  const results = await measure(driver, reference, [product, ...others], { ...options, warmedUp }, say);
   for (const line of linesOf(results)) say(line);
   const [, own, other] = results;
   if (own !== undefined && other !== undefined) for (const line of comparisonLines(own, other)) say(line);

@@ -11,6 +11,7 @@ export interface BenchOptions {
   readonly constantSeconds: number;
   readonly backlog: number;
   readonly partitions: number;
+  readonly finished: number;
   readonly json: string | undefined;
   readonly html: string | undefined;
   /** A revision to compare with. */
@@ -30,6 +31,7 @@ const NUMBERS = {
   constant: [5, "seconds of orders at half of the maximum rate; 0 leaves that out"],
   backlog: [0, "orders that wait when the saga's services start, measured apart from the intake; 0 leaves that out"],
   partitions: [6, "partitions of a topic"],
+  finished: [0, "finished orders that are in the product's tables before the first turn"],
 } as const satisfies Record<string, readonly [number, string]>;
 type NumberName = keyof typeof NUMBERS;
 
@@ -78,6 +80,7 @@ export function readOptions(words: readonly string[]): BenchOptions | undefined 
     constantSeconds: number("constant"),
     backlog: number("backlog"),
     partitions: positive("partitions"),
+    finished: number("finished"),
     ...{ json: values.json, html: values.html, compare: values.compare },
     profile: values.profile === undefined ? undefined : resolve(values.profile),
     record: values.record ?? false,

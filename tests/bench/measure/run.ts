@@ -9,6 +9,8 @@ export interface RunOptions extends TurnOptions {
   readonly warmUp: number;
   /** How long orders arrive at a constant rate; 0 leaves that out. */
   readonly constantSeconds: number;
+  /** Waited for between the warm-up and the first turn. */
+  readonly warmedUp?: () => Promise<void>;
 }
 
 export interface SideResult {
@@ -40,6 +42,7 @@ export async function measure(
     firstOrderMs.set(side, first ?? Number.NaN);
     await takeTurn(driver, side, -1, { ...options, orders: options.warmUp, unloaded: 0 });
   }
+  await options.warmedUp?.();
   const take = async (side: Side, round: number) => {
     const turn = await takeTurn(driver, side, round, options);
     turns.push(turn);
