@@ -10,28 +10,21 @@ import { uuidV7 } from "@shop/runtime/ids";
 import {
   expectOthersAnswered,
   expectOthersGoOn,
-  type ParticipantOnKafka,
-  participantOnKafka,
+  type ParticipantTwice,
+  participantTwice,
 } from "@shop/service/testing/participant-on-kafka";
-import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { sql } from "drizzle-orm";
 import { deliveryService } from "./service.ts";
 
-let database: TestDatabase;
-let atHand: ParticipantUnderTest;
-let service: ParticipantOnKafka;
+let twice: ParticipantTwice;
+let atHand: ParticipantTwice["atHand"];
+let service: ParticipantTwice["service"];
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "delivery" });
-  atHand = await participantUnderTest(deliveryService, database.url);
-  service = await participantOnKafka(deliveryService, database);
+  twice = await participantTwice(deliveryService);
+  ({ atHand, service } = twice);
 }, 120_000);
-afterAll(async () => {
-  await service.close();
-  await atHand.close();
-  await database.drop();
-});
+afterAll(() => twice.close());
 
 const about = (orderId: string) => ({ orderId, customerId: uuidV7(), deliveryAddress: "1 Sejong-daero" });
 const create = (orderId: string) => outgoing(CreateDeliveryCommand, orderId, about(orderId), undefined);

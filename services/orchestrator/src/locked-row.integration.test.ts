@@ -8,30 +8,22 @@ import { uuidV7 } from "@shop/runtime/ids";
 import {
   expectOthersAnswered,
   expectOthersGoOn,
-  type ParticipantOnKafka,
-  participantOnKafka,
+  type ParticipantTwice,
+  participantTwice,
 } from "@shop/service/testing/participant-on-kafka";
-import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { sql } from "drizzle-orm";
 import { orchestratorService } from "./service.ts";
 import { created, newOrder, stockTaken } from "./testing/saga-messages.ts";
 
-let database: TestDatabase;
-let atHand: ParticipantUnderTest;
-let service: ParticipantOnKafka;
+let twice: ParticipantTwice;
+let atHand: ParticipantTwice["atHand"];
+let service: ParticipantTwice["service"];
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "orchestrator" });
-  atHand = await participantUnderTest(orchestratorService, database.url);
-  // Without its timers: nothing is sent but what messages lead to.
-  service = await participantOnKafka({ ...orchestratorService, background: [] }, database);
+  twice = await participantTwice(orchestratorService);
+  ({ atHand, service } = twice);
 }, 120_000);
-afterAll(async () => {
-  await service.close();
-  await atHand.close();
-  await database.drop();
-});
+afterAll(() => twice.close());
 
 function leadsTo({ definition }: Outgoing): readonly string[] {
   if (definition === OrderCreated) return [DecreaseProductCommand.type];

@@ -12,32 +12,23 @@ import { uuidV7 } from "@shop/runtime/ids";
 import {
   expectOthersAnswered,
   expectOthersGoOn,
-  type ParticipantOnKafka,
-  participantOnKafka,
+  type ParticipantTwice,
+  participantTwice,
 } from "@shop/service/testing/participant-on-kafka";
-import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { sql } from "drizzle-orm";
 import { orderService } from "./service.ts";
 
 const tea = uuidV7();
 const customer = uuidV7();
-let database: TestDatabase;
-let atHand: ParticipantUnderTest;
-let service: ParticipantOnKafka;
+let twice: ParticipantTwice;
+let atHand: ParticipantTwice["atHand"];
+let service: ParticipantTwice["service"];
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "order" });
-  atHand = await participantUnderTest(orderService, database.url);
-  await atHand.receive(changed(1));
-  // Nothing but what messages lead to.
-  service = await participantOnKafka({ ...orderService, background: [] }, database);
+  twice = await participantTwice(orderService, (made) => made.receive(changed(1)));
+  ({ atHand, service } = twice);
 }, 120_000);
-afterAll(async () => {
-  await service.close();
-  await atHand.close();
-  await database.drop();
-});
+afterAll(() => twice.close());
 
 const changed = (version: number) =>
   outgoing(

@@ -11,32 +11,27 @@ import { uuidV7 } from "@shop/runtime/ids";
 import {
   expectOthersAnswered,
   expectOthersGoOn,
-  type ParticipantOnKafka,
-  participantOnKafka,
+  type ParticipantTwice,
+  participantTwice,
 } from "@shop/service/testing/participant-on-kafka";
-import { participantUnderTest, type ParticipantUnderTest } from "@shop/service/testing/participant-under-test";
-import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eq, sql } from "drizzle-orm";
 import { auditBooks } from "./db/stock-audit.ts";
 import { product } from "./db/schema.ts";
 import { productService } from "./service.ts";
 import { createProduct } from "./use-cases/create-product.ts";
 
-let database: TestDatabase;
-let atHand: ParticipantUnderTest;
-let service: ParticipantOnKafka;
+let twice: ParticipantTwice;
+let atHand: ParticipantTwice["atHand"];
+let service: ParticipantTwice["service"];
 
 beforeAll(async () => {
-  database = await createTestDatabase({ service: "product" });
-  atHand = await participantUnderTest(productService, database.url);
-  service = await participantOnKafka(productService, database);
+  twice = await participantTwice(productService);
+  ({ atHand, service } = twice);
 }, 120_000);
 afterAll(async () => {
   const audit = { signal: new AbortController().signal, now: new Date(), isFull: true };
   const drift = (await auditBooks(atHand.context.db, audit))?.imbalances;
-  await service.close();
-  await atHand.close();
-  await database.drop();
+  await twice.close();
   expect(drift).toEqual([]);
 });
 

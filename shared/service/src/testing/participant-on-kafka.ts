@@ -8,7 +8,7 @@ import { type Outgoing, toOutboxRow } from "@shop/messaging/outbox/outgoing";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { uuidV7 as ids } from "@shop/runtime/ids";
 import { createMetrics, type Metrics } from "@shop/runtime/metrics";
-import type { TestDatabase } from "@shop/testing/database";
+import { createTestDatabase, type TestDatabase } from "@shop/testing/database";
 import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { testKafkaBrokers } from "@shop/testing/infrastructure";
@@ -18,6 +18,7 @@ import { type SQL, sql } from "drizzle-orm";
 import { createParticipant } from "../create-service.ts";
 import type { Participant } from "../define-service.ts";
 import type { ServiceRuntime } from "../process.ts";
+import { participantUnderTest, type ParticipantUnderTest } from "./participant-under-test.ts";
 
 /** A participant that consumes from the real Kafka and writes to the real database, and another session of that database. */
 export interface ParticipantOnKafka {
@@ -40,7 +41,35 @@ class RolledBack extends Error {
   override readonly name = "RolledBack";
 }
 
-export async function participantOnKafka(participant: Participant, { url }: TestDatabase): Promise<ParticipantOnKafka> {
+/** A participant on a database of its own, and the same once more on Kafka. */
+export interface ParticipantTwice {
+  /** Called and given messages by the test itself. */
+  readonly atHand: ParticipantUnderTest;
+  /** Without its background work: nothing is sent but what messages lead to. */
+  readonly service: ParticipantOnKafka;
+  close(): Promise<void>;
+}
+
+/** @param prepare is given the participant at hand before the one on Kafka starts */
+export async function participantTwice(
+  participant: Participant,
+  prepare: (atHand: ParticipantUnderTest) => Promise<unknown> = async () => undefined,
+): Promise<ParticipantTwice> {
+  const database = await createTestDatabase({ service: participant.name });
+  const atHand = await participantUnderTest(participant, database.url);
+  await prepare(atHand);
+  const service = await participantOnKafka({ ...participant, background: [] }, database);
+  return {
+    ...{ atHand, service },
+    async close() {
+      await service.close();
+      await atHand.close();
+      await database.drop();
+    },
+  };
+}
+
+async function participantOnKafka(participant: Participant, { url }: TestDatabase): Promise<ParticipantOnKafka> {
   const { logger, lines } = capturedLogger();
   const metrics = createMetrics();
   const prefix = uniqueTopicPrefix();
