@@ -210,6 +210,17 @@ test("what a message says cannot steer the terminal, and one that stays a dead l
   });
 }, 180_000);
 
+test("all that is stored about a customer comes as one object a line, and nothing about another one", async () => {
+  const { code, out } = await run("customer-data customer --json");
+  expect(code).toBe(0);
+  const found = out.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  const { id } = found[0] ?? {};
+  expect(new Set(found.map(({ kind }) => kind))).toEqual(new Set(["account", "order", "delivery", "audit"]));
+  expect(found.filter(({ kind, customerId }) => kind === "order" && customerId !== id)).toEqual([]);
+  const audit = found.filter(({ kind }) => kind === "audit");
+  expect(audit.filter((entry) => !JSON.stringify([entry["actor"], entry["subject"]]).includes(String(id)))).toEqual([]);
+}, 180_000);
+
 test("the books are told by their findings, a part that is away by the code, and an order that waits for it names it", async () => {
   await eventually(async () => {
     const { code, out } = await run("books --json");

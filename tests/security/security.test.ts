@@ -3,12 +3,14 @@ import { topicAccess } from "@shop/contracts/messages/access";
 import { dataschemaOf } from "@shop/contracts/messages/cloud-event";
 import { topics } from "@shop/contracts/services";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
+import { enter } from "@shop/local/demo/enter";
 import { eventually } from "@shop/testing/eventually";
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, type Admin, ResourcePatternTypes } from "kafkajs";
 import postgres from "postgres";
 import { UNKNOWN_ID } from "../support/calls.ts";
 import { send, tokenOf } from "../support/requests.ts";
-import { newProduct, placeOrder, waitingOrder } from "../support/test-system.ts";
+import { follow } from "../harness/stage/topics.ts";
+import { deliveryOf, newProduct, orderBecomes, placeOrder, waitingOrder } from "../support/test-system.ts";
 import { callsOnOwnThings, refusedCases, type Sender } from "./cases.ts";
 import { type SecureSystem, startSecureSystem } from "./secure-system.ts";
 
@@ -241,5 +243,99 @@ describe("with a stolen name and password of Kafka", () => {
     const metrics = await (await fetch(`${shop.system.services.product.managementUrl}/metrics`)).text();
     expect(metrics).toMatch(/messages_dead_total\{[^}]*WRONG_TOPIC[^}]*\} [1-9]/);
     expect((await admin.getProduct(productId)).stock).toBe(7);
+  }, 120_000);
+});
+
+describe("a customer who is erased", () => {
+  const [name, address] = ["erase.me.please", "42 Forgotten-gil, Jongno-gu"];
+  const services = ["user", "order", "orchestrator", "delivery"] as const;
+
+  /** Runs the program of a service with the service's own role. @returns its exit code */
+  async function erase(service: (typeof services)[number], customerId: string): Promise<number> {
+    const program = Bun.spawn([process.execPath, `services/${service}/src/erase-customer.ts`, customerId], {
+      cwd: `${import.meta.dir}/../..`,
+      env: {
+        PATH: process.env["PATH"],
+        DATABASE_URL: shop.system.infrastructure.runTimeDatabaseUrls.get(service),
+      },
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    return program.exited;
+  }
+
+  /** Every table of every service with a row that holds the text, as text or as bytes. */
+  async function tablesWith(text: string): Promise<readonly string[]> {
+    const found: string[] = [];
+    const hex = Buffer.from(text).toString("hex");
+    for (const [service, url] of shop.system.databaseUrls) {
+      const sql = postgres(url, { max: 1, onnotice: () => undefined });
+      const tables = await sql`select tablename from pg_tables where schemaname = 'public' order by 1`;
+      for (const { tablename } of tables) {
+        const [row] = await sql`
+          select count(*)::int as rows from ${sql(String(tablename))} as t
+          where position(${text} in t::text) > 0 or position(${hex} in t::text) > 0`;
+        if (Number(row?.["rows"]) > 0) found.push(`${service}.${String(tablename)}`);
+      }
+      await sql.end();
+    }
+    return found;
+  }
+
+  /** Every topic with a record that holds the text. */
+  async function topicsWith(text: string): Promise<readonly string[]> {
+    const found = new Set<string>();
+    const client = shop.kafkaAs("operator");
+    const consumer = await follow(client, topics.map(named), true, ({ topic, value }) => {
+      if (value?.includes(text)) found.add(topic.slice(shop.topicPrefix.length));
+    });
+    await eventually(() => expect([...found].toSorted()).toEqual(["delivery.commands", "order.events"]));
+    await consumer.disconnect();
+    return [...found].toSorted();
+  }
+
+  test("is in no table any more but the audit trail, an order in flight is delivered before, and the books balance", async () => {
+    const url = shop.system.frontendUrl;
+    const password = "four words and a lamp";
+    const signUp = { method: "POST", path: "/api/users", json: { username: name, password, displayName: name } };
+    const customerId = String((await send(url, signUp)).body["id"]);
+    const [customer, rider] = [await enter(url, name, password), await shop.logIn("rider")];
+    const productId = await newProduct(shop, 9);
+    const place = async () => {
+      const { id } = await customer.createOrder({ items: [{ productId, quantity: 1 }], deliveryAddress: address });
+      await orderBecomes(customer, id, "progress", "WAITING_FOR_RIDER");
+      return id;
+    };
+    const [ended, inFlight] = [await place(), await place()];
+    await rider.completeDelivery((await deliveryOf(rider, ended)).id);
+    await orderBecomes(customer, ended, "status", "COMPLETE");
+    // What could not be handled holds it as well.
+    const producer = shop.kafkaAs("order").producer();
+    await producer.connect();
+    await producer.send({ topic: named("order.events"), messages: [{ key: ended, value: `no JSON: ${address}` }] });
+    await producer.disconnect();
+    await eventually(async () => expect(await tablesWith(address)).toContain("orchestrator.dead_letter"));
+
+    expect(await erase("user", customerId)).toBe(0);
+    expect(await erase("order", customerId)).toBe(1);
+    expect((await rider.getDelivery((await deliveryOf(rider, inFlight)).id)).deliveryAddress).toBe(address);
+    await rider.completeDelivery((await deliveryOf(rider, inFlight)).id);
+    await eventually(async () => {
+      expect(await Promise.all(services.map((service) => erase(service, customerId)))).toEqual([0, 0, 0, 0]);
+    });
+
+    expect(await tablesWith(address)).toEqual([]);
+    expect(new Set(await tablesWith(name))).toEqual(new Set(["user.audit_entry"]));
+    const { status, total, deliveryAddress } = await (await shop.logIn("admin")).getOrder(ended);
+    expect({ status, total, deliveryAddress }).toEqual({ status: "COMPLETE", total: 1_000, deliveryAddress: "erased" });
+    await shop.booksBalance();
+    // What is left to Kafka's retention.
+    expect(await topicsWith(address)).toEqual(["delivery.commands", "order.events"]);
+  }, 120_000);
+
+  test("must be a customer", async () => {
+    const { id } = await (await shop.logIn("rider")).getMe();
+    expect(await erase("user", id)).toBe(1);
+    expect((await (await shop.logIn("rider")).getMe()).id).toBe(id);
   }, 120_000);
 });

@@ -40,7 +40,7 @@ export class IncompleteError extends Error {
 }
 
 /** Far more than anybody reads: a file takes them. */
-const MAX_ROWS = 1_000_000;
+export const MAX_ROWS = 1_000_000;
 
 /** An option of commands that list something. */
 export const LIMIT = { "--limit <n>": `how many, from 1 to ${MAX_ROWS.toString()}; 20 by default` } as const;

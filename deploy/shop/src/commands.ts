@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { deadLetterCommands } from "./dead-letters.ts";
 import { healthCommands } from "./health.ts";
 import { orderCommands } from "./orders.ts";
+import { personalDataCommands } from "./personal-data.ts";
 import { sagaCommands } from "./sagas.ts";
 import { userCommands } from "./users.ts";
 import { webhookCommands } from "./webhooks.ts";
@@ -19,5 +20,6 @@ export const commands: readonly Command[] = [
   ...bulkCommands,
   ...webhookCommands,
   ...userCommands,
+  ...personalDataCommands,
   ...auditCommands,
 ];

@@ -91,3 +91,6 @@ export type CancelReason = z.infer<typeof CancelReason>;
 
 /** By which a call that is sent again is known. */
 export const IdempotencyKey = z.string().regex(/^[\x21-\x7e]{1,200}$/, "must be 1 to 200 visible ASCII characters");
+
+/** What stands where something about an erased customer stood. */
+export const ERASED = "erased";

@@ -1,0 +1,6 @@
+import { runErasure } from "@shop/service/erase-customer";
+import { runMain } from "@shop/service/process";
+import { deliveryService } from "./service.ts";
+import { eraseCustomer } from "./use-cases/erase-customer.ts";
+
+runMain(() => runErasure(deliveryService, eraseCustomer, process.argv.slice(2), process.env));
