@@ -11,7 +11,7 @@ export const USAGE = `A fault to find: starts a system with orders on it, inject
   --inject NAME   this fault, to rehearse a page of docs/runbooks
   --help         this
 
-Ends with 0 when it was found. found ends with 1 when it is something else.
+It runs until Ctrl-C. found ends with 0 when it is right, and with 1 when it is something else.
 `;
 
 export type Options =
