@@ -1,5 +1,6 @@
 import { createRateLimit, type RateLimit, type RateLimitName } from "@shop/http/auth/rate-limit";
 import type { MigrationSet } from "@shop/database/migrate";
+import { every } from "@shop/runtime/every";
 import { ownDatabase } from "@shop/service/own-database";
 import type { ProcessParts } from "@shop/service/process";
 import { type BucketSize, deleteFullBuckets, takeTokens } from "./db/rate-buckets.ts";
@@ -31,17 +32,15 @@ export function createSharedRateLimits(
 
   async function work(): Promise<void> {
     await database.prepare(stopping.signal, async () => undefined);
-    while (!stopping.signal.aborted) {
-      const slowest = Math.max(...sizes.map(({ burst, perSecond }) => burst / perSecond), 0);
-      try {
-        await deleteFullBuckets(database.db, slowest);
-      } catch (error) {
+    await every(
+      PURGE_EVERY_MS,
+      { clock, signal: stopping.signal },
+      () => deleteFullBuckets(database.db, Math.max(...sizes.map(({ burst, perSecond }) => burst / perSecond), 0)),
+      (error) =>
         logger.warn("RATE_LIMIT_PURGE_FAILED", "buckets that are full could not be deleted; retrying in a minute", {
           error,
-        });
-      }
-      await clock.sleep(PURGE_EVERY_MS, stopping.signal);
-    }
+        }),
+    );
   }
 
   return {

@@ -1,4 +1,5 @@
 import { deleteAuditEntries } from "@shop/database/audit-trail";
+import { every } from "@shop/runtime/every";
 import type { ServiceContext } from "./context.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -10,18 +11,16 @@ export async function purgeAuditTrail(
   signal: AbortSignal,
   days: number | undefined,
 ): Promise<void> {
-  while (days !== undefined && !signal.aborted) {
-    try {
-      await deleteAuditEntries(db, new Date(clock.now() - days * DAY_MS));
-    } catch (error) {
+  if (days === undefined) return;
+  await every(
+    EVERY_MS,
+    { clock, signal },
+    () => deleteAuditEntries(db, new Date(clock.now() - days * DAY_MS)),
+    (error) =>
       logger.warn(
         "AUDIT_TRAIL_PURGE_FAILED",
         "old entries of the audit trail could not be deleted; retrying in an hour",
-        {
-          error,
-        },
-      );
-    }
-    await clock.sleep(EVERY_MS, signal);
-  }
+        { error },
+      ),
+  );
 }
