@@ -351,6 +351,12 @@ import { TOTP } from "otpauth";
 export const everything = [eq, userRoutes, users, TOTP];
 export type Key = PrivateJwk;
 `,
+  "services/user/src/mail/reaches-out.ts": `
+import { eq } from "drizzle-orm"; // breach: shop(import-layers)
+import { users } from "../db/schema.ts"; // breach: shop(import-layers)
+import { createTransport } from "nodemailer";
+export const everything = [eq, users, createTransport];
+`,
   "services/order/src/service.ts": `
 import { Kafka } from "kafkajs"; // breach: shop(import-layers)
 import { products } from "../../product/src/db/schema.ts"; // breach: shop(import-layers)

@@ -61,13 +61,20 @@ export const userCommands: readonly Command[] = [
   {
     name: "invite",
     words: ["<name>"],
-    options: { "--role <role>": `one of ${ROLES.join(", ")}; rider by default` },
+    options: {
+      "--role <role>": `one of ${ROLES.join(", ")}; rider by default`,
+      "--mail <address>": "where the code is also sent, if mails are set up",
+    },
     summary: "Make a user, who sets a password with the one-time code that is shown.",
     example: "invite new.rider --role rider",
     async *run(shop, given) {
       const username = nameOf(given);
       const role = oneOf("role", given.options["role"], ROLES) ?? "rider";
-      yield codeRow(username, await shop.inviteUser({ username, role }));
+      const mailAddress = given.options["mail"];
+      yield codeRow(
+        username,
+        await shop.inviteUser({ username, role, ...(mailAddress === undefined ? {} : { mailAddress }) }),
+      );
     },
   },
   {

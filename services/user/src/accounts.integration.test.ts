@@ -47,7 +47,7 @@ describe("the list of users", () => {
     expect([...itemsOf(first).map(({ username }) => username), ...second]).toEqual([...names, admin.username]);
     expect(itemsOf(first)[0]).toEqual({
       ...{ id: people[2]?.id ?? "", username: names[0] ?? "", displayName: names[0] ?? "", role: "customer" },
-      ...{ createdAt: expect.any(String), disabledAt: null, hasPassword: true },
+      ...{ createdAt: expect.any(String), disabledAt: null, mailAddress: null, hasPassword: true },
     });
     for (const other of people) expect((await by(other, "GET", "/api/users")).status).toBe(403);
   });

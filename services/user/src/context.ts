@@ -16,4 +16,6 @@ export interface UserContext extends DatabaseContext {
   readonly issuer: string;
   /** Whether users of a role can log in with a second factor only. */
   readonly needsSecondFactor: (role: Role) => boolean;
+  /** Set when mails are sent. */
+  readonly mails: { readonly pagesUrl: string | undefined } | undefined;
 }

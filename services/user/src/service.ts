@@ -10,6 +10,8 @@ import { accountRoutes } from "./http/account-routes.ts";
 import { secondFactorRoutes } from "./http/second-factor-routes.ts";
 import { sessionRoutes } from "./http/session-routes.ts";
 import { userRoutes } from "./http/routes.ts";
+import type { Mailer } from "./mail/mailer.ts";
+import { sendMails } from "./use-cases/send-mails.ts";
 import { followSigningKeys, loadSigningKeys, purgeExpired } from "./use-cases/housekeeping.ts";
 import { reuseTotal } from "./use-cases/refresh-login.ts";
 import { seedDemoUsers } from "./use-cases/seed-demo-users.ts";
@@ -19,6 +21,10 @@ interface UserServiceOptions {
   readonly tokenAudience: string;
   /** Whether admins can log in with a second factor only; false by default. */
   readonly requireAdminSecondFactor?: boolean;
+  /** Where mails go; without it none is made. */
+  readonly mailer?: Mailer | undefined;
+  /** Where people reach the pages, for mails. */
+  readonly pagesUrl?: string | undefined;
 }
 
 const FOLDER = `${import.meta.dir}/../migrations`;
@@ -30,6 +36,8 @@ export function createUserService({
   tokenIssuer: issuer,
   tokenAudience: audience,
   requireAdminSecondFactor = false,
+  mailer,
+  pagesUrl,
 }: UserServiceOptions): Standalone<UserContext> {
   return defineService({
     name: "user",
@@ -45,6 +53,7 @@ export function createUserService({
         passwords: createPasswords(clock),
         isLeaked: () => (leakedPasswords ??= loadLeakedPasswords()),
         loginAttempts: createLoginAttemptLimiter(),
+        mails: mailer && { pagesUrl },
         needsSecondFactor: (role) => requireAdminSecondFactor && role === "admin",
       };
     },
@@ -62,6 +71,12 @@ export function createUserService({
     },
     prepare: async (context) => void (await Promise.all([loadSigningKeys(context), context.isLeaked()])),
     seedDemoData: seedDemoUsers,
-    background: [followSigningKeys, purgeExpired],
+    background: [
+      followSigningKeys,
+      purgeExpired,
+      ...(mailer === undefined
+        ? []
+        : [(context: UserContext, signal: AbortSignal) => sendMails(context, mailer, signal)]),
+    ],
   });
 }

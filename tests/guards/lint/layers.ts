@@ -169,7 +169,7 @@ export const LAYERS: readonly Layer[] = [
     name: "use-cases/",
     files: /^services\/[^/]+\/src\/(?:use-cases|saga)\//,
     modules: [
-      ...["./use-cases/", "./saga/", "./sagas/", "./domain/", "./db/", "./credentials/"],
+      ...["./use-cases/", "./saga/", "./sagas/", "./domain/", "./db/", "./credentials/", "./mail/"],
       // Requests to addresses that others chose; requests that come in are none of their business.
       "shared/http/src/outbound/",
       ...shared("contracts", "runtime", "database", "messaging", "service"),
@@ -196,6 +196,12 @@ export const LAYERS: readonly Layer[] = [
     ],
     types: ["./config.ts", "./context.ts", ...shared("database")],
     packages: ["zod", ...PLATFORM],
+  },
+  {
+    name: "mail/",
+    files: /^services\/user\/src\/mail\//,
+    modules: ["./mail/", ...shared("runtime")],
+    packages: ["nodemailer", ...PLATFORM],
   },
   {
     name: "credentials/",

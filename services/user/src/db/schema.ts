@@ -6,6 +6,7 @@ import {
   check,
   customType,
   index,
+  integer,
   jsonb,
   pgTable,
   primaryKey,
@@ -32,6 +33,8 @@ export const users = pgTable(
     createdAt: instantColumn("created_at").notNull(),
     /** Since when they cannot log in. */
     disabledAt: instantColumn("disabled_at"),
+    /** Where one-time codes are sent, if an admin knows it. */
+    mailAddress: text("mail_address"),
   },
   (table) => [
     index("users_by_role").on(table.role, table.id),
@@ -155,4 +158,21 @@ export const signingKeys = pgTable(
     createdAt: instantColumn("created_at").notNull(),
   },
   (table) => [check("signing_keys_jwk_is_object", sql`jsonb_typeof(${table.privateJwk}) = 'object'`)],
+);
+
+/** Mails that wait to be sent, written in the transaction of what they tell. Sent ones, and those that nobody could use any more, are deleted: they hold codes. */
+export const mailToSend = pgTable(
+  "mail_to_send",
+  {
+    id: uuid("id").primaryKey(),
+    toAddress: text("to_address").notNull(),
+    subject: text("subject").notNull(),
+    body: text("body").notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    /** Not before; moved on when an attempt begins, so that no other replica makes the same one. */
+    nextAttemptAt: instantColumn("next_attempt_at").notNull(),
+    /** When it is of no use any more. */
+    expiresAt: instantColumn("expires_at").notNull(),
+  },
+  (table) => [index("mail_to_send_due").on(table.nextAttemptAt)],
 );

@@ -86,7 +86,7 @@ export async function lockUser(tx: Transaction, id: string): Promise<StoredUser 
 export async function updateUser(
   tx: Transaction,
   id: string,
-  change: Partial<Pick<StoredUser, "role" | "disabledAt" | "passwordHash">>,
+  change: Partial<Pick<StoredUser, "role" | "disabledAt" | "passwordHash" | "mailAddress">>,
 ): Promise<void> {
   await tx.update(users).set(change).where(eq(users.id, id));
 }

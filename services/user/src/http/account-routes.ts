@@ -19,7 +19,9 @@ const refusals = {
   LAST_ADMIN: "This is the last admin: make another one first.",
 } as const;
 
-const shownCode = ({ code, expiresAt }: PasswordCode) => ({ code, codeExpiresAt: expiresAt.toISOString() });
+const shownCode = ({ code, expiresAt, mailed }: PasswordCode) => ({
+  ...{ code, codeExpiresAt: expiresAt.toISOString(), mailed },
+});
 
 /** What admins do with the accounts of others. */
 export function accountRoutes(app: HttpApp, context: UserContext): void {
@@ -40,13 +42,12 @@ export function accountRoutes(app: HttpApp, context: UserContext): void {
   });
 
   app.handle(passwordCalls.inviteUser, async (call) => {
-    const { username, displayName, role } = call.body;
-    const result = await inviteUser(context, { username, displayName, role }, auditOrigin(call));
+    const result = await inviteUser(context, call.body, auditOrigin(call));
     if (result.kind === "invited") {
       const location = `/api/users/${result.user.id}`;
       return done({ user: result.user, ...shownCode(result.code) }, { location });
     }
-    if (result.code === "USERNAME_TAKEN") return problem(result.code, `The name ${username} is taken.`);
+    if (result.code === "USERNAME_TAKEN") return problem(result.code, `The name ${call.body.username} is taken.`);
     return problem(result.code, refusals[result.code]);
   });
 

@@ -10,6 +10,7 @@ import { eventually } from "@shop/testing/eventually";
 import { testIdentity as identity } from "@shop/testing/identity";
 import { capturedLogger } from "@shop/testing/logger";
 import postgres from "postgres";
+import type { Mailer } from "../mail/mailer.ts";
 import { createUserService } from "../service.ts";
 
 export const PASSWORD = "a fine password";
@@ -28,7 +29,7 @@ export interface Answered {
 /** A user service on a real database, and what tests of accounts do with it. */
 export type ServiceUnderTest = Awaited<ReturnType<typeof startUserService>>;
 
-export async function startUserService() {
+export async function startUserService(options: { readonly mailer?: Mailer; readonly pagesUrl?: string } = {}) {
   const database = await createTestDatabase({ service: "user" });
   const sql = postgres(database.url, { max: 2, onnotice: () => undefined });
   const clock = new ManualClock(Date.now());
@@ -37,7 +38,12 @@ export async function startUserService() {
   const parts = { identity, clock, ids: uuidV7, logger, metrics };
   const build = (requireAdminSecondFactor: boolean) =>
     createStandalone(
-      createUserService({ tokenIssuer: "https://shop.test", tokenAudience: "shop", requireAdminSecondFactor }),
+      createUserService({
+        tokenIssuer: "https://shop.test",
+        tokenAudience: "shop",
+        requireAdminSecondFactor,
+        ...options,
+      }),
       { databaseUrl: database.url, migrateAtStart: true, seedDemoData: false, ...parts },
     );
   const services = [build(false), build(true)] as const;

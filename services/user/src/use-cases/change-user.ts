@@ -12,6 +12,8 @@ import { shownUser } from "./sign-up.ts";
 export interface UserChange {
   readonly role?: Role | undefined;
   readonly disabled?: boolean | undefined;
+  /** null: none. */
+  readonly mailAddress?: string | null | undefined;
 }
 
 type ChangeUserResult =
@@ -37,19 +39,21 @@ export async function changeUser(
     if (!(await isAdminNow(tx, origin))) return { kind: "refused", code: "FORBIDDEN" };
     const before = await lockUser(tx, userId);
     if (before === undefined) return { kind: "refused", code: "NOT_FOUND" };
-    const { role = before.role, disabled = before.disabledAt !== null } = change;
-    const isSame = role === before.role && disabled === (before.disabledAt !== null);
-    if (isSame) return { kind: "changed", user: shownAccount(before) };
+    const { role = before.role, disabled = before.disabledAt !== null, mailAddress = before.mailAddress } = change;
+    const hasSameRights = role === before.role && disabled === (before.disabledAt !== null);
+    const hasSameAddress = mailAddress === before.mailAddress;
+    if (hasSameRights && hasSameAddress) return { kind: "changed", user: shownAccount(before) };
     const disabledAt = disabled ? (before.disabledAt ?? new Date(clock.now())) : null;
-    const after = { ...before, role, disabledAt };
+    const after = { ...before, role, disabledAt, mailAddress };
     if (isActiveAdmin(before) && !isActiveAdmin(after) && (await countOtherAdmins(tx, userId)) === 0)
       return { kind: "refused", code: "LAST_ADMIN" };
-    await updateUser(tx, userId, { role, disabledAt });
-    const endedSessions = await endSessionsOf(tx, userId);
+    await updateUser(tx, userId, { role, disabledAt, mailAddress });
+    const endedSessions = hasSameRights ? 0 : await endSessionsOf(tx, userId);
     await audit(context, tx, {
       ...{ action: "USER_CHANGED", origin, subjectId: userId },
       before: rightsOf(before),
-      after: { ...rightsOf(after), endedSessions },
+      // The address itself is no part of a trail that cannot be changed.
+      after: { ...rightsOf(after), endedSessions, ...(hasSameAddress ? {} : { mailAddressChanged: true }) },
     });
     return { kind: "changed", user: shownAccount(after) };
   });
@@ -69,6 +73,7 @@ export function shownAccount(user: StoredUser): Account {
   return {
     ...shownUser(user),
     disabledAt: user.disabledAt?.toISOString() ?? null,
+    mailAddress: user.mailAddress,
     hasPassword: user.passwordHash !== null,
   };
 }

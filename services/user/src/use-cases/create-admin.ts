@@ -32,7 +32,11 @@ export async function createAdmin(
         ...{ id: userId, username, displayName: username, role: "admin", passwordHash: null, createdAt },
       });
     }
-    const code = await newPasswordCode(context, tx, userId);
+    const code = await newPasswordCode({ ...context, mails: undefined }, tx, {
+      id: userId,
+      username,
+      mailAddress: null,
+    });
     const [action, after] =
       known === undefined
         ? (["USER_INVITED", { username, role: "admin" }] as const)

@@ -10,8 +10,9 @@ import { newPasswordCode, type PasswordCode } from "./issue-password-code.ts";
 
 interface Invitation {
   readonly username: string;
-  readonly displayName: string | undefined;
+  readonly displayName?: string | undefined;
   readonly role: Role;
+  readonly mailAddress?: string | undefined;
 }
 
 type InviteResult =
@@ -21,7 +22,7 @@ type InviteResult =
 /** Makes a user of any role, without a password: they set one with the code. */
 export async function inviteUser(
   context: UserContext,
-  { username, displayName = username, role }: Invitation,
+  { username, displayName = username, role, mailAddress }: Invitation,
   origin: AuditOrigin,
 ): Promise<InviteResult> {
   const { db, ids, clock } = context;
@@ -29,12 +30,25 @@ export async function inviteUser(
     if (!(await isAdminNow(tx, origin))) return { kind: "refused", code: "FORBIDDEN" };
     const id = ids();
     const isNew = await insertUser(tx, {
-      ...{ id, username, displayName, role, passwordHash: null, createdAt: new Date(clock.now()) },
+      ...{
+        id,
+        username,
+        displayName,
+        role,
+        passwordHash: null,
+        mailAddress: mailAddress ?? null,
+        createdAt: new Date(clock.now()),
+      },
     });
     const user = await findUser(tx, id);
     if (!isNew || user === undefined) return { kind: "refused", code: "USERNAME_TAKEN" };
-    const code = await newPasswordCode(context, tx, id);
-    await audit(context, tx, { action: "USER_INVITED", origin, subjectId: id, after: { username, role } });
+    const code = await newPasswordCode(context, tx, user);
+    await audit(context, tx, {
+      action: "USER_INVITED",
+      origin,
+      subjectId: id,
+      after: { username, role, mailed: code.mailed },
+    });
     return { kind: "invited", user: shownAccount(user), code };
   });
 }

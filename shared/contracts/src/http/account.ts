@@ -6,9 +6,16 @@ import { User } from "./user.ts";
 
 const Role = z.enum(roles);
 
+/** Where mails to a user go. */
+export const MailAddress = z
+  .email()
+  .max(254)
+  .meta({ examples: ["rider@shop.example"] });
+
 /** A user as admins see them. */
 export const Account = User.extend({
   disabledAt: Instant.nullable().meta({ description: "Since when the user cannot log in; null: they can" }),
+  mailAddress: MailAddress.nullable().meta({ description: "Where one-time codes are sent; null: nowhere" }),
   hasPassword: z.boolean().meta({ description: "false: invited, and has not set one yet" }),
 }).meta({ id: "Account" });
 export type Account = z.infer<typeof Account>;
@@ -50,9 +57,10 @@ export const changeUser = defineEndpoint({
   service: "user",
   method: "PATCH",
   path: "/api/users/{id}",
-  summary: "Change a user's role, disable or enable them; their sessions end, and access tokens live out their minutes",
+  summary:
+    "Change a user's role, disable or enable them, after which their sessions end and access tokens live out their minutes; or where their mails go",
   access: ["admin"],
-  body: z.strictObject({ role: Role, disabled: z.boolean() }).partial(),
+  body: z.strictObject({ role: Role, disabled: z.boolean(), mailAddress: MailAddress.nullable() }).partial(),
   success: { status: 200, schema: Account },
   refusals: { NOT_FOUND, LAST_ADMIN: "Nobody would be left who can change accounts" },
 });

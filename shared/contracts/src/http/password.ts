@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { Instant, lookedUpText, text } from "../primitives.ts";
-import { Account } from "./account.ts";
+import { Account, MailAddress } from "./account.ts";
 import { defineEndpoint, roles } from "./define.ts";
 import { NewPassword, Username } from "./user.ts";
 
 const code = z.string().meta({
   description: "Shown this once: the user sets their password with it",
   examples: ["7K2MX-QW9RT-4HNPC-VB8DZ"],
+});
+const mailed = z.boolean().meta({
+  description: "Whether the code is also on its way by mail: the user has a mail address, and mails are set up",
 });
 const codeExpiresAt = Instant.meta({ description: "When the code ends: 24 hours from now" });
 
@@ -17,8 +20,13 @@ export const inviteUser = defineEndpoint({
   path: "/api/invitations",
   summary: "Create a user of any role, who sets their own password with a one-time code",
   access: ["admin"],
-  body: z.strictObject({ username: Username, displayName: text(100).optional(), role: z.enum(roles) }),
-  success: { status: 201, schema: z.object({ user: Account, code, codeExpiresAt }) },
+  body: z.strictObject({
+    username: Username,
+    displayName: text(100).optional(),
+    role: z.enum(roles),
+    mailAddress: MailAddress.optional(),
+  }),
+  success: { status: 201, schema: z.object({ user: Account, code, codeExpiresAt, mailed }) },
   refusals: { USERNAME_TAKEN: "The name is taken" },
 });
 
@@ -29,7 +37,7 @@ export const issuePasswordCode = defineEndpoint({
   path: "/api/users/{id}/password-code",
   summary: "Make a one-time code with which a user sets a new password; an earlier one ends",
   access: ["admin"],
-  success: { status: 201, schema: z.object({ code, codeExpiresAt }) },
+  success: { status: 201, schema: z.object({ code, codeExpiresAt, mailed }) },
   refusals: { NOT_FOUND: "There is no such user" },
 });
 

@@ -22,6 +22,8 @@ interface Filters {
 
 interface Code {
   readonly username: string;
+  /** Whether it also goes by mail. */
+  readonly mailed: boolean;
   readonly code: string;
   readonly codeExpiresAt: string;
 }
@@ -189,18 +191,46 @@ function RoleField({ value, onValue }: RoleFieldProps) {
   );
 }
 
+interface MailAddressFieldProps {
+  readonly error: unknown;
+  readonly value: string;
+  onValue(address: string): void;
+}
+
+function MailAddressField({ error, value, onValue }: MailAddressFieldProps) {
+  const { texts } = useApp();
+  const t = texts.users;
+  return (
+    <Input
+      label={`${t.mailAddress} (${texts.account.optional})`}
+      hint={t.mailAddressHint}
+      error={fieldError(texts, error, "mailAddress")}
+      name="mail-address"
+      autoComplete="off"
+      autoCapitalize="none"
+      spellcheck={false}
+      value={value}
+      onValue={onValue}
+    />
+  );
+}
+
 function InviteForm({ onDone }: { onDone(code: Code): void }) {
   const { texts } = useApp();
   const t = texts.users;
   const [username, setUsername] = useState("");
   const [displayName, setDisplayName] = useState("");
+  const [mailAddress, setMailAddress] = useState("");
   const [role, setRole] = useState<Role>("rider");
 
   async function send(): Promise<void> {
-    const [name, called] = [username.trim(), displayName.trim()];
-    const invitation = { username: name, role, ...(called === "" ? {} : { displayName: called }) };
-    const { code, codeExpiresAt } = await shop.inviteUser(invitation);
-    onDone({ username: name, code, codeExpiresAt });
+    const [name, called, address] = [username.trim(), displayName.trim(), mailAddress.trim()];
+    const { code, codeExpiresAt, mailed } = await shop.inviteUser({
+      ...{ username: name, role },
+      ...(called === "" ? {} : { displayName: called }),
+      ...(address === "" ? {} : { mailAddress: address }),
+    });
+    onDone({ username: name, code, codeExpiresAt, mailed });
   }
 
   return (
@@ -227,6 +257,7 @@ function InviteForm({ onDone }: { onDone(code: Code): void }) {
             value={displayName}
             onValue={setDisplayName}
           />
+          <MailAddressField error={error} value={mailAddress} onValue={setMailAddress} />
           <RoleField value={role} onValue={setRole} />
         </>
       )}
@@ -239,9 +270,10 @@ function EditForm({ user, onDone }: { readonly user: Account; onDone(): void }) 
   const t = texts.users;
   const [role, setRole] = useState(user.role);
   const [disabled, setDisabled] = useState(user.disabledAt !== null);
+  const [mailAddress, setMailAddress] = useState(user.mailAddress ?? "");
 
   async function send(): Promise<void> {
-    await shop.changeUser(user.id, { role, disabled });
+    await shop.changeUser(user.id, { role, disabled, mailAddress: mailAddress.trim() || null });
     announce(texts.admin.saved);
     onDone();
   }
@@ -253,9 +285,10 @@ function EditForm({ user, onDone }: { readonly user: Account; onDone(): void }) 
 
   return (
     <Form label={texts.admin.save} busyLabel={texts.loading} send={send}>
-      {(_error, run) => (
+      {(error, run) => (
         <>
           <RoleField value={role} onValue={setRole} />
+          <MailAddressField error={error} value={mailAddress} onValue={setMailAddress} />
           <label class="check">
             <input type="checkbox" checked={disabled} onChange={() => setDisabled(!disabled)} />
             {t.disable}
@@ -270,12 +303,13 @@ function EditForm({ user, onDone }: { readonly user: Account; onDone(): void }) 
   );
 }
 
-function CodeShown({ code: { code, codeExpiresAt }, onDone }: { readonly code: Code; onDone(): void }) {
+function CodeShown({ code: { code, codeExpiresAt, mailed }, onDone }: { readonly code: Code; onDone(): void }) {
   const { texts, format } = useApp();
   const t = texts.users;
   return (
     <>
       <p>{t.codeText(format.day(codeExpiresAt))}</p>
+      {mailed ? <p>{t.codeMailed}</p> : null}
       <p class="one-time-code">
         <code>{code}</code>
       </p>

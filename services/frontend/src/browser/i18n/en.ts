@@ -549,7 +549,10 @@ export const en = {
     codeTitle: (name: string) => `One-time code for ${name}`,
     codeText: (until: string) =>
       `Hand it over now: it is shown only this once, and is good until ${until}. They use it at “You have a one-time code?” beside the sign-in.`,
+    codeMailed: "It is also on its way to them by mail.",
     codeDone: "Handed over",
+    mailAddress: "Mail address",
+    mailAddressHint: "One-time codes are also sent there.",
   },
   audit: {
     title: "Audit trail",

@@ -500,7 +500,10 @@ export const ko: Texts = {
     codeTitle: (name) => `${name}의 일회용 코드`,
     codeText: (until) =>
       `지금 전해 주세요. 이번 한 번만 보이며 ${until}까지 쓸 수 있습니다. 로그인 화면의 “일회용 코드를 받으셨나요?”에서 씁니다.`,
+    codeMailed: "메일로도 보내고 있습니다.",
     codeDone: "전해 주었음",
+    mailAddress: "메일 주소",
+    mailAddressHint: "일회용 코드를 이 주소로도 보냅니다.",
   },
   audit: {
     title: "감사 기록",
