@@ -1,3 +1,4 @@
+import { escapeInvisible } from "@shop/client/escape-invisible";
 import type { Shop } from "@shop/client/shop";
 import { orderSaga } from "@shop/contracts/order-saga";
 import {
@@ -71,7 +72,9 @@ const LOOK_MS = 1_000;
 async function* carriedOut(answer: Answer, read: (id: string) => Promise<Operation>): AsyncGenerator<Row> {
   let { operation } = answer;
   if (operation === null) {
-    for (const { id, what } of answer.sample) yield { shown: { ID: id, WHAT: what }, whole: answer };
+    // A dead letter's key and type are whatever anybody wrote.
+    for (const { id, what } of answer.sample)
+      yield { shown: { ID: id, WHAT: escapeInvisible(what).replaceAll(/\s+/g, " ") }, whole: answer };
     const more = answer.total - answer.sample.length;
     const words = more > 0 ? `and ${more} more; --yes does it` : `${answer.total} in all; --yes does it`;
     yield { shown: { ID: "", WHAT: words }, whole: answer };

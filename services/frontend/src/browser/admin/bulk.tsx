@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { escapeInvisible } from "@shop/client/escape-invisible";
 import type { BulkAnswer, BulkOperation } from "@shop/contracts/http/bulk";
 import { useApp } from "../app-state.ts";
 import { useDeed } from "../attempt.ts";
@@ -52,7 +53,7 @@ export function Bulk<Action extends string>({ actions, begin, read, stop, onDone
           <ul class="why-list">
             {counted.answer.sample.slice(0, 5).map(({ id, what }) => (
               <li key={id} class="quiet">
-                {what}
+                {escapeInvisible(what)}
               </li>
             ))}
           </ul>
