@@ -350,6 +350,18 @@ describe("reading orders", () => {
   });
 });
 
+test("an export is in the audit trail without the words that were looked for, which may be an address", async () => {
+  const headers = { ...(await service.as("admin", admin)), accept: "text/csv" };
+  const response = await service.app.request("/api/orders?q=Sejong-daero&status=PENDING", { headers });
+  expect(response.headers.get("content-type")).toStartWith("text/csv");
+  const trail = await service.app.request("/api/audit?action=LIST_EXPORTED", {
+    headers: await service.as("admin", admin),
+  });
+  const text = await trail.text();
+  expect(text).toContain('"filter":{"q":"…","status":"PENDING"}');
+  expect(text).not.toContain("Sejong");
+});
+
 describe("what a customer may hold at once", () => {
   const request = (customerId: string, quantity = 1, idempotencyKey?: string): OrderRequest => ({
     ...{

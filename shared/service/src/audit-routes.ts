@@ -78,6 +78,9 @@ function shownAuditEntry(row: AuditRow, service: AuditedService): AuditEntry {
   };
 }
 
+/** Filters that people write words into. */
+const WORDS: readonly string[] = ["q", "username"];
+
 /**
  * Records that an admin takes a list out of the shop as a file, before its first page is given; further pages are part of the same export. What
  * customers and riders take is their own.
@@ -86,7 +89,9 @@ export function auditExports({ db, ...sources }: EntrySources & { readonly db: D
   return async (call: RequestCall, endpoint: Endpoint, type: string) => {
     const { cursor, limit: _limit, ...filter } = call.c.req.query();
     if (endpoint.access === "anyone" || call.principal.role !== "admin" || cursor !== undefined) return;
-    const after = { path: endpoint.path, type, filter };
+    // Words that were looked for may be somebody's name or address: what cannot be changed does not keep them.
+    const shown = Object.entries(filter).map(([name, value]) => [name, WORDS.includes(name) ? "…" : value]);
+    const after = { path: endpoint.path, type, filter: Object.fromEntries(shown) as Record<string, string> };
     const subject = { type: "list", id: undefined };
     await inTransaction(db, (tx) =>
       audit(sources, tx, { action: "LIST_EXPORTED", origin: auditOrigin(call), subject, after }),

@@ -112,11 +112,8 @@ export function changeDeliveries(context: DeliveryChangeContext): ChangeDelivery
     });
 }
 
-/** What the audit trail says of a delivery. */
-const shownState = ({ orderId, status, riderId, failReason }: DeliveryRow) => ({
-  ...{ orderId, status, riderId },
-  ...(failReason === null ? {} : { failReason }),
-});
+/** What the audit trail, which cannot be changed, says of a delivery: nothing that people wrote. The reason of a failure is in the delivery's row. */
+const shownState = ({ orderId, status, riderId }: DeliveryRow) => ({ orderId, status, riderId });
 
 /** Only its last statement changes anything. @returns for each call what came of it, `HeldUp` for those whose delivery was not available */
 async function carryOut(

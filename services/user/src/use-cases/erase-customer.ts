@@ -7,12 +7,13 @@ import { sql } from "drizzle-orm";
  * people's record. What the audit trail says of the customer stays until its retention ends.
  */
 export const eraseCustomer: EraseCustomer = async (tx, customerId) => {
-  const [user] = await tx.execute<{ username: string; role: string }>(sql`
-    select username, role from users where id = ${customerId} for update`);
+  const [user] = await tx.execute<{ username: string; role: string; mail_address: string | null }>(sql`
+    select username, role, mail_address from users where id = ${customerId} for update`);
   if (user === undefined) return { erased: 0, left: 0 };
   if (user.role !== "customer") throw new ExplainedError(`${customerId} is no customer but has the role ${user.role}`);
   await tx.execute(sql`delete from login_attempts where username = ${user.username}`);
   await tx.execute(sql`delete from login_failures where username = ${user.username}`);
+  await tx.execute(sql`delete from mail_to_send where to_address = ${user.mail_address}`);
   await tx.execute(sql`delete from users where id = ${customerId}`);
   return { erased: 1, left: 0 };
 };
