@@ -299,6 +299,14 @@ describe("a customer who is erased", () => {
     const password = "four words and a lamp";
     const signUp = { method: "POST", path: "/api/users", json: { username: name, password, displayName: name } };
     const customerId = String((await send(url, signUp)).body["id"]);
+    // A mail with a code that waits for its server.
+    const userDb = postgres(shop.system.databaseUrls.get("user") ?? "", { max: 1 });
+    const mailAddress = `${name}@shop.example`;
+    await userDb`update users set mail_address = ${mailAddress} where id = ${customerId}`;
+    await userDb`
+      insert into mail_to_send (id, to_address, subject, body, next_attempt_at, expires_at)
+      values (${Bun.randomUUIDv7()}, ${mailAddress}, 'Code', ${`for ${name}`}, now() + interval '1 day', now() + interval '2 days')`;
+    await userDb.end();
     const [customer, rider] = [await enter(url, name, password), await shop.logIn("rider")];
     const productId = await newProduct(shop, 9);
     const place = async () => {
