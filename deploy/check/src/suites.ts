@@ -41,7 +41,7 @@ export const SUITES: readonly Suite[] = [
   { ...usual, name: "unit", needsServers: false, filesAtOnce: 3, testTimeoutMs: 60_000 },
   { ...usual, name: "guards", needsServers: false, fileByFile: false, testTimeoutMs: 120_000 },
   { ...usual, name: "integration", filesAtOnce: 3, testTimeoutMs: 120_000 },
-  { ...usual, name: "end-to-end", testTimeoutMs: 180_000 },
+  { ...usual, name: "end-to-end", filesAtOnce: 2, testTimeoutMs: 180_000 },
   { ...usual, name: "browser", needs: "chromium", filesAtOnce: 2, testTimeoutMs: 240_000 },
   { ...usual, name: "simulation", testTimeoutMs: 240_000 },
   { ...usual, name: "observability", needs: "prometheus", testTimeoutMs: 240_000 },
