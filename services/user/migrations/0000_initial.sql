@@ -9,6 +9,7 @@ CREATE TABLE "audit_entry" (
 	"subject_id" text,
 	"request_id" text,
 	"user_agent" text,
+	"client_address" text,
 	"before" jsonb,
 	"after" jsonb,
 	"previous_hash" "bytea" NOT NULL,
@@ -80,6 +81,7 @@ CREATE TABLE "users" (
 	"password_hash" text,
 	"created_at" timestamp with time zone NOT NULL,
 	"disabled_at" timestamp with time zone,
+	"mail_address" text,
 	CONSTRAINT "users_username_unique" UNIQUE("username")
 );
 --> statement-breakpoint
@@ -101,9 +103,10 @@ CREATE INDEX "users_by_role" ON "users" USING btree ("role","id");--> statement-
 CREATE INDEX "users_disabled" ON "users" USING btree ("id") WHERE "users"."disabled_at" is not null;--> statement-breakpoint
 CREATE INDEX "users_by_prefix" ON "users" USING btree ("username" text_pattern_ops);--> statement-breakpoint
 CREATE FUNCTION "audit_entry_hash"(entry "audit_entry") RETURNS bytea LANGUAGE sql STABLE AS $$
-	SELECT sha256(entry.previous_hash || convert_to(jsonb_build_array(
+	SELECT sha256(entry.previous_hash || convert_to((jsonb_build_array(
 		entry.seq, entry.id, extract(epoch from entry.at)::text, entry.action, entry.actor_id, entry.actor_role,
-		entry.subject_type, entry.subject_id, entry.request_id, entry.user_agent, entry.before, entry.after)::text, 'UTF8'))
+		entry.subject_type, entry.subject_id, entry.request_id, entry.user_agent, entry.before, entry.after)
+		|| CASE WHEN entry.client_address IS NULL THEN '[]'::jsonb ELSE jsonb_build_array(entry.client_address) END)::text, 'UTF8'))
 $$;
 --> statement-breakpoint
 CREATE FUNCTION "audit_entry_chain"() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -136,3 +139,22 @@ CREATE TRIGGER "audit_entry_chain" BEFORE INSERT ON "audit_entry" FOR EACH ROW E
 CREATE TRIGGER "audit_entry_append_only" BEFORE UPDATE OR DELETE ON "audit_entry" FOR EACH ROW EXECUTE FUNCTION "audit_entry_is_append_only"();
 --> statement-breakpoint
 CREATE TRIGGER "audit_entry_no_truncate" BEFORE TRUNCATE ON "audit_entry" FOR EACH STATEMENT EXECUTE FUNCTION "audit_entry_is_append_only"();
+--> statement-breakpoint
+-- What the run-time role cannot do by itself: it only adds and reads entries. The trigger still keeps those that are younger than 400 days.
+CREATE FUNCTION "delete_audit_entries"(before_at timestamp with time zone) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+	DELETE FROM public.audit_entry
+	WHERE seq < (SELECT coalesce(min(seq), 9223372036854775807) FROM public.audit_entry WHERE at >= before_at) AND at < before_at
+$$;
+--> statement-breakpoint
+CREATE TABLE "mail_to_send" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"to_address" text NOT NULL,
+	"subject" text NOT NULL,
+	"body" text NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"next_attempt_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "mail_to_send_due" ON "mail_to_send" USING btree ("next_attempt_at");

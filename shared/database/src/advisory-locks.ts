@@ -10,6 +10,8 @@ export const ADVISORY_LOCKS = {
   /** Held by the transaction that grants: two grants on one table at once fail ("tuple concurrently updated"). */
   grant: 7_203_116,
   signingKeys: 5_310_027,
+  /** Taken by the trigger `audit_entry_chain`, in SQL. */
+  auditTrail: 5_310_028,
   admins: 5_310_029,
   orderSearch: 5_310_031,
 } as const;
