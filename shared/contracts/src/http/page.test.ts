@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { Cursor, lookThrough, toPage } from "./page.ts";
+import * as fc from "fast-check";
+import { Cursor, lookThrough, pageQuery, toPage } from "./page.ts";
 
 const ids = [3, 2, 1].map((n) => `01939e6a-7c00-7000-8000-00000000000${n}`);
 const rows = ids.map((id) => ({ id }));
@@ -40,4 +41,31 @@ test("a filter that no index serves finds all of a long list once, page after pa
     expect(pages).toBeLessThan(10);
   }
   expect(found).toEqual(all.flatMap(({ id, isWanted }) => (isWanted ? id : [])));
+});
+
+test("whatever id a page ends with, its cursor stands for that id", () => {
+  fc.assert(
+    fc.property(fc.uuid(), (id) => {
+      expect(Cursor.parse(toPage([{ id }, { id }], 1).nextCursor)).toBe(id);
+    }),
+  );
+});
+
+test("whatever comes as a cursor is the id of an item or refused, and never throws", () => {
+  const query = pageQuery({});
+  const character = fc.constantFrom(..."0123456789abcdefABCDEFg-\n ");
+  const almost = fc
+    .tuple(fc.uuid(), fc.nat(32), fc.string({ unit: character, maxLength: 2 }), fc.nat(2))
+    .map(([id, at, put, gone]) => id.replaceAll("-", "").slice(0, at) + put + id.replaceAll("-", "").slice(at + gone));
+  const anything = fc.oneof(almost, fc.uuid(), fc.string({ unit: "binary" }), fc.anything());
+  fc.assert(
+    fc.property(anything, (cursor) => {
+      const read = query.safeParse({ cursor });
+      if (read.success && typeof cursor === "string") expect(read.data.cursor?.replaceAll("-", "")).toBe(cursor);
+      const isCursor =
+        cursor === undefined || (typeof cursor === "string" && cursor.length === 32 && !/[^0-9a-f]/.test(cursor));
+      expect(read.success).toBe(isCursor);
+    }),
+    { numRuns: 1_000 },
+  );
 });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import * as fc from "fast-check";
 import { delay, http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { type Clock, systemClock } from "@shop/runtime/clock";
@@ -301,4 +302,23 @@ describe("keys", () => {
     shown = [{ kty: "RSA", kid: KID, n: "AQAB", e: "AQAB" }, { kty: "EC", crv: "P-256" }, signer.publicJwk];
     expect(await verifier.verify(await goodToken())).toBeDefined();
   });
+});
+
+test("a token that is changed in any character, cut off, or signed by another key is worthless", async () => {
+  const [good, thief] = [await goodToken(), await createSigner()];
+  const forged = await thief.sign(goodHeader, goodClaims(nowMs));
+  const character = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.=+/ ");
+  const changed = (token: string) =>
+    fc
+      .tuple(fc.nat(token.length - 1), character, fc.boolean())
+      .map(([at, put, isCut]) => token.slice(0, at) + (isCut ? "" : put + token.slice(at + 1)));
+  const tokens = fc.oneof(changed(good), changed(forged), fc.constant(forged), fc.string({ unit: "binary" }));
+  await fc.assert(
+    fc.asyncProperty(tokens, async (token) => {
+      fc.pre(token !== good);
+      expect(await verifier.verify(token)).toBeUndefined();
+    }),
+    { numRuns: 500 },
+  );
+  expect(await verifier.verify(good)).toMatchObject({ id: USER_ID });
 });

@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
-import type { CloudEvent } from "@shop/contracts/messages/cloud-event";
+import * as fc from "fast-check";
+import { type CloudEvent, dataschemaOf } from "@shop/contracts/messages/cloud-event";
 import { defineMessage, type MessageDefinition } from "@shop/contracts/messages/define";
+import { messagesByType } from "@shop/contracts/messages/registry";
+import { topics } from "@shop/contracts/services";
 import { uuidV7 } from "@shop/runtime/ids";
 import { ManualClock } from "@shop/testing/clock";
 import { z } from "zod";
@@ -56,4 +59,84 @@ test("a version that a release does not read is a dead letter, and so is data th
   expect(read(before, second)).toBe("UNKNOWN_VERSION");
   const broken = { ...first, payload: { ...first.payload, data: { grams: 1 } } };
   expect(read(after, broken)).toBe("INVALID_DATA");
+});
+
+test("whatever number a message carries, its reader gets what its sender wrote", () => {
+  const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+  fc.assert(
+    fc.property(number, fc.uuid(), (value, key) => {
+      const row = toOutboxRow(outgoing(before, key, { kilograms: value }, undefined), uuidV7, clock);
+      expect(read(before, row)).toEqual({ kilograms: value });
+    }),
+  );
+});
+
+const CAUSES = [
+  ...["EMPTY", "NOT_JSON", "NOT_A_CLOUD_EVENT", "UNKNOWN_TYPE", "WRONG_TOPIC", "UNKNOWN_VERSION", "NO_KEY"],
+  "INVALID_DATA",
+];
+
+const key = fc.option(fc.string({ unit: "binary", maxLength: 250 }));
+const anyBytes = fc.oneof(
+  fc.constant(null),
+  fc.uint8Array({ maxLength: 400 }),
+  fc.string({ unit: "binary" }).map((text) => Buffer.from(text)),
+  fc.json().map((text) => Buffer.from(text)),
+);
+const anyField = fc.jsonValue();
+/** The envelope of one of the system's messages, with anything in its data or in any of its fields. */
+const anyEnvelope = fc
+  .tuple(
+    fc.constantFrom(...messagesByType.values()),
+    fc.oneof(
+      fc.record({ data: anyField }),
+      fc.record(
+        {
+          ...{ type: anyField, id: anyField, subject: anyField, time: anyField, source: anyField },
+          ...{ dataschema: anyField, traceparent: anyField, data: anyField },
+        },
+        { requiredKeys: ["data"] },
+      ),
+    ),
+  )
+  .map(([definition, fields]) => {
+    const { topic, type, version } = definition;
+    const event = { ...first.payload, type, dataschema: dataschemaOf(definition, version), ...fields };
+    return { topic, value: Buffer.from(JSON.stringify(event)) };
+  });
+const anyRecord = fc
+  .tuple(key, fc.oneof(fc.record({ topic: fc.constantFrom(...topics), value: anyBytes }), anyEnvelope))
+  .map(([of, { topic, value }]) => ({ topic, partition: 0, offset: "0", key: of, value, headers: {} }));
+
+test("whatever bytes a record holds, it is refused with a cause, and never throws", () => {
+  fc.assert(
+    fc.property(anyRecord, (record) => {
+      const decoded = decode(record);
+      // No generated data fit the schema of a message.
+      if (decoded.kind !== "undecodable") throw new Error("this was read as a message");
+      expect(CAUSES).toContain(decoded.deadLetter.cause);
+      expect(decoded.deadLetter.detail.length).toBeWithin(1, 2_001);
+      expect(decoded.deadLetter.record).toBe(record);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a message with a byte changed or its end cut off is the same message, another one that fits, or refused", () => {
+  const payload = Buffer.from(JSON.stringify(first.payload));
+  const definitions = new Map([[before.type, before]]);
+  fc.assert(
+    fc.property(fc.nat(payload.length - 1), fc.nat(255), fc.boolean(), (at, byte, isCut) => {
+      const value = isCut ? payload.subarray(0, at) : Buffer.from(payload).fill(byte, at, at + 1);
+      const decoded = decode(
+        { topic: about.topic, partition: 0, offset: "0", key: "a", value, headers: {} },
+        definitions,
+      );
+      if (decoded.kind === "message") {
+        expect(isCut).toBe(false);
+        expect(kilograms.safeParse(decoded.message.data).success).toBe(true);
+      } else expect(CAUSES).toContain(decoded.deadLetter.cause);
+    }),
+    { numRuns: 500 },
+  );
 });
