@@ -13,8 +13,8 @@ export interface ImageReference extends Reference {
   readonly tag: string | null;
 }
 
-/** Built here, under a name and no tag; what runs it sets the release's tag or digest. */
-const OWN_IMAGE = "order-delivery";
+/** Built here, under a name and no tag, or the released one: what runs it sets the release's tag or digest. */
+const OWN_IMAGE = /^(?:order-delivery$|\$\{IMAGE:)/;
 const YAML_IMAGE = /^[^#\n]*\bimage:\s*["']?(?<image>[^\s"',}]+)/gm;
 const DOCKERFILE_IMAGE = /^FROM\s+(?:--\S+\s+)*(?<image>\S+)/gim;
 const IMAGE = /^(?<repository>(?:[\w.-]+(?::\d+)?\/)*[\w.-]+)(?::(?<tag>[\w.-]+))?(?:@sha256:[0-9a-f]{64})?$/;
@@ -28,7 +28,7 @@ export function imagesOf(file: string, content: string): readonly ImageReference
   const pattern = file.endsWith("Dockerfile") ? DOCKERFILE_IMAGE : YAML_IMAGE;
   return Array.from(content.matchAll(pattern), ({ index, groups }) =>
     imageAt(file, content, index, groups?.["image"] ?? ""),
-  ).filter(({ repository }) => repository !== OWN_IMAGE);
+  ).filter(({ repository }) => !OWN_IMAGE.test(repository));
 }
 
 /**

@@ -10,7 +10,7 @@ export const PLACES: readonly PlaceRule[] = [
   { files: "LICENSE", purpose: "the licence" },
   { files: "{package,tsconfig,knip}.json", purpose: "the workspace and its tools" },
   { files: "{bun.lock,bunfig.toml}", purpose: "Bun" },
-  { files: "{compose,compose.cluster}.yaml", purpose: "the system in containers" },
+  { files: "{compose,compose.cluster,compose.release}.yaml", purpose: "the system in containers" },
   { files: ".{dockerignore,editorconfig,gitignore,oxfmtrc.json,oxlintrc.json}", purpose: "settings of tools" },
   { files: ".ci/run", purpose: "what continuous integration runs" },
   { files: ".githooks/commit-msg", purpose: "checks a commit's subject" },
