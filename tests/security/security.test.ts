@@ -1,7 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { topicAccess } from "@shop/contracts/messages/access";
 import { dataschemaOf } from "@shop/contracts/messages/cloud-event";
-import { topics } from "@shop/contracts/services";
+import { participants, type ServiceName, topics } from "@shop/contracts/services";
 import { DecreaseProductCommand } from "@shop/contracts/messages/product";
 import { enter } from "@shop/local/demo/enter";
 import { eventually } from "@shop/testing/eventually";
@@ -9,7 +10,7 @@ import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, type Admin, Re
 import postgres from "postgres";
 import { UNKNOWN_ID } from "../support/calls.ts";
 import { send, tokenOf } from "../support/requests.ts";
-import { follow } from "../harness/stage/topics.ts";
+import { follow, readers } from "../harness/stage/topics.ts";
 import { deliveryOf, newProduct, orderBecomes, placeOrder, waitingOrder } from "../support/test-system.ts";
 import { callsOnOwnThings, refusedCases, type Sender } from "./cases.ts";
 import { type SecureSystem, startSecureSystem } from "./secure-system.ts";
@@ -243,6 +244,53 @@ describe("with a stolen name and password of Kafka", () => {
     const metrics = await (await fetch(`${shop.system.services.product.managementUrl}/metrics`)).text();
     expect(metrics).toMatch(/messages_dead_total\{[^}]*WRONG_TOPIC[^}]*\} [1-9]/);
     expect((await admin.getProduct(productId)).stock).toBe(7);
+  }, 120_000);
+});
+
+describe("bytes that are no message", () => {
+  /** What is sent to each topic: random, empty, deep, and the half of something. */
+  const noise: readonly Buffer[] = [
+    ...[0, 1, 16, 300, 20_000].map((length) => randomBytes(length)),
+    Buffer.from("[".repeat(50_000)),
+    Buffer.from("[".repeat(50_000) + "]".repeat(50_000)),
+    Buffer.from(`{"specversion":"1.0","id":"${"\\u0000".repeat(50)}","type":"__proto__","data":{`),
+    Buffer.concat([Buffer.from('{"specversion":"1.0","data":"'), randomBytes(200), Buffer.from('"}')]),
+  ];
+
+  /** The keys of a service's dead letters of this test. */
+  async function keysAt(service: ServiceName): Promise<readonly string[]> {
+    const sql = postgres(shop.system.databaseUrls.get(service) ?? "", { max: 1 });
+    const rows = await sql`select key from dead_letter where key like 'noise %'`;
+    await sql.end();
+    return rows.map(({ key }) => String(key)).toSorted();
+  }
+
+  test("are dead letters of every reader of every topic, end no process, and an order placed afterwards completes", async () => {
+    const pids = () => Object.values(shop.system.services).flatMap((service) => service.pids());
+    const before = pids();
+    const producer = shop.kafkaAs("operator").producer();
+    await producer.connect();
+    for (const topic of topics) {
+      const messages = noise.map((value, n) => ({
+        key: `noise ${topic} ${n}`,
+        value,
+        headers: { noise: randomBytes(50), traceparent: randomBytes(55) },
+      }));
+      await producer.send({ topic: named(topic), messages });
+    }
+    await producer.disconnect();
+    for (const service of participants) {
+      const sent = topics.flatMap((topic) =>
+        readers[topic].includes(service) ? noise.map((_value, n) => `noise ${topic} ${n}`) : [],
+      );
+      await eventually(async () => expect(await keysAt(service)).toEqual(sent.toSorted()));
+    }
+
+    const [customer, rider] = [await shop.newCustomer(), await shop.logIn("rider")];
+    const { id } = await placeOrder(customer, await newProduct(shop, 3), 1);
+    await rider.completeDelivery((await deliveryOf(rider, id)).id);
+    await orderBecomes(customer, id, "status", "COMPLETE");
+    expect(pids()).toEqual(before);
   }, 120_000);
 });
 
