@@ -117,7 +117,7 @@ async function ofCompose(read: Read): Promise<readonly Comparison[]> {
     },
     {
       ...{ file: "compose.cluster.yaml", what: "the services", expected: processNames },
-      listed: Object.keys(cluster.services).filter((name) => !name.startsWith("kafka")),
+      listed: Object.keys(cluster.services).filter((name) => !/^kafka|-db$/.test(name)),
     },
     {
       ...{ file: "compose.cluster.yaml", what: "the services with Kafka", expected: participants },
