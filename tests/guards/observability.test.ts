@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { prometheusRule } from "./monitoring/prometheus-rule.ts";
 import { REPOSITORY } from "./repository.ts";
 
 const FOLDER = join(REPOSITORY, "deploy/observability");
@@ -158,4 +159,21 @@ test("each metric is told of in docs/operations.md, and what documents name as a
   const tables = await shownByProcesses(/\bpgTable\(\s*"([a-z_]+)"/g);
   const known = (name: string) => shown.has(name) || tables.has(name) || OF_LIBRARIES.test(name);
   expect([...new Set(named)].filter((name) => !known(name))).toEqual([]);
+});
+
+describe("for the Prometheus Operator", () => {
+  const COMPONENT = join(REPOSITORY, "deploy/kubernetes/components/monitoring");
+
+  test("the alerts are those of alerts.yml: `bun run generate:alerts` writes them", async () => {
+    const written = await Bun.file(join(COMPONENT, "prometheus-rule.yaml")).text();
+    expect(written).toBe(prometheusRule(await Bun.file(join(FOLDER, "alerts.yml")).text()));
+    expect(Bun.YAML.parse(written)).toMatchObject({ kind: "PrometheusRule", spec: { groups } });
+  });
+
+  test("metrics are read as often, and given up as soon, as by prometheus.yml", async () => {
+    const { global } = await yaml<{ readonly global: Readonly<Record<string, unknown>> }>("prometheus.yml");
+    const monitor = Bun.YAML.parse(await Bun.file(join(COMPONENT, "pod-monitor.yaml")).text());
+    const { scrape_interval: interval, scrape_timeout: scrapeTimeout } = global;
+    expect(monitor).toMatchObject({ spec: { podMetricsEndpoints: [{ interval, scrapeTimeout }] } });
+  });
 });

@@ -1,4 +1,10 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { ScaledObject } from "@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject";
+import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
+import { PrometheusRule } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule";
 import { participants, serviceNames } from "@shop/contracts/services";
 import { objections } from "./kubernetes-validate.ts";
 import { run } from "../support/program.ts";
@@ -15,6 +21,8 @@ interface Manifest {
     readonly egress?: readonly Rule[];
     readonly selector?: { readonly matchLabels?: Labels };
     readonly scaleTargetRef?: { readonly name: string };
+    readonly jobLabel?: string;
+    readonly podMetricsEndpoints?: readonly { readonly port: string }[];
   };
 }
 type Labels = Readonly<Record<string, string>>;
@@ -32,6 +40,11 @@ interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
   readonly securityContext: { readonly runAsNonRoot: boolean; readonly seccompProfile: { readonly type: string } };
   readonly containers: readonly {
+    readonly ports?: readonly { readonly name: string }[];
+    readonly envFrom?: readonly {
+      readonly secretRef?: { readonly name: string };
+      readonly configMapRef?: { readonly name: string };
+    }[];
     readonly startupProbe?: object;
     readonly readinessProbe?: object;
     readonly livenessProbe?: object;
@@ -115,6 +128,67 @@ describe.each(["local", "aws"])("the overlay %s", (overlay) => {
 
   test("lets each pod reach what its compose networks let it reach, and nothing else of ours", () => {
     expect(reach(overlay)).toEqual(overlay === "local" ? [...calls, ...storage].toSorted() : calls.toSorted());
+  });
+});
+
+describe.each(["local", "aws"])("the overlay %s with every component", (overlay) => {
+  let folder: string;
+  let manifests: readonly Manifest[];
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "overlay-"));
+    const at = (path: string) => relative(folder, join(import.meta.dir, "../../deploy/kubernetes", path));
+    const names = ["mail", "monitoring", "scale-by-lag", "shared-rate-limits"];
+    const kustomization = { resources: [at(overlay)], components: names.map((name) => at(`components/${name}`)) };
+    await Bun.write(join(folder, "kustomization.yaml"), JSON.stringify({ namespace: "shop", ...kustomization }));
+    manifests = Bun.YAML.parse(await run(["kubectl", "kustomize", folder])) as Manifest[];
+  }, 120_000);
+  afterAll(() => rm(folder, { recursive: true }));
+  const ofKind = (kind: string) => manifests.filter((manifest) => manifest.kind === kind);
+
+  test("is monitored and scaled as the definitions of these resources allow", () => {
+    // They let a field pass that they do not know.
+    const models = { PodMonitor, PrometheusRule, ScaledObject };
+    for (const [kind, Model] of Object.entries(models)) {
+      expect(ofKind(kind).length).toBeGreaterThan(0);
+      for (const manifest of ofKind(kind)) new Model(manifest as never).validate();
+      expect(() => new Model({ metadata: { name: "x" }, spec: { groups: 1 } } as never).validate()).toThrow();
+    }
+  });
+
+  test("is asked for metrics by the name of each service, at a port that each has", () => {
+    const [monitor] = ofKind("PodMonitor").map(({ spec }) => spec);
+    const { selector = {}, jobLabel = "", podMetricsEndpoints: [endpoint] = [] } = monitor ?? {};
+    const pods = [...ofKind("Deployment"), ...ofKind("StatefulSet"), ...ofKind("Job")];
+    const asked = pods.flatMap(({ spec: { template } }) =>
+      template !== undefined && fits(selector, template.metadata.labels) ? [template] : [],
+    );
+    expect(asked.map(({ metadata }) => metadata.labels[jobLabel] ?? "").toSorted()).toEqual(services.toSorted());
+    const ports = asked.map(({ spec }) => spec.containers[0]?.ports?.map(({ name }) => name));
+    expect(ports.every((names) => names?.includes(endpoint?.port ?? "none"))).toBe(true);
+  });
+
+  test("scales who takes part in the messaging by lag and the others by CPU, each by one autoscaler", () => {
+    const scaled = (kind: string) => ofKind(kind).map(({ spec }) => spec.scaleTargetRef?.name ?? "");
+    const byLag = participants.map((name) => `${name}-service`);
+    expect(scaled("ScaledObject").toSorted()).toEqual(byLag.toSorted());
+    const others = services.map((name) => `${name}-service`).filter((name) => !byLag.includes(name));
+    expect(scaled("HorizontalPodAutoscaler").toSorted()).toEqual(others.toSorted());
+    for (const { metadata, spec } of ofKind("ScaledObject")) {
+      const job = metadata.name.replace("-service", "");
+      expect(JSON.stringify(spec)).toContain(`consumer_lag_messages{job=\\"${job}\\"}`);
+    }
+  });
+
+  test("gives the user service the mail server, and the gateway the database of rate limits", () => {
+    const secretsOf = (name: string) =>
+      ofKind("Deployment")
+        .filter(({ metadata }) => metadata.name === name)
+        .flatMap(({ spec }) => spec.template?.spec.containers[0]?.envFrom ?? [])
+        .flatMap(({ secretRef, configMapRef }) => [secretRef?.name, configMapRef?.name])
+        .filter((source) => ["mail", "rate-limits"].includes(source ?? ""));
+    expect(secretsOf("user-service")).toEqual(["mail", "mail"]);
+    expect(secretsOf("gateway-service")).toEqual(["rate-limits"]);
+    expect(secretsOf("order-service")).toEqual([]);
   });
 });
 
