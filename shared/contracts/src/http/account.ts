@@ -8,7 +8,7 @@ const Role = z.enum(roles);
 
 /** Where mails to a user go. */
 export const MailAddress = z
-  .email()
+  .email("must be a mail address, such as rider@shop.example")
   .max(254)
   .meta({ examples: ["rider@shop.example"] });
 

@@ -206,6 +206,8 @@ function MailAddressField({ error, value, onValue }: MailAddressFieldProps) {
       hint={t.mailAddressHint}
       error={fieldError(texts, error, "mailAddress")}
       name="mail-address"
+      inputMode="email"
+      maxLength={254}
       autoComplete="off"
       autoCapitalize="none"
       spellcheck={false}

@@ -282,6 +282,7 @@ export const en = {
       "This password is known from leaks: others try it first. Choose another.",
     "must not be the username": "The password must not be made of the name.",
     "must not be blank": "Fill this in.",
+    "must be a mail address, such as rider@shop.example": "Use a mail address, such as rider@shop.example.",
     "must not contain control characters": "Remove line breaks and special characters.",
   } as Record<string, string>,
   failed: {
@@ -541,7 +542,8 @@ export const en = {
     displayName: "What they are called",
     edit: "Change",
     editTitle: (name: string) => `Change ${name}`,
-    editText: "A change ends their sessions at once; what they have open may work for up to 15 minutes more.",
+    editText:
+      "Another role, or being disabled, ends their sessions at once; what they have open may work for up to 15 minutes more.",
     disable: "Disabled: cannot sign in",
     removeApp: "Remove their authenticator app",
     appRemoved: "The authenticator app is removed. They are signed out.",
@@ -552,7 +554,7 @@ export const en = {
     codeMailed: "It is also on its way to them by mail.",
     codeDone: "Handed over",
     mailAddress: "Mail address",
-    mailAddressHint: "One-time codes are also sent there.",
+    mailAddressHint: "One-time codes are also sent there, if this shop sends mails.",
   },
   audit: {
     title: "Audit trail",

@@ -194,6 +194,7 @@ export const ko: Texts = {
       "유출된 적이 있어 다른 사람이 먼저 시도하는 비밀번호입니다. 다른 것을 골라 주세요.",
     "must not be the username": "아이디로 만든 비밀번호는 쓸 수 없습니다.",
     "must not be blank": "내용을 적어 주세요.",
+    "must be a mail address, such as rider@shop.example": "rider@shop.example 같은 메일 주소를 써 주세요.",
     "must not contain control characters": "줄바꿈과 특수 제어 문자를 빼 주세요.",
   },
   shop: {
@@ -492,7 +493,8 @@ export const ko: Texts = {
     displayName: "부르는 이름",
     edit: "바꾸기",
     editTitle: (name) => `${name} 바꾸기`,
-    editText: "바꾸면 그 사용자의 로그인이 곧바로 끝납니다. 열려 있는 화면은 최대 15분 동안 더 쓸 수 있습니다.",
+    editText:
+      "역할이나 사용 중지 여부를 바꾸면 그 사용자의 로그인이 곧바로 끝납니다. 열려 있는 화면은 최대 15분 동안 더 쓸 수 있습니다.",
     disable: "사용 중지: 로그인할 수 없음",
     removeApp: "이 사용자의 인증 앱 지우기",
     appRemoved: "인증 앱을 지웠습니다. 그 사용자는 로그아웃됩니다.",
@@ -503,7 +505,7 @@ export const ko: Texts = {
     codeMailed: "메일로도 보내고 있습니다.",
     codeDone: "전해 주었음",
     mailAddress: "메일 주소",
-    mailAddressHint: "일회용 코드를 이 주소로도 보냅니다.",
+    mailAddressHint: "메일을 보내도록 설정된 경우, 일회용 코드를 이 주소로도 보냅니다.",
   },
   audit: {
     title: "감사 기록",

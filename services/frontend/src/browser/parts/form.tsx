@@ -36,7 +36,7 @@ const TYPES = { text: { type: "text" }, password: { type: "password" }, number: 
 
 interface InputProps extends Pick<
   InputHTMLAttributes,
-  "name" | "autoComplete" | "autoCapitalize" | "spellcheck" | "required" | "min" | "step" | "maxLength"
+  "name" | "inputMode" | "autoComplete" | "autoCapitalize" | "spellcheck" | "required" | "min" | "step" | "maxLength"
 > {
   readonly label: string;
   readonly type?: keyof typeof TYPES;
