@@ -50,6 +50,14 @@ describe("documents", () => {
     expect(await missingHeadings(document, await read(document), read)).toEqual([]);
   });
 
+  test("pictures are shown by a document, and have at most 150 kB", async () => {
+    const pictures = existing.filter((path) => path.startsWith("docs/pictures/"));
+    expect(pictures.length).toBeGreaterThanOrEqual(6);
+    const texts = await Promise.all(documents.map((document) => Bun.file(join(REPOSITORY, document)).text()));
+    expect(pictures.filter((path) => !texts.some((text) => text.includes(`](${path})`)))).toEqual([]);
+    expect(pictures.filter((path) => Bun.file(join(REPOSITORY, path)).size > 150_000)).toEqual([]);
+  });
+
   test("a link to a heading that does not exist is reported, and nothing else", async () => {
     const other = `
 # The \`shop\` command's options: A–Z & some_name

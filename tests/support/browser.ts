@@ -46,14 +46,24 @@ export interface TestBrowser {
   stop(): Promise<void>;
 }
 
+export interface Pictures {
+  /** Where they are kept. */
+  readonly folder: string;
+  /** The whole page, or what fits the window. */
+  readonly fullPage: boolean;
+}
+
 /** Starts a Chromium for one test file. */
-export async function startBrowser(baseURL: string): Promise<TestBrowser> {
+export async function startBrowser(
+  baseURL: string,
+  pictures: Pictures = { folder: SCREENSHOTS, fullPage: true },
+): Promise<TestBrowser> {
   const executablePath = await findChromium(process.env);
   if (executablePath === undefined) throw new Error(`There is no Chromium here: ${HOW_TO_GET_CHROMIUM}.`);
   const browser = await chromium.launch({ executablePath, args: FLAGS });
-  await mkdir(SCREENSHOTS, { recursive: true });
+  await mkdir(pictures.folder, { recursive: true });
   return {
-    visit: (options = {}) => visit(browser, { baseURL, locale: "en-GB", viewport: DESK, ...options }),
+    visit: (options = {}) => visit(browser, pictures, { baseURL, locale: "en-GB", viewport: DESK, ...options }),
     stop: () => browser.close(),
   };
 }
@@ -85,7 +95,11 @@ export async function press(
   throw new Error(`the shop was too busy ${PRESSES} times`);
 }
 
-async function visit(browser: Browser, options: BrowserContextOptions): Promise<Visitor> {
+async function visit(
+  browser: Browser,
+  { folder, fullPage }: Pictures,
+  options: BrowserContextOptions,
+): Promise<Visitor> {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(HANGS_MS);
   const complaints: string[] = [];
@@ -111,7 +125,7 @@ async function visit(browser: Browser, options: BrowserContextOptions): Promise<
     },
     async picture(name, tab = page) {
       await tab.evaluate("scrollTo(0, 0)");
-      await tab.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, animations: "disabled" });
+      await tab.screenshot({ path: join(folder, `${name}.png`), fullPage, animations: "disabled" });
     },
     async accessibilityFindings() {
       // Out of the pages' own policy: a test may run what a page may not.
