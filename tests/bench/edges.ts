@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { ENGINE_OPTIONS } from "@shop/local/engine-options";
 import { freePort } from "@shop/local/free-port";
 import { type GuardedProcess, startGuarded } from "@shop/local/guarded-process";
 import { createSigner, goodClaims, goodHeader } from "@shop/http/testing/tokens";
@@ -165,7 +166,7 @@ async function measure(): Promise<Measured> {
     const settings = {
       LOG_LEVEL: "warn",
       // As in the image, the bare hop too.
-      BUN_JSC_useFTLJIT: "false",
+      ...ENGINE_OPTIONS,
       BUN_CONFIG_MAX_HTTP_REQUESTS: "16384",
       RATE_LIMIT_PER_USER_PER_SECOND: "1000000",
       JWKS_URL: `${upstream.url}/.well-known/jwks.json`,

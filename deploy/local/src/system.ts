@@ -1,5 +1,6 @@
 import { MANAGEMENT_PORT_OFFSET, type ProcessName, serviceNames } from "@shop/contracts/services";
 import { join } from "node:path";
+import { ENGINE_OPTIONS } from "./engine-options.ts";
 import { freePort } from "./free-port.ts";
 import { type Infrastructure, type InfrastructureOptions, startInfrastructure } from "./infrastructure.ts";
 import { packageFolder } from "./postgres-binaries.ts";
@@ -85,7 +86,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
           command: commandOf(name, options.watch ?? false),
           environment: {
             DRAIN_MS: LOCAL_DRAIN_MS,
-            ...COMPILER,
+            ...ENGINE_OPTIONS,
             ...withoutAddresses(environment),
             ...options.settings,
             ...environmentOf(name, { databaseUrls, runTimeDatabaseUrls, kafkaBrokers, urls }),
@@ -179,9 +180,6 @@ async function failedChecks(answer: Response, { KAFKA_BROKERS: given }: SystemOp
     ? `${text}; KAFKA_BROKERS=${given} does not serve it: is it Kafka, and do KAFKA_TLS and KAFKA_SASL_USERNAME fit it?`
     : text;
 }
-
-/** As in the image: the last tier of the JavaScript compiler costs these services more than its code saves them (docs/performance.md). */
-const COMPILER = { BUN_JSC_useFTLJIT: "false" };
 
 function commandOf(service: ProcessName, watch: boolean): [string, ...string[]] {
   const entry = join("services", service, "src", "main.ts");
