@@ -1,3 +1,4 @@
+import { eventually } from "@shop/testing/eventually";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { enter } from "@shop/local/demo/enter";
 import { press, startBrowser, type TestBrowser, type Visitor } from "../support/browser.ts";
@@ -38,11 +39,25 @@ async function orderOne({ page }: Visitor, product = "Yakgwa"): Promise<string> 
   return page.url().split("/").at(-1) ?? "";
 }
 
+/** Waits for a step on an order's page; when it does not come, the error says what the page shows and what the shop knows of the order. */
+async function untilStep({ page }: Visitor, orderId: string, text: string): Promise<void> {
+  try {
+    await page.locator(".stage.now", { hasText: text }).waitFor();
+  } catch (error) {
+    const shown = await page.locator("main").innerText();
+    const why = await shop.logIn("admin").then((admin) => admin.explainOrder(orderId));
+    const lines = shop.logs.filter((line) => !line.includes('"level":"info"')).slice(-30);
+    throw new Error(`the page shows:\n${shown}\n${JSON.stringify(why, undefined, 1)}\n${lines.join("\n")}`, {
+      cause: error,
+    });
+  }
+}
+
 test("a new customer signs up, orders, sees the order move as its saga moves, until the rider has been there", async () => {
   const visitor = await browser.visit();
   await signUp(visitor, "browser.customer");
   const orderId = await orderOne(visitor);
-  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor();
+  await untilStep(visitor, orderId, "Waiting for a rider");
   await visitor.page.getByText("Live", { exact: true }).waitFor();
   await visitor.picture("customer-order-waiting");
 
@@ -55,11 +70,37 @@ test("a new customer signs up, orders, sees the order move as its saga moves, un
   expect(visitor.complaints).toEqual([]);
 }, 240_000);
 
+test("an answer that an event has overtaken does not set the order back", async () => {
+  const visitor = await browser.visit();
+  const { page } = visitor;
+  await visitor.signIn("customer");
+  const release = Promise.withResolvers<void>();
+  const answers = { held: 0, given: 0 };
+  // The page asks once more when events begin to come. That answer, of an order without a delivery, arrives behind the event of the delivery.
+  await page.route(/\/api\/orders\/[0-9a-f-]{36}$/, async (route) => {
+    const response = await route.fetch();
+    if (answers.given > 0) {
+      answers.held += 1;
+      await release.promise;
+    }
+    await route.fulfill({ response });
+    answers.given += 1;
+  });
+  await shop.system.supervisor.kill("delivery", "SIGSTOP");
+  const orderId = await orderOne(visitor);
+  await page.getByText("Live", { exact: true }).waitFor();
+  await eventually(() => expect(answers.held).toBeGreaterThan(0));
+  await shop.system.supervisor.kill("delivery", "SIGCONT");
+  await untilStep(visitor, orderId, "Waiting for a rider");
+  release.resolve();
+  await eventually(() => expect(answers.given).toBe(1 + answers.held));
+  await untilStep(visitor, orderId, "Waiting for a rider");
+}, 240_000);
+
 test("an order is cancelled by its customer, after a question, and says why it ended", async () => {
   const visitor = await browser.visit();
   await visitor.signIn("customer");
-  await orderOne(visitor);
-  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor();
+  await untilStep(visitor, await orderOne(visitor), "Waiting for a rider");
   await visitor.page.getByRole("button", { name: "Cancel this order" }).click();
   await visitor.page.getByRole("button", { name: "Yes, cancel it" }).click();
   await visitor.page.locator(".stage.bad.past", { hasText: "The customer cancelled it." }).waitFor();
@@ -122,8 +163,7 @@ test("an order is sent again after a lost answer without being placed twice, and
 test("without a network the page says so, and catches up when it is back", async () => {
   const visitor = await browser.visit();
   await visitor.signIn("customer");
-  await orderOne(visitor);
-  await visitor.page.locator(".stage.now", { hasText: "Waiting for a rider" }).waitFor();
+  await untilStep(visitor, await orderOne(visitor), "Waiting for a rider");
   await visitor.context.setOffline(true);
   await visitor.page.getByText("You are offline.").first().waitFor();
   await visitor.picture("customer-offline");

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ProblemError } from "@shop/client/problem-error";
 import type { Order } from "@shop/contracts/http/order";
 import { useApp } from "../app-state.ts";
@@ -33,8 +33,18 @@ export function OrderPage({ id }: { readonly id: string }) {
   const { value: order, error, reload, replace } = useLoad(id, readOrder, options);
   const isKnown = order !== undefined;
 
+  /** The order of the last event. */
+  const told = useRef<Order | undefined>(undefined);
+
+  /** The answer of a call, or what an event has told since it was made: events may overtake an answer, and bring all that comes after them. */
+  async function newest(call: Promise<Order>): Promise<Order> {
+    const before = told.current;
+    const answer = await call;
+    return told.current === undefined || told.current === before || told.current.id !== id ? answer : told.current;
+  }
+
   async function readOrder(signal: AbortSignal): Promise<Order> {
-    const read = await shop.getOrder(id, { signal });
+    const read = await newest(shop.getOrder(id, { signal }));
     setMoments((known) => withMoment(known, read));
     return read;
   }
@@ -48,6 +58,7 @@ export function OrderPage({ id }: { readonly id: string }) {
     try {
       for await (const event of shop.watchOrder(id, watching)) {
         resumed.lastEventId = event.id;
+        told.current = event.order;
         replace(() => event.order);
         setMoments((known) => withMoment(known, event.order));
         if (event.order.status !== "PENDING") return;
@@ -70,7 +81,10 @@ export function OrderPage({ id }: { readonly id: string }) {
   if (order === undefined) {
     return error === undefined ? <Skeleton rows={4} /> : <ErrorNotice error={error} onRetry={reload} />;
   }
-  const setOrder = (answer: Order) => replace(() => answer);
+  async function cancel(): Promise<void> {
+    const answer = await newest(shop.cancelOrder(id));
+    replace(() => answer);
+  }
   return (
     <>
       <header class="page-head">
@@ -85,7 +99,7 @@ export function OrderPage({ id }: { readonly id: string }) {
       <div class="two-columns">
         <section class="card" aria-label={t.timeline}>
           <Timeline order={order} moments={moments} />
-          {hasEnded ? null : <CancelButton order={order} onAnswer={setOrder} />}
+          {hasEnded ? null : <CancelButton order={order} onCancel={cancel} />}
         </section>
         <aside class="card">
           <h2>{t.items}</h2>
@@ -123,10 +137,10 @@ export function OrderPage({ id }: { readonly id: string }) {
 
 interface CancelButtonProps {
   readonly order: Order;
-  onAnswer(order: Order): void;
+  onCancel(): Promise<void>;
 }
 
-function CancelButton({ order, onAnswer }: CancelButtonProps) {
+function CancelButton({ order, onCancel }: CancelButtonProps) {
   const { texts, announce } = useApp();
   const t = texts.order;
   const [isAsking, setAsking] = useState(false);
@@ -134,7 +148,7 @@ function CancelButton({ order, onAnswer }: CancelButtonProps) {
 
   async function cancel(): Promise<void> {
     await run(async () => {
-      onAnswer(await shop.cancelOrder(order.id));
+      await onCancel();
       announce(t.cancelAsked);
     });
     setAsking(false);
