@@ -30,7 +30,7 @@ test("the journey through load balancer, frontend and gateway: log in, order, de
 
 test("every container is read-only, without root, without capabilities and within a limit of memory", async () => {
   const all = await containers();
-  expect(new Set(all.map(serviceOf)).size).toBe(19);
+  expect(new Set(all.map(serviceOf)).size).toBe(20);
   const lax = all.filter(({ Config: { User }, HostConfig: host }) => {
     const strict =
       host.ReadonlyRootfs &&
