@@ -84,10 +84,12 @@ describe("the audit of packages", () => {
 
 test("a suite whose tools are missing has not run, and says what is missing", async () => {
   const bare = { PATH: "/nowhere", HOME: root, CHROMIUM_PATH: "", PLAYWRIGHT_BROWSERS_PATH: root };
-  const reasons = ["browser", "bench", "containers", "cluster", "restore", "manifests", "fuzz"].map(async (name) => {
-    const { tally } = await run(name, bare);
-    return [name, tally?.passed, tally?.failed, tally?.notRun];
-  });
+  const reasons = ["browser", "bench", "containers", "cluster", "restore", "manifests", "package", "fuzz"].map(
+    async (name) => {
+      const { tally } = await run(name, bare);
+      return [name, tally?.passed, tally?.failed, tally?.notRun];
+    },
+  );
   expect(await Promise.all(reasons)).toEqual([
     ["browser", 0, 0, "no Chromium"],
     ["bench", 0, 0, "no Kafka outside of containers"],
@@ -95,6 +97,7 @@ test("a suite whose tools are missing has not run, and says what is missing", as
     ["cluster", 0, 0, "no Docker engine"],
     ["restore", 0, 0, "no Docker engine"],
     ["manifests", 0, 0, "no kubectl and no terraform and no python3 with venv"],
+    ["package", 0, 0, "no Node.js with npm"],
     ["fuzz", 0, 0, "no python3 from 3.11 on with venv"],
   ]);
 });

@@ -2,7 +2,7 @@ import { findChromium, HOW_TO_GET_CHROMIUM } from "./chromium.ts";
 import { whyNoLocalKafka } from "@shop/local/kafka";
 
 /** What not every machine has. */
-export type Need = "chromium" | "docker" | "manifest tools" | "prometheus" | "python" | "servers beside it";
+export type Need = "chromium" | "docker" | "manifest tools" | "npm" | "prometheus" | "python" | "servers beside it";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Missing {
@@ -29,6 +29,9 @@ export async function missingOf(need: Need, environment: Environment): Promise<M
       if (absent.length === 0) return undefined;
       return { reason: `no ${absent.join(" and no ")}`, remedy: `install ${absent.join(", ")}` };
     }
+    case "npm":
+      if (["node", "npm"].every((program) => whichOf(environment, program) !== null)) return undefined;
+      return { reason: "no Node.js with npm", remedy: "install Node.js, whose npm packs and installs the client" };
     case "prometheus": {
       const absent = ["prometheus", "promtool"].filter((program) => whichOf(environment, program) === null);
       if (absent.length === 0) return undefined;

@@ -19,6 +19,7 @@ describe("a test file", () => {
     ["tests/cluster/cluster.test.ts", "cluster"],
     ["tests/restore/restore.test.ts", "restore"],
     ["tests/manifests/kubernetes.test.ts", "manifests"],
+    ["tests/package/client.test.ts", "package"],
     ["tests/fuzz/fuzz.test.ts", "fuzz"],
   ] as const)("%s is run with the suite %s", (path, suite) => {
     expect(suiteOf(path)).toBe(suite);

@@ -17,6 +17,7 @@ export interface Suite {
     | "cluster"
     | "restore"
     | "manifests"
+    | "package"
     | "fuzz";
   /** Whether its tests use PostgreSQL and Kafka, which are then started once for all of them. */
   readonly needsServers: boolean;
@@ -80,6 +81,7 @@ export const SUITES: readonly Suite[] = [
     onRequest: true,
     testTimeoutMs: 240_000,
   },
+  { ...usual, name: "package", needsServers: false, needs: "npm", testTimeoutMs: 240_000 },
   { ...usual, name: "fuzz", needs: "python", onRequest: true, testTimeoutMs: 240_000 },
 ];
 
@@ -98,6 +100,7 @@ export function suiteOf(path: string): Suite["name"] {
   if (path.startsWith("tests/cluster/")) return "cluster";
   if (path.startsWith("tests/restore/")) return "restore";
   if (path.startsWith("tests/manifests/")) return "manifests";
+  if (path.startsWith("tests/package/")) return "package";
   if (path.startsWith("tests/fuzz/")) return "fuzz";
   return /\.integration\.test\.tsx?$/.test(path) ? "integration" : "unit";
 }

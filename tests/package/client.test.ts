@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { login } from "@shop/contracts/http/user";
 import { createOrder, watchOrder } from "@shop/contracts/http/order";
-import { REPOSITORY } from "../repository.ts";
-import { buildClientPackage } from "./package.ts";
+import { REPOSITORY } from "../guards/repository.ts";
+import { buildClientPackage } from "../guards/client/package.ts";
 
 // A project elsewhere that installed what `npm pack` made. Its server answers by the schemas of the contract.
 
