@@ -25,10 +25,14 @@ async function startRunner() {
   expect(first).toEqual(["started"]);
   const pid = runner.pid;
   if (pid === undefined) throw new Error("the runner was not started");
-  const family = await familyOf(pid, temporary);
-  const names = family.map(({ command }) => command).join("\n");
-  for (const part of ["/bin/postgres -D", "kafka.Kafka", "process.on('SIGTERM'", "sleep 600"])
-    expect(names).toContain(part);
+  // A process that was just started may still be the shell that becomes it.
+  const family = await eventually(async () => {
+    const all = await familyOf(pid, temporary);
+    const names = all.map(({ command }) => command).join("\n");
+    for (const part of ["/bin/postgres -D", "kafka.Kafka", "process.on('SIGTERM'", "sleep 600"])
+      expect(names).toContain(part);
+    return all;
+  });
   return { runner, gone, family };
 }
 
