@@ -95,6 +95,9 @@ test("an answer that an event has overtaken does not set the order back", async 
   release.resolve();
   await eventually(() => expect(answers.given).toBe(1 + answers.held));
   await untilStep(visitor, orderId, "Waiting for a rider");
+  // The page would go on asking while another test's server is down.
+  await page.unrouteAll({ behavior: "wait" });
+  await visitor.context.close();
 }, 240_000);
 
 test("an order is cancelled by its customer, after a question, and says why it ended", async () => {
