@@ -35,8 +35,11 @@ export const PLACES: readonly PlaceRule[] = [
   { files: "deploy/{books,check,shop}/{package.json,src/*.ts}", purpose: "what checks it, and what operates it" },
 
   { files: "services/*/package.json", purpose: "a service's dependencies" },
-  { files: "{services/*,shared/messaging}/drizzle.config.ts", purpose: "how its migrations are generated" },
-  { files: "{services/*,shared/messaging}/migrations/{*.sql,meta/*.json}", purpose: "its migrations" },
+  {
+    files: "{services/*,shared/database,shared/messaging}/drizzle.config.ts",
+    purpose: "how its migrations are generated",
+  },
+  { files: "{services/*,shared/database,shared/messaging}/migrations/{*.sql,meta/*.json}", purpose: "its migrations" },
   { files: "services/*/src/**/*.ts", purpose: "its sources and their tests" },
   { files: "services/frontend/src/browser/**/*.{ts,tsx,css,svg,json}", purpose: "the pages" },
   { files: "services/frontend/src/**/*.{ts,tsx}", purpose: "the frontend's sources and their tests" },

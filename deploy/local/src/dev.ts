@@ -69,7 +69,7 @@ function migrationFolders(): ReadonlyMap<string, readonly string[]> {
   return new Map(
     serviceNames.map((name) => [
       name,
-      [join(root, "services", name, "migrations"), join(root, "shared", "messaging", "migrations")],
+      [`services/${name}`, "shared/messaging", "shared/database"].map((folder) => join(root, folder, "migrations")),
     ]),
   );
 }

@@ -1,4 +1,5 @@
 import type { MigrationSet } from "@shop/database/migrate";
+import { migrationsOf } from "@shop/database/migrations";
 import { createTokenVerifier } from "@shop/http/auth/token-verifier";
 import { defineService, type Standalone } from "@shop/service/define-service";
 import type { UserContext } from "./context.ts";
@@ -29,7 +30,7 @@ interface UserServiceOptions {
 
 const FOLDER = `${import.meta.dir}/../migrations`;
 /** What makes the tables of the user service. */
-export const MIGRATIONS: readonly MigrationSet[] = [{ folder: FOLDER }];
+export const MIGRATIONS: readonly MigrationSet[] = migrationsOf(FOLDER);
 
 /** The user service: users, logins, sessions and the keys of access tokens. */
 export function createUserService({

@@ -10,9 +10,8 @@ const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
 /**
  * The audit trail of a service: who did what, when, with the state before and after. It is append-only: triggers of the database refuse UPDATE and
  * TRUNCATE, and DELETE of what is younger than 400 days. A trigger also numbers the entries without a gap in the order of their commits and
- * gives each the hash of the one before, so that an entry that was changed or removed inside the trail is noticed. A service that takes this
- * table copies the functions and triggers from the migration of `services/product/migrations` that makes it: the run-time role can only read and
- * add entries (`APPEND_ONLY_TABLES`).
+ * gives each the hash of the one before, so that an entry that was changed or removed inside the trail is noticed. The table
+ * comes from `shared/database/migrations`, in each service's database; the run-time role can only read and add entries (`APPEND_ONLY_TABLES`).
  */
 export const auditEntry = pgTable(
   "audit_entry",

@@ -57,7 +57,7 @@ async function found(url: string): Promise<readonly string[]> {
 test.each(serviceNames)(
   "the migrations of %s make every column, index and constraint that the schema has, and no other",
   async (service) => {
-    const owners = [`services/${service}`, ...(service === "user" ? [] : ["shared/messaging"])];
+    const owners = [`services/${service}`, "shared/database", ...(service === "user" ? [] : ["shared/messaging"])];
     const database = await createTestDatabase({ service });
     const rules = await Promise.all(owners.map(promised));
     expect((await found(database.url)).toSorted()).toEqual(rules.flat().toSorted());

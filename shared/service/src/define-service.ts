@@ -1,5 +1,6 @@
 import type { ParticipantName, ServiceName, Topic } from "@shop/contracts/services";
 import type { MigrationSet } from "@shop/database/migrate";
+import { migrationsOf } from "@shop/database/migrations";
 import type { TokenVerifier } from "@shop/http/auth/token-verifier";
 import type { HttpApp } from "@shop/http/server/app";
 import type { MessageHandlers } from "@shop/messaging/inbox/handlers";
@@ -72,6 +73,6 @@ export function defineService<Context>(
   given: (ParticipantContents | StandaloneContents<Context>) & Given,
 ): Participant | Standalone<Context> {
   const { database, ...contents } = given;
-  const own: MigrationSet = { folder: database.migrations };
-  return { ...contents, migrations: contents.messaging === undefined ? [own] : [messagingMigrations, own] };
+  const packages = contents.messaging === undefined ? [] : [messagingMigrations];
+  return { ...contents, migrations: migrationsOf(database.migrations, packages) };
 }

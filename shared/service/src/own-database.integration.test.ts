@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { inTransaction } from "@shop/database/transaction";
+import { migrationsOf } from "@shop/database/migrations";
 import { messagingMigrations } from "@shop/messaging/migrations";
 import { systemClock as clock } from "@shop/runtime/clock";
 import { createMetrics } from "@shop/runtime/metrics";
@@ -14,7 +15,7 @@ import { join } from "node:path";
 import { type OwnDatabase, ownDatabase } from "./own-database.ts";
 
 const root = `${import.meta.dir}/../../..`;
-const migrations = [messagingMigrations, { folder: `${root}/services/order/migrations` }];
+const migrations = migrationsOf(`${root}/services/order/migrations`, [messagingMigrations]);
 let database: TestDatabase;
 let opened: OwnDatabase[] = [];
 beforeEach(async () => {

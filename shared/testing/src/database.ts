@@ -3,12 +3,13 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { participants } from "@shop/contracts/services";
 import { migrate, type MigrationSet } from "@shop/database/migrate";
+import { migrationsOf } from "@shop/database/migrations";
 import { messagingMigrations } from "@shop/messaging/migrations";
 import postgres from "postgres";
 import { testPostgresUrl } from "./infrastructure.ts";
 
 export type TestDatabaseOptions =
-  /** A service by its folder's name: `services/NAME/migrations` is applied, after those of the messaging if it takes part in that. */
+  /** A service by its folder's name: `services/NAME/migrations` is applied, after what packages make in its database. */
   { readonly service: string } | { readonly migrations: readonly MigrationSet[] };
 
 export interface TestDatabase {
@@ -25,7 +26,7 @@ export interface TestDatabase {
  * every further call clones.
  */
 export async function createTestDatabase(options: TestDatabaseOptions): Promise<TestDatabase> {
-  const migrations = "service" in options ? migrationsOf(options.service) : options.migrations;
+  const migrations = "service" in options ? migrationsOfService(options.service) : options.migrations;
   const serverUrl = await testPostgresUrl();
   const template = `template_${await hashOf(migrations)}`;
   const name = `test_${randomUUID().replaceAll("-", "")}`;
@@ -104,9 +105,9 @@ async function hashOf(migrations: readonly MigrationSet[]): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-function migrationsOf(service: string): readonly MigrationSet[] {
-  const own = { folder: join(import.meta.dir, `../../../services/${service}/migrations`) };
-  return (participants as readonly string[]).includes(service) ? [messagingMigrations, own] : [own];
+function migrationsOfService(service: string): readonly MigrationSet[] {
+  const packages = (participants as readonly string[]).includes(service) ? [messagingMigrations] : [];
+  return migrationsOf(join(import.meta.dir, `../../../services/${service}/migrations`), packages);
 }
 
 function databaseUrl(serverUrl: string, database: string): string {

@@ -3,7 +3,6 @@ import { sql } from "drizzle-orm";
 import { check, index, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 
 export { bulkOperation } from "@shop/database/bulk-operations";
-export { auditEntry } from "@shop/database/audit-trail";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

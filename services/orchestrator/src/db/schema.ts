@@ -19,7 +19,6 @@ import type { AskedSaga, AuditReports } from "../domain/books.ts";
 import type { SagaDirection } from "../saga/state.ts";
 
 export { bulkOperation } from "@shop/database/bulk-operations";
-export { auditEntry } from "@shop/database/audit-trail";
 
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

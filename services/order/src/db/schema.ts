@@ -18,7 +18,6 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 
-export { auditEntry } from "@shop/database/audit-trail";
 export { bulkOperation } from "@shop/database/bulk-operations";
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

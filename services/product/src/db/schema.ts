@@ -7,7 +7,6 @@ import type { Item, ReservationStatus } from "../domain/stock.ts";
 /** The id of the current transaction, as `transactionColumn` keeps it; in a subtransaction that of the whole one. */
 export const thisTransaction = sql`(pg_current_xact_id()::text::bigint)`;
 
-export { auditEntry } from "@shop/database/audit-trail";
 export { bulkOperation } from "@shop/database/bulk-operations";
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 

@@ -15,8 +15,6 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 
-export { auditEntry } from "@shop/database/audit-trail";
-
 const instantColumn = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
 const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
