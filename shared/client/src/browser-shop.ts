@@ -8,12 +8,8 @@ import { callsOf, type Shop, type ShopOptions, transportOf } from "./shop.ts";
 export function connectBrowser(options: Omit<ShopOptions, "baseUrl">): Shop {
   const here = { ...options, baseUrl: "" };
   const { login: _login, refreshLogin: _refreshLogin, logout: _logout, ...calls } = callsOf(here, browserSession);
+  // A second attempt to log out would have no cookie any more to tell which session is meant.
   const send = transportOf({ ...here, attempts: 1 }, browserSession);
-  // Once, since a second attempt would have no cookie to tell which session is meant. A page that is left at once must not abort it: its session would stay open.
-  const sendEvenIfLeft = transportOf(
-    { ...here, attempts: 1, fetch: (url, init) => (options.fetch ?? fetch)(url, { ...init, keepalive: true }) },
-    browserSession,
-  );
   const session = { path: "/session", signal: undefined, stream: false };
   return {
     ...calls,
@@ -22,7 +18,8 @@ export function connectBrowser(options: Omit<ShopOptions, "baseUrl">): Shop {
       await send({ ...session, method: "POST", headers, body: JSON.stringify({ username, password, secondFactor }) });
     },
     async logOut() {
-      await sendEvenIfLeft({ ...session, method: "DELETE", headers: {}, body: undefined });
+      // A page that is left at once would abort it, and its session stay open.
+      await send({ ...session, method: "DELETE", headers: {}, body: undefined, keepalive: true });
     },
   };
 }

@@ -15,6 +15,8 @@ export interface PlainRequest {
   readonly signal: AbortSignal | undefined;
   /** Whether its answer is read piece by piece, for as long as it lasts. */
   readonly stream: boolean;
+  /** Whether it is finished even when its page is left at once. */
+  readonly keepalive?: true;
 }
 
 /** An answer with a status below 300. */
@@ -64,7 +66,7 @@ export function createTransport(options: TransportOptions): Transport {
     request: PlainRequest,
     who: Awaited<ReturnType<Authentication["prepare"]>>,
   ): Promise<TransportAnswer> {
-    const { method, path, headers, body, signal, stream } = request;
+    const { method, path, headers, body, signal, stream, keepalive } = request;
     const startedAt = clock.now();
     const tooLate = new AbortController();
     const answered = new AbortController();
@@ -78,6 +80,7 @@ export function createTransport(options: TransportOptions): Transport {
         method,
         headers: { ...headers, ...who.headers },
         ...(body === undefined ? {} : { body }),
+        ...(keepalive === undefined ? {} : { keepalive }),
         signal: signal === undefined ? tooLate.signal : AbortSignal.any([signal, tooLate.signal]),
         ...(who.credentials === undefined ? {} : { credentials: who.credentials }),
       });
