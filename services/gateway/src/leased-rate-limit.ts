@@ -2,6 +2,7 @@ import type { LocalRateLimit, RateLimit, Taken } from "@shop/http/auth/rate-limi
 import { backoffMs } from "@shop/runtime/backoff";
 import type { Clock } from "@shop/runtime/clock";
 import { errorText, ExplainedError } from "@shop/runtime/errors";
+import { groupCommit } from "@shop/runtime/group-commit";
 import type { Logger } from "@shop/runtime/logger";
 import type { Lease, LeaseRequest } from "./db/rate-buckets.ts";
 
@@ -49,7 +50,19 @@ export function createLeasedRateLimit(options: LeasedRateLimitOptions): RateLimi
   const { local, takeTokens, perSecond, clock, logger } = options;
   const size = Math.max(1, Math.ceil(perSecond / LEASES_PER_SECOND));
   const leases = new Map<string, Held>();
-  const ask = together((requests) => withinTime(takeTokens(requests), clock));
+  // Requests that come while an answer is awaited ask together.
+  const ask = groupCommit<LeaseRequest, Lease>({
+    async run(requests) {
+      const given = await withinTime(takeTokens(requests), clock);
+      return requests.map((request) => given.get(request.key) ?? { granted: 0, left: 0 });
+    },
+    ...{ maxInFlight: 1, maxBatch: Number.POSITIVE_INFINITY, clock },
+    // Each key asks once at a time, and for no longer than an answer may take.
+    ...{ maxWaiting: Number.POSITIVE_INFINITY, maxWaitMs: Number.POSITIVE_INFINITY },
+    isEveryonesFault: () => true,
+    isHeldUp: () => false,
+    nameOf: () => undefined,
+  });
   let failures = 0;
   let askAgainAtMs = 0;
 
@@ -152,35 +165,6 @@ export function createLeasedRateLimit(options: LeasedRateLimitOptions): RateLimi
       held.waiting -= 1;
     }
   }
-}
-
-/** Asks for many keys at once: those that come while an answer is awaited go together. */
-function together(
-  run: (requests: readonly LeaseRequest[]) => Promise<ReadonlyMap<string, Lease>>,
-): (request: LeaseRequest) => Promise<Lease> {
-  let waiting: { readonly request: LeaseRequest; readonly lease: PromiseWithResolvers<Lease> }[] = [];
-  let isRunning = false;
-
-  async function runAll(): Promise<void> {
-    isRunning = true;
-    while (waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
-      try {
-        const given = await run(batch.map(({ request }) => request));
-        for (const { request, lease } of batch) lease.resolve(given.get(request.key) ?? { granted: 0, left: 0 });
-      } catch (error) {
-        for (const { lease } of batch) lease.reject(error);
-      }
-    }
-    isRunning = false;
-  }
-  return (request) => {
-    const lease = Promise.withResolvers<Lease>();
-    waiting.push({ request, lease });
-    if (!isRunning) void runAll();
-    return lease.promise;
-  };
 }
 
 async function withinTime<Value>(answer: Promise<Value>, clock: Clock): Promise<Value> {
