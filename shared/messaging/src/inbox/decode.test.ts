@@ -84,10 +84,12 @@ const anyBytes = fc.oneof(
   fc.json().map((text) => Buffer.from(text)),
 );
 const anyField = fc.jsonValue();
+/** Messages whose data can be wrong: one without data takes any object. */
+const withData = [...messagesByType.values()].filter(({ data }) => !data.safeParse({}).success);
 /** The envelope of one of the system's messages, with anything in its data or in any of its fields. */
 const anyEnvelope = fc
   .tuple(
-    fc.constantFrom(...messagesByType.values()),
+    fc.constantFrom(...withData),
     fc.oneof(
       fc.record({ data: anyField }),
       fc.record(
